@@ -1,0 +1,27 @@
+# Every target first sets up what it needs and is missing (scripts/setup.sh), so each works
+# in a clean clone: Linux, rustup, Node.js and a C compiler are all that must be there.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test build bench
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: ## install everything that the other targets need
+	@scripts/setup.sh all
+
+run: ## start Rowcast on demo data and print the address to open
+	@scripts/setup.sh run
+	@scripts/run.sh
+
+test: ## run every test: unit, property, database, browser
+	@scripts/setup.sh test
+	@scripts/test.sh
+
+build: ## build target/release/rowcast and target/site, optimised
+	@scripts/setup.sh build
+	cargo xtask site --release
+	cargo build --release --package server
+
+bench: ## run the benchmarks (PART=route: one of them)
+	@scripts/setup.sh bench
+	@scripts/bench.sh

@@ -1,0 +1,16 @@
+//! The parts that pages are made of.
+
+pub mod announcer;
+pub mod cell;
+pub mod column_header;
+pub mod connection_status;
+pub mod filter_chips;
+pub mod filter_form;
+pub mod icon;
+pub mod message;
+pub mod notices;
+pub mod pager;
+pub mod row_table;
+pub mod search_box;
+pub mod table_header;
+pub mod top_bar;

@@ -1,0 +1,57 @@
+//! One cell.
+
+use std::sync::Arc;
+
+use leptos::{either::EitherOf3, prelude::*};
+use rowcast_protocol::ColumnKind;
+
+use super::column_header::side;
+use crate::{
+    format::{Shape, present, zone::{ReaderZone, Zone}},
+    live::rows::{Flash, LiveCell, ShownColumn},
+};
+
+/// A row's cell of a column. It is the only code that runs when the cell's value changes.
+#[component]
+pub fn CellView(
+    /// Its value.
+    cell: ArcRwSignal<LiveCell>,
+    /// Its column.
+    shown: Arc<ShownColumn>,
+) -> impl IntoView {
+    let zone = (shown.column.kind == ColumnKind::TimestampTz).then(expect_context::<ReaderZone>);
+    let name = shown.column.name.clone();
+    let class = side(shown.column.kind);
+    let value = move || {
+        let live = cell.get();
+        let zone = zone.map_or(Zone::Utc, ReaderZone::get);
+        let value = present(&live.cell, shown.shape, &shown.column, zone);
+        let flash = match live.flash {
+            Flash::None => "",
+            Flash::Odd => " flash-odd",
+            Flash::Even => " flash-even",
+        };
+        match shown.shape {
+            Shape::Plain => EitherOf3::A(view! {
+                <span class=["v ", value.class, flash].concat() title=value.title>
+                    {value.text}
+                </span>
+            }),
+            Shape::Link => EitherOf3::B(view! {
+                <a class=["v ", value.class, flash].concat() title=value.title href=value.href>
+                    {value.text}
+                </a>
+            }),
+            Shape::Badge => EitherOf3::C(view! {
+                <span class=["v ", flash].concat()>
+                    <span class=["badge ", value.class].concat()>{value.text}</span>
+                </span>
+            }),
+        }
+    };
+    view! {
+        <td class=class data-column=name>
+            {value}
+        </td>
+    }
+}

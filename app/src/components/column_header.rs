@@ -1,0 +1,154 @@
+//! The head of a column: its name, its type, its place in the order.
+
+use std::sync::Arc;
+
+use leptos::{either::Either, ev, prelude::*};
+use leptos_router::{NavigateOptions, hooks::use_navigate};
+use rowcast_protocol::{Column, ColumnKind, query::Query};
+
+use crate::{live::rows::ShownColumn, pages::table::TableView};
+
+/// A column's header. A click sorts by it; with shift it is sorted by besides.
+#[component]
+pub fn ColumnHeader(
+    /// The page's shared state.
+    view: TableView,
+    /// The column.
+    shown: Arc<ShownColumn>,
+) -> impl IntoView {
+    let column = &shown.column;
+    let name = StoredValue::new(column.name.clone());
+    let place = Memo::new(move |_| place_of(&view.query.read(), &name.read_value()));
+    let aria_sort = move || {
+        place.get().map(|place| {
+            if place.descending {
+                "descending"
+            } else {
+                "ascending"
+            }
+        })
+    };
+    let mark = move || {
+        place.get().map(|place| {
+            let class = if place.descending {
+                "order down"
+            } else {
+                "order up"
+            };
+            view! {
+                <span class=class aria-hidden="true">
+                    {place.priority}
+                </span>
+            }
+        })
+    };
+    let head = view! {
+        <span class=format!("kind {}", kind_class(&shown)) aria-hidden="true"></span>
+        <span class="name">{column.name.clone()}</span>
+        {mark}
+    };
+    let title = describe(column, shown.key);
+    // `json` has no order.
+    let sortable = column.type_name != "json";
+    let inner = if sortable {
+        let next = move |additive| {
+            let name = name.read_value();
+            view.address(&view.query.read().with_sort_toggled(&name, additive))
+        };
+        let navigate = use_navigate();
+        let with_shift = move |event: ev::MouseEvent| {
+            if event.shift_key() {
+                event.prevent_default();
+                let to = untrack(|| next(true));
+                navigate(
+                    &to,
+                    NavigateOptions {
+                        scroll: false,
+                        ..NavigateOptions::default()
+                    },
+                );
+            }
+        };
+        Either::Left(view! {
+            <a class="head" href=move || next(false) title=title on:click=with_shift>
+                {head}
+            </a>
+        })
+    } else {
+        Either::Right(view! {
+            <span class="head" title=title>
+                {head}
+            </span>
+        })
+    };
+    view! {
+        <th
+            scope="col"
+            class=side(column.kind)
+            aria-sort=aria_sort
+            data-column=column.name.clone()
+        >
+            {inner}
+        </th>
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+struct Place {
+    descending: bool,
+    /// Its number among several keys.
+    priority: Option<usize>,
+}
+
+fn place_of(query: &Query, column: &str) -> Option<Place> {
+    let (at, order) = query.sort_of(column)?;
+    Some(Place {
+        descending: order.descending,
+        priority: (query.order.len() > 1).then_some(at + 1),
+    })
+}
+
+/// On which side a column's values stand.
+pub(crate) fn side(kind: ColumnKind) -> &'static str {
+    match kind {
+        ColumnKind::Integer | ColumnKind::Numeric | ColumnKind::Float => "num",
+        ColumnKind::Boolean => "mid",
+        ColumnKind::Bytes | ColumnKind::Uuid | ColumnKind::Json => "mono",
+        _ => "txt",
+    }
+}
+
+fn kind_class(shown: &ShownColumn) -> &'static str {
+    if shown.key {
+        return "k-key";
+    }
+    if shown.column.references.is_some() {
+        return "k-link";
+    }
+    match shown.column.kind {
+        ColumnKind::Boolean => "k-bool",
+        ColumnKind::Integer | ColumnKind::Numeric | ColumnKind::Float => "k-num",
+        ColumnKind::Date | ColumnKind::Time | ColumnKind::Timestamp | ColumnKind::TimestampTz
+        | ColumnKind::Interval => "k-time",
+        ColumnKind::Enum => "k-enum",
+        ColumnKind::Json | ColumnKind::Array => "k-json",
+        _ => "k-text",
+    }
+}
+
+fn describe(column: &Column, key: bool) -> String {
+    let mut out = column.type_name.clone();
+    if key {
+        out.push_str(", key");
+    } else if !column.nullable {
+        out.push_str(", not null");
+    }
+    if column.generated {
+        out.push_str(", computed");
+    }
+    if let Some(to) = &column.references {
+        out.push_str(" → ");
+        out.push_str(&to.table);
+    }
+    out
+}

@@ -1,0 +1,35 @@
+//! Icons: drawn by the style sheet, so that they cost the page no markup.
+
+use leptos::prelude::*;
+
+macro_rules! icons {
+    ($($(#[$doc:meta])* $name:ident $class:literal;)*) => {$(
+        $(#[$doc])*
+        pub fn $name() -> impl IntoView {
+            view! { <span class=concat!("icon icon-", $class) aria-hidden="true"></span> }
+        }
+    )*};
+}
+
+icons! {
+    /// Search.
+    search "search";
+    /// Add.
+    plus "plus";
+    /// Remove.
+    cross "cross";
+    /// There is more below.
+    down "down";
+    /// The first page.
+    first "first";
+    /// The page before.
+    previous "previous";
+    /// The page after.
+    next "next";
+    /// The last page.
+    last "last";
+    /// Light or dark.
+    theme "theme";
+    /// Something is wrong.
+    warning "warning";
+}

@@ -1,0 +1,57 @@
+//! What the reader should know about the rows that are shown.
+
+use leptos::prelude::*;
+
+use super::icon;
+use crate::{
+    live::status::{Link, LiveStatus},
+    pages::table::TableView,
+};
+
+/// A line above the rows while they may be old. It goes by itself.
+#[component]
+pub fn Notices(
+    /// The page's shared state.
+    view: TableView,
+) -> impl IntoView {
+    let status = expect_context::<LiveStatus>();
+    let live = view.table.with_value(|table| table.live);
+    let lost = move || match status.link.get() {
+        _ if !live => None,
+        Link::Offline => Some(
+            "The connection is lost. These rows are as they were; \
+             the page catches up as soon as the server answers.",
+        ),
+        Link::Stale => Some(
+            "The server does not reach its database. These rows are as they were; \
+             the page catches up by itself.",
+        ),
+        Link::Connecting | Link::Live => None,
+    };
+    let command = view
+        .path
+        .with_value(|path| format!("rowcast watch {path}"));
+    view! {
+        {move || {
+            lost()
+                .map(|text| {
+                    view! {
+                        <p class="notice warn">
+                            {icon::warning()} <span>{text}</span>
+                        </p>
+                    }
+                })
+        }}
+        {(!live)
+            .then(|| {
+                view! {
+                    <p class="notice">
+                        <span>
+                            "This table is not live: its rows are as they were when the page was loaded. Make it live with "
+                            <code>{command}</code> "."
+                        </span>
+                    </p>
+                }
+            })}
+    }
+}

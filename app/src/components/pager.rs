@@ -1,0 +1,194 @@
+//! From page to page of the rows.
+
+use leptos::prelude::*;
+use leptos_router::{NavigateOptions, hooks::use_navigate};
+use rowcast_protocol::query::Query;
+
+use super::icon;
+use crate::{address, format::number::grouped, pages::table::TableView};
+
+const SIZES: [u32; 6] = [25, 50, 100, 250, 500, 1000];
+
+/// Which rows these are, links to the others, and how many a page holds.
+#[component]
+pub fn Pager(
+    /// The page's shared state.
+    view: TableView,
+) -> impl IntoView {
+    let total = view.live.rows.total;
+    let shown = move || view.live.rows.list.read().len() as u64;
+    let range = move || {
+        let offset = view.query.read().offset;
+        match (shown(), total.get()) {
+            (_, None) => String::new(),
+            (0, Some(total)) => format!("0 of {}", grouped(total)),
+            (shown, Some(total)) => format!(
+                "{}–{} of {}",
+                grouped(offset + 1),
+                grouped(offset + shown),
+                grouped(total)
+            ),
+        }
+    };
+    let offsets = Memo::new(move |_| Offsets::new(&view.query.read(), total.get().unwrap_or(0)));
+    let to = move |offset: Option<u64>| {
+        offset.map(|offset| view.address(&view.query.read().with_page(offset)))
+    };
+    let first = move || to(offsets.read().first);
+    let previous = move || to(offsets.read().previous);
+    let next = move || to(offsets.read().next);
+    let last = move || to(offsets.read().last);
+    view! {
+        <footer class="pager">
+            <span class="range">{range}</span>
+            <PageSize view />
+            <nav aria-label="Pages">
+                <a class="icon-button" role="link" aria-label="First page" href=first aria-disabled=move || first().is_none().then_some("true")>
+                    {icon::first()}
+                </a>
+                <a class="icon-button" role="link" aria-label="Previous page" href=previous aria-disabled=move || previous().is_none().then_some("true")>
+                    {icon::previous()}
+                </a>
+                <a class="icon-button" role="link" aria-label="Next page" href=next aria-disabled=move || next().is_none().then_some("true")>
+                    {icon::next()}
+                </a>
+                <a class="icon-button" role="link" aria-label="Last page" href=last aria-disabled=move || last().is_none().then_some("true")>
+                    {icon::last()}
+                </a>
+            </nav>
+        </footer>
+    }
+    .into_any()
+}
+
+/// Where the other pages begin, as far as there are any.
+#[derive(Debug, PartialEq)]
+struct Offsets {
+    first: Option<u64>,
+    previous: Option<u64>,
+    next: Option<u64>,
+    last: Option<u64>,
+}
+
+impl Offsets {
+    fn new(query: &Query, total: u64) -> Self {
+        let (limit, offset) = (u64::from(query.limit), query.offset);
+        if limit == 0 {
+            return Self {
+                first: None,
+                previous: None,
+                next: None,
+                last: None,
+            };
+        }
+        let before = (offset > 0).then_some(0);
+        let next = Some(offset.saturating_add(limit)).filter(|next| *next < total);
+        // Pages keep the step of this one, from wherever it begins.
+        let last = next.map(|_| offset + (total - 1 - offset) / limit * limit);
+        Self {
+            first: before,
+            previous: before.map(|_| offset.saturating_sub(limit).min(total.saturating_sub(1) / limit * limit)),
+            next,
+            last,
+        }
+    }
+}
+
+#[component]
+fn PageSize(view: TableView) -> impl IntoView {
+    let navigate = use_navigate();
+    let limit = Memo::new(move |_| view.query.read().limit);
+    let change = move |event| {
+        if let Ok(limit) = event_target_value(&event).parse() {
+            let next = view.query.get_untracked().with_limit(limit);
+            navigate(
+                &view.address(&next),
+                NavigateOptions {
+                    scroll: false,
+                    ..NavigateOptions::default()
+                },
+            );
+        }
+    };
+    let options = move || {
+        let now = limit.get();
+        let mut sizes = SIZES.to_vec();
+        if let Err(place) = sizes.binary_search(&now) {
+            sizes.insert(place, now);
+        }
+        sizes
+            .into_iter()
+            .map(|size| {
+                view! {
+                    <option value=size.to_string() selected=size == now>
+                        {size.to_string()}
+                    </option>
+                }
+            })
+            .collect_view()
+    };
+    view! {
+        <form class="page-size" method="get" action=view.root()>
+            <Carry view except=&["limit", "offset"] />
+            <label>
+                <span class="label">"Rows per page"</span>
+                <select name="limit" on:change=change prop:value=move || limit.get().to_string()>
+                    {options}
+                </select>
+            </label>
+            <noscript>
+                <button class="button" type="submit">
+                    "Show"
+                </button>
+            </noscript>
+        </form>
+    }
+}
+
+/// The address's own query inside a form, so that a page without JavaScript keeps it.
+#[component]
+pub fn Carry(
+    /// The page's shared state.
+    view: TableView,
+    /// Parameters that the form has fields of its own for.
+    except: &'static [&'static str],
+) -> impl IntoView {
+    move || {
+        address::pairs(&view.query.read().to_query_string())
+            .into_iter()
+            .filter(|(name, _)| !except.contains(&name.as_str()))
+            .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
+            .collect_view()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offsets(offset: u64, total: u64) -> (Option<u64>, Option<u64>, Option<u64>, Option<u64>) {
+        let query = Query {
+            offset,
+            limit: 50,
+            ..Query::default()
+        };
+        let Offsets {
+            first,
+            previous,
+            next,
+            last,
+        } = Offsets::new(&query, total);
+        (first, previous, next, last)
+    }
+
+    #[test]
+    fn pages_lead_to_each_other_and_not_past_the_ends() {
+        assert_eq!(offsets(0, 0), (None, None, None, None));
+        assert_eq!(offsets(0, 50), (None, None, None, None));
+        assert_eq!(offsets(0, 51), (None, None, Some(50), Some(50)));
+        assert_eq!(offsets(50, 151), (Some(0), Some(0), Some(100), Some(150)));
+        assert_eq!(offsets(150, 151), (Some(0), Some(100), None, None));
+        assert_eq!(offsets(20, 200), (Some(0), Some(0), Some(70), Some(170)));
+        assert_eq!(offsets(900, 120), (Some(0), Some(100), None, None));
+    }
+}

@@ -1,0 +1,90 @@
+//! Where a page's content comes from: the server's own data while it renders, the JSON API
+//! once the reader goes from page to page in the browser.
+
+use std::future::Future;
+
+use super::{Carried, TableContent, Tables, unknown_table};
+
+#[cfg(feature = "ssr")]
+use crate::page_data::{PageData, ResponseStatus, status_of};
+#[cfg(feature = "ssr")]
+use std::sync::Arc;
+
+/// The list of tables.
+#[cfg(feature = "ssr")]
+pub fn load_tables() -> impl Future<Output = Carried<Tables>> + Send {
+    let (data, status) = server();
+    async move {
+        let tables = data.tables().await;
+        if let (Err(error), Some(status)) = (&tables, status) {
+            (status.0)(status_of(&error.code));
+        }
+        Carried(tables)
+    }
+}
+
+/// A table's page at an address with this query.
+#[cfg(feature = "ssr")]
+pub fn load_table(path: String, query: String) -> impl Future<Output = Carried<TableContent>> + Send {
+    let (data, status) = server();
+    async move {
+        let mut content = match data.tables().await {
+            Ok(tables) => TableContent::new(&path, tables),
+            Err(error) => TableContent::failed(error),
+        };
+        if content.error.is_none() {
+            match data.snapshot(&path, &query).await {
+                Ok(page) => {
+                    content.table = Some(page.table);
+                    content.first = Some(page.snapshot);
+                }
+                Err(error) => {
+                    if error.code == "unknown_table" {
+                        content.table = None;
+                        content.error = Some(unknown_table(&path));
+                    } else {
+                        content.error = Some(error);
+                    }
+                }
+            }
+        }
+        if let (Some(error), Some(status)) = (&content.error, status) {
+            (status.0)(status_of(&error.code));
+        }
+        Carried(content)
+    }
+}
+
+#[cfg(feature = "ssr")]
+fn server() -> (Arc<dyn PageData>, Option<ResponseStatus>) {
+    use leptos::prelude::{expect_context, use_context};
+    (expect_context(), use_context())
+}
+
+/// The list of tables.
+#[cfg(not(feature = "ssr"))]
+pub fn load_tables() -> impl Future<Output = Carried<Tables>> + Send {
+    let tables = crate::live::fetch::tables();
+    async move { Carried(tables.await) }
+}
+
+/// A table's page. Its rows come with the live query.
+#[cfg(not(feature = "ssr"))]
+pub fn load_table(
+    path: String,
+    _query: String,
+) -> impl Future<Output = Carried<TableContent>> + Send {
+    let tables = crate::live::fetch::tables();
+    async move {
+        Carried(match tables.await {
+            Ok(tables) => {
+                let mut content = TableContent::new(&path, tables);
+                if content.table.is_none() {
+                    content.error = Some(unknown_table(&path));
+                }
+                content
+            }
+            Err(error) => TableContent::failed(error),
+        })
+    }
+}

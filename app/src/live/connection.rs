@@ -1,0 +1,343 @@
+//! The page's one connection: it stays, whatever happens to what carries it.
+
+mod backoff;
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    rc::{Rc, Weak},
+    time::Duration,
+};
+
+use leptos::prelude::*;
+use rowcast_protocol::{
+    Column,
+    message::{Event, ServerMessage},
+};
+
+use super::{
+    event_stream::EventStreamTransport,
+    status::{Link, LiveStatus},
+    transport::{Closed, Listener, Signal, Transport},
+    websocket::WebSocketTransport,
+};
+use backoff::Backoff;
+
+/// The server is heard at least every 15 seconds; one that is silent for this long, in
+/// milliseconds, is gone, whatever the socket believes.
+const SILENCE: f64 = 40_000.0;
+const WATCH: Duration = Duration::from_secs(5);
+/// A page that is not painted within this time does not wait for it.
+const UNPAINTED: Duration = Duration::from_millis(150);
+/// After so many refusals in a row a WebSocket may not get through at all.
+const REFUSALS: u32 = 2;
+
+/// A query that the page follows, and where it stands.
+pub struct Subscription {
+    /// The table's name.
+    pub table: String,
+    /// The query, in the grammar.
+    pub query: String,
+    /// The version of the rows that the page holds, or has received and will hold.
+    pub cursor: Option<String>,
+    /// Their columns.
+    pub columns: Vec<Column>,
+    /// Who hears what happens to them.
+    pub on_event: Rc<dyn Fn(Event)>,
+}
+
+/// The connection. Clones are the same one.
+#[derive(Clone)]
+pub struct Connection(Rc<RefCell<State>>);
+
+struct State {
+    status: LiveStatus,
+    build: String,
+    transport: Option<Box<dyn Transport>>,
+    /// Which attempt `transport` is; what an earlier one still reports is not heard.
+    attempt: u32,
+    open: bool,
+    refused: u32,
+    backoff: Backoff,
+    heard: f64,
+    next_id: u32,
+    subscriptions: BTreeMap<u32, Subscription>,
+    retry: Option<TimeoutHandle>,
+}
+
+thread_local! {
+    static SHARED: RefCell<Option<Connection>> = const { RefCell::new(None) };
+}
+
+impl Connection {
+    /// The connection of this page, opened when it is first asked for.
+    pub fn shared(status: LiveStatus) -> Self {
+        SHARED.with_borrow_mut(|shared| shared.get_or_insert_with(|| Self::new(status)).clone())
+    }
+
+    fn new(status: LiveStatus) -> Self {
+        let connection = Self(Rc::new(RefCell::new(State {
+            status,
+            build: build(),
+            transport: None,
+            attempt: 0,
+            open: false,
+            refused: 0,
+            backoff: Backoff::default(),
+            heard: 0.0,
+            next_id: 0,
+            subscriptions: BTreeMap::new(),
+            retry: None,
+        })));
+        // What the server says first is its clock, and what waits behind the first paint is
+        // read too late to tell it. A page that is not visible is not painted.
+        let (painted, hidden) = (connection.clone(), connection.clone());
+        request_animation_frame(move || set_timeout(move || painted.start(), Duration::ZERO));
+        set_timeout(move || hidden.start(), UNPAINTED);
+        connection.watch();
+        connection
+    }
+
+    /// Follows a query until [`Connection::unsubscribe`] or its [`Event::Error`].
+    pub fn subscribe(&self, subscription: Subscription) -> u32 {
+        let mut state = self.0.borrow_mut();
+        let id = state.next_id;
+        state.next_id = state.next_id.wrapping_add(1);
+        if state.open
+            && let Some(transport) = &mut state.transport
+        {
+            transport.subscribe(id, &subscription);
+        }
+        state.subscriptions.insert(id, subscription);
+        id
+    }
+
+    /// Ends a subscription; nothing more is heard of it.
+    pub fn unsubscribe(&self, id: u32) {
+        let mut state = self.0.borrow_mut();
+        let known = state.subscriptions.remove(&id).is_some();
+        if known
+            && state.open
+            && let Some(transport) = &mut state.transport
+        {
+            transport.unsubscribe(id);
+        }
+    }
+
+    /// Asks for a query's rows again: those held turned out not to fit what came.
+    pub fn start_over(&self, id: u32) {
+        let Some(mut subscription) = self.0.borrow_mut().subscriptions.remove(&id) else {
+            return;
+        };
+        subscription.cursor = None;
+        let mut state = self.0.borrow_mut();
+        if state.open
+            && let Some(transport) = &mut state.transport
+        {
+            transport.unsubscribe(id);
+            transport.subscribe(id, &subscription);
+        }
+        state.subscriptions.insert(id, subscription);
+    }
+
+    fn start(&self) {
+        if self.0.borrow().attempt == 0 {
+            self.connect();
+        }
+    }
+
+    fn connect(&self) {
+        let listener = {
+            let mut state = self.0.borrow_mut();
+            state.attempt += 1;
+            state.open = false;
+            state.transport = None;
+            state.heard = js_sys::Date::now();
+            if let Some(retry) = state.retry.take() {
+                retry.clear();
+            }
+            self.listener(state.attempt)
+        };
+        let (build, refused) = {
+            let state = self.0.borrow();
+            (state.build.clone(), state.refused)
+        };
+        // Where WebSockets don't get through, every second attempt is one all the same.
+        let transport: Option<Box<dyn Transport>> =
+            if refused >= REFUSALS && refused.is_multiple_of(2) {
+                Some(Box::new(EventStreamTransport::open(listener)))
+            } else {
+                WebSocketTransport::open(&build, listener)
+                    .ok()
+                    .map(|transport| Box::new(transport) as Box<dyn Transport>)
+            };
+        if transport.is_none() {
+            self.closed(Closed::Refused);
+        }
+        self.0.borrow_mut().transport = transport;
+    }
+
+    /// Hears one attempt's transport, and holds the connection no longer than it lives.
+    fn listener(&self, attempt: u32) -> Listener {
+        let state: Weak<RefCell<State>> = Rc::downgrade(&self.0);
+        Rc::new(move |signal| {
+            let Some(connection) = state.upgrade().map(Connection) else {
+                return;
+            };
+            if connection.0.borrow().attempt != attempt {
+                return;
+            }
+            connection.0.borrow_mut().heard = js_sys::Date::now();
+            match signal {
+                Signal::Opened => connection.opened(),
+                Signal::Following => connection.following(),
+                Signal::Message(message) => connection.message(message),
+                Signal::Closed(closed) => connection.closed(closed),
+            }
+        })
+    }
+
+    fn opened(&self) {
+        let mut state = self.0.borrow_mut();
+        state.open = true;
+        let State {
+            transport,
+            subscriptions,
+            ..
+        } = &mut *state;
+        if let Some(transport) = transport {
+            for (id, subscription) in subscriptions {
+                transport.subscribe(*id, subscription);
+            }
+        }
+    }
+
+    fn following(&self) {
+        let status = {
+            let mut state = self.0.borrow_mut();
+            state.backoff.reset();
+            state.status
+        };
+        status.forget_clock();
+        status.link.set(Link::Live);
+    }
+
+    fn message(&self, message: ServerMessage) {
+        let status = self.0.borrow().status;
+        match message {
+            ServerMessage::Clock { now } => status.clock(now as f64 / 1000.0, js_sys::Date::now()),
+            ServerMessage::Database { following } => {
+                status.link.set(if following { Link::Live } else { Link::Stale });
+            }
+            ServerMessage::Goodbye => self.closed(Closed::Lost),
+            ServerMessage::Event { id, event } => self.event(id, event),
+        }
+    }
+
+    fn event(&self, id: u32, event: Event) {
+        let on_event = {
+            let mut state = self.0.borrow_mut();
+            let Some(subscription) = state.subscriptions.get_mut(&id) else {
+                return;
+            };
+            match &event {
+                Event::Snapshot(snapshot) => {
+                    subscription.cursor = Some(snapshot.cursor.clone());
+                    subscription.columns.clone_from(&snapshot.columns);
+                }
+                Event::Patch(patch) => subscription.cursor = Some(patch.cursor.clone()),
+                Event::Reset { .. } => subscription.cursor = None,
+                Event::Error(_) => {}
+            }
+            let on_event = subscription.on_event.clone();
+            if matches!(event, Event::Error(_)) {
+                state.subscriptions.remove(&id);
+            }
+            on_event
+        };
+        on_event(event);
+    }
+
+    fn closed(&self, closed: Closed) {
+        if closed == Closed::OtherBuild && self.reload() {
+            return;
+        }
+        let (status, wait) = {
+            let mut state = self.0.borrow_mut();
+            // Dropping the transport is left to the next attempt: this may be its callback.
+            state.attempt += 1;
+            state.open = false;
+            state.refused = match closed {
+                Closed::Refused => state.refused + 1,
+                Closed::Lost if state.refused >= REFUSALS => state.refused + 1,
+                _ => 0,
+            };
+            (state.status, state.backoff.next_wait(js_sys::Math::random()))
+        };
+        status.link.set(Link::Offline);
+        let connection = self.clone();
+        let retry = set_timeout_with_handle(move || connection.connect(), wait).ok();
+        self.0.borrow_mut().retry = retry;
+    }
+
+    /// Loads the page again, once for each build that the server turned down.
+    fn reload(&self) -> bool {
+        const TRIED: &str = "rowcast-reloaded";
+        let build = self.0.borrow().build.clone();
+        let Ok(Some(storage)) = window().session_storage() else {
+            return false;
+        };
+        if storage.get_item(TRIED).ok().flatten().as_ref() == Some(&build) {
+            return false;
+        }
+        storage.set_item(TRIED, &build).is_ok() && window().location().reload().is_ok()
+    }
+
+    /// Gives up a server that fell silent, and tries at once when there is reason to hope.
+    fn watch(&self) {
+        let connection = self.clone();
+        // The page has one connection for as long as it is open.
+        set_interval(
+            move || {
+                let silent = {
+                    let state = connection.0.borrow();
+                    state.open && js_sys::Date::now() - state.heard > SILENCE
+                };
+                if silent {
+                    connection.closed(Closed::Lost);
+                }
+            },
+            WATCH,
+        );
+        for event in ["online", "pageshow", "focus"] {
+            let connection = self.clone();
+            let handle = window_event_listener_untyped(event, move |_| connection.hurry());
+            // Listened to for as long as the page is open: the handle only ends it when told.
+            drop(handle);
+        }
+    }
+
+    fn hurry(&self) {
+        let waiting = {
+            let mut state = self.0.borrow_mut();
+            state.backoff.reset();
+            state.retry.take()
+        };
+        if let Some(retry) = waiting {
+            retry.clear();
+            if !self.0.borrow().open {
+                self.connect();
+            }
+        }
+    }
+}
+
+/// The build that this page is of.
+fn build() -> String {
+    document()
+        .query_selector("meta[name=rowcast-build]")
+        .ok()
+        .flatten()
+        .and_then(|meta| meta.get_attribute("content"))
+        .unwrap_or_default()
+}

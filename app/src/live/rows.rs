@@ -1,0 +1,314 @@
+//! The rows of a live query, one signal a cell.
+
+use std::{collections::HashMap, sync::Arc};
+
+use leptos::prelude::*;
+use rowcast_protocol::{
+    Cell, Column, RowKey,
+    list::Misfit,
+    message::{Op, Patch, Row, Snapshot},
+};
+
+use crate::format::{Shape, width};
+
+/// A column as the table shows it.
+#[derive(Debug, PartialEq)]
+pub struct ShownColumn {
+    /// The column.
+    pub column: Column,
+    /// What its cells are made of.
+    pub shape: Shape,
+    /// Its width in characters; it never changes while the column is there.
+    pub width: usize,
+    /// Whether it is of the table's key.
+    pub key: bool,
+}
+
+/// A cell's value, and whether it has just changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveCell {
+    /// The value.
+    pub cell: Cell,
+    /// The mark of a change.
+    pub flash: Flash,
+}
+
+/// The mark of a change. It alternates, so that a second change marks the cell anew while
+/// the first mark still fades.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Flash {
+    /// Not changed lately.
+    #[default]
+    None,
+    /// Changed.
+    Odd,
+    /// Changed again.
+    Even,
+}
+
+/// One row.
+#[derive(Clone)]
+pub struct LiveRow {
+    /// Names the row in this page, whatever its key.
+    pub id: u64,
+    /// Its key.
+    pub key: RowKey,
+    /// The columns of its cells.
+    pub columns: Arc<[Arc<ShownColumn>]>,
+    /// Its cells.
+    pub cells: Arc<[ArcRwSignal<LiveCell>]>,
+    /// Whether it has just come in.
+    pub entered: ArcRwSignal<bool>,
+}
+
+impl LiveRow {
+    /// The key as the interface writes it: its values joined by commas.
+    pub fn key_text(&self) -> String {
+        let mut out = String::new();
+        for (at, cell) in self.key.0.iter().enumerate() {
+            if at > 0 {
+                out.push(',');
+            }
+            match cell {
+                Cell::Null => {}
+                Cell::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
+                Cell::Number(text) | Cell::Text(text) | Cell::Json(text) => out.push_str(text),
+            }
+        }
+        out
+    }
+}
+
+/// The list of a live query.
+///
+/// [`Rows::list`] is notified when rows come, go or move, and a cell's own signal when its
+/// value changes; nothing else runs.
+#[derive(Clone, Copy)]
+pub struct Rows {
+    /// The rows, in order.
+    pub list: RwSignal<Vec<LiveRow>>,
+    /// The columns.
+    pub columns: RwSignal<Arc<[Arc<ShownColumn>]>>,
+    /// How many rows match the filter in all.
+    pub total: RwSignal<Option<u64>>,
+    next: StoredValue<u64>,
+}
+
+/// What a patch marked, for the marks to be taken off again.
+#[derive(Default)]
+pub struct Marks {
+    cells: Vec<(ArcRwSignal<LiveCell>, Flash)>,
+    rows: Vec<ArcRwSignal<bool>>,
+}
+
+impl Rows {
+    /// The rows of a snapshot, or none yet.
+    pub fn new(first: Option<&Snapshot>) -> Self {
+        let rows = Self {
+            list: RwSignal::default(),
+            columns: RwSignal::new(Arc::new([])),
+            total: RwSignal::default(),
+            next: StoredValue::new(0),
+        };
+        if let Some(snapshot) = first {
+            rows.replace(snapshot);
+        }
+        rows
+    }
+
+    /// Becomes the snapshot. Rows that stay keep their signals, and columns their widths.
+    pub fn replace(&self, snapshot: &Snapshot) {
+        let same_columns = self.take_columns(snapshot);
+        let columns = self.columns.get_untracked();
+        let mut known: HashMap<RowKey, LiveRow> = if same_columns && !snapshot.key.is_empty() {
+            let list = self.list.read_untracked();
+            list.iter().map(|row| (row.key.clone(), row.clone())).collect()
+        } else {
+            HashMap::new()
+        };
+        let list = snapshot
+            .rows
+            .iter()
+            .map(|row| match known.remove(&row.key) {
+                Some(known) => {
+                    for (signal, cell) in known.cells.iter().zip(&row.cells) {
+                        set_cell(signal, cell, None);
+                    }
+                    known
+                }
+                None => self.make(row, &columns),
+            })
+            .collect();
+        self.list.set(list);
+        self.total.set(Some(snapshot.total));
+    }
+
+    /// Applies patches, in the order they came. After an error the list is void.
+    pub fn apply(&self, patches: &[Patch], marks: &mut Marks) -> Result<(), Misfit> {
+        let columns = self.columns.get_untracked();
+        let mut moved = false;
+        let mut total = None;
+        let result = {
+            let mut list = self.list.write_untracked();
+            let result = patches
+                .iter()
+                .flat_map(|patch| &patch.ops)
+                .try_for_each(|op| self.apply_op(op, &mut list, &columns, marks, &mut moved));
+            if let Some(patch) = patches.last() {
+                total = Some(patch.total);
+            }
+            result
+        };
+        if moved {
+            self.list.notify();
+        }
+        if total.is_some() && self.total.get_untracked() != total {
+            self.total.set(total);
+        }
+        result
+    }
+
+    fn apply_op(
+        &self,
+        op: &Op,
+        list: &mut Vec<LiveRow>,
+        columns: &Arc<[Arc<ShownColumn>]>,
+        marks: &mut Marks,
+        moved: &mut bool,
+    ) -> Result<(), Misfit> {
+        let position = |list: &[LiveRow], key: &RowKey| {
+            list.iter()
+                .position(|row| row.key == *key)
+                .ok_or(Misfit::UnknownKey)
+        };
+        match op {
+            Op::Update { key, cells } => {
+                let row = &list[position(list, key)?];
+                for (column, cell) in cells {
+                    let signal = row.cells.get(usize::from(*column)).ok_or(Misfit::Column)?;
+                    set_cell(signal, cell, Some(marks));
+                }
+                return Ok(());
+            }
+            Op::Insert { at, row } => {
+                let at = *at as usize;
+                if at > list.len() {
+                    return Err(Misfit::Index);
+                }
+                if position(list, &row.key).is_ok() {
+                    return Err(Misfit::KnownKey);
+                }
+                if row.cells.len() != columns.len() {
+                    return Err(Misfit::Column);
+                }
+                let row = self.make(row, columns);
+                row.entered.set(true);
+                marks.rows.push(row.entered.clone());
+                list.insert(at, row);
+            }
+            Op::Move { key, to } => {
+                let row = list.remove(position(list, key)?);
+                let to = *to as usize;
+                if to > list.len() {
+                    return Err(Misfit::Index);
+                }
+                list.insert(to, row);
+            }
+            Op::Remove { key } => {
+                list.remove(position(list, key)?);
+            }
+        }
+        *moved = true;
+        Ok(())
+    }
+
+    fn make(&self, row: &Row, columns: &Arc<[Arc<ShownColumn>]>) -> LiveRow {
+        let id = self.next.get_value();
+        self.next.set_value(id + 1);
+        LiveRow {
+            id,
+            key: row.key.clone(),
+            columns: columns.clone(),
+            cells: row
+                .cells
+                .iter()
+                .map(|cell| {
+                    ArcRwSignal::new(LiveCell {
+                        cell: cell.clone(),
+                        flash: Flash::None,
+                    })
+                })
+                .collect(),
+            entered: ArcRwSignal::new(false),
+        }
+    }
+
+    /// Takes the snapshot's columns, and says whether they are those that were there.
+    fn take_columns(&self, snapshot: &Snapshot) -> bool {
+        let before = self.columns.get_untracked();
+        let same = before.len() == snapshot.columns.len()
+            && before
+                .iter()
+                .zip(&snapshot.columns)
+                .all(|(shown, column)| shown.column == *column);
+        if same {
+            return true;
+        }
+        let columns = snapshot.columns.iter().enumerate().map(|(at, column)| {
+            let kept = before.iter().find(|shown| {
+                shown.column.name == column.name && shown.column.type_name == column.type_name
+            });
+            Arc::new(ShownColumn {
+                shape: Shape::of(column),
+                width: kept.map_or_else(
+                    || width::width(column, at, &snapshot.rows),
+                    |shown| shown.width,
+                ),
+                key: snapshot.key.contains(&column.name),
+                column: column.clone(),
+            })
+        });
+        self.columns.set(columns.collect());
+        false
+    }
+}
+
+/// Sets a cell if its value differs, and marks it where the reader should see that.
+fn set_cell(signal: &ArcRwSignal<LiveCell>, cell: &Cell, marks: Option<&mut Marks>) {
+    let now = signal.read_untracked().clone();
+    if now.cell == *cell {
+        return;
+    }
+    let flash = match (&marks, now.flash) {
+        (None, flash) => flash,
+        (Some(_), Flash::Odd) => Flash::Even,
+        (Some(_), _) => Flash::Odd,
+    };
+    signal.set(LiveCell {
+        cell: cell.clone(),
+        flash,
+    });
+    if let Some(marks) = marks {
+        marks.cells.push((signal.clone(), flash));
+    }
+}
+
+impl Marks {
+    /// Whether nothing was marked.
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty() && self.rows.is_empty()
+    }
+
+    /// Takes the marks off, except where a later change has put one.
+    pub fn clear(self) {
+        for (signal, flash) in self.cells {
+            let now = signal.read_untracked().flash;
+            if now == flash {
+                signal.update(|cell| cell.flash = Flash::None);
+            }
+        }
+        for entered in self.rows {
+            entered.set(false);
+        }
+    }
+}

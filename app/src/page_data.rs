@@ -1,0 +1,48 @@
+//! What the pages ask of the server they are rendered on.
+
+#[cfg(feature = "ssr")]
+use std::sync::Arc;
+
+#[cfg(feature = "ssr")]
+use futures::future::BoxFuture;
+#[cfg(feature = "ssr")]
+use rowcast_protocol::ApiError;
+use rowcast_protocol::{Table, message::Snapshot};
+
+/// The first rows of a table's page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TablePage {
+    /// The table.
+    pub table: Table,
+    /// The rows of the query, and where the page continues from.
+    pub snapshot: Snapshot,
+}
+
+/// The data that the server renders pages from, provided as the context `Arc<dyn PageData>`.
+#[cfg(feature = "ssr")]
+pub trait PageData: Send + Sync + 'static {
+    /// All tables that may be shown, in the order they are listed.
+    fn tables(&self) -> BoxFuture<'_, Result<Vec<Table>, ApiError>>;
+
+    /// The rows of a query over the table of that name.
+    ///
+    /// Its errors are the public interface's; `unknown_table` makes the page a 404,
+    /// `database_unavailable` and `too_slow` a 503, any other a 400.
+    fn snapshot(&self, table: &str, query: &str) -> BoxFuture<'_, Result<TablePage, ApiError>>;
+}
+
+/// Sets the status of the response that is being rendered. Provided as a context by the
+/// server; the last status set wins.
+#[cfg(feature = "ssr")]
+#[derive(Clone)]
+pub struct ResponseStatus(pub Arc<dyn Fn(u16) + Send + Sync>);
+
+/// The status that an error gives a page.
+pub fn status_of(code: &str) -> u16 {
+    match code {
+        "unknown_table" => 404,
+        "database_unavailable" | "too_slow" | "unavailable" => 503,
+        "internal" => 500,
+        _ => 400,
+    }
+}

@@ -1,0 +1,32 @@
+//! An address that leads nowhere.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use crate::components::{message::Message, top_bar::TopBar};
+
+/// The page of an unknown address.
+#[component]
+pub fn NotFoundPage() -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    if let Some(status) = use_context::<crate::page_data::ResponseStatus>() {
+        (status.0)(404);
+    }
+    view! {
+        <Title text="Not found" />
+        <div class="page">
+            <TopBar>""</TopBar>
+            <main>
+                <Message
+                    title="There is no such page"
+                    text="The address may be mistyped, or what it led to is gone."
+                >
+                    <a class="button" href="/">
+                        "All tables"
+                    </a>
+                </Message>
+            </main>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,102 @@
+import { test as base, expect, type Locator, type Page } from "@playwright/test";
+import { Server } from "./server";
+
+export { expect };
+
+/** A live table of some todo items, made for one test. */
+export interface Items {
+  name: string;
+  path: string;
+}
+
+interface Fixtures {
+  items: Items;
+  /** Fails the test at its end if a page has logged an error or thrown one. */
+  quiet: void;
+}
+
+export const test = base.extend<Fixtures, { server: Server }>({
+  server: [
+    async ({}, use) => {
+      const server = await Server.start();
+      await use(server);
+      await server.dispose();
+    },
+    { scope: "worker", timeout: 90_000 },
+  ],
+  baseURL: async ({ server }, use) => use(server.url),
+  items: async ({ server }, use, info) => {
+    const name = `items_${info.workerIndex}_${info.testId.replace(/\W/g, "_").slice(-12)}`;
+    await server.sql(`
+      DROP TABLE IF EXISTS ${name};
+      CREATE TABLE ${name} (
+        id int PRIMARY KEY,
+        title text NOT NULL,
+        notes text,
+        done boolean NOT NULL DEFAULT false,
+        estimate numeric(6, 2),
+        created_at timestamptz NOT NULL DEFAULT '2026-03-01 12:00:00+00'
+      );
+      INSERT INTO ${name} (id, title, notes, done, estimate)
+      SELECT n, 'Item ' || n, CASE WHEN n % 3 = 0 THEN NULL WHEN n % 5 = 0 THEN '' ELSE 'note ' || n END,
+             n % 4 = 0, n * 1.25
+      FROM generate_series(1, 120) AS n`);
+    await server.sql("SELECT rowcast.watch($1::text::regclass)", [name]);
+    await use({ name, path: `/tables/${name}` });
+    await server.sql(`DROP TABLE ${name}`);
+  },
+  quiet: [
+    async ({ context }, use) => {
+      const errors: string[] = [];
+      context.on("weberror", (error) => errors.push(String(error.error())));
+      context.on("console", (message) => {
+        if (message.type() === "error") errors.push(message.text());
+      });
+      await use();
+      // What the browser itself says where a server is away is no error of the page's.
+      const ours = errors.filter((text) => !/ERR_CONNECTION_REFUSED|WebSocket connection to/.test(text));
+      expect(ours).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+/** The rows that the page shows. */
+export function rows(page: Page): Locator {
+  return page.locator("tr[data-key]");
+}
+
+export function row(page: Page, key: number | string): Locator {
+  return page.locator(`tr[data-key="${key}"]`);
+}
+
+export function cell(page: Page, key: number | string, column: string): Locator {
+  return row(page, key).locator(`[data-column="${column}"]`);
+}
+
+/** The keys of the shown rows, in their order. */
+export async function keys(page: Page): Promise<number[]> {
+  return rows(page).evaluateAll((all) => all.map((row) => Number(row.getAttribute("data-key"))));
+}
+
+export async function expectKeys(page: Page, expected: number[]): Promise<void> {
+  await expect.poll(() => keys(page)).toEqual(expected);
+}
+
+export async function expectTotal(page: Page, total: number): Promise<void> {
+  await expect(page.getByTestId("total")).toHaveText(total.toLocaleString("en-US"));
+}
+
+export function connection(page: Page): Locator {
+  return page.locator('[role="status"][data-state]');
+}
+
+/** Opens an address and waits until the page follows the table. */
+export async function open(page: Page, address: string): Promise<void> {
+  await page.goto(address);
+  await expectLive(page);
+}
+
+export async function expectLive(page: Page): Promise<void> {
+  await expect(connection(page)).toHaveAttribute("data-state", "live", { timeout: 20_000 });
+}

@@ -1,0 +1,117 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import pg from "pg";
+
+const root = resolve(import.meta.dirname, "..");
+const program = process.env.ROWCAST ?? join(root, "target/debug/rowcast");
+
+/** A Rowcast server on an embedded database of its own, which it can lose and get back. */
+export class Server {
+  readonly url: string;
+  private readonly port: number;
+  private readonly data: string;
+  private process?: ChildProcess;
+  private said = "";
+  private clients: pg.Client[] = [];
+
+  static async start(): Promise<Server> {
+    const server = new Server(await freePort());
+    await server.start();
+    return server;
+  }
+
+  private constructor(port: number) {
+    this.port = port;
+    this.url = `http://127.0.0.1:${port}`;
+    this.data = mkdtempSync(join(tmpdir(), "rowcast-e2e-"));
+  }
+
+  /** Starts it, on the same address and database as before. */
+  async start(): Promise<void> {
+    const environment = { ...process.env };
+    delete environment.DATABASE_URL;
+    const child = spawn(program, ["serve", "--data-dir", this.data], {
+      cwd: root,
+      env: { ...environment, ROWCAST_ADDR: `127.0.0.1:${this.port}`, ROWCAST_AUTH: "off" },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    child.stdout?.on("data", (text) => (this.said += text));
+    child.stderr?.on("data", (text) => (this.said += text));
+    this.process = child;
+    const deadline = Date.now() + 60_000;
+    while (!(await this.ready())) {
+      if (child.exitCode !== null || Date.now() > deadline) {
+        throw new Error(`${program} did not start:\n${this.said}`);
+      }
+      await new Promise((resume) => setTimeout(resume, 50));
+    }
+  }
+
+  /** Stops it as a terminal or a service manager would. */
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    const child = this.process;
+    this.process = undefined;
+    if (child && child.exitCode === null && child.signalCode === null) {
+      child.kill(signal);
+      await once(child, "exit");
+    }
+  }
+
+  /** Runs SQL as any other program would: one statement, or several as one transaction. */
+  async sql(text: string, values?: unknown[]): Promise<any[]> {
+    const client = await this.client();
+    const result = await client.query(text, values);
+    return result.rows;
+  }
+
+  /** Removes everything. */
+  async dispose(): Promise<void> {
+    await Promise.all(this.clients.map((client) => client.end().catch(() => {})));
+    await this.stop();
+    rmSync(this.data, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  }
+
+  private async ready(): Promise<boolean> {
+    try {
+      return (await fetch(`${this.url}/readyz`)).ok;
+    } catch {
+      return false;
+    }
+  }
+
+  private async client(): Promise<pg.Client> {
+    const open = this.clients.at(-1);
+    if (open) return open;
+    // The lines: process, data directory, start, port, the socket's directory, …
+    const file = join(this.data, "postgres/cluster/postmaster.pid");
+    const lines = readFileSync(file, "utf8").split("\n");
+    const client = new pg.Client({
+      host: lines[4].trim(),
+      port: Number(lines[3]),
+      user: "rowcast",
+      database: "rowcast",
+    });
+    // Its database goes away when the server does.
+    const forget = () => (this.clients = this.clients.filter((other) => other !== client));
+    client.on("error", forget);
+    client.on("end", forget);
+    await client.connect();
+    this.clients.push(client);
+    return client;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  probe.listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const address = probe.address();
+  probe.close();
+  await once(probe, "close");
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}

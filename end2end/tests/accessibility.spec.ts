@@ -1,0 +1,52 @@
+import AxeBuilder from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { expect, open, test } from "../fixtures";
+
+async function expectNoSeriousViolation(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const serious = violations
+    .filter((violation) => violation.impact === "serious" || violation.impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join("\n  ")}`);
+  expect(serious).toEqual([]);
+}
+
+for (const theme of ["light", "dark"] as const) {
+  test.describe(`in the ${theme} theme`, () => {
+    test.use({ colorScheme: theme });
+
+    test("the start page has no serious violation", async ({ page, items }) => {
+      await page.goto("/");
+      await expect(page.getByRole("link", { name: items.name })).toBeVisible();
+      await expectNoSeriousViolation(page);
+    });
+
+    test("a table's page has no serious violation", async ({ page, items }) => {
+      await open(page, `${items.path}?done=is.false&order=estimate.desc,id`);
+      await expectNoSeriousViolation(page);
+      await page.getByRole("button", { name: "Add filter" }).click();
+      await expectNoSeriousViolation(page);
+    });
+
+    test("an error and an empty table have no serious violation", async ({ page, server, items }) => {
+      await page.goto(`${items.path}?nothing=eq.1`);
+      await expect(page.getByRole("alert")).toBeVisible();
+      await expectNoSeriousViolation(page);
+      await server.sql(`TRUNCATE ${items.name}`);
+      await open(page, items.path);
+      await expectNoSeriousViolation(page);
+    });
+  });
+}
+
+for (const width of [360, 768, 1280, 2560]) {
+  test(`nothing is wider than the page at ${width} pixels`, async ({ page, items }) => {
+    await page.setViewportSize({ width, height: 800 });
+    for (const address of ["/", items.path]) {
+      await page.goto(address);
+      const overflow = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
+      expect(overflow).toBe(0);
+    }
+  });
+}

@@ -1,0 +1,24 @@
+import { cell, connection, expect, expectKeys, expectLive, expectTotal, open, test } from "../fixtures";
+
+test("a page whose server is restarted recovers by itself and skips nothing", async ({ page, server, items }) => {
+  await open(page, `${items.path}?order=id&limit=3`);
+  await server.stop();
+  await expect(connection(page)).toHaveAttribute("data-state", /offline|connecting/);
+  await server.start();
+  await server.sql(`UPDATE ${items.name} SET title = 'Meanwhile' WHERE id = 1`);
+  await server.sql(`DELETE FROM ${items.name} WHERE id = 2`);
+  await expectLive(page);
+  await expect(cell(page, 1, "title")).toHaveText("Meanwhile");
+  await expectKeys(page, [1, 3, 4]);
+  await expectTotal(page, 119);
+});
+
+test("a page whose server is killed recovers by itself", async ({ page, server, items }) => {
+  await open(page, `${items.path}?order=id&limit=3`);
+  await server.stop("SIGKILL");
+  await expect(connection(page)).toHaveAttribute("data-state", /offline|connecting/);
+  await server.start();
+  await expectLive(page);
+  await server.sql(`INSERT INTO ${items.name} (id, title) VALUES (0, 'After')`);
+  await expectKeys(page, [0, 1, 2]);
+});

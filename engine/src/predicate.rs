@@ -1,0 +1,207 @@
+//! What a query's filter says of a row.
+
+use std::{cmp::Ordering, ops::Not};
+
+use crate::{
+    datum::{Datum, compare_as, like},
+    schema::{Collation, ColumnSchema},
+};
+
+/// A filter over the columns of one table.
+///
+/// What Rust may not decide as PostgreSQL does is [`Predicate::Asked`]: the engine then asks
+/// for the verdict on the whole filter, unless the parts that it can decide settle it.
+#[derive(Clone, Debug)]
+pub enum Predicate {
+    /// All hold. Empty: always true.
+    And(Vec<Predicate>),
+    /// One holds. Empty: always false.
+    Or(Vec<Predicate>),
+    /// Does not hold.
+    Not(Box<Predicate>),
+    /// The column compared with a value.
+    Compare {
+        /// Position of the column.
+        column: usize,
+        /// How.
+        comparison: Comparison,
+        /// With what; never NULL.
+        value: Datum,
+    },
+    /// The column equals one of the values; none of them is NULL.
+    In {
+        /// Position of the column.
+        column: usize,
+        /// The values.
+        values: Vec<Datum>,
+    },
+    /// The text matches a `LIKE` pattern.
+    Like {
+        /// Position of the column.
+        column: usize,
+        /// The pattern, with `%`, `_` and backslash escapes.
+        pattern: String,
+    },
+    /// The column is NULL.
+    IsNull(usize),
+    /// The column is true, or is false; never NULL.
+    Is(usize, bool),
+    /// Only PostgreSQL knows.
+    Asked,
+}
+
+/// A comparison operator.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Comparison {
+    /// `=`
+    Equal,
+    /// `<>`
+    NotEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+/// SQL's three truth values, and a fourth: not decided here.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Truth {
+    /// True.
+    True,
+    /// False.
+    False,
+    /// NULL.
+    Null,
+    /// Only PostgreSQL knows.
+    Unknown,
+}
+
+impl Predicate {
+    /// Whether no verdict of PostgreSQL's can ever be needed.
+    pub fn is_decided_here(&self) -> bool {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().all(Self::is_decided_here),
+            Self::Not(part) => part.is_decided_here(),
+            Self::Asked => false,
+            _ => true,
+        }
+    }
+
+    /// The verdict on a row of these values.
+    pub fn evaluate(&self, columns: &[ColumnSchema], values: &[Datum]) -> Truth {
+        match self {
+            Self::And(parts) => settle(parts, columns, values, Truth::False),
+            Self::Or(parts) => settle(parts, columns, values, Truth::True),
+            Self::Not(part) => !part.evaluate(columns, values),
+            Self::Compare {
+                column,
+                comparison,
+                value,
+            } => compare(&columns[*column], *comparison, &values[*column], value),
+            Self::In {
+                column,
+                values: list,
+            } => {
+                // An empty list is false even for NULL, as in `= ANY('{}')`.
+                let mut truth = Truth::False;
+                for value in list {
+                    match compare(
+                        &columns[*column],
+                        Comparison::Equal,
+                        &values[*column],
+                        value,
+                    ) {
+                        Truth::True => return Truth::True,
+                        Truth::False => {}
+                        other => truth = other,
+                    }
+                }
+                truth
+            }
+            Self::Like { column, pattern } => match &values[*column] {
+                Datum::Null => Truth::Null,
+                Datum::Text(text) => like(pattern, text).into(),
+                _ => Truth::Unknown,
+            },
+            Self::IsNull(column) => matches!(values[*column], Datum::Null).into(),
+            Self::Is(column, wanted) => {
+                matches!(values[*column], Datum::Bool(flag) if flag == *wanted).into()
+            }
+            Self::Asked => Truth::Unknown,
+        }
+    }
+}
+
+/// `AND` (decided by one false) or `OR` (decided by one true) over parts.
+fn settle(
+    parts: &[Predicate],
+    columns: &[ColumnSchema],
+    values: &[Datum],
+    decisive: Truth,
+) -> Truth {
+    let mut truth = !decisive;
+    for part in parts {
+        match part.evaluate(columns, values) {
+            verdict if verdict == decisive => return decisive,
+            Truth::Unknown => truth = Truth::Unknown,
+            Truth::Null if truth != Truth::Unknown => truth = Truth::Null,
+            _ => {}
+        }
+    }
+    truth
+}
+
+fn compare(column: &ColumnSchema, comparison: Comparison, value: &Datum, with: &Datum) -> Truth {
+    if matches!(value, Datum::Null) {
+        return Truth::Null;
+    }
+    let equality_only = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
+    let decided = match column.collation {
+        Collation::C => true,
+        Collation::Deterministic => equality_only,
+        Collation::Nondeterministic => false,
+    };
+    if !decided {
+        return Truth::Unknown;
+    }
+    match compare_as(&column.codec, value, with) {
+        Some(ordering) => comparison.holds(ordering).into(),
+        None => Truth::Unknown,
+    }
+}
+
+impl Comparison {
+    /// Whether values that stand in this order satisfy it.
+    pub fn holds(self, ordering: Ordering) -> bool {
+        match self {
+            Self::Equal => ordering.is_eq(),
+            Self::NotEqual => ordering.is_ne(),
+            Self::Less => ordering.is_lt(),
+            Self::LessOrEqual => ordering.is_le(),
+            Self::Greater => ordering.is_gt(),
+            Self::GreaterOrEqual => ordering.is_ge(),
+        }
+    }
+}
+
+impl From<bool> for Truth {
+    fn from(flag: bool) -> Self {
+        if flag { Self::True } else { Self::False }
+    }
+}
+
+impl Not for Truth {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        match self {
+            Self::True => Self::False,
+            Self::False => Self::True,
+            other => other,
+        }
+    }
+}

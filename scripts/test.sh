@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Every test, cheapest first. A step that fails ends the run; each says how long it took.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+ROWCAST_PG_BIN=$(scripts/setup.sh where)
+export ROWCAST_PG_BIN
+
+step() {
+  local name=$1 begun=$SECONDS
+  shift
+  printf '\n== %s\n' "$name"
+  if ! "$@" </dev/null; then
+    printf '== %s: FAILED after %d s\n' "$name" $((SECONDS - begun)) >&2
+    exit 1
+  fi
+  printf '== %s: %d s\n' "$name" $((SECONDS - begun))
+}
+
+native_lints() { cargo clippy --quiet --workspace --all-targets -- -D warnings; }
+wasm_lints() {
+  cargo clippy --quiet --package frontend --target wasm32-unknown-unknown --profile wasm-dev -- -D warnings
+}
+browser_tests() { (cd end2end && npx playwright test); }
+
+step "format" cargo fmt --all --check
+step "lints, native" native_lints
+step "lints, wasm" wasm_lints
+if cargo deny --version >/dev/null 2>&1; then
+  step "dependencies" cargo deny --log-level error check
+fi
+step "tests" cargo test --workspace --no-fail-fast
+step "site" cargo xtask site
+step "server" cargo build --quiet --package server
+step "browser tests" browser_tests
+printf '\nall tests passed in %d s\n' "$SECONDS"

@@ -1,0 +1,113 @@
+//! Bringing the schema `rowcast` to what this version needs.
+
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
+
+/// The migrations, in order. One that has been released is never changed.
+const MIGRATIONS: [(i32, &str, &str); 1] = [(
+    1,
+    "capture",
+    include_str!("../../../migrations/0001_capture.sql"),
+)];
+
+/// The advisory lock under which migrations run: two servers may start at once.
+const LOCK: i64 = 0x726f_7763_6173_7400;
+
+/// Why a database can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The database refused, or can't be reached.
+    #[error("the schema rowcast can't be set up")]
+    Database(#[from] sqlx::Error),
+    /// The database is older than we support.
+    #[error("PostgreSQL {0} is too old: Rowcast needs 14 or later")]
+    TooOld(i32),
+    /// Its text is not in UTF-8 and can't be turned into it.
+    #[error("the database's encoding is {0}: Rowcast needs one that converts to UTF8")]
+    Encoding(String),
+    /// A newer Rowcast has been here.
+    #[error("the schema rowcast is of a newer version ({0}) than this program knows ({1})")]
+    Newer(i32, i32),
+}
+
+/// Applies the migrations that are missing, each in a transaction of its own, and returns how
+/// many there were.
+///
+/// # Errors
+/// See [`MigrateError`]; nothing is left half done.
+pub async fn migrate(connection: &mut PgConnection) -> Result<usize, MigrateError> {
+    let row = sqlx::query(
+        "SELECT current_setting('server_version_num')::int4, current_setting('server_encoding')",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    let (version, encoding): (i32, String) = (row.try_get(0)?, row.try_get(1)?);
+    if version < 140_000 {
+        return Err(MigrateError::TooOld(version / 10_000));
+    }
+    if encoding == "SQL_ASCII" {
+        return Err(MigrateError::Encoding(encoding));
+    }
+    // What is there already needs no lock and no right to create.
+    if current(connection).await? == Some(newest()) {
+        return Ok(0);
+    }
+    sqlx::query("SELECT pg_advisory_lock($1)")
+        .bind(LOCK)
+        .execute(&mut *connection)
+        .await?;
+    let result = apply(connection).await;
+    sqlx::query("SELECT pg_advisory_unlock($1)")
+        .bind(LOCK)
+        .execute(&mut *connection)
+        .await?;
+    result
+}
+
+fn newest() -> i32 {
+    MIGRATIONS[MIGRATIONS.len() - 1].0
+}
+
+async fn current(connection: &mut PgConnection) -> Result<Option<i32>, sqlx::Error> {
+    let exists: bool = sqlx::query_scalar("SELECT to_regclass('rowcast.migration') IS NOT NULL")
+        .fetch_one(&mut *connection)
+        .await?;
+    if !exists {
+        return Ok(None);
+    }
+    sqlx::query_scalar("SELECT max(version) FROM rowcast.migration")
+        .fetch_one(connection)
+        .await
+}
+
+async fn apply(connection: &mut PgConnection) -> Result<usize, MigrateError> {
+    let done = current(connection).await?.unwrap_or(0);
+    if done > newest() {
+        return Err(MigrateError::Newer(done, newest()));
+    }
+    let mut applied = 0;
+    for (version, name, sql) in MIGRATIONS.iter().filter(|(version, ..)| *version > done) {
+        let mut transaction = connection.begin().await?;
+        // The schema's own functions are written with every name qualified; what creates
+        // them is not.
+        transaction
+            .execute("CREATE SCHEMA IF NOT EXISTS rowcast")
+            .await?;
+        transaction
+            .execute(
+                "CREATE TABLE IF NOT EXISTS rowcast.migration (version int4 PRIMARY KEY, \
+                 name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())",
+            )
+            .await?;
+        transaction
+            .execute(sqlx::raw_sql(AssertSqlSafe((*sql).to_owned())))
+            .await?;
+        sqlx::query("INSERT INTO rowcast.migration (version, name) VALUES ($1, $2)")
+            .bind(version)
+            .bind(name)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        applied += 1;
+    }
+    Ok(applied)
+}

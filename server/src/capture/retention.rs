@@ -1,0 +1,45 @@
+//! Removing changes that are older than they have to be kept.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use tokio::sync::watch;
+
+/// How often old changes are looked for.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// How many rows of the log are removed at once: few enough for a short transaction.
+const BATCH: i32 = 5_000;
+
+/// Removes what is older than `kept`, until `stop` says so. A database that can't be reached
+/// is tried again at the next turn.
+pub async fn run(pool: PgPool, kept: Duration, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(INTERVAL) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        loop {
+            match purge(&pool, kept).await {
+                Ok(removed) if removed >= i64::from(BATCH) => {}
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::debug!(
+                        reason = crate::error::sqlstate(&error),
+                        "old changes were not removed"
+                    );
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Removes one batch and says how many rows it had.
+pub async fn purge(pool: &PgPool, kept: Duration) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT rowcast.purge(make_interval(secs => $1), $2)::int8")
+        .bind(kept.as_secs_f64())
+        .bind(BATCH)
+        .fetch_one(pool)
+        .await
+}

@@ -1,0 +1,236 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+
+/// Any PostgreSQL table, live in the browser.
+///
+/// Without a command it serves. Without DATABASE_URL it uses a PostgreSQL of its own, kept in
+/// the data directory.
+#[derive(Debug, Parser)]
+#[command(name = "rowcast", version, about, long_about, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do; `serve` if nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Settings, for every command.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+const EXAMPLES: &str = "Examples:
+  rowcast                                     serve on http://127.0.0.1:3000
+  rowcast demo                                create demo tables and keep writing to them
+  DATABASE_URL=postgres://me@localhost/shop rowcast
+                                              serve a database of yours
+  rowcast watch orders shop.customers         make tables live, whoever writes to them
+  rowcast tables                              what there is, and what of it is live
+  rowcast tail orders 'status=eq.open&order=created_at.desc&limit=10'
+                                              follow a live query in the terminal
+
+RUST_LOG sets what is logged to standard error, such as info (the default) or rowcast=debug.
+
+Queries are PostgREST's: column=op.value with eq neq gt gte lt lte like ilike in is, or=(…),
+and=(…), order=column.desc, limit, offset, select; and q=words to search all text.";
+
+/// What the program does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the pages, the JSON API and the live queries (this is the default)
+    #[command(
+        after_help = "It prints the address to open. SIGTERM or Ctrl-C: clients are told to \
+                      connect again, what is being written is finished, and it ends within 10 s; \
+                      a second one ends it at once."
+    )]
+    Serve,
+    /// Make tables live: every commit to them arrives in open pages
+    #[command(
+        after_help = "A table needs a primary key, or a unique key over NOT NULL columns. \
+                      This adds triggers to the table and changes nothing else about it; \
+                      SELECT rowcast.watch('orders') in SQL does the same.\n\n\
+                      Example: rowcast watch orders shop.customers"
+    )]
+    Watch(Tables),
+    /// Make tables not live any more: removes the triggers
+    #[command(after_help = "Example: rowcast unwatch orders")]
+    Unwatch(Tables),
+    /// List the tables, with their keys and whether they are live
+    Tables,
+    /// Follow a live query in the terminal, without a server
+    #[command(
+        after_help = "The list is printed whole, then each change as it is committed. \
+                      Without a terminal each event is one line of JSON, as the event stream \
+                      has it.\n\n\
+                      Example: rowcast tail orders 'status=eq.open&order=id.desc&limit=10'"
+    )]
+    Tail {
+        /// The table: `orders` or `shop.orders`
+        table: String,
+        /// Which of its rows, in the query grammar
+        #[arg(default_value = "")]
+        query: String,
+    },
+    /// Create the demo tables and keep writing to them, gently
+    #[command(
+        after_help = "The tables are todo_items and people. Run it beside a server, or with \
+                      --serve instead of one.\n\nExample: rowcast demo --rate 20"
+    )]
+    Demo {
+        /// Commits a second; 0 creates the tables and writes nothing more
+        #[arg(long, value_name = "N", default_value_t = 2.0, value_parser = rate)]
+        rate: f64,
+        /// Serve as well
+        #[arg(long)]
+        serve: bool,
+    },
+    /// Stop the embedded PostgreSQL when the last process that uses it has ended
+    #[command(hide = true)]
+    EmbeddedKeeper {
+        /// The data directory
+        directory: std::path::PathBuf,
+    },
+}
+
+/// Tables to watch or not.
+#[derive(Debug, Args)]
+pub struct Tables {
+    /// `orders` or `schema.orders`
+    #[arg(required = true, value_name = "TABLE")]
+    pub tables: Vec<String>,
+}
+
+/// Settings: each is a flag and an environment variable. They are checked in
+/// [`config`](crate::config), so that a wrong one is answered in one line.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Settings")]
+pub struct Settings {
+    /// The database: postgres://user:password@host:port/name.
+    /// Unset: an embedded PostgreSQL under --data-dir
+    #[arg(
+        long,
+        global = true,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub database_url: Option<String>,
+    /// Where the embedded PostgreSQL keeps its data
+    /// [default: ~/.local/share/rowcast; for root, /var/lib/rowcast]
+    #[arg(long, global = true, env = "ROWCAST_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<String>,
+    /// Where to listen: a loopback address and a port (0: any free one).
+    /// Other addresses are refused until there are accounts
+    #[arg(
+        long,
+        global = true,
+        env = "ROWCAST_ADDR",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:3000"
+    )]
+    pub addr: String,
+    /// Whether readers must log in: on or off. There are no accounts yet, so both mean
+    /// that whoever can connect to the loopback address may read
+    #[arg(
+        long,
+        global = true,
+        env = "ROWCAST_AUTH",
+        value_name = "on|off",
+        default_value = "on"
+    )]
+    pub auth: String,
+    /// The stream that several servers share. Not supported yet: must be unset
+    #[arg(
+        long,
+        global = true,
+        env = "ROWCAST_BUS",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub bus: Option<String>,
+    /// How long changes are kept for clients that come back, such as 30m, 24h or 7d
+    #[arg(
+        long,
+        global = true,
+        env = "ROWCAST_RETENTION",
+        value_name = "TIME",
+        default_value = "24h"
+    )]
+    pub retention: String,
+    /// The most connections to the database for reading rows
+    #[arg(
+        long,
+        global = true,
+        env = "ROWCAST_CONNECTIONS",
+        value_name = "N",
+        default_value = "8"
+    )]
+    pub connections: String,
+    /// The most clients connected at once
+    #[arg(
+        long,
+        global = true,
+        env = "ROWCAST_MAX_CLIENTS",
+        value_name = "N",
+        default_value = "10000"
+    )]
+    pub max_clients: String,
+    /// Where the site's files are [default: site, beside the program's directory]
+    #[arg(long, global = true, env = "LEPTOS_SITE_ROOT", value_name = "DIR")]
+    pub site: Option<String>,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if (0.0..=10_000.0).contains(&rate) => Ok(rate),
+        _ => Err("allowed is a number from 0 to 10000".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn settings_go_before_and_after_the_command() {
+        for line in [
+            ["rowcast", "--addr", "[::1]:1", "serve"],
+            ["rowcast", "serve", "--addr", "[::1]:1"],
+        ] {
+            let cli = Cli::try_parse_from(line).expect("parses");
+            assert_eq!(cli.settings.addr, "[::1]:1");
+        }
+        assert!(
+            Cli::try_parse_from(["rowcast"])
+                .expect("parses")
+                .command
+                .is_none()
+        );
+        assert!(Cli::try_parse_from(["rowcast", "watch"]).is_err());
+        assert!(Cli::try_parse_from(["rowcast", "demo", "--rate", "-1"]).is_err());
+    }
+
+    #[test]
+    fn help_names_every_setting() {
+        let help = Cli::command().render_long_help().to_string();
+        for name in [
+            "DATABASE_URL",
+            "ROWCAST_ADDR",
+            "ROWCAST_AUTH",
+            "ROWCAST_BUS",
+            "ROWCAST_RETENTION",
+            "ROWCAST_DATA_DIR",
+            "--data-dir",
+            "--database-url",
+            "rowcast tail",
+            "RUST_LOG",
+        ] {
+            assert!(help.contains(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! `rowcast tail`
+
+use std::{
+    io::{IsTerminal, Write},
+    sync::Arc,
+};
+
+use anyhow::{Context, anyhow, bail};
+use rowcast_protocol::{
+    ApiError, Cell, Column, RowKey, json,
+    message::{Event, Op, Patch, Snapshot},
+    query::Query,
+};
+
+use super::Database;
+use crate::{
+    config::Config,
+    live::{
+        event::SharedEvent,
+        not_live,
+        outbox::{Due, Outbox},
+    },
+    query::bind::bind,
+    serve::LiveParts,
+    shutdown::on_signals,
+};
+
+/// Connections for reading: this follows one query.
+const CONNECTIONS: u32 = 2;
+
+pub async fn run(config: &Config, table: &str, query: &str) -> anyhow::Result<()> {
+    let mut shutdown = on_signals().context("signals can't be received")?;
+    let database = Database::open(config).await?;
+    let parts = LiveParts::start(&database.options, CONNECTIONS, shutdown.receiver()).await?;
+    let table = parts.catalog.table(table).await.map_err(told)?;
+    let query = Query::parse_for(query, &table.table).map_err(told)?;
+    if !table.table.live {
+        return Err(told(not_live(&table.table.path())));
+    }
+    let bound = bind(&parts.pool, table, &query).await.map_err(told)?;
+    let outbox = Arc::new(Outbox::default());
+    let id = parts.live.new_id();
+    parts
+        .live
+        .subscribe(id, Arc::new(query), bound, None, &outbox, 0)
+        .await;
+    let mut printer = Printer {
+        columns: Vec::new(),
+        for_people: std::io::stdout().is_terminal(),
+    };
+    let outcome = loop {
+        let due = tokio::select! {
+            () = shutdown.wait() => break Ok(()),
+            due = outbox.next() => due,
+        };
+        match due {
+            Due::Event(_, event) => {
+                if let Event::Error(error) = event.event() {
+                    break Err(told(error.clone()));
+                }
+                // A reader such as `head` may have seen enough.
+                if printer.print(&event).is_err() {
+                    break Ok(());
+                }
+            }
+            Due::Lost(ids) => {
+                parts.live.resync(vec![id]).await;
+                outbox.all_found(&ids).await;
+            }
+            Due::Closed => break Ok(()),
+        }
+    };
+    if let Err(error) = outcome {
+        bail!(error);
+    }
+    Ok(())
+}
+
+fn told(error: ApiError) -> anyhow::Error {
+    if error.hint.is_empty() {
+        anyhow!(error.message)
+    } else {
+        anyhow!("{} ({})", error.message, error.hint)
+    }
+}
+
+struct Printer {
+    columns: Vec<Column>,
+    for_people: bool,
+}
+
+impl Printer {
+    fn print(&mut self, event: &SharedEvent) -> std::io::Result<()> {
+        let mut out = std::io::stdout().lock();
+        if !self.for_people {
+            let mut line = Vec::new();
+            json::write_message(event.name(), None, event.json(), &mut line);
+            line.push(b'\n');
+            out.write_all(&line)?;
+            return out.flush();
+        }
+        match event.event() {
+            Event::Snapshot(snapshot) => {
+                self.columns.clone_from(&snapshot.columns);
+                out.write_all(list(snapshot).as_bytes())?;
+            }
+            Event::Patch(patch) => out.write_all(changes(patch, &self.columns).as_bytes())?,
+            Event::Reset { reason } => writeln!(out, "! the list is read again: {reason}")?,
+            Event::Error(error) => writeln!(out, "! {}", error.message)?,
+        }
+        out.flush()
+    }
+}
+
+/// The widest that a column of the list is shown.
+const WIDTH_MAX: usize = 40;
+
+fn list(snapshot: &Snapshot) -> String {
+    let header = snapshot
+        .columns
+        .iter()
+        .map(|column| column.name.clone())
+        .collect();
+    let rows = snapshot
+        .rows
+        .iter()
+        .map(|row| row.cells.iter().map(shown).collect());
+    let rows: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
+    let widths: Vec<usize> = (0..snapshot.columns.len())
+        .map(|column| {
+            let width = rows.iter().map(|row| row[column].chars().count()).max();
+            width.unwrap_or_default().min(WIDTH_MAX)
+        })
+        .collect();
+    let mut text = String::new();
+    for row in &rows {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| {
+            let mut cut: String = cell.chars().take(*width).collect();
+            if cut.len() < cell.len() {
+                cut.pop();
+                cut.push('…');
+            }
+            format!("{cut:width$}")
+        });
+        text += cells.collect::<Vec<_>>().join("  ").trim_end();
+        text.push('\n');
+    }
+    text + &format!("{} rows of {}\n", snapshot.rows.len(), snapshot.total)
+}
+
+/// One line for each step: `+` a row that appeared, `~` what changed in one, `>` one that
+/// moved, `-` one that left.
+fn changes(patch: &Patch, columns: &[Column]) -> String {
+    let mut text = String::new();
+    for op in &patch.ops {
+        text += &match op {
+            Op::Insert { at, row } => {
+                let cells: Vec<String> = row.cells.iter().map(shown).collect();
+                format!("+ {at}: {}\n", cells.join("  "))
+            }
+            Op::Update { key, cells } => {
+                let cells = cells.iter().map(|(column, cell)| {
+                    let name = columns
+                        .get(usize::from(*column))
+                        .map_or("?", |column| column.name.as_str());
+                    format!("{name}={}", shown(cell))
+                });
+                format!(
+                    "~ {}  {}\n",
+                    named(key),
+                    cells.collect::<Vec<_>>().join("  ")
+                )
+            }
+            Op::Move { key, to } => format!("> {} to {to}\n", named(key)),
+            Op::Remove { key } => format!("- {}\n", named(key)),
+        };
+    }
+    text + &format!("  {} in all\n", patch.total)
+}
+
+fn named(key: &RowKey) -> String {
+    key.0.iter().map(shown).collect::<Vec<_>>().join(",")
+}
+
+/// A value as its JSON, without the quotes where they tell nothing and without what could
+/// steer a terminal.
+fn shown(cell: &Cell) -> String {
+    let json = cell.to_json();
+    let plain = match cell {
+        Cell::Text(text) if !text.is_empty() && json.len() == text.len() + 2 => {
+            &json[1..json.len() - 1]
+        }
+        _ => &json,
+    };
+    plain
+        .chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}

@@ -1,0 +1,291 @@
+//! The settings, checked.
+
+use std::{
+    fmt,
+    net::{SocketAddr, ToSocketAddrs},
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+use sqlx::postgres::PgConnectOptions;
+
+use crate::{cli::Settings, database::pool};
+
+/// What the server runs with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which database.
+    pub database: DatabaseConfig,
+    /// Where it listens; always a loopback address.
+    pub addr: SocketAddr,
+    /// How long changes are kept.
+    pub retention: Duration,
+    /// The most connections for reading rows.
+    pub connections: u32,
+    /// The most clients connected at once.
+    pub max_clients: u32,
+    /// Where the site's files are.
+    pub site: PathBuf,
+}
+
+/// Which database is served.
+#[derive(Clone, Debug)]
+pub enum DatabaseConfig {
+    /// The one of a URL.
+    Url(Box<PgConnectOptions>),
+    /// A PostgreSQL of our own, with its data under this directory.
+    Embedded(PathBuf),
+}
+
+/// A setting that can't be used: which, why, and what is allowed, in one line.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidSetting(String);
+
+impl Config {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// The first wrong setting.
+    pub fn new(settings: &Settings) -> Result<Self, InvalidSetting> {
+        let auth = settings.auth.as_str();
+        if !matches!(auth, "on" | "off") {
+            return Err(InvalidSetting::new(
+                "ROWCAST_AUTH",
+                auth,
+                "it is neither",
+                "on, off",
+            ));
+        }
+        // The URL of a stream may hold a password.
+        if settings.bus.as_ref().is_some_and(|url| !url.is_empty()) {
+            return Err(InvalidSetting(
+                "ROWCAST_BUS is set, but sharing a stream between servers is not supported \
+                 yet: allowed is to leave it unset"
+                    .to_owned(),
+            ));
+        }
+        Ok(Self {
+            database: database(settings)?,
+            addr: addr(&settings.addr, auth)?,
+            retention: retention(&settings.retention)?,
+            connections: number("ROWCAST_CONNECTIONS", &settings.connections, 1, 1000)?,
+            max_clients: number("ROWCAST_MAX_CLIENTS", &settings.max_clients, 1, 1_000_000)?,
+            site: match settings.site.as_deref() {
+                None | Some("") => default_site(),
+                Some(site) => PathBuf::from(site),
+            },
+        })
+    }
+}
+
+impl InvalidSetting {
+    /// `name` has this value, which is wrong for this reason; that is allowed.
+    pub fn new(name: &str, value: &str, why: &str, allowed: &str) -> Self {
+        Self(format!(
+            "{name} is {value:?}, but {why}: allowed is {allowed}"
+        ))
+    }
+}
+
+fn database(settings: &Settings) -> Result<DatabaseConfig, InvalidSetting> {
+    match settings.database_url.as_deref() {
+        None | Some("") => match settings.data_dir.as_deref() {
+            Some("") => Err(InvalidSetting::new(
+                "ROWCAST_DATA_DIR",
+                "",
+                "it is empty",
+                "a directory",
+            )),
+            Some(directory) => Ok(DatabaseConfig::Embedded(directory.into())),
+            None => default_data_dir().map(DatabaseConfig::Embedded),
+        },
+        Some(url) => pool::parse_url(url)
+            .map(|options| DatabaseConfig::Url(Box::new(options)))
+            .map_err(|error| InvalidSetting(error.to_string())),
+    }
+}
+
+/// The data directory where none is set. PostgreSQL does not run as root, and what it runs as
+/// instead can't enter root's home directory.
+fn default_data_dir() -> Result<PathBuf, InvalidSetting> {
+    if rustix::process::geteuid().is_root() {
+        return Ok("/var/lib/rowcast".into());
+    }
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    if let Some(data) = set("XDG_DATA_HOME").map(PathBuf::from)
+        && data.is_absolute()
+    {
+        return Ok(data.join("rowcast"));
+    }
+    let home = set("HOME").ok_or_else(|| {
+        InvalidSetting(
+            "ROWCAST_DATA_DIR is unset and so is HOME: set one of them, or DATABASE_URL".to_owned(),
+        )
+    })?;
+    Ok(Path::new(&home).join(".local/share/rowcast"))
+}
+
+fn addr(text: &str, auth: &str) -> Result<SocketAddr, InvalidSetting> {
+    let allowed = "a loopback address and a port, such as 127.0.0.1:3000, [::1]:3000 or \
+                   localhost:3000";
+    let addr = match SocketAddr::from_str(text) {
+        Ok(addr) => addr,
+        // Names other than localhost are not looked up: what they mean is not ours to know.
+        Err(_) => match text.strip_prefix("localhost:") {
+            Some(port) if port.parse::<u16>().is_ok() => text
+                .to_socket_addrs()
+                .ok()
+                .and_then(|mut found| found.find(|addr| addr.ip().is_loopback()))
+                .ok_or_else(|| {
+                    InvalidSetting::new("ROWCAST_ADDR", text, "localhost is unknown here", allowed)
+                })?,
+            _ => {
+                return Err(InvalidSetting::new(
+                    "ROWCAST_ADDR",
+                    text,
+                    "it is no address and port",
+                    allowed,
+                ));
+            }
+        },
+    };
+    if !addr.ip().is_loopback() {
+        let why = match auth {
+            "off" => "ROWCAST_AUTH=off is refused on an address that others can reach",
+            _ => "there are no accounts yet, and others can reach that address",
+        };
+        return Err(InvalidSetting::new("ROWCAST_ADDR", text, why, allowed));
+    }
+    Ok(addr)
+}
+
+fn retention(text: &str) -> Result<Duration, InvalidSetting> {
+    let allowed = "a number and s, m, h or d, from 1m to 365d";
+    let invalid = |why| InvalidSetting::new("ROWCAST_RETENTION", text, why, allowed);
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err(invalid("it has no unit")),
+    };
+    let count: u64 = digits.parse().map_err(|_| invalid("it is no time"))?;
+    let time = Duration::from_secs(count.saturating_mul(unit));
+    if (Duration::from_secs(60)..=Duration::from_secs(365 * 86_400)).contains(&time) {
+        Ok(time)
+    } else {
+        Err(invalid("it is out of range"))
+    }
+}
+
+fn number<N: FromStr + PartialOrd + fmt::Display>(
+    name: &str,
+    text: &str,
+    least: N,
+    greatest: N,
+) -> Result<N, InvalidSetting> {
+    match text.parse::<N>() {
+        Ok(number) if (&least..=&greatest).contains(&&number) => Ok(number),
+        _ => Err(InvalidSetting::new(
+            name,
+            text,
+            "it is no number in range",
+            &format!("{least} to {greatest}"),
+        )),
+    }
+}
+
+/// `target/site` of a build in `target/debug` or `target/release`, else `target/site` here.
+fn default_site() -> PathBuf {
+    std::env::current_exe()
+        .ok()
+        .and_then(|program| Some(program.parent()?.parent()?.join("site")))
+        .filter(|site| site.is_dir())
+        .unwrap_or_else(|| "target/site".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings {
+            database_url: Some("postgres://localhost/x".to_owned()),
+            addr: "127.0.0.1:3000".to_owned(),
+            auth: "on".to_owned(),
+            retention: "24h".to_owned(),
+            connections: "8".to_owned(),
+            max_clients: "10".to_owned(),
+            ..Settings::default()
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_in_one_line_that_names_it_and_what_is_allowed() {
+        type Change = fn(&mut Settings);
+        let wrong: [(&str, Change); 16] = [
+            ("DATABASE_URL", |s| {
+                s.database_url = Some("mysql://x".into())
+            }),
+            ("ROWCAST_ADDR", |s| s.addr = "0.0.0.0:3000".into()),
+            ("ROWCAST_ADDR", |s| s.addr = "[::]:3000".into()),
+            ("ROWCAST_ADDR", |s| s.addr = "192.168.1.2:3000".into()),
+            ("ROWCAST_ADDR", |s| s.addr = "example.com:3000".into()),
+            ("ROWCAST_ADDR", |s| s.addr = "127.0.0.1".into()),
+            ("ROWCAST_ADDR", |s| s.addr = "localhost:99999".into()),
+            ("ROWCAST_ADDR", |s| s.addr = "a\nb".into()),
+            ("ROWCAST_AUTH", |s| s.auth = "maybe".into()),
+            ("ROWCAST_AUTH", |s| s.auth = String::new()),
+            ("ROWCAST_BUS", |s| s.bus = Some("nats://localhost".into())),
+            ("ROWCAST_RETENTION", |s| s.retention = "soon".into()),
+            ("ROWCAST_RETENTION", |s| s.retention = "24".into()),
+            ("ROWCAST_RETENTION", |s| s.retention = "5s".into()),
+            ("ROWCAST_CONNECTIONS", |s| s.connections = "0".into()),
+            ("ROWCAST_MAX_CLIENTS", |s| s.max_clients = "many".into()),
+        ];
+        for (name, change) in wrong {
+            let mut settings = settings();
+            change(&mut settings);
+            let text = Config::new(&settings).expect_err(name).to_string();
+            assert!(text.starts_with(name), "{text}");
+            assert!(text.contains("allowed is"), "{text}");
+            assert_eq!(text.lines().count(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn auth_off_is_refused_where_others_can_connect() {
+        let mut settings = settings();
+        settings.auth = "off".to_owned();
+        assert!(Config::new(&settings).is_ok());
+        settings.addr = "0.0.0.0:3000".to_owned();
+        let text = Config::new(&settings)
+            .expect_err("not loopback")
+            .to_string();
+        assert!(text.contains("ROWCAST_AUTH=off"), "{text}");
+    }
+
+    #[test]
+    fn right_values_are_taken() {
+        let mut settings = settings();
+        for addr in [
+            "127.0.0.1:0",
+            "127.9.9.9:80",
+            "[::1]:3000",
+            "localhost:3000",
+        ] {
+            settings.addr = addr.to_owned();
+            assert!(Config::new(&settings).is_ok(), "{addr}");
+        }
+        for (text, seconds) in [("90s", 90), ("30m", 1800), ("24h", 86_400), ("7d", 604_800)] {
+            assert_eq!(retention(text), Ok(Duration::from_secs(seconds)));
+        }
+        settings.database_url = None;
+        settings.data_dir = Some("/somewhere".to_owned());
+        let config = Config::new(&settings).expect("valid");
+        assert!(matches!(config.database, DatabaseConfig::Embedded(_)));
+    }
+}

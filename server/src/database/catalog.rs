@@ -1,0 +1,114 @@
+//! What tables there are, and what their columns are made of.
+
+mod column;
+mod load;
+mod table;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use rowcast_protocol::{ApiError, Table};
+use sqlx::PgPool;
+
+pub use self::{
+    column::ColumnMeta,
+    load::fingerprint_sql,
+    table::{ForeignKey, RelationKind, TableMeta, Target},
+};
+use crate::error::{read_error, unknown_table};
+
+/// The tables that the server's role may read.
+///
+/// What it says of a table is never older than the call: every call asks the database
+/// whether the table is still the one that is remembered, by a hash of its catalog rows, and
+/// reads it anew where it is not. System schemas, the schema `rowcast` and temporary tables
+/// do not exist here.
+#[derive(Debug)]
+pub struct Catalog {
+    pool: PgPool,
+    known: RwLock<HashMap<u32, Arc<TableMeta>>>,
+}
+
+impl Catalog {
+    /// A catalog of the database that `pool` reads.
+    pub fn new(pool: PgPool) -> Self {
+        Self {
+            pool,
+            known: RwLock::default(),
+        }
+    }
+
+    /// The table of that name: `schema.table`, or a table of the schema `public`.
+    ///
+    /// # Errors
+    /// `unknown_table` if there is none or it may not be read; `database_unavailable`.
+    pub async fn table(&self, name: &str) -> Result<Arc<TableMeta>, ApiError> {
+        let version = load::resolve(&self.pool, name)
+            .await
+            .map_err(|error| read_error(&error, name))?
+            .ok_or_else(|| unknown_table(name))?;
+        if let Some(table) = self.remembered(version.oid)
+            && table.fingerprint == version.fingerprint
+        {
+            return Ok(table);
+        }
+        self.read(version.oid, name).await
+    }
+
+    /// The table of that `pg_class.oid`, read anew.
+    ///
+    /// # Errors
+    /// As [`Catalog::table`].
+    pub async fn by_oid(&self, oid: u32) -> Result<Arc<TableMeta>, ApiError> {
+        self.read(oid, &oid.to_string()).await
+    }
+
+    /// Every table, by schema and name, as of now. Partitions are not listed: the table
+    /// that they are a part of is.
+    ///
+    /// # Errors
+    /// `database_unavailable`.
+    pub async fn tables(&self) -> Result<Vec<Table>, ApiError> {
+        let tables = load::tables(&self.pool, None)
+            .await
+            .map_err(|error| read_error(&error, ""))?;
+        Ok(tables.into_iter().map(|table| table.table).collect())
+    }
+
+    /// Forgets a table.
+    pub fn invalidate(&self, oid: u32) {
+        self.known
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&oid);
+    }
+
+    fn remembered(&self, oid: u32) -> Option<Arc<TableMeta>> {
+        self.known
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&oid)
+            .cloned()
+    }
+
+    async fn read(&self, oid: u32, name: &str) -> Result<Arc<TableMeta>, ApiError> {
+        let table = load::tables(&self.pool, Some(oid))
+            .await
+            .map_err(|error| read_error(&error, name))?
+            .pop();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        match table {
+            Some(table) => {
+                let table = Arc::new(table);
+                known.insert(oid, Arc::clone(&table));
+                Ok(table)
+            }
+            None => {
+                known.remove(&oid);
+                Err(unknown_table(name))
+            }
+        }
+    }
+}

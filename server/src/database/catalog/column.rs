@@ -1,0 +1,83 @@
+//! One column, as statements and the engine need it.
+
+use rowcast_engine::{datum::Codec, schema::Collation};
+
+use crate::database::quote::quote_ident;
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnMeta {
+    /// Its name.
+    pub name: String,
+    /// How its values are imaged.
+    pub codec: Codec,
+    /// How its text compares.
+    pub collation: Collation,
+    /// Its type's name for casts: quoted, with its schema, without length or precision. Of a
+    /// domain it is the base type, for a filter's value need not obey the domain.
+    pub sql_type: String,
+    /// Its collation's name, quoted, with its schema; `None` if its type has none.
+    pub collation_sql: Option<String>,
+    /// The `pg_type.oid` that the column has within an image.
+    pub image_type: u32,
+    /// Whether it may be NULL.
+    pub nullable: bool,
+    /// The operators that its type brings along outside `pg_catalog` (`citext` does), and
+    /// the quoted schema they are in.
+    pub own_operators: Option<OwnOperators>,
+}
+
+/// Operators of a type that lives outside `pg_catalog`, in that type's schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnOperators {
+    /// The schema, quoted.
+    pub schema: String,
+    /// Names such as `=` and `~~`.
+    pub names: Vec<String>,
+}
+
+impl ColumnMeta {
+    /// The column's value: `t."name"`.
+    pub fn value(&self, alias: &str) -> String {
+        format!("{alias}.{}", quote_ident(&self.name))
+    }
+
+    /// The expression that stands for the column in an image, by its codec.
+    pub fn image(&self, alias: &str) -> String {
+        self.image_of(&self.value(alias))
+    }
+
+    /// The expression that an image holds for a value of the column's type.
+    pub fn image_of(&self, value: &str) -> String {
+        match self.codec {
+            // Not a cast to text: that of `inet` is another text than the type's output.
+            Codec::Textual => format!(
+                "(pg_catalog.to_jsonb({value}) OPERATOR(pg_catalog.#>>) '{{}}'::pg_catalog.text[])"
+            ),
+            Codec::JsonbOf => format!("pg_catalog.to_jsonb({value})"),
+            _ => value.to_owned(),
+        }
+    }
+
+    /// The operator of that name between two values of the column's type, as SQL.
+    pub fn operator(&self, name: &str) -> String {
+        match &self.own_operators {
+            Some(own) if own.names.iter().any(|known| known == name) => {
+                format!("OPERATOR({}.{name})", own.schema)
+            }
+            _ => format!("OPERATOR(pg_catalog.{name})"),
+        }
+    }
+
+    /// Whether `like` takes a pattern of the column's own type rather than `text`.
+    pub fn has_own_like(&self) -> bool {
+        self.own_operators
+            .as_ref()
+            .is_some_and(|own| own.names.iter().any(|name| name == "~~"))
+    }
+
+    /// Whether every value of the type has text that a cast turns back into the value.
+    pub fn has_text_form(&self) -> bool {
+        !matches!(self.codec, Codec::JsonbOf | Codec::Json)
+    }
+}

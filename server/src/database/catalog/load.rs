@@ -1,0 +1,401 @@
+//! Reading the catalog.
+
+use std::sync::Arc;
+
+use rowcast_engine::{
+    datum::Codec,
+    schema::{Collation, ColumnSchema, Schema, TableId},
+};
+use rowcast_protocol::{Column, ColumnKind, Table, table::Reference};
+use serde::Deserialize;
+use sqlx::{AssertSqlSafe, PgPool, Row, postgres::types::Oid};
+
+use super::{ColumnMeta, ForeignKey, RelationKind, TableMeta, column::OwnOperators};
+use crate::database::quote::{quote_ident, quote_qualified};
+
+/// Which state of which table.
+#[derive(Debug)]
+pub struct Version {
+    pub oid: u32,
+    pub fingerprint: String,
+}
+
+/// The relations that exist for clients, `c` and `n` being their rows in `pg_class` and
+/// `pg_namespace`.
+const VISIBLE: &str = "c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't' \
+     AND n.nspname NOT IN ('information_schema', 'rowcast') AND n.nspname !~ '^pg_' \
+     AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')";
+
+/// A hash of everything that is remembered of a relation, by the transactions that last
+/// wrote its catalog rows; `c` and `n` as above.
+const FINGERPRINT: &str = "md5(concat_ws('/', \
+     c.oid, c.xmin, n.xmin, \
+     (SELECT string_agg(concat(a.attnum, ':', a.xmin, ':', t.xmin), ',' ORDER BY a.attnum) \
+        FROM pg_attribute a LEFT JOIN pg_type t ON t.oid = a.atttypid \
+       WHERE a.attrelid = c.oid AND a.attnum > 0), \
+     (SELECT string_agg(concat(i.indexrelid, ':', i.xmin), ',' ORDER BY i.indexrelid) \
+        FROM pg_index i WHERE i.indrelid = c.oid), \
+     (SELECT string_agg(concat(f.oid, ':', f.xmin, ':', r.xmin), ',' ORDER BY f.oid) \
+        FROM pg_constraint f LEFT JOIN pg_class r ON r.oid = f.confrelid \
+       WHERE f.conrelid = c.oid), \
+     (SELECT string_agg(concat(e.oid, ':', e.xmin), ',' ORDER BY e.oid) \
+        FROM pg_enum e JOIN pg_attribute a ON a.atttypid = e.enumtypid \
+       WHERE a.attrelid = c.oid AND a.attnum > 0), \
+     (SELECT d.xmin::text FROM pg_description d \
+       WHERE d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0), \
+     (SELECT string_agg(h.inhrelid::text, ',' ORDER BY h.inhrelid) FROM pg_inherits h \
+       WHERE h.inhparent = c.oid), \
+     (SELECT count(*) FROM rowcast.watched w WHERE w.relation = c.oid)))";
+
+/// A statement that gives [`TableMeta::fingerprint`] as of its own snapshot.
+pub fn fingerprint_sql(oid: u32) -> String {
+    format!(
+        "SELECT {FINGERPRINT} FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+          WHERE c.oid = {oid}"
+    )
+}
+
+/// The visible relation that `name` means, if there is one.
+///
+/// A name with a dot is a schema and a table where such a table exists, and otherwise the
+/// whole name of a table in `public`.
+pub async fn resolve(pool: &PgPool, name: &str) -> Result<Option<Version>, sqlx::Error> {
+    let mut candidates: Vec<(&str, &str)> = name
+        .match_indices('.')
+        .map(|(at, _)| (&name[..at], &name[at + 1..]))
+        .collect();
+    candidates.push(("public", name));
+    if name.contains('\0') {
+        return Ok(None);
+    }
+    let schemas: Vec<&str> = candidates.iter().map(|(schema, _)| *schema).collect();
+    let names: Vec<&str> = candidates.iter().map(|(_, name)| *name).collect();
+    let sql = format!(
+        "SELECT c.oid, {FINGERPRINT} \
+           FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted (schema, name, place) \
+           JOIN pg_namespace n ON n.nspname = wanted.schema \
+           JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name \
+          WHERE {VISIBLE} ORDER BY wanted.place LIMIT 1"
+    );
+    let row = sqlx::query(AssertSqlSafe(sql))
+        .bind(schemas)
+        .bind(names)
+        .fetch_optional(pool)
+        .await?;
+    row.map(|row| {
+        Ok(Version {
+            oid: row.try_get::<Oid, _>(0)?.0,
+            fingerprint: row.try_get(1)?,
+        })
+    })
+    .transpose()
+}
+
+/// The visible relation of that oid, or all that are not partitions.
+pub async fn tables(pool: &PgPool, oid: Option<u32>) -> Result<Vec<TableMeta>, sqlx::Error> {
+    let chosen = if oid.is_some() {
+        "c.oid = $1"
+    } else {
+        "NOT c.relispartition AND $1 IS NULL"
+    };
+    let sql = format!(
+        "SELECT jsonb_build_object( \
+             'oid', c.oid::int8, 'schema', n.nspname, 'name', c.relname, 'kind', c.relkind, \
+             'comment', obj_description(c.oid, 'pg_class'), 'rows', {ESTIMATE}, \
+             'live', EXISTS (SELECT FROM rowcast.watched w WHERE w.relation = c.oid), \
+             'key', {KEY}, 'columns', {COLUMNS}, 'foreign_keys', {FOREIGN_KEYS}, \
+             'partitions', (SELECT jsonb_agg(p.relid::oid::int8) \
+                              FROM pg_partition_tree(c.oid) p WHERE p.relid <> c.oid), \
+             'fingerprint', {FINGERPRINT})::text \
+           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+          WHERE {VISIBLE} AND {chosen} \
+          ORDER BY n.nspname, c.relname"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(oid.map(Oid))
+        .fetch_all(pool)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let text: &str = row.try_get(0)?;
+            let relation: Relation =
+                serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))?;
+            relation.into_meta()
+        })
+        .collect()
+}
+
+/// How many rows there are, roughly: the statistics' count of live ones, else the planner's
+/// estimate, else none where there is no page; of a partitioned table, over its partitions.
+const ESTIMATE: &str = "(SELECT sum(CASE \
+         WHEN pg_stat_get_live_tuples(leaf.oid) > 0 \
+             THEN pg_stat_get_live_tuples(leaf.oid)::float8 \
+         WHEN leaf.reltuples >= 0 THEN leaf.reltuples::float8 \
+         WHEN leaf.relkind = 'r' AND pg_relation_size(leaf.oid) = 0 THEN 0 END) \
+     FROM pg_class leaf \
+    WHERE CASE WHEN c.relkind = 'p' THEN leaf.oid IN \
+                   (SELECT p.relid FROM pg_partition_tree(c.oid) p WHERE p.isleaf) \
+               ELSE leaf.oid = c.oid END)";
+
+/// Attribute numbers of the key: the primary key's, else those of the unique index over NOT
+/// NULL columns that has the fewest. It must hold at once and for every row.
+const KEY: &str = "(SELECT jsonb_agg(k.attnum ORDER BY k.place) FROM ( \
+     SELECT i.indkey, i.indnkeyatts FROM pg_index i \
+      WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate \
+        AND i.indpred IS NULL AND i.indexprs IS NULL \
+        AND NOT EXISTS (SELECT FROM unnest(i.indkey) WITH ORDINALITY AS k (attnum, place) \
+                          LEFT JOIN pg_attribute a \
+                            ON a.attrelid = c.oid AND a.attnum = k.attnum \
+                         WHERE k.place <= i.indnkeyatts \
+                           AND (k.attnum <= 0 OR a.attnotnull IS NOT TRUE)) \
+      ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1) AS i, \
+     unnest(i.indkey) WITH ORDINALITY AS k (attnum, place) WHERE k.place <= i.indnkeyatts)";
+
+/// The columns, in table order. `b` is a domain's base type, else the type itself.
+const COLUMNS: &str = "(SELECT jsonb_agg(jsonb_build_object( \
+     'attnum', a.attnum, 'name', a.attname, 'type', regexp_replace(format_type(a.atttypid, a.atttypmod), '^public[.]', ''), \
+     'codec', rowcast.codec(a.atttypid), 'base', b.typname, 'type_oid', a.atttypid::int8, \
+     'base_schema', bn.nspname, 'category', b.typcategory, 'typtype', b.typtype, \
+     'nullable', NOT a.attnotnull AND NOT coalesce(t.typnotnull, false), \
+     'has_default', a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL, \
+     'generated', a.attgenerated <> '' OR a.attidentity = 'a', \
+     'labels', (SELECT jsonb_agg(e.enumlabel ORDER BY e.enumsortorder) \
+                  FROM pg_enum e WHERE e.enumtypid = b.oid), \
+     'collation', CASE \
+         WHEN a.attcollation = 0 THEN 'C' \
+         WHEN NOT l.collisdeterministic THEN 'nondeterministic' \
+         WHEN l.collprovider = 'c' AND l.collcollate IN ('C', 'POSIX') THEN 'C' \
+         WHEN l.collprovider = 'd' AND (SELECT d.datcollate IN ('C', 'POSIX') \
+              AND coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') = 'c' \
+              FROM pg_database d WHERE d.datname = current_database()) THEN 'C' \
+         ELSE 'deterministic' END, \
+     'collation_name', (SELECT format('%I.%I', ln.nspname, l.collname) \
+                          FROM pg_namespace ln WHERE ln.oid = l.collnamespace), \
+     'operators', CASE WHEN bn.nspname <> 'pg_catalog' THEN ( \
+         SELECT jsonb_agg(o.oprname) FROM pg_operator o \
+          WHERE o.oprleft = b.oid AND o.oprright = b.oid \
+            AND o.oprnamespace = b.typnamespace \
+            AND o.oprname IN ('=', '<>', '<', '<=', '>', '>=', '~~', '~~*')) END, \
+     'references', (SELECT jsonb_build_object('schema', rn.nspname, 'table', r.relname, \
+                                              'column', ra.attname) \
+                      FROM pg_constraint f \
+                      JOIN pg_class r ON r.oid = f.confrelid \
+                      JOIN pg_namespace rn ON rn.oid = r.relnamespace \
+                      JOIN pg_attribute ra \
+                        ON ra.attrelid = f.confrelid AND ra.attnum = f.confkey[1] \
+                     WHERE f.conrelid = c.oid AND f.contype = 'f' \
+                       AND f.conkey = ARRAY[a.attnum] \
+                     ORDER BY f.oid LIMIT 1) \
+     ) ORDER BY a.attnum) \
+     FROM pg_attribute a \
+     JOIN pg_type t ON t.oid = a.atttypid \
+     JOIN LATERAL (WITH RECURSIVE chain (oid, typtype, typbasetype, depth) AS ( \
+              SELECT t.oid, t.typtype, t.typbasetype, 0 \
+              UNION ALL SELECT u.oid, u.typtype, u.typbasetype, chain.depth + 1 \
+                FROM chain JOIN pg_type u ON u.oid = chain.typbasetype \
+               WHERE chain.typtype = 'd') \
+          SELECT oid FROM chain ORDER BY depth DESC LIMIT 1) AS base ON true \
+     JOIN pg_type b ON b.oid = base.oid \
+     JOIN pg_namespace bn ON bn.oid = b.typnamespace \
+     LEFT JOIN pg_collation l ON l.oid = a.attcollation \
+     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)";
+
+/// The foreign keys, of any number of columns.
+const FOREIGN_KEYS: &str = "(SELECT jsonb_agg(jsonb_build_object( \
+     'columns', (SELECT jsonb_agg(a.attname ORDER BY k.place) \
+                   FROM unnest(f.conkey) WITH ORDINALITY AS k (attnum, place) \
+                   JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.attnum), \
+     'references', jsonb_build_object( \
+         'table', CASE WHEN rn.nspname = 'public' THEN r.relname::text \
+                       ELSE concat(rn.nspname, '.', r.relname) END, \
+         'columns', (SELECT jsonb_agg(a.attname ORDER BY k.place) \
+                       FROM unnest(f.confkey) WITH ORDINALITY AS k (attnum, place) \
+                       JOIN pg_attribute a \
+                         ON a.attrelid = f.confrelid AND a.attnum = k.attnum))) \
+     ORDER BY f.conname) \
+     FROM pg_constraint f JOIN pg_class r ON r.oid = f.confrelid \
+     JOIN pg_namespace rn ON rn.oid = r.relnamespace \
+     WHERE f.conrelid = c.oid AND f.contype = 'f')";
+
+#[derive(Deserialize)]
+struct Relation {
+    oid: u32,
+    schema: String,
+    name: String,
+    kind: char,
+    comment: Option<String>,
+    rows: Option<f64>,
+    live: bool,
+    key: Option<Vec<i32>>,
+    columns: Option<Vec<Attribute>>,
+    partitions: Option<Vec<u32>>,
+    foreign_keys: Option<Vec<ForeignKey>>,
+    fingerprint: String,
+}
+
+#[derive(Deserialize)]
+struct Attribute {
+    attnum: i32,
+    name: String,
+    #[serde(rename = "type")]
+    type_name: String,
+    codec: String,
+    base: String,
+    type_oid: u32,
+    base_schema: String,
+    category: char,
+    typtype: char,
+    nullable: bool,
+    has_default: bool,
+    generated: bool,
+    labels: Option<Vec<String>>,
+    collation: String,
+    collation_name: Option<String>,
+    operators: Option<Vec<String>>,
+    references: Option<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    schema: String,
+    table: String,
+    column: String,
+}
+
+impl Relation {
+    fn into_meta(self) -> Result<TableMeta, sqlx::Error> {
+        let attributes = self.columns.unwrap_or_default();
+        let position = |attnum: &i32| attributes.iter().position(|a| a.attnum == *attnum);
+        let key: Vec<usize> = self.key.iter().flatten().filter_map(position).collect();
+        let columns = attributes
+            .iter()
+            .map(Attribute::meta)
+            .collect::<Result<Vec<_>, _>>()?;
+        let table = Table {
+            schema: self.schema,
+            name: self.name,
+            live: self.live,
+            key: key.iter().map(|at| attributes[*at].name.clone()).collect(),
+            columns: attributes.into_iter().map(Attribute::column).collect(),
+            estimated_rows: self
+                .rows
+                .filter(|rows| *rows >= 0.0)
+                .map(|rows| rows as u64),
+            comment: self.comment,
+        };
+        let schema = Schema {
+            table: TableId(self.oid),
+            columns: columns
+                .iter()
+                .map(|column| ColumnSchema {
+                    name: column.name.as_str().into(),
+                    codec: column.codec.clone(),
+                    collation: column.collation,
+                })
+                .collect(),
+            key: key.clone().into(),
+        };
+        Ok(TableMeta {
+            oid: self.oid,
+            kind: match self.kind {
+                'p' => RelationKind::Partitioned,
+                'v' => RelationKind::View,
+                'm' => RelationKind::MaterializedView,
+                'f' => RelationKind::Foreign,
+                _ => RelationKind::Table,
+            },
+            codecs: columns.iter().map(|column| column.codec.clone()).collect(),
+            table,
+            columns,
+            key,
+            partitions: self.partitions.unwrap_or_default(),
+            foreign_keys: self.foreign_keys.unwrap_or_default(),
+            schema: Arc::new(schema),
+            fingerprint: self.fingerprint,
+        })
+    }
+}
+
+/// `pg_type.oid` of `text`, fixed in every PostgreSQL.
+const TEXT: u32 = 25;
+/// `pg_type.oid` of `jsonb`, fixed in every PostgreSQL.
+const JSONB: u32 = 3802;
+
+impl Attribute {
+    fn meta(&self) -> Result<ColumnMeta, sqlx::Error> {
+        let codec = Codec::parse(&self.codec, self.labels.clone().unwrap_or_default())
+            .ok_or_else(|| sqlx::Error::Decode(format!("unknown codec {}", self.codec).into()))?;
+        Ok(ColumnMeta {
+            name: self.name.clone(),
+            image_type: match codec {
+                Codec::Textual => TEXT,
+                Codec::JsonbOf => JSONB,
+                _ => self.type_oid,
+            },
+            codec,
+            collation: match self.collation.as_str() {
+                "C" => Collation::C,
+                "nondeterministic" => Collation::Nondeterministic,
+                _ => Collation::Deterministic,
+            },
+            sql_type: quote_qualified(&self.base_schema, &self.base),
+            collation_sql: self.collation_name.clone(),
+            nullable: self.nullable,
+            own_operators: self.operators.clone().map(|names| OwnOperators {
+                schema: quote_ident(&self.base_schema),
+                names,
+            }),
+        })
+    }
+
+    fn column(self) -> Column {
+        Column {
+            kind: self.kind(),
+            name: self.name,
+            type_name: self.type_name,
+            nullable: self.nullable,
+            has_default: self.has_default,
+            generated: self.generated,
+            labels: self.labels.unwrap_or_default(),
+            references: self.references.map(|target| Reference {
+                table: if target.schema == "public" {
+                    target.table
+                } else {
+                    format!("{}.{}", target.schema, target.table)
+                },
+                column: target.column,
+            }),
+        }
+    }
+
+    fn kind(&self) -> ColumnKind {
+        match self.typtype {
+            'e' => return ColumnKind::Enum,
+            _ if self.category == 'A' => return ColumnKind::Array,
+            _ => {}
+        }
+        if self.base_schema != "pg_catalog" {
+            return if self.base == "citext" {
+                ColumnKind::Text
+            } else {
+                ColumnKind::Other
+            };
+        }
+        match self.base.as_str() {
+            "bool" => ColumnKind::Boolean,
+            "int2" | "int4" | "int8" | "oid" => ColumnKind::Integer,
+            "numeric" => ColumnKind::Numeric,
+            "float4" | "float8" => ColumnKind::Float,
+            "text" | "varchar" | "bpchar" | "name" => ColumnKind::Text,
+            "bytea" => ColumnKind::Bytes,
+            "date" => ColumnKind::Date,
+            "time" | "timetz" => ColumnKind::Time,
+            "timestamp" => ColumnKind::Timestamp,
+            "timestamptz" => ColumnKind::TimestampTz,
+            "interval" => ColumnKind::Interval,
+            "uuid" => ColumnKind::Uuid,
+            "json" | "jsonb" => ColumnKind::Json,
+            _ => ColumnKind::Other,
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Connections, and the session settings that every one of ours has.
+
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    ConnectOptions, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+/// How long one statement of a reader may run before the database ends it.
+pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a request waits for a connection before it is told that there is none.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a database URL can't be used. Its text never holds the URL, which may hold a password.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "DATABASE_URL is not a PostgreSQL URL ({reason}): \
+     allowed is postgres://user:password@host:port/database"
+)]
+pub struct InvalidUrl {
+    reason: String,
+}
+
+/// Reads a `postgres://` URL.
+pub fn parse_url(url: &str) -> Result<PgConnectOptions, InvalidUrl> {
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+    if !matches!(scheme, Some("postgres" | "postgresql")) {
+        return Err(InvalidUrl {
+            reason: "it does not start with postgres://".to_owned(),
+        });
+    }
+    PgConnectOptions::from_str(url).map_err(|error| InvalidUrl {
+        reason: match error {
+            sqlx::Error::Configuration(source) => source.to_string(),
+            other => other.to_string(),
+        },
+    })
+}
+
+/// `options` with the settings on which the text and the binary form of values depend, so
+/// that they do not depend on the database's or the role's own. Operators and functions are
+/// looked up in `pg_catalog` alone. (The driver itself sets `client_encoding` UTF8,
+/// `TimeZone` UTC and `DateStyle` ISO.)
+pub fn session(options: PgConnectOptions) -> PgConnectOptions {
+    options
+        .application_name("rowcast")
+        .extra_float_digits(1)
+        .options([
+            ("IntervalStyle", "postgres"),
+            ("bytea_output", "hex"),
+            ("search_path", "pg_catalog"),
+            ("xmloption", "content"),
+            ("default_transaction_isolation", "read committed"),
+            ("plan_cache_mode", "force_custom_plan"),
+        ])
+        .disable_statement_logging()
+}
+
+/// Connections for reading tables: nothing can be written over them, and no statement runs
+/// for longer than [`STATEMENT_TIMEOUT`]. They are opened when they are needed, so the pool
+/// outlives a database that is gone for a while.
+pub fn readers(options: PgConnectOptions, connections: u32) -> PgPool {
+    let timeout = STATEMENT_TIMEOUT.as_millis().to_string();
+    lazy(
+        session(options).options([
+            ("default_transaction_read_only", "on"),
+            ("statement_timeout", timeout.as_str()),
+        ]),
+        connections,
+    )
+}
+
+/// Connections that may write: for making tables live and for the demo.
+pub fn writers(options: PgConnectOptions, connections: u32) -> PgPool {
+    lazy(session(options), connections)
+}
+
+fn lazy(options: PgConnectOptions, connections: u32) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(Duration::from_secs(300))
+        // A connection that died while idle shows when its socket is written to; asking
+        // first would cost every request a round trip.
+        .test_before_acquire(false)
+        .connect_lazy_with(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_of_another_kind_is_named_without_being_repeated() {
+        for url in [
+            "mysql://root:secret@localhost/x",
+            "secret",
+            "",
+            "http://secret/",
+        ] {
+            let text = parse_url(url)
+                .expect_err("not a PostgreSQL URL")
+                .to_string();
+            assert!(text.contains("DATABASE_URL"), "{text}");
+            assert!(!text.contains("secret"), "{text}");
+            assert_eq!(text.lines().count(), 1);
+        }
+        let text = parse_url("postgres://u:secret@host:port/x")
+            .expect_err("a port that is not a number")
+            .to_string();
+        assert!(!text.contains("secret"), "{text}");
+    }
+
+    #[test]
+    fn a_url_is_read() {
+        let options = parse_url("postgres://me@db.example:5433/shop").expect("a URL");
+        assert_eq!(options.get_host(), "db.example");
+        assert_eq!(options.get_port(), 5433);
+        assert_eq!(options.get_database(), Some("shop"));
+    }
+}

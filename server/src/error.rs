@@ -1,0 +1,198 @@
+//! Errors at the edge: what went wrong inside becomes a status and the error object of the
+//! public interface here, and nowhere else.
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use rowcast_protocol::ApiError;
+use serde::Serialize;
+
+/// An [`ApiError`] as an HTTP response: its code decides the status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpError(pub ApiError);
+
+impl From<ApiError> for HttpError {
+    fn from(error: ApiError) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for HttpError {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Body {
+            error: ApiError,
+        }
+        let status = status(&self.0.code);
+        (status, Json(Body { error: self.0 })).into_response()
+    }
+}
+
+/// The HTTP status that goes with an error code.
+pub fn status(code: &str) -> StatusCode {
+    match code {
+        "unknown_table" | "not_found" => StatusCode::NOT_FOUND,
+        "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
+        "wrong_host" | "wrong_origin" => StatusCode::FORBIDDEN,
+        "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
+        "uri_too_long" => StatusCode::URI_TOO_LONG,
+        "request_timeout" => StatusCode::REQUEST_TIMEOUT,
+        "database_unavailable" | "too_slow" | "too_busy" | "not_following" | "catalog_changed" => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        "internal" => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// There is no such table, or it may not be read: the two answer alike.
+pub fn unknown_table(name: &str) -> ApiError {
+    ApiError::new(
+        "unknown_table",
+        format!("there is no table \"{name}\""),
+        "GET /api/tables lists the tables; one outside the schema public is written schema.table",
+    )
+}
+
+/// The database can't be reached.
+pub fn database_unavailable() -> ApiError {
+    ApiError::new(
+        "database_unavailable",
+        "the database can't be reached right now",
+        "try again in a moment",
+    )
+}
+
+/// A fault of ours, or one of the database that no request can mend.
+pub fn internal() -> ApiError {
+    ApiError::new("internal", "the server failed to answer", "")
+}
+
+/// What PostgreSQL says against a statement, by whom it concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The database is gone, starting, stopping or out of connections.
+    Unavailable,
+    /// The statement ran into its time limit.
+    TooSlow,
+    /// A relation or the right to read it is missing.
+    Table,
+    /// A column or another object is missing: what we know of the catalog is old.
+    Stale,
+    /// A type has no such operator, or none that orders or compares it.
+    Operator,
+    /// A value does not fit its type.
+    Value,
+    /// The result is larger than the database can hand over.
+    TooLarge,
+    /// Anything else.
+    Internal,
+}
+
+/// Sorts an error of the database driver.
+pub fn fault(error: &sqlx::Error) -> Fault {
+    use sqlx::Error;
+    match error {
+        Error::Database(database) => database
+            .code()
+            .map_or(Fault::Internal, |code| sqlstate_fault(&code)),
+        Error::Io(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed => {
+            Fault::Unavailable
+        }
+        // What a connection says that broke in the middle of a message.
+        Error::Protocol(_) | Error::Tls(_) => Fault::Unavailable,
+        _ => Fault::Internal,
+    }
+}
+
+fn sqlstate_fault(code: &str) -> Fault {
+    match code {
+        "57014" | "55P03" | "40P01" => Fault::TooSlow,
+        "42P01" | "42501" | "3F000" => Fault::Table,
+        "42703" | "42704" => Fault::Stale,
+        "42883" | "42725" | "42804" | "0A000" | "42P22" | "42P21" => Fault::Operator,
+        "54000" => Fault::TooLarge,
+        _ => match code.get(..2) {
+            Some("08" | "53" | "57" | "58") => Fault::Unavailable,
+            Some("22") => Fault::Value,
+            _ => Fault::Internal,
+        },
+    }
+}
+
+/// The answer to a failed read of `table`. PostgreSQL's message may hold a row's values or
+/// a statement's text, so it is not repeated, and neither goes to the log.
+pub fn read_error(error: &sqlx::Error, table: &str) -> ApiError {
+    match fault(error) {
+        Fault::Unavailable => database_unavailable(),
+        Fault::TooSlow => ApiError::new(
+            "too_slow",
+            "the query took longer than the server allows",
+            "narrow the filter, or filter and sort by an indexed column",
+        ),
+        Fault::Table => unknown_table(table),
+        Fault::Operator => ApiError::new(
+            "invalid_operator",
+            "an operator or the order of the query does not exist for its column's type",
+            "filter or sort by another column",
+        ),
+        Fault::Value => ApiError::new(
+            "invalid_value",
+            "a value of the query can't be compared with its column",
+            "",
+        ),
+        Fault::TooLarge => ApiError::new(
+            "too_large",
+            "the rows are too large for one answer",
+            "ask for fewer rows with limit",
+        ),
+        Fault::Stale | Fault::Internal => {
+            tracing::error!(sqlstate = sqlstate(error), "a read failed");
+            internal()
+        }
+    }
+}
+
+/// The SQLSTATE of an error, for the log.
+pub fn sqlstate(error: &sqlx::Error) -> String {
+    error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .map_or_else(|| "none".to_owned(), std::borrow::Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlstates_are_sorted_by_whom_they_concern() {
+        for (code, expected) in [
+            ("57014", Fault::TooSlow),
+            ("57P01", Fault::Unavailable),
+            ("53300", Fault::Unavailable),
+            ("08006", Fault::Unavailable),
+            ("42P01", Fault::Table),
+            ("42501", Fault::Table),
+            ("42703", Fault::Stale),
+            ("42883", Fault::Operator),
+            ("0A000", Fault::Operator),
+            ("22P02", Fault::Value),
+            ("22003", Fault::Value),
+            ("22012", Fault::Value),
+            ("54000", Fault::TooLarge),
+            ("XX000", Fault::Internal),
+        ] {
+            assert_eq!(sqlstate_fault(code), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_code_decides_the_status() {
+        assert_eq!(status("unknown_table"), StatusCode::NOT_FOUND);
+        assert_eq!(status("unknown_column"), StatusCode::BAD_REQUEST);
+        assert_eq!(status("too_slow"), StatusCode::SERVICE_UNAVAILABLE);
+    }
+}

@@ -1,0 +1,128 @@
+//! From what a read of the change log brings to what the engine takes.
+
+use std::{collections::HashMap, sync::Arc};
+
+use rowcast_engine::{
+    datum::{ImageError, decode_image},
+    record::Record,
+    transaction::{Image, Side, TableChanges, Transaction},
+};
+
+use crate::{
+    capture::{ChangeKind, LogRow, Read},
+    database::catalog::TableMeta,
+};
+
+/// The tables that have live queries, by their own oid and by those of their partitions.
+#[derive(Debug, Default)]
+pub struct Tables {
+    roots: HashMap<u32, Arc<TableMeta>>,
+    relations: HashMap<u32, u32>,
+}
+
+/// A read of the log, in the engine's terms.
+#[derive(Debug)]
+pub struct Changes {
+    /// What changed in tables that have live queries.
+    pub transaction: Transaction,
+    /// Tables whose images do not fit what is known of them: their shape has changed.
+    pub misfits: Vec<u32>,
+}
+
+impl Tables {
+    /// What is known of a table.
+    pub fn get(&self, table: u32) -> Option<&Arc<TableMeta>> {
+        self.roots.get(&table)
+    }
+
+    /// The table that a relation belongs to: itself, or what it is a partition of.
+    pub fn root_of(&self, relation: u32) -> Option<u32> {
+        self.relations.get(&relation).copied()
+    }
+
+    /// Has a table's changes taken in from now on.
+    pub fn insert(&mut self, table: Arc<TableMeta>) {
+        self.remove(table.oid);
+        self.relations.insert(table.oid, table.oid);
+        for partition in &table.partitions {
+            self.relations.insert(*partition, table.oid);
+        }
+        self.roots.insert(table.oid, table);
+    }
+
+    /// Forgets a table.
+    pub fn remove(&mut self, table: u32) {
+        self.roots.remove(&table);
+        self.relations.retain(|_, root| *root != table);
+    }
+
+    /// Decodes a read. Rows of tables without live queries are passed over.
+    pub fn take(&self, read: Read) -> Changes {
+        let mut tables: HashMap<u32, TableChanges> = HashMap::new();
+        let mut misfits = Vec::new();
+        let mut changed_at = 0;
+        for row in &read.rows {
+            let Some(table) = self
+                .root_of(row.relation)
+                .and_then(|root| self.roots.get(&root))
+            else {
+                continue;
+            };
+            changed_at = changed_at.max(row.at);
+            let changes = tables.entry(table.oid).or_insert_with(|| no_changes(table));
+            if decode(row, table, changes).is_err() {
+                changes.reread = true;
+                if !misfits.contains(&table.oid) {
+                    misfits.push(table.oid);
+                }
+            }
+        }
+        for relation in &read.overflow {
+            if let Some(table) = self
+                .root_of(*relation)
+                .and_then(|root| self.roots.get(&root))
+            {
+                changed_at = changed_at.max(read.clock);
+                let changes = tables.entry(table.oid).or_insert_with(|| no_changes(table));
+                changes.reread = true;
+                changes.images.clear();
+            }
+        }
+        Changes {
+            transaction: Transaction {
+                from: read.from,
+                to: read.to,
+                changed_at,
+                tables: tables.into_values().map(Arc::new).collect(),
+            },
+            misfits,
+        }
+    }
+}
+
+fn no_changes(table: &TableMeta) -> TableChanges {
+    TableChanges {
+        table: table.schema.table,
+        images: Vec::new(),
+        reread: false,
+    }
+}
+
+fn decode(row: &LogRow, table: &TableMeta, changes: &mut TableChanges) -> Result<(), ImageError> {
+    if row.kind != ChangeKind::Images {
+        changes.reread = true;
+        return Ok(());
+    }
+    for (side, images) in [(Side::Old, &row.old), (Side::New, &row.new)] {
+        let mut images = images.as_slice();
+        while !images.is_empty() {
+            let values = decode_image(&mut images, &table.codecs)?;
+            changes.images.push(Image {
+                xid: row.xid,
+                side,
+                record: Record::new(&table.schema, values),
+            });
+        }
+    }
+    Ok(())
+}

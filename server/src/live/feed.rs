@@ -1,0 +1,182 @@
+//! One window's clients, and what they can be told.
+
+use std::{collections::VecDeque, sync::Arc, time::Instant};
+
+use rowcast_engine::{engine::ListState, window::WindowSpec};
+use rowcast_protocol::{
+    Column, Cursor, PgSnapshot,
+    message::{Event, Patch, Snapshot},
+    query::Query,
+};
+
+use super::{SubscriberId, event::SharedEvent};
+use crate::query::bound::BoundQuery;
+
+/// The most patches that a window keeps for clients that come back.
+const BACKLOG_PATCHES: usize = 256;
+
+/// The most bytes of patches that a window keeps.
+const BACKLOG_BYTES: usize = 1 << 20;
+
+/// Windows of equal key are one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FeedKey {
+    identity: String,
+    spec: WindowSpec,
+}
+
+/// A window and those who follow it.
+#[derive(Debug)]
+pub struct Feed {
+    /// What it is shared by.
+    pub key: FeedKey,
+    /// The query as the client wrote it, to be bound again if the table changes.
+    pub query: Arc<Query>,
+    /// The query as it is bound now.
+    pub bound: Arc<BoundQuery>,
+    /// Who receives its patches.
+    pub members: Vec<SubscriberId>,
+    /// Who waits for the first list.
+    pub waiting: Vec<SubscriberId>,
+    /// When the last of them left.
+    pub empty_since: Option<Instant>,
+    /// When its rows were last asked for whole.
+    pub last_whole_read: Option<Instant>,
+    columns: Arc<[Column]>,
+    backlog: VecDeque<Past>,
+    backlog_bytes: usize,
+    /// The version from which on the backlog tells everything.
+    known_from: Option<PgSnapshot>,
+    /// The newest snapshot that was given out, until a patch outdates it.
+    snapshot: Option<Arc<SharedEvent>>,
+}
+
+/// A patch that was sent.
+#[derive(Debug)]
+struct Past {
+    from: PgSnapshot,
+    to: PgSnapshot,
+    event: Arc<SharedEvent>,
+}
+
+impl FeedKey {
+    /// The key of a bound query's window.
+    pub fn new(bound: &BoundQuery, spec: &WindowSpec) -> Self {
+        Self {
+            identity: bound.identity.clone(),
+            spec: spec.clone(),
+        }
+    }
+}
+
+impl Feed {
+    /// A window without clients.
+    pub fn new(key: FeedKey, query: Arc<Query>, bound: Arc<BoundQuery>) -> Self {
+        let columns = bound
+            .select
+            .iter()
+            .map(|&at| bound.table.table.columns[at].clone())
+            .collect();
+        Self {
+            key,
+            query,
+            bound,
+            members: Vec::new(),
+            waiting: Vec::new(),
+            empty_since: None,
+            last_whole_read: None,
+            columns,
+            backlog: VecDeque::new(),
+            backlog_bytes: 0,
+            known_from: None,
+            snapshot: None,
+        }
+    }
+
+    /// What its cells hold.
+    pub fn columns(&self) -> &Arc<[Column]> {
+        &self.columns
+    }
+
+    /// The list as an event. `state` is what the engine says the clients hold.
+    pub fn snapshot(
+        &mut self,
+        epoch: u64,
+        state: impl FnOnce() -> Option<ListState>,
+    ) -> Option<Arc<SharedEvent>> {
+        if self.snapshot.is_none() {
+            let state = state()?;
+            self.known_from.get_or_insert_with(|| state.version.clone());
+            let snapshot = Snapshot {
+                columns: self.columns.to_vec(),
+                key: self.bound.table.table.key.clone(),
+                rows: state.rows,
+                total: state.total,
+                cursor: cursor(epoch, &state.version),
+            };
+            self.snapshot = Some(SharedEvent::new(
+                Event::Snapshot(snapshot),
+                Arc::clone(&self.columns),
+            ));
+        }
+        self.snapshot.clone()
+    }
+
+    /// Records a patch that takes the list from one version to another.
+    pub fn patch(&mut self, from: PgSnapshot, to: PgSnapshot, patch: Patch) -> Arc<SharedEvent> {
+        self.snapshot = None;
+        let event = SharedEvent::new(Event::Patch(patch), Arc::clone(&self.columns));
+        self.backlog_bytes += event.size();
+        self.backlog.push_back(Past {
+            from,
+            to,
+            event: Arc::clone(&event),
+        });
+        while self.backlog.len() > BACKLOG_PATCHES
+            || (self.backlog_bytes > BACKLOG_BYTES && self.backlog.len() > 1)
+        {
+            if let Some(past) = self.backlog.pop_front() {
+                self.known_from = Some(past.to);
+                self.backlog_bytes = self.backlog_bytes.saturating_sub(past.event.size());
+            }
+        }
+        event
+    }
+
+    /// The patches that a client is missing that holds the list of this version; `None` if
+    /// they can't be told any more, or never could. The list is exact up to `now`.
+    pub fn missed(&self, version: &PgSnapshot, now: &PgSnapshot) -> Option<Vec<Arc<SharedEvent>>> {
+        let known_from = self.known_from.as_ref()?;
+        if !version.covers(known_from) || !now.covers(version) {
+            return None;
+        }
+        let missed = self
+            .backlog
+            .iter()
+            .position(|past| !version.covers(&past.to))
+            .unwrap_or(self.backlog.len());
+        // A patch takes the list on from where it stood before: a client that stands in the
+        // middle of one holds a list that this window never was.
+        if let Some(next) = self.backlog.get(missed)
+            && !next.from.covers(version)
+        {
+            return None;
+        }
+        Some(
+            self.backlog
+                .iter()
+                .skip(missed)
+                .map(|past| Arc::clone(&past.event))
+                .collect(),
+        )
+    }
+}
+
+/// A cursor's text.
+pub fn cursor(epoch: u64, version: &PgSnapshot) -> String {
+    Cursor {
+        epoch,
+        snapshot: version.clone(),
+    }
+    .to_string()
+}

@@ -1,0 +1,11 @@
+//! From a query in the grammar to rows.
+//!
+//! [`bind`](bind::bind) makes a query of the grammar into one whose values PostgreSQL has
+//! accepted, [`sql`] writes it as SQL, [`read`] runs it.
+
+pub mod bind;
+pub mod bound;
+pub mod list;
+pub mod literal;
+pub mod read;
+pub mod sql;

@@ -1,0 +1,98 @@
+//! A query's list, as clients get it.
+
+use rowcast_engine::datum::Datum;
+use rowcast_protocol::{
+    ApiError, Cursor, PgSnapshot, RowKey, Table,
+    message::{Row, Snapshot},
+    query::Query,
+};
+use sqlx::PgPool;
+
+use super::{
+    bind::bind,
+    bound::BoundQuery,
+    read::{Range, window},
+};
+use crate::database::catalog::Catalog;
+
+/// How often a read begins again because the table was altered in the midst of it.
+const ATTEMPTS: usize = 3;
+
+/// Reads the list of a query in the grammar, and the table that it is of.
+///
+/// # Errors
+/// `unknown_table`; those of the grammar, of binding and of reading.
+pub async fn read(
+    catalog: &Catalog,
+    pool: &PgPool,
+    epoch: u64,
+    table: &str,
+    query: &str,
+) -> Result<(Table, Snapshot), ApiError> {
+    let mut attempt = 1;
+    loop {
+        match read_once(catalog, pool, epoch, table, query).await {
+            Err(error) if error.code == "catalog_changed" && attempt < ATTEMPTS => attempt += 1,
+            result => return result,
+        }
+    }
+}
+
+async fn read_once(
+    catalog: &Catalog,
+    pool: &PgPool,
+    epoch: u64,
+    table: &str,
+    query: &str,
+) -> Result<(Table, Snapshot), ApiError> {
+    let table = catalog.table(table).await?;
+    let query = Query::parse_for(query, &table.table)?;
+    let bound = bind(pool, table, &query).await?;
+    let range = Range::Offset {
+        offset: bound.offset,
+        limit: bound.limit.into(),
+    };
+    let read = window(pool, &bound, &range, true).await?;
+    let list = snapshot(
+        &bound,
+        &read.rows,
+        read.total.unwrap_or_default(),
+        epoch,
+        read.snapshot,
+    );
+    Ok((bound.table.table.clone(), list))
+}
+
+/// The list of these whole rows.
+pub fn snapshot(
+    bound: &BoundQuery,
+    rows: &[Vec<Datum>],
+    total: u64,
+    epoch: u64,
+    version: PgSnapshot,
+) -> Snapshot {
+    let table = &bound.table;
+    let row = |datums: &Vec<Datum>| Row {
+        key: RowKey::new(table.key.iter().map(|column| datums[*column].to_cell())),
+        cells: bound
+            .select
+            .iter()
+            .map(|column| datums[*column].to_cell())
+            .collect(),
+    };
+    Snapshot {
+        columns: bound
+            .select
+            .iter()
+            .map(|column| table.table.columns[*column].clone())
+            .collect(),
+        key: table.table.key.clone(),
+        rows: rows.iter().map(row).collect(),
+        total,
+        cursor: Cursor {
+            epoch,
+            snapshot: version,
+        }
+        .to_string(),
+    }
+}

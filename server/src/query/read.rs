@@ -1,0 +1,177 @@
+//! Reading a window of a query.
+
+use rowcast_engine::datum::{Datum, decode_image};
+use rowcast_protocol::{ApiError, PgSnapshot};
+use sqlx::{AssertSqlSafe, PgPool, Row};
+
+use super::{
+    bound::BoundQuery,
+    sql::{Params, Side, from_sql, image_sql, order_sql, side_sql, where_sql},
+};
+use crate::{
+    database::catalog::{TableMeta, fingerprint_sql},
+    error::{Fault, fault, internal, read_error},
+};
+
+/// Which rows of the query's order.
+#[derive(Clone, Debug)]
+pub enum Range {
+    /// By place.
+    Offset {
+        /// After how many.
+        offset: u64,
+        /// How many.
+        limit: u64,
+    },
+    /// Next to a row: the nearest ones on that side.
+    Beside {
+        /// The row's sort values, as [`BoundQuery::sort_values`] gives them.
+        boundary: Vec<Datum>,
+        /// Which side of it.
+        side: Side,
+        /// How many.
+        limit: u64,
+    },
+}
+
+/// What was read, all of it of one version of the database.
+#[derive(Clone, Debug)]
+pub struct WindowRead {
+    /// That version.
+    pub snapshot: PgSnapshot,
+    /// The rows, whole, in the query's order (also those read backward).
+    pub rows: Vec<Vec<Datum>>,
+    /// How many rows match the filter; `None` if it was not asked.
+    pub total: Option<u64>,
+}
+
+/// Reads rows and, if asked, counts all that match.
+///
+/// # Errors
+/// `unknown_table` if it is gone; `too_slow`, `too_large`, `database_unavailable`;
+/// `catalog_changed` if the table is not any more as it was when the query was bound: bind it
+/// again. With a total asked, that is noticed whatever it was; without, only where it makes
+/// the rows unreadable.
+pub async fn window(
+    pool: &PgPool,
+    query: &BoundQuery,
+    range: &Range,
+    with_total: bool,
+) -> Result<WindowRead, ApiError> {
+    let table = &query.table;
+    let mut params = Params::default();
+    let condition = where_sql(table, &query.filter, "t", &mut params);
+    let from = from_sql(table, "t");
+    let (limit, offset, backward, beside) = match range {
+        Range::Offset { offset, limit } => (*limit, *offset, false, None),
+        Range::Beside {
+            boundary,
+            side,
+            limit,
+        } => {
+            let beside = side_sql(table, &query.order, boundary, *side, "t", &mut params)
+                .ok_or_else(internal)?;
+            (*limit, 0, side.is_backward(), Some(beside))
+        }
+    };
+    let image = image_sql(table, "t");
+    let order = match order_sql(query, "t", backward) {
+        order if order.is_empty() => order,
+        order => format!("ORDER BY {order}"),
+    };
+    let beside = beside
+        .map(|beside| format!("AND {beside}"))
+        .unwrap_or_default();
+    let mut number = |number: u64| {
+        let number = i64::try_from(number).unwrap_or(i64::MAX);
+        format!("{}::int8", params.push(number.to_string()))
+    };
+    let (limit, offset) = (number(limit), number(offset));
+    let (total, fingerprint) = if with_total {
+        let count = format!("(SELECT count(*) FROM {from} WHERE {condition})");
+        (count, format!("({})", fingerprint_sql(table.oid)))
+    } else {
+        ("NULL::int8".to_owned(), "NULL::text".to_owned())
+    };
+    // The rows are an array, for an array keeps its order whatever plan is chosen, and there
+    // is an answer, with its snapshot, also where no row matches.
+    let sql = format!(
+        "SELECT pg_current_snapshot()::text, {total}, \
+         ARRAY(SELECT {image} FROM {from} WHERE {condition} {beside} {order} \
+               LIMIT {limit} OFFSET {offset}), {fingerprint}"
+    );
+    let mut statement = sqlx::query(AssertSqlSafe(sql));
+    for text in params.into_texts() {
+        statement = statement.bind(text);
+    }
+    let row = statement
+        .fetch_one(pool)
+        .await
+        .map_err(|error| read_failed(&error, query))?;
+    if with_total && row.try_get::<Option<&str>, _>(3).ok().flatten() != Some(&table.fingerprint) {
+        return Err(catalog_changed());
+    }
+    decode(&row, query, backward).map_err(|error| read_failed(&error, query))
+}
+
+fn decode(
+    row: &sqlx::postgres::PgRow,
+    query: &BoundQuery,
+    backward: bool,
+) -> Result<WindowRead, sqlx::Error> {
+    let table = &query.table;
+    let snapshot: &str = row.try_get(0)?;
+    let total: Option<i64> = row.try_get(1)?;
+    let images: Vec<Vec<u8>> = row.try_get(2)?;
+    if images.first().is_some_and(|image| !fits(image, table)) {
+        return Err(sqlx::Error::Decode("an image of other types".into()));
+    }
+    let mut rows = Vec::with_capacity(images.len());
+    for image in images {
+        rows.push(
+            decode_image(&mut &*image, &table.codecs)
+                .map_err(|error| sqlx::Error::Decode(error.into()))?,
+        );
+    }
+    if backward {
+        rows.reverse();
+    }
+    Ok(WindowRead {
+        snapshot: snapshot
+            .parse()
+            .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+        rows,
+        total: total.map(|total| u64::try_from(total).unwrap_or_default()),
+    })
+}
+
+/// Whether an image's columns are of the types that the table has: of a column that got
+/// another type the bytes might be read, but as something else.
+fn fits(image: &[u8], table: &TableMeta) -> bool {
+    let mut rest = image.get(4..).unwrap_or_default();
+    table.columns.iter().all(|column| {
+        let Some((header, tail)) = rest.split_first_chunk::<8>() else {
+            return false;
+        };
+        let [a, b, c, d, length @ ..] = *header;
+        let length = usize::try_from(i32::from_be_bytes(length)).unwrap_or_default();
+        rest = tail.get(length..).unwrap_or_default();
+        u32::from_be_bytes([a, b, c, d]) == column.image_type
+    })
+}
+
+fn read_failed(error: &sqlx::Error, query: &BoundQuery) -> ApiError {
+    match fault(error) {
+        Fault::Stale => catalog_changed(),
+        _ if matches!(error, sqlx::Error::Decode(_)) => catalog_changed(),
+        _ => read_error(error, &query.table.table.path()),
+    }
+}
+
+fn catalog_changed() -> ApiError {
+    ApiError::new(
+        "catalog_changed",
+        "the table's definition changed while it was read",
+        "try again",
+    )
+}

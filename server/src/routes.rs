@@ -1,0 +1,10 @@
+//! What the addresses answer: one file for each resource.
+
+pub mod csv;
+pub mod health;
+pub mod live;
+pub mod metrics;
+pub mod pages;
+pub mod rows;
+pub mod tables;
+pub mod ws;

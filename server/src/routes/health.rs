@@ -1,0 +1,56 @@
+//! `GET /healthz` and `GET /readyz`: whether the process, and whether its work, is well.
+
+use std::time::Duration;
+
+use axum::{Json, extract::State, response::IntoResponse};
+use http::{StatusCode, header};
+use serde::Serialize;
+
+use crate::{live::hub::Following, state::AppState};
+
+/// How long the database has to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+}
+
+#[derive(Serialize)]
+struct Readiness {
+    status: &'static str,
+    /// The database can be reached.
+    database: bool,
+    /// The change log is followed.
+    following: bool,
+}
+
+/// The process is up.
+pub async fn health() -> impl IntoResponse {
+    (
+        [(header::CACHE_CONTROL, "no-store")],
+        Json(Health { status: "ok" }),
+    )
+}
+
+/// 200 if the database can be reached and the change log is followed, else 503.
+pub async fn readiness(State(state): State<AppState>) -> impl IntoResponse {
+    let Following(following) = *state.live.following().borrow();
+    let asked = sqlx::query("SELECT 1").execute(&state.pool);
+    let database = matches!(tokio::time::timeout(PATIENCE, asked).await, Ok(Ok(_)));
+    let (status, word) = if database && following {
+        (StatusCode::OK, "ready")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "unready")
+    };
+    let readiness = Readiness {
+        status: word,
+        database,
+        following,
+    };
+    (
+        status,
+        [(header::CACHE_CONTROL, "no-store")],
+        Json(readiness),
+    )
+}

@@ -1,0 +1,169 @@
+//! `GET /api/live/{table}`: a live query as server-sent events.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    body::Body,
+    extract::{Path, RawQuery, State},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use futures::stream;
+use http::{HeaderMap, HeaderValue, header};
+use rowcast_protocol::{Cursor, message::Event};
+use tokio::time::{Instant, Interval, interval_at};
+
+use crate::{
+    error::HttpError,
+    live::{
+        Live, SubscriberId,
+        outbox::{Due, Outbox},
+        prepare::{Prepared, prepare},
+    },
+    state::{AppState, ClientPermit},
+};
+
+/// How often something is sent, a comment if nothing else.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// Follows the query of the address.
+///
+/// # Errors
+/// Those of the query's grammar and of binding it; `not_live`; `too_busy`.
+pub async fn follow(
+    State(state): State<AppState>,
+    Path(table): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, HttpError> {
+    let permit = state.admit()?;
+    let text = query.unwrap_or_default();
+    let (text, in_address) = take_cursor(&text);
+    let cursor = headers
+        .get("last-event-id")
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned)
+        .or(in_address);
+    let Prepared { query, bound } = prepare(&state, &table, &text).await?;
+    let outbox = Arc::new(Outbox::default());
+    // A cursor that can't be read is one that can't be resumed from.
+    let cursor = cursor.map(|text| text.parse().unwrap_or_else(|_| unreadable()));
+    let id = state.live.new_id();
+    state
+        .live
+        .subscribe(id, query, bound, cursor, &outbox, 0)
+        .await;
+    let session = Session {
+        live: state.live.clone(),
+        id,
+        outbox,
+        heartbeat: interval_at(Instant::now() + HEARTBEAT, HEARTBEAT),
+        ended: false,
+        _permit: permit,
+    };
+    state.live.figures().connections.add(1);
+    let events = stream::unfold(session, |mut session| async move {
+        let bytes = session.next().await?;
+        Some((Ok::<Bytes, Infallible>(bytes), session))
+    });
+    let mut response = Body::from_stream(events).into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+/// A cursor of no history.
+pub fn unreadable() -> Cursor {
+    Cursor {
+        epoch: 0,
+        snapshot: Default::default(),
+    }
+}
+
+/// The query without its `cursor` parameter, and that.
+fn take_cursor(query: &str) -> (String, Option<String>) {
+    let mut cursor = None;
+    let rest: Vec<&str> = query
+        .split('&')
+        .filter(|part| match part.strip_prefix("cursor=") {
+            Some(value) => {
+                cursor = Some(value.replace("%3A", ":").replace("%2C", ","));
+                false
+            }
+            None => true,
+        })
+        .collect();
+    (rest.join("&"), cursor)
+}
+
+/// One event stream.
+struct Session {
+    live: Live,
+    id: SubscriberId,
+    outbox: Arc<Outbox>,
+    heartbeat: Interval,
+    ended: bool,
+    _permit: ClientPermit,
+}
+
+impl Session {
+    /// The next bytes to send; `None` at the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        if self.ended {
+            return None;
+        }
+        loop {
+            tokio::select! {
+                due = self.outbox.next() => match due {
+                    Due::Event(_, event) => {
+                        self.ended = matches!(event.event(), Event::Error(_));
+                        self.heartbeat.reset();
+                        let mut out = Vec::new();
+                        out.extend_from_slice(b"event: ");
+                        out.extend_from_slice(event.name().as_bytes());
+                        if let Some(cursor) = event.cursor() {
+                            out.extend_from_slice(b"\nid: ");
+                            out.extend_from_slice(cursor.as_bytes());
+                        }
+                        out.extend_from_slice(b"\ndata: ");
+                        out.extend_from_slice(event.json());
+                        out.extend_from_slice(b"\n\n");
+                        return Some(out.into());
+                    }
+                    Due::Lost(ids) => {
+                        self.live.resync(vec![self.id]).await;
+                        self.outbox.all_found(&ids).await;
+                    }
+                    Due::Closed => return None,
+                },
+                _ = self.heartbeat.tick() => return Some(Bytes::from_static(b": alive\n\n")),
+            }
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.live.figures().disconnections.add(1);
+        self.live.leave(self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cursor_is_taken_out_of_the_query() {
+        assert_eq!(
+            take_cursor("a=eq.1&cursor=0.1%3A2%3A&limit=3"),
+            ("a=eq.1&limit=3".to_owned(), Some("0.1:2:".to_owned()))
+        );
+        assert_eq!(take_cursor("a=eq.1"), ("a=eq.1".to_owned(), None));
+    }
+}

@@ -1,0 +1,44 @@
+//! `GET /api/rows/{table}`: a query's rows as they are now.
+
+use axum::{
+    extract::{Path, RawQuery, State},
+    response::{IntoResponse, Response},
+};
+use http::header;
+use rowcast_protocol::json::write_snapshot;
+
+use super::csv;
+use crate::{error::HttpError, query::list, state::AppState};
+
+/// The rows as `{"columns","key","rows","total","cursor"}`; all of them as CSV where the
+/// table's name is followed by `.csv`.
+///
+/// # Errors
+/// `unknown_table`; those of the grammar, of binding and of reading.
+pub async fn read(
+    State(state): State<AppState>,
+    Path(table): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, HttpError> {
+    let query = query.unwrap_or_default();
+    if let Some(exported) = table.strip_suffix(".csv") {
+        match csv::export(&state, exported, &query).await {
+            // A table may itself be named csv, within a schema.
+            Err(error) if error.0.code == "unknown_table" => {}
+            response => return response,
+        }
+    }
+    json(&state, &table, &query).await
+}
+
+async fn json(state: &AppState, table: &str, query: &str) -> Result<Response, HttpError> {
+    let (_, snapshot) =
+        list::read(&state.catalog, &state.pool, state.epoch(), table, query).await?;
+    let mut body = Vec::new();
+    write_snapshot(&snapshot, &mut body);
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    Ok((headers, body).into_response())
+}

@@ -1,0 +1,204 @@
+//! A running server: the tail, the hub, the connections to clients, and their end.
+
+use std::{
+    path::Path,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+use sqlx::{ConnectOptions, Connection, PgPool, postgres::PgConnectOptions};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+};
+
+use crate::{
+    capture::{
+        TailOptions,
+        migrate::{MigrateError, migrate},
+        retention, tail,
+    },
+    config::Config,
+    database::{
+        catalog::Catalog,
+        pool::{readers, session, writers},
+    },
+    listen,
+    live::{
+        Live,
+        figures::Figures,
+        hub::{Following, Hub, HubParts},
+    },
+    metrics::Metrics,
+    router::router,
+    routes::pages::{build_id, site_options},
+    shutdown::Shutdown,
+    state::AppState,
+};
+
+/// The most bytes of row images that one read of the log holds. What is larger makes the
+/// queries that it touches be read again.
+const READ_BOUND: usize = 64 << 20;
+
+/// How many whole tables may be exported at once, each over a connection of its own.
+const EXPORTS: usize = 4;
+
+/// How long the database's connections have to say goodbye.
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// Why a database can't be served, on one line.
+#[derive(Debug, thiserror::Error)]
+#[error("the database can't be used: {0}")]
+pub struct StartError(String);
+
+impl From<sqlx::Error> for StartError {
+    fn from(error: sqlx::Error) -> Self {
+        Self(reason(&error))
+    }
+}
+
+impl From<MigrateError> for StartError {
+    fn from(error: MigrateError) -> Self {
+        Self(match &error {
+            MigrateError::Database(source) => format!("{error}: {}", reason(source)),
+            _ => error.to_string(),
+        })
+    }
+}
+
+/// What the driver says, on one line. None of these errors is about a row.
+pub fn reason(error: &sqlx::Error) -> String {
+    let text = match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        sqlx::Error::Io(error) => error.to_string(),
+        other => other.to_string(),
+    };
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Brings the database to what this version needs.
+///
+/// # Errors
+/// If it can't be reached or does not allow it.
+pub async fn prepare(database: &PgConnectOptions) -> Result<(), StartError> {
+    let mut connection = session(database.clone()).connect().await?;
+    migrate(&mut connection).await?;
+    let _ = tokio::time::timeout(CLOSING, connection.close()).await;
+    Ok(())
+}
+
+/// The live queries of one database, without a server.
+#[derive(Debug)]
+pub struct LiveParts {
+    /// What tables there are.
+    pub catalog: Arc<Catalog>,
+    /// For reading them.
+    pub pool: PgPool,
+    /// The live queries.
+    pub live: Live,
+    /// Which history of the database they follow.
+    pub epoch: u64,
+    hub: JoinHandle<()>,
+    tail: JoinHandle<()>,
+}
+
+impl LiveParts {
+    /// Starts to follow a database that has been [prepared](prepare).
+    ///
+    /// # Errors
+    /// If it can't be reached.
+    pub async fn start(
+        database: &PgConnectOptions,
+        connections: u32,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Self, StartError> {
+        let pool = readers(database.clone(), connections);
+        let catalog = Arc::new(Catalog::new(pool.clone()));
+        let started = tail::start(TailOptions {
+            database: session(database.clone()),
+            read_bound: READ_BOUND,
+        })
+        .await?;
+        let figures = Arc::new(Figures::default());
+        let (following, followed) = watch::channel(Following(true));
+        let (hub, commands, receiver) = Hub::new(HubParts {
+            catalog: Arc::clone(&catalog),
+            pool: pool.clone(),
+            tail: started.handle,
+            epoch: started.epoch,
+            version: started.version,
+            following,
+            figures: Arc::clone(&figures),
+        });
+        Ok(Self {
+            catalog,
+            pool,
+            live: Live::new(commands, followed, figures),
+            epoch: started.epoch,
+            hub: tokio::spawn(hub.run(receiver, started.events, stop)),
+            tail: started.task,
+        })
+    }
+
+    /// Waits for the parts to end, after `stop` has said so.
+    pub async fn end(self) {
+        let _ = tokio::time::timeout(CLOSING, self.hub).await;
+        self.tail.abort();
+        let _ = tokio::time::timeout(CLOSING, self.pool.close()).await;
+    }
+}
+
+/// Serves a database that has been [prepared](prepare), until the shutdown and the end of
+/// what is under way.
+///
+/// # Errors
+/// If the database can't be reached.
+pub async fn serve(
+    config: &Config,
+    database: &PgConnectOptions,
+    listener: TcpListener,
+    shutdown: Shutdown,
+) -> Result<(), StartError> {
+    let parts = LiveParts::start(database, config.connections, shutdown.receiver()).await?;
+    let housekeeping = writers(database.clone(), 1);
+    let retention = tokio::spawn(retention::run(
+        housekeeping.clone(),
+        config.retention,
+        shutdown.receiver(),
+    ));
+    let state = state(config, &parts, &shutdown);
+    // As many again as may follow live queries, for those who only ask.
+    let connections = config.max_clients as usize * 2;
+    let (clients, places) = (Arc::clone(&state.clients), state.places);
+    let sessions = async move { clients.acquire_many(places).await.is_ok() };
+    listen::serve(listener, router(state), connections, shutdown, sessions).await;
+    retention.abort();
+    parts.end().await;
+    let _ = tokio::time::timeout(CLOSING, housekeeping.close()).await;
+    Ok(())
+}
+
+fn state(config: &Config, parts: &LiveParts, shutdown: &Shutdown) -> AppState {
+    let site: &Path = &config.site;
+    let build = build_id(site);
+    if build.is_empty() {
+        tracing::warn!(
+            site = %site.display(),
+            "the site's files are not there: pages come without style and script"
+        );
+    }
+    AppState {
+        catalog: Arc::clone(&parts.catalog),
+        pool: parts.pool.clone(),
+        live: parts.live.clone(),
+        epoch: Arc::new(AtomicU64::new(parts.epoch)),
+        build,
+        metrics: Arc::new(Metrics::default()),
+        site: site_options(site),
+        shutdown: shutdown.receiver(),
+        clients: Arc::new(Semaphore::new(config.max_clients as usize)),
+        places: config.max_clients,
+        exports: Arc::new(Semaphore::new(EXPORTS)),
+    }
+}

@@ -1,0 +1,99 @@
+//! What every request handler shares.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use axum::extract::FromRef;
+use http::HeaderMap;
+use leptos::config::LeptosOptions;
+use rowcast_protocol::ApiError;
+use sqlx::PgPool;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::{
+    database::catalog::Catalog, error::HttpError, host::same_origin, live::Live, metrics::Metrics,
+};
+
+/// The parts of a running server. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct AppState {
+    /// What tables there are.
+    pub catalog: Arc<Catalog>,
+    /// Connections for reading them.
+    pub pool: PgPool,
+    /// The live queries.
+    pub live: Live,
+    /// Which history of the database the cursors belong to, as [`AppState::epoch`] reads it.
+    pub epoch: Arc<AtomicU64>,
+    /// Which build of the site is served; empty if there is none.
+    pub build: String,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// How the pages find their files.
+    pub site: LeptosOptions,
+    /// Becomes true when long-lived connections are to end.
+    pub shutdown: watch::Receiver<bool>,
+    /// Room for clients that stay connected.
+    pub clients: Arc<Semaphore>,
+    /// How many places [`AppState::clients`] has.
+    pub places: u32,
+    /// Room for reads of whole tables.
+    pub exports: Arc<Semaphore>,
+}
+
+/// A client's place; given back when dropped.
+#[derive(Debug)]
+pub struct ClientPermit {
+    _place: OwnedSemaphorePermit,
+}
+
+impl AppState {
+    /// Which history of the database the cursors belong to. One that is out of date makes a
+    /// cursor that is answered with a reset, never a wrong one.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Relaxed)
+    }
+
+    /// A place for a client that stays connected.
+    ///
+    /// # Errors
+    /// `too_busy` if all are taken.
+    pub fn admit(&self) -> Result<ClientPermit, HttpError> {
+        match Arc::clone(&self.clients).try_acquire_owned() {
+            Ok(place) => Ok(ClientPermit { _place: place }),
+            Err(_) => Err(too_busy()),
+        }
+    }
+
+    /// Whether a page may connect: only one of this server itself.
+    ///
+    /// # Errors
+    /// `wrong_origin` if the request comes from a page of another origin.
+    pub fn check_origin(&self, headers: &HeaderMap) -> Result<(), HttpError> {
+        if same_origin(headers) {
+            return Ok(());
+        }
+        Err(HttpError(ApiError::new(
+            "wrong_origin",
+            "the request comes from a page of another origin",
+            "connect from a page that this server serves, or from a program",
+        )))
+    }
+}
+
+/// The server has as many clients as it takes.
+pub fn too_busy() -> HttpError {
+    HttpError(ApiError::new(
+        "too_busy",
+        "the server has as many clients as it takes",
+        "try again in a moment",
+    ))
+}
+
+impl FromRef<AppState> for LeptosOptions {
+    fn from_ref(state: &AppState) -> Self {
+        state.site.clone()
+    }
+}

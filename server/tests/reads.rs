@@ -1,0 +1,18 @@
+//! The catalog, binding and reading, against a real PostgreSQL.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "a test that can't have its database has failed"
+)]
+
+#[path = "reads/binding.rs"]
+mod binding;
+#[path = "reads/catalog.rs"]
+mod catalog;
+#[path = "support/cluster.rs"]
+mod cluster;
+#[path = "reads/keyset.rs"]
+mod keyset;
+#[path = "reads/support.rs"]
+mod support;

@@ -1,0 +1,351 @@
+//! A throw-away PostgreSQL cluster for tests and benchmarks.
+//!
+//! ```ignore
+//! #[path = "support/cluster.rs"]
+//! mod cluster;
+//!
+//! #[tokio::test]
+//! async fn a_row_can_be_read() {
+//!     let database = cluster::Cluster::shared().database().await;
+//!     database.execute("CREATE TABLE t (id int PRIMARY KEY)").await;
+//!     let mut connection = database.connect().await; // or database.options, database.url
+//! }
+//! ```
+//!
+//! [`Cluster::shared`] is one cluster per test binary, with a database of its own for each
+//! test. A test that stops or kills its server takes one of its own with
+//! [`Cluster::start`]. Either way the cluster lives no longer than the process that started
+//! it, however that ends: a guard process holds the read end of a pipe, and when the pipe
+//! closes it stops the server and deletes its files.
+//!
+//! The programs are those in `ROWCAST_PG_BIN`, else the newest in `/usr/lib/postgresql`,
+//! else those in `PATH`. As root, which PostgreSQL refuses, they run as `postgres` or
+//! `nobody`. `fsync` is off unless it is asked for: what is committed outlives the server,
+//! killed or not, but not the machine.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "a test that can't have its database has failed"
+)]
+
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::{fs::chown, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
+};
+
+/// A running cluster; stopped and deleted when dropped.
+pub struct Cluster {
+    /// Where `pg_ctl`, `psql` and `pgbench` are.
+    pub bin: PathBuf,
+    /// The loopback port that it listens on.
+    pub port: u16,
+    directory: PathBuf,
+    owner: Option<(u32, u32)>,
+    guard: Child,
+    databases: AtomicU32,
+}
+
+/// A database of one test.
+#[derive(Clone)]
+pub struct Database {
+    pub options: PgConnectOptions,
+    /// `postgres://postgres@127.0.0.1:PORT/NAME`
+    pub url: String,
+    pub name: String,
+}
+
+impl Cluster {
+    /// The cluster that all tests of this binary share; never stop or kill it.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Cluster> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start(&[]))
+    }
+
+    /// A cluster of the caller's own, `settings` overriding those for tests.
+    pub fn start(settings: &[(&str, &str)]) -> Self {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let bin = programs();
+        let owner = unprivileged_owner();
+        let directory = std::env::temp_dir().join(format!(
+            "rowcast-{}-{}",
+            std::process::id(),
+            STARTED.fetch_add(1, Ordering::Relaxed)
+        ));
+        // What is there under this name belonged to a process that has ended.
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir(&directory).unwrap();
+        if let Some((uid, gid)) = owner {
+            chown(&directory, Some(uid), Some(gid)).unwrap();
+        }
+        let mut cluster = Self {
+            guard: guard(&bin, &directory, owner),
+            bin,
+            port: 0,
+            directory,
+            owner,
+            databases: AtomicU32::new(0),
+        };
+        let data = cluster.data();
+        cluster.run("initdb", |initdb| {
+            initdb
+                .args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync"])
+                .args(["--locale", "C", "-D"])
+                .arg(&data)
+        });
+        let mut conf = String::from(
+            "fsync = off\nfull_page_writes = off\n\
+             wal_level = logical\nmax_connections = 200\n\
+             shared_buffers = 128MB\nmax_wal_size = 4GB\nlisten_addresses = '127.0.0.1'\n\
+             log_min_messages = warning\nautovacuum_naptime = 10s\n",
+        );
+        conf += &format!(
+            "unix_socket_directories = '{}'\n",
+            cluster.directory.display()
+        );
+        for (name, value) in settings {
+            conf += &format!("{name} = '{}'\n", value.replace('\'', "''"));
+        }
+        let path = data.join("postgresql.conf");
+        let whole = fs::read_to_string(&path).unwrap() + &conf;
+        fs::write(&path, whole).unwrap();
+        // A free port may be taken by the time that the server binds it, so it is tried again.
+        let started = (0..5).any(|_| {
+            let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+            cluster.port = free.local_addr().unwrap().port();
+            drop(free);
+            cluster.try_resume()
+        });
+        assert!(started, "PostgreSQL does not start: {}", cluster.log());
+        cluster
+    }
+
+    /// A new, empty database.
+    pub async fn database(&self) -> Database {
+        let n = self.databases.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test_{n}");
+        let mut connection = self.admin().await;
+        let sql = format!("CREATE DATABASE {name}");
+        sqlx::raw_sql(AssertSqlSafe(sql))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        self.named(&name)
+    }
+
+    /// A database of that name, whether or not there is one.
+    pub fn named(&self, name: &str) -> Database {
+        Database {
+            options: PgConnectOptions::new_without_pgpass()
+                .host("127.0.0.1")
+                .port(self.port)
+                .username("postgres")
+                .database(name)
+                .ssl_mode(PgSslMode::Disable)
+                .disable_statement_logging(),
+            url: format!("postgres://postgres@127.0.0.1:{}/{name}", self.port),
+            name: name.to_owned(),
+        }
+    }
+
+    /// Stops the server as a crash does; [`Cluster::resume`] starts it again.
+    pub fn kill(&self) {
+        self.control(&["stop", "-m", "immediate", "-w"]);
+    }
+
+    /// Stops the server cleanly; [`Cluster::resume`] starts it again.
+    pub fn stop(&self) {
+        self.control(&["stop", "-m", "fast", "-w"]);
+    }
+
+    /// Starts the server again, on the same port.
+    pub fn resume(&self) {
+        assert!(
+            self.try_resume(),
+            "PostgreSQL does not start: {}",
+            self.log()
+        );
+    }
+
+    /// Runs one of PostgreSQL's programs, as the cluster's owner, connected to `database`.
+    pub fn program(&self, name: &str, database: &Database) -> Command {
+        let mut command = self.command(name);
+        command
+            .env("PGHOST", &self.directory)
+            .env("PGPORT", self.port.to_string())
+            .env("PGUSER", "postgres")
+            .env("PGDATABASE", &database.name);
+        command
+    }
+
+    /// Where a program that runs as the cluster's owner may write.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    async fn admin(&self) -> PgConnection {
+        self.named("postgres").connect().await
+    }
+
+    fn try_resume(&self) -> bool {
+        let mut command = self.command("pg_ctl");
+        command
+            .args(["start", "-w", "-t", "30", "-D"])
+            .arg(self.data())
+            .arg("-l")
+            .arg(self.directory.join("log"))
+            .args(["-o", &format!("-p {}", self.port)])
+            // The server inherits what pg_ctl has open: a pipe would never close.
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.status().unwrap().success()
+    }
+
+    fn control(&self, arguments: &[&str]) {
+        let data = self.data();
+        self.run("pg_ctl", |pg_ctl| {
+            pg_ctl.args(arguments).arg("-D").arg(&data)
+        });
+    }
+
+    fn run(&self, program: &str, with: impl FnOnce(&mut Command) -> &mut Command) {
+        let mut command = self.command(program);
+        let Output { status, stderr, .. } = with(&mut command).output().unwrap();
+        let stderr = String::from_utf8_lossy(&stderr);
+        assert!(status.success(), "{program}: {stderr}");
+    }
+
+    fn command(&self, program: &str) -> Command {
+        as_owner(&self.bin.join(program), &self.directory, self.owner)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.directory.join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        drop(self.guard.stdin.take());
+        let _ = self.guard.wait();
+    }
+}
+
+impl Database {
+    /// A connection with PostgreSQL's own default settings.
+    pub async fn connect(&self) -> PgConnection {
+        PgConnection::connect_with(&self.options).await.unwrap()
+    }
+
+    /// Connections with PostgreSQL's own default settings.
+    pub async fn pool(&self, connections: u32) -> PgPool {
+        PgPoolOptions::new()
+            .max_connections(connections)
+            .connect_with(self.options.clone())
+            .await
+            .unwrap()
+    }
+
+    /// Runs statements on a connection of their own.
+    pub async fn execute(&self, sql: &str) {
+        let mut connection = self.connect().await;
+        if let Err(error) = sqlx::raw_sql(AssertSqlSafe(sql))
+            .execute(&mut connection)
+            .await
+        {
+            panic!("{error}: {sql}");
+        }
+        connection.close().await.unwrap();
+    }
+}
+
+/// Ends the cluster when this process has ended or dropped it.
+fn guard(bin: &Path, directory: &Path, owner: Option<(u32, u32)>) -> Child {
+    let script = r#"read -r _; "$1" stop -m immediate -w -D "$2/data"; rm -rf "$2""#;
+    as_owner(Path::new("/bin/sh"), directory, owner)
+        .args(["-c", script, "guard"])
+        .arg(bin.join("pg_ctl"))
+        .arg(directory)
+        // A group of its own: an interrupt from the terminal must not end it first.
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn as_owner(program: &Path, directory: &Path, owner: Option<(u32, u32)>) -> Command {
+    let mut command = Command::new(program);
+    command
+        .current_dir("/")
+        .env("HOME", directory)
+        .stdin(Stdio::null());
+    if let Some((uid, gid)) = owner {
+        command.uid(uid).gid(gid);
+    }
+    command
+}
+
+/// Whom the cluster runs as where this process runs as root.
+fn unprivileged_owner() -> Option<(u32, u32)> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let ids = |name: &str| {
+        users.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            (fields.next() == Some(name)).then_some(())?;
+            let mut id = || fields.next()?.parse::<u32>().ok();
+            id();
+            Some((id()?, id()?))
+        })
+    };
+    Some(
+        ids("postgres")
+            .or_else(|| ids("nobody"))
+            .unwrap_or((65534, 65534)),
+    )
+}
+
+/// The directory of PostgreSQL's programs.
+fn programs() -> PathBuf {
+    if let Some(bin) = std::env::var_os("ROWCAST_PG_BIN") {
+        return bin.into();
+    }
+    let installed = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let newest = installed
+        .flatten()
+        .filter_map(|entry| {
+            let version = entry.file_name().to_str()?.parse::<u32>().ok()?;
+            let bin = entry.path().join("bin");
+            bin.join("initdb").exists().then_some((version, bin))
+        })
+        .max();
+    let in_path = || {
+        std::env::split_paths(&std::env::var_os("PATH")?).find(|bin| bin.join("initdb").exists())
+    };
+    newest
+        .map(|(_, bin)| bin)
+        .or_else(in_path)
+        .expect("PostgreSQL's programs: not in ROWCAST_PG_BIN, /usr/lib/postgresql or PATH")
+}
