@@ -92,7 +92,7 @@ export class Server {
     const client = new pg.Client({
       host: lines[4].trim(),
       port: Number(lines[3]),
-      user: "rowcast",
+      user: "postgres",
       database: "rowcast",
     });
     // Its database goes away when the server does.

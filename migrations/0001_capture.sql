@@ -360,8 +360,8 @@ BEGIN
         END IF;$$, statement_rows,
                 CASE operation WHEN 'DELETE' THEN size[1] ELSE size[2] END,
                 statement_bytes,
-                coalesce(format('pg_catalog.bool_and(%s)',
-                    CASE operation WHEN 'DELETE' THEN small[1] ELSE small[2] END), 'true'),
+                coalesce('pg_catalog.bool_and(' ||
+                    CASE operation WHEN 'DELETE' THEN small[1] ELSE small[2] END || ')', 'true'),
                 kind, CASE operation WHEN 'DELETE' THEN 'o' ELSE 'n' END,
                 CASE WHEN operation = 'UPDATE' AND small[1] IS NOT NULL THEN format(
                     'IF kind OPERATOR(pg_catalog.=) ''i'' AND EXISTS (SELECT FROM o WHERE NOT (%s)) '
@@ -447,7 +447,8 @@ BEGIN
                    CASE WHEN is_dependent THEN
                        'SET search_path = pg_catalog, pg_temp SET TimeZone = ''UTC'' SET DateStyle = ''ISO'' '
                        'SET IntervalStyle = ''postgres'' SET bytea_output = ''hex'' '
-                       'SET extra_float_digits = ''1'' SET xmloption = ''content'''
+                       'SET extra_float_digits = ''1'' SET xmloption = ''content'' '
+                       'SET quote_all_identifiers = ''off'''
                    ELSE '' END, rowcast.source(relation));
     FOR member IN SELECT rowcast.tree(relation) LOOP
         FOR wanted IN

@@ -80,6 +80,13 @@ data_directory() {
   fi
 }
 
+# As in `postgres (PostgreSQL) 17.9`; 0 where it can't be told.
+major_version() {
+  local version
+  version=$("$1/postgres" --version 2>/dev/null | sed -n 's/.*(PostgreSQL) \([0-9]*\).*/\1/p')
+  echo "${version:-0}"
+}
+
 # The same places, in the same order, as server/src/database/embedded/programs.rs.
 postgres_programs() {
   local directory
@@ -88,7 +95,8 @@ postgres_programs() {
     "$(pg_config --bindir 2>/dev/null)" \
     "$(dirname "$(command -v initdb 2>/dev/null)" 2>/dev/null)" \
     "$(data_directory)/postgresql/bin"; do
-    if [ -n "$directory" ] && [ -x "$directory/initdb" ] && [ -x "$directory/pg_ctl" ]; then
+    if [ -n "$directory" ] && [ -x "$directory/initdb" ] && [ -x "$directory/pg_ctl" ] &&
+      [ "$(major_version "$directory")" -ge 15 ]; then
       echo "$directory"
       return
     fi

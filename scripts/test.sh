@@ -19,11 +19,16 @@ step() {
 
 native_lints() { cargo clippy --quiet --workspace --all-targets -- -D warnings; }
 wasm_lints() {
-  cargo clippy --quiet --package frontend --target wasm32-unknown-unknown --profile wasm-dev -- -D warnings
+  cargo clippy --quiet --package frontend --package rowcast-app --features rowcast-app/hydrate \
+    --target wasm32-unknown-unknown --profile wasm-dev -- -D warnings
 }
-browser_tests() { (cd end2end && npx playwright test); }
+shell_lints() { shellcheck scripts/*.sh .ci/run; }
+browser_tests() { (cd end2end && npx playwright test "$@"); }
 
 step "format" cargo fmt --all --check
+if command -v shellcheck >/dev/null; then
+  step "lints, shell" shell_lints
+fi
 step "lints, native" native_lints
 step "lints, wasm" wasm_lints
 if cargo deny --version >/dev/null 2>&1; then
@@ -33,4 +38,9 @@ step "tests" cargo test --workspace --no-fail-fast
 step "site" cargo xtask site
 step "server" cargo build --quiet --package server
 step "browser tests" browser_tests
+# The other way to build the site, where it is installed, must give one that works as well.
+if cargo leptos --version >/dev/null 2>&1; then
+  step "site, by cargo-leptos" cargo leptos build
+  step "browser tests, of that site" browser_tests live
+fi
 printf '\nall tests passed in %d s\n' "$SECONDS"

@@ -101,13 +101,16 @@ mod tests {
     #[test]
     fn names_survive_an_address() {
         let name = "a b/ü?&=+%";
-        assert_eq!(pairs(&format!("{}={}", encode(name), encode("x+y"))), [(
-            name.to_owned(),
-            "x+y".to_owned()
-        )]);
-        assert_eq!(pairs("q=a+b&&c"), [
-            ("q".to_owned(), "a b".to_owned()),
-            ("c".to_owned(), String::new())
-        ]);
+        assert_eq!(
+            pairs(&format!("{}={}", encode(name), encode("x+y"))),
+            [(name.to_owned(), "x+y".to_owned())]
+        );
+        assert_eq!(
+            pairs("q=a+b&&c"),
+            [
+                ("q".to_owned(), "a b".to_owned()),
+                ("c".to_owned(), String::new())
+            ]
+        );
     }
 }

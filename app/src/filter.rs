@@ -42,7 +42,10 @@ pub fn filtered_address(
         )
     })?;
     let filter = Filter::Test(choice.test(&shown.name, value));
-    Ok(address::table(&table.path(), &with_filter(&query, filter, replace)))
+    Ok(address::table(
+        &table.path(),
+        &with_filter(&query, filter, replace),
+    ))
 }
 
 /// The query with one filter more, or with the one at `replace` exchanged, from its start.
@@ -161,7 +164,9 @@ mod tests {
 
     #[test]
     fn lists_survive_their_form() {
-        let values = ["a", "b,c", "d \"e\"", "", " f"].map(str::to_owned).to_vec();
+        let values = ["a", "b,c", "d \"e\"", "", " f"]
+            .map(str::to_owned)
+            .to_vec();
         assert_eq!(split(&join(&values)), values);
         assert_eq!(split("a, b ,,c"), ["a", "b", "c"]);
     }

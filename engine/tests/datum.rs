@@ -331,6 +331,14 @@ fn deep_json_needs_no_stack() {
 }
 
 #[test]
+fn json_numbers_don_t_fill_the_memory() {
+    let many = format!("[{}1]", "1e131071,".repeat(10_000));
+    let normal = normalise_json(&many).expect("an array");
+    assert!(normal.len() < 20 << 20);
+    assert!(normal.ends_with(", 1e131071, 1]"));
+}
+
+#[test]
 fn like_follows_postgresql_s_rules() {
     for (pattern, text, matches) in [
         ("", "", true),

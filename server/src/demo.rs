@@ -237,7 +237,8 @@ async fn hand_over(pool: &PgPool, chance: &mut Chance) -> Result<(), sqlx::Error
     update(pool, chance, set, person).await
 }
 
-/// Sets something of an entry that chance picks.
+/// Sets something of an entry that chance picks, more often an early one than a late one:
+/// those are what a page shows that nobody has sorted yet.
 async fn update<'q, T>(
     pool: &PgPool,
     chance: &mut Chance,
@@ -254,7 +255,7 @@ where
     );
     // Made of constants of this file alone.
     sqlx::query(sqlx::AssertSqlSafe(statement))
-        .bind(chance.fraction())
+        .bind(chance.fraction().powi(2))
         .bind(value)
         .execute(pool)
         .await?;

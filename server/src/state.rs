@@ -1,8 +1,11 @@
 //! What every request handler shares.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use axum::extract::FromRef;
@@ -13,8 +16,15 @@ use sqlx::PgPool;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::{
-    database::catalog::Catalog, error::HttpError, host::same_origin, live::Live, metrics::Metrics,
+    database::catalog::Catalog,
+    error::{HttpError, database_unavailable},
+    host::same_origin,
+    live::{Live, hub::Following},
+    metrics::Metrics,
 };
+
+/// How long a database that was away a moment ago has to accept a connection.
+const BRIEFLY: Duration = Duration::from_millis(500);
 
 /// The parts of a running server. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -64,6 +74,22 @@ impl AppState {
         match Arc::clone(&self.clients).try_acquire_owned() {
             Ok(place) => Ok(ClientPermit { _place: place }),
             Err(_) => Err(too_busy()),
+        }
+    }
+
+    /// Says at once that the database is away, where that is known: to wait for a connection
+    /// takes longer.
+    ///
+    /// # Errors
+    /// `database_unavailable`.
+    pub async fn require_database(&self) -> Result<(), ApiError> {
+        let Following(following) = *self.live.following().borrow();
+        if following {
+            return Ok(());
+        }
+        match tokio::time::timeout(BRIEFLY, self.pool.acquire()).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(database_unavailable()),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The embedded PostgreSQL, with real processes that are really killed.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't have its database has failed")]
+
 use std::fs::{self, DirBuilder, File};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};

@@ -21,7 +21,8 @@ pub enum Mode {
 }
 
 /// Builds the site. Afterwards the site's root holds exactly the files of this build, and
-/// `build-id` names them; nothing is written when nothing has changed since.
+/// `build-id` names them. Nothing is written when neither the sources nor the site, which
+/// cargo-leptos may have built meanwhile, have changed since the last time.
 pub fn build(mode: Mode) -> Result<()> {
     let begun = Instant::now();
     let metadata = Metadata::read()?;
@@ -39,8 +40,9 @@ pub fn build(mode: Mode) -> Result<()> {
     let style = stylesheet::bundle(&metadata.style, &metadata.assets)?;
     let sources = Fingerprint::of_sources(mode, &wasm, &style, &metadata.assets)?;
     let stamp = metadata.target.join("site.stamp");
-    let current = fs::read_to_string(&stamp).is_ok_and(|seen| seen == sources.to_string());
-    if current && metadata.site.join("build-id").exists() {
+    let stamped = |site: &Fingerprint| format!("{sources} {site}\n");
+    let found = Fingerprint::of_directory(&metadata.site)?;
+    if fs::read_to_string(&stamp).is_ok_and(|seen| seen == stamped(&found)) {
         println!("site: up to date");
         return Ok(());
     }
@@ -73,7 +75,7 @@ pub fn build(mode: Mode) -> Result<()> {
     }
     fs::rename(&staging, &metadata.site)?;
     remove(&old)?;
-    fs::write(&stamp, sources.to_string())?;
+    fs::write(&stamp, stamped(&Fingerprint::of_directory(&metadata.site)?))?;
     println!(
         "site: {} built in {:.1} s",
         metadata.site.display(),

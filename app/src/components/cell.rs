@@ -7,7 +7,10 @@ use rowcast_protocol::ColumnKind;
 
 use super::column_header::side;
 use crate::{
-    format::{Shape, present, zone::{ReaderZone, Zone}},
+    format::{
+        Shape, present,
+        zone::{ReaderZone, Zone},
+    },
     live::rows::{Flash, LiveCell, ShownColumn},
 };
 

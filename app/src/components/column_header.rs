@@ -128,7 +128,10 @@ fn kind_class(shown: &ShownColumn) -> &'static str {
     match shown.column.kind {
         ColumnKind::Boolean => "k-bool",
         ColumnKind::Integer | ColumnKind::Numeric | ColumnKind::Float => "k-num",
-        ColumnKind::Date | ColumnKind::Time | ColumnKind::Timestamp | ColumnKind::TimestampTz
+        ColumnKind::Date
+        | ColumnKind::Time
+        | ColumnKind::Timestamp
+        | ColumnKind::TimestampTz
         | ColumnKind::Interval => "k-time",
         ColumnKind::Enum => "k-enum",
         ColumnKind::Json | ColumnKind::Array => "k-json",

@@ -82,7 +82,8 @@ fn press_on_space(event: ev::KeyboardEvent) {
     if event.key() == " " {
         event.prevent_default();
         let target = event.current_target();
-        if let Some(link) = target.and_then(|target| target.dyn_into::<web_sys::HtmlElement>().ok()) {
+        if let Some(link) = target.and_then(|target| target.dyn_into::<web_sys::HtmlElement>().ok())
+        {
             link.click();
         }
     }

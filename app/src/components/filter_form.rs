@@ -32,7 +32,9 @@ pub struct FilterDraft {
 impl FilterDraft {
     /// An empty draft, provided as a context by the page.
     pub fn provide(view: TableView) -> Self {
-        let first = view.table.with_value(|table| table.columns.first().cloned());
+        let first = view
+            .table
+            .with_value(|table| table.columns.first().cloned());
         let choice = first.as_ref().map_or(Choice::Equal, likeliest);
         let draft = Self {
             column: RwSignal::new(first.map(|column| column.name).unwrap_or_default()),
@@ -78,7 +80,12 @@ pub fn FilterForm(
         let name = draft.column.read();
         columns.with_value(|columns| columns.iter().find(|column| column.name == *name).cloned())
     });
-    let kind = move || column.read().as_ref().map_or(ColumnKind::Other, |column| column.kind);
+    let kind = move || {
+        column
+            .read()
+            .as_ref()
+            .map_or(ColumnKind::Other, |column| column.kind)
+    };
     let choose_column = move |event| {
         draft.column.set(event_target_value(&event));
         draft.value.set(String::new());
@@ -105,7 +112,11 @@ pub fn FilterForm(
         if !choices.contains(&now) {
             choices.push(now);
         }
-        let kind = if draft.follows.get() { kind() } else { ColumnKind::Other };
+        let kind = if draft.follows.get() {
+            kind()
+        } else {
+            ColumnKind::Other
+        };
         choices
             .into_iter()
             .map(|choice| {
@@ -122,7 +133,10 @@ pub fn FilterForm(
         event.prevent_default();
         let choice = draft.choice.get_untracked();
         let value = draft.value.get_untracked();
-        if choice.input() != Input::Nothing && choice.input() != Input::Value && value.trim().is_empty() {
+        if choice.input() != Input::Nothing
+            && choice.input() != Input::Value
+            && value.trim().is_empty()
+        {
             return;
         }
         let test = choice.test(&draft.column.get_untracked(), &value);

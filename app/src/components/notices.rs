@@ -28,9 +28,7 @@ pub fn Notices(
         ),
         Link::Connecting | Link::Live => None,
     };
-    let command = view
-        .path
-        .with_value(|path| format!("rowcast watch {path}"));
+    let command = view.path.with_value(|path| format!("rowcast watch {path}"));
     view! {
         {move || {
             lost()

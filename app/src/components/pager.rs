@@ -87,7 +87,11 @@ impl Offsets {
         let last = next.map(|_| offset + (total - 1 - offset) / limit * limit);
         Self {
             first: before,
-            previous: before.map(|_| offset.saturating_sub(limit).min(total.saturating_sub(1) / limit * limit)),
+            previous: before.map(|_| {
+                offset
+                    .saturating_sub(limit)
+                    .min(total.saturating_sub(1) / limit * limit)
+            }),
             next,
             last,
         }

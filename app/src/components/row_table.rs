@@ -7,11 +7,7 @@ use super::{
     column_header::ColumnHeader,
     message::{Failure, Message},
 };
-use crate::{
-    format::width,
-    live::rows::LiveRow,
-    pages::table::TableView,
-};
+use crate::{live::rows::LiveRow, pages::table::TableView};
 
 /// The table in its own scrolling box, or what is there instead of it.
 #[component]
@@ -43,7 +39,7 @@ pub fn RowTable(
                             columns
                                 .get()
                                 .iter()
-                                .map(|shown| view! { <col class=width::class(shown.width) /> })
+                                .map(|shown| view! { <col class=shown.width.class() /> })
                                 .collect_view()
                         }}
                         <col class="rest" />

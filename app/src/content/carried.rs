@@ -37,7 +37,9 @@ impl<T: DeserializeOwned> FromStr for Carried<T> {
 
     fn from_str(text: &str) -> Result<Self, Unreadable> {
         let bytes = STANDARD_NO_PAD.decode(text).map_err(|_| Unreadable)?;
-        postcard::from_bytes(&bytes).map(Self).map_err(|_| Unreadable)
+        postcard::from_bytes(&bytes)
+            .map(Self)
+            .map_err(|_| Unreadable)
     }
 }
 

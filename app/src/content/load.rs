@@ -25,7 +25,10 @@ pub fn load_tables() -> impl Future<Output = Carried<Tables>> + Send {
 
 /// A table's page at an address with this query.
 #[cfg(feature = "ssr")]
-pub fn load_table(path: String, query: String) -> impl Future<Output = Carried<TableContent>> + Send {
+pub fn load_table(
+    path: String,
+    query: String,
+) -> impl Future<Output = Carried<TableContent>> + Send {
     let (data, status) = server();
     async move {
         let mut content = match data.tables().await {

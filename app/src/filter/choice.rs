@@ -85,12 +85,28 @@ impl Choice {
         let mut choices = match kind {
             ColumnKind::Boolean => vec![True, False],
             ColumnKind::Text => vec![
-                Contains, Equal, StartsWith, NotContains, NotEqual, In, NotIn, Like, Greater, Less,
+                Contains,
+                Equal,
+                StartsWith,
+                NotContains,
+                NotEqual,
+                In,
+                NotIn,
+                Like,
+                Greater,
+                Less,
             ],
             ColumnKind::Enum | ColumnKind::Uuid => vec![Equal, NotEqual, In, NotIn],
             ColumnKind::Json | ColumnKind::Array | ColumnKind::Other => vec![Equal, NotEqual],
             _ => vec![
-                Equal, NotEqual, Greater, GreaterOrEqual, Less, LessOrEqual, In, NotIn,
+                Equal,
+                NotEqual,
+                Greater,
+                GreaterOrEqual,
+                Less,
+                LessOrEqual,
+                In,
+                NotIn,
             ],
         };
         if nullable {

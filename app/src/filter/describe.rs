@@ -25,7 +25,10 @@ fn group(negated: bool, word: &str, of: &[Filter], columns: &[Column]) -> String
         if at > 0 {
             out.push_str(word);
         }
-        let nested = matches!(filter, Filter::And { negated: false, .. } | Filter::Or { negated: false, .. });
+        let nested = matches!(
+            filter,
+            Filter::And { negated: false, .. } | Filter::Or { negated: false, .. }
+        );
         if nested {
             out.push('(');
         }

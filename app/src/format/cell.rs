@@ -72,9 +72,7 @@ pub fn present(cell: &Cell, shape: Shape, column: &Column, zone: Zone) -> Presen
             let text = time::instant(value, zone);
             plain(text.into(), "time", Some(value.clone()))
         }
-        ColumnKind::Timestamp => {
-            plain(time::civil(value).into(), "time", Some(value.clone()))
-        }
+        ColumnKind::Timestamp => plain(time::civil(value).into(), "time", Some(value.clone())),
         ColumnKind::Array => {
             let text = plain_items(value).map_or_else(|| value.clone(), Into::into);
             clipped(text, "list", value)
@@ -134,7 +132,9 @@ fn plain_items(json: &str) -> Option<String> {
             let end = rest.find(',').unwrap_or(rest.len());
             let item = rest[..end].trim();
             rest = &rest[end..];
-            item.bytes().all(|byte| !b"{[\"n".contains(&byte)).then_some(item)?
+            item.bytes()
+                .all(|byte| !b"{[\"n".contains(&byte))
+                .then_some(item)?
         };
         if item.is_empty() || item.contains(['\\', ',', '\n']) {
             return None;
@@ -215,7 +215,14 @@ mod tests {
     fn simple_arrays_are_lists_and_others_stay_json() {
         assert_eq!(plain_items(r#"["a", "b c"]"#).as_deref(), Some("a, b c"));
         assert_eq!(plain_items("[1, 2]").as_deref(), Some("1, 2"));
-        for json in [r#"["a,b"]"#, r#"["a\"b"]"#, "[[1], [2]]", "[null]", "[]", r#"[""]"#] {
+        for json in [
+            r#"["a,b"]"#,
+            r#"["a\"b"]"#,
+            "[[1], [2]]",
+            "[null]",
+            "[]",
+            r#"[""]"#,
+        ] {
             assert_eq!(plain_items(json), None, "{json}");
         }
     }
@@ -224,6 +231,9 @@ mod tests {
     fn long_values_are_clipped_between_characters() {
         let cell = shown(Cell::text(&"ü".repeat(5000)), &column(ColumnKind::Text));
         assert_eq!(cell.text.chars().count(), SHOWN + 1);
-        assert_eq!(cell.title.map(|title| title.chars().count()), Some(TITLE + 1));
+        assert_eq!(
+            cell.title.map(|title| title.chars().count()),
+            Some(TITLE + 1)
+        );
     }
 }

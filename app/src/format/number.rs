@@ -28,7 +28,10 @@ pub fn rounded(count: u64) -> String {
             return if tenths < 100 && tenths % 10 != 0 {
                 format!("{}.{} {name}", tenths / 10, tenths % 10)
             } else {
-                format!("{} {name}", (tenths + if tenths < 100 { 0 } else { 5 }) / 10)
+                format!(
+                    "{} {name}",
+                    (tenths + if tenths < 100 { 0 } else { 5 }) / 10
+                )
             };
         }
     }

@@ -227,7 +227,9 @@ impl Connection {
         match message {
             ServerMessage::Clock { now } => status.clock(now as f64 / 1000.0, js_sys::Date::now()),
             ServerMessage::Database { following } => {
-                status.link.set(if following { Link::Live } else { Link::Stale });
+                status
+                    .link
+                    .set(if following { Link::Live } else { Link::Stale });
             }
             ServerMessage::Goodbye => self.closed(Closed::Lost),
             ServerMessage::Event { id, event } => self.event(id, event),
@@ -272,7 +274,10 @@ impl Connection {
                 Closed::Lost if state.refused >= REFUSALS => state.refused + 1,
                 _ => 0,
             };
-            (state.status, state.backoff.next_wait(js_sys::Math::random()))
+            (
+                state.status,
+                state.backoff.next_wait(js_sys::Math::random()),
+            )
         };
         status.link.set(Link::Offline);
         let connection = self.clone();

@@ -48,7 +48,11 @@ impl Transport for EventStreamTransport {
     fn subscribe(&mut self, id: u32, subscription: &Subscription) {
         let mut url = address::api("live", &subscription.table, &subscription.query);
         if let Some(cursor) = &subscription.cursor {
-            url.push(if subscription.query.is_empty() { '?' } else { '&' });
+            url.push(if subscription.query.is_empty() {
+                '?'
+            } else {
+                '&'
+            });
             url.push_str("cursor=");
             url.push_str(&address::encode(cursor));
         }

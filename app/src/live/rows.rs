@@ -9,7 +9,7 @@ use rowcast_protocol::{
     message::{Op, Patch, Row, Snapshot},
 };
 
-use crate::format::{Shape, width};
+use crate::format::{Shape, width::Width};
 
 /// A column as the table shows it.
 #[derive(Debug, PartialEq)]
@@ -18,8 +18,8 @@ pub struct ShownColumn {
     pub column: Column,
     /// What its cells are made of.
     pub shape: Shape,
-    /// Its width in characters; it never changes while the column is there.
-    pub width: usize,
+    /// Its width; it never changes while the column is there.
+    pub width: Width,
     /// Whether it is of the table's key.
     pub key: bool,
 }
@@ -122,7 +122,9 @@ impl Rows {
         let columns = self.columns.get_untracked();
         let mut known: HashMap<RowKey, LiveRow> = if same_columns && !snapshot.key.is_empty() {
             let list = self.list.read_untracked();
-            list.iter().map(|row| (row.key.clone(), row.clone())).collect()
+            list.iter()
+                .map(|row| (row.key.clone(), row.clone()))
+                .collect()
         } else {
             HashMap::new()
         };
@@ -261,7 +263,7 @@ impl Rows {
             Arc::new(ShownColumn {
                 shape: Shape::of(column),
                 width: kept.map_or_else(
-                    || width::width(column, at, &snapshot.rows),
+                    || Width::new(column, at, &snapshot.rows),
                     |shown| shown.width,
                 ),
                 key: snapshot.key.contains(&column.name),

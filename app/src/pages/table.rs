@@ -8,9 +8,16 @@ use rowcast_protocol::{ApiError, Table, query::Query};
 use crate::{
     address,
     components::{
-        announcer::Announcer, filter_chips::FilterChips, filter_form::{FilterDraft, FilterForm},
-        message::Failure, notices::Notices, pager::Pager, row_table::RowTable,
-        search_box::SearchBox, table_header::TableHeader, top_bar::TopBar,
+        announcer::Announcer,
+        filter_chips::FilterChips,
+        filter_form::{FilterDraft, FilterForm},
+        message::Failure,
+        notices::Notices,
+        pager::Pager,
+        row_table::RowTable,
+        search_box::SearchBox,
+        table_header::TableHeader,
+        top_bar::TopBar,
     },
     content::{Carried, TableContent, load_table},
     live::{LiveQuery, use_live_query},
@@ -114,7 +121,11 @@ fn Shown(
 #[component]
 fn Missing(error: Option<ApiError>) -> impl IntoView {
     let error = error.unwrap_or_else(|| {
-        ApiError::new("unknown_table", "There is no such table.", "It may have been dropped.")
+        ApiError::new(
+            "unknown_table",
+            "There is no such table.",
+            "It may have been dropped.",
+        )
     });
     view! {
         <Title text="Not found" />

@@ -13,8 +13,8 @@ use scan::Scanner;
 /// `jsonb`'s spaces. `None` if the text is no JSON.
 ///
 /// It also reads what `to_jsonb` refuses: `\u0000` is kept, half a surrogate pair becomes
-/// U+FFFD, and a number that `numeric` can't hold stays as written. Nesting costs memory, not
-/// stack.
+/// U+FFFD, and a number that `numeric` can't hold stays as written. So do numbers past the
+/// first 16 MiB that their exponents' zeros have added. Nesting costs memory, not stack.
 pub fn normalise(text: &str) -> Option<String> {
     let mut nodes = Vec::new();
     let root = parse(text, &mut nodes)?;

@@ -205,14 +205,11 @@ impl<'a> Scanner<'a> {
         if !self.take('(') {
             return Err(self.error("operator in has no list".into()));
         }
-        if self.rest.starts_with(')') {
-            return Err(ApiError::new(
-                "invalid_value",
-                "the list of operator in is empty",
-                "in.(a,b,c)",
-            ));
-        }
         let mut values = Vec::new();
+        // As in PostgREST, nothing is in the empty list.
+        if self.take(')') {
+            return Ok(values);
+        }
         loop {
             values.push(self.element()?);
             if values.len() > MAX_VALUES {

@@ -3,11 +3,18 @@
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 /// The migrations, in order. One that has been released is never changed.
-const MIGRATIONS: [(i32, &str, &str); 1] = [(
-    1,
-    "capture",
-    include_str!("../../../migrations/0001_capture.sql"),
-)];
+const MIGRATIONS: [(i32, &str, &str); 2] = [
+    (
+        1,
+        "capture",
+        include_str!("../../../migrations/0001_capture.sql"),
+    ),
+    (
+        2,
+        "fingerprint",
+        include_str!("../../../migrations/0002_fingerprint.sql"),
+    ),
+];
 
 /// The advisory lock under which migrations run: two servers may start at once.
 const LOCK: i64 = 0x726f_7763_6173_7400;

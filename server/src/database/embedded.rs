@@ -36,8 +36,12 @@ use cluster::Cluster;
 use lock::Lock;
 use place::Place;
 
-/// The one role and the one database that rowcast makes.
-const NAME: &str = "rowcast";
+/// The cluster's one role. Not `rowcast`: a schema of the role's own name is where PostgreSQL
+/// makes and looks for tables first, and that schema is ours, not the user's.
+const ROLE: &str = "postgres";
+
+/// The database that rowcast makes.
+const DATABASE: &str = "rowcast";
 
 /// How long a cluster may take to accept connections, recovery after a crash included.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -195,8 +199,8 @@ async fn connect(cluster: &Cluster) -> Result<(PgConnectOptions, String), String
     let options = PgConnectOptions::new_without_pgpass()
         .socket(&address.socket)
         .port(address.port)
-        .username(NAME)
-        .database(NAME)
+        .username(ROLE)
+        .database(DATABASE)
         .ssl_mode(PgSslMode::Disable)
         .disable_statement_logging();
     ensure_database(&options)

@@ -89,7 +89,7 @@ pub async fn window(
     let (limit, offset) = (number(limit), number(offset));
     let (total, fingerprint) = if with_total {
         let count = format!("(SELECT count(*) FROM {from} WHERE {condition})");
-        (count, format!("({})", fingerprint_sql(table.oid)))
+        (count, fingerprint_sql(table.oid))
     } else {
         ("NULL::int8".to_owned(), "NULL::text".to_owned())
     };

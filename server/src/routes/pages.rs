@@ -190,7 +190,10 @@ struct Data(AppState);
 
 impl PageData for Data {
     fn tables(&self) -> BoxFuture<'_, Result<Vec<Table>, ApiError>> {
-        Box::pin(self.0.catalog.tables())
+        Box::pin(async {
+            self.0.require_database().await?;
+            self.0.catalog.tables().await
+        })
     }
 
     fn snapshot(&self, table: &str, query: &str) -> BoxFuture<'_, Result<TablePage, ApiError>> {
@@ -211,6 +214,7 @@ impl PageData for Data {
 /// A page's rows. Those of a live table come from the live query, which the page is about to
 /// follow: it finds its place there by the cursor.
 async fn first_rows(state: &AppState, table: &str, query: &str) -> Result<TablePage, ApiError> {
+    state.require_database().await?;
     match prepare(state, table, query).await {
         Ok(Prepared { query, bound }) => {
             let table = bound.table.table.clone();

@@ -20,6 +20,7 @@ pub async fn read(
     Path(table): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, HttpError> {
+    state.require_database().await?;
     let query = query.unwrap_or_default();
     if let Some(exported) = table.strip_suffix(".csv") {
         match csv::export(&state, exported, &query).await {

@@ -28,6 +28,7 @@ pub struct TableDetails {
 /// # Errors
 /// `database_unavailable`.
 pub async fn list(State(state): State<AppState>) -> Result<Json<Tables>, HttpError> {
+    state.require_database().await?;
     let tables = state.catalog.tables().await?;
     Ok(Json(Tables { tables }))
 }
@@ -40,6 +41,7 @@ pub async fn show(
     State(state): State<AppState>,
     Path(table): Path<String>,
 ) -> Result<Json<TableDetails>, HttpError> {
+    state.require_database().await?;
     let table = state.catalog.table(&table).await?;
     Ok(Json(TableDetails {
         table: table.table.clone(),

@@ -142,10 +142,14 @@ async fn serve(socket: WebSocket, state: AppState, encoding: Encoding, _permit: 
         session.subscriptions.clone(),
         state.shutdown.clone(),
     ));
+    let mut written = false;
     loop {
         let message = tokio::select! {
             message = timeout(SILENCE, stream.next()) => message,
-            _ = &mut writer => break,
+            _ = &mut writer => {
+                written = true;
+                break;
+            }
         };
         // A client that is silent for too long, has gone, or breaks the protocol.
         let Ok(Some(Ok(message))) = message else {
@@ -166,7 +170,7 @@ async fn serve(socket: WebSocket, state: AppState, encoding: Encoding, _permit: 
         state.live.unsubscribe(id).await;
     }
     outbox.close();
-    if timeout(CLOSING, &mut writer).await.is_err() {
+    if !written && timeout(CLOSING, &mut writer).await.is_err() {
         writer.abort();
     }
     state.live.figures().disconnections.add(1);

@@ -37,9 +37,7 @@ pub fn ValueInput(draft: FilterDraft, column: Memo<Option<Column>>) -> impl Into
                 </label>
             })
         }
-        Form::SomeLabels(labels) => {
-            EitherOf4::C(view! { <SomeLabels draft labels /> })
-        }
+        Form::SomeLabels(labels) => EitherOf4::C(view! { <SomeLabels draft labels /> }),
         Form::Text(kind, hint) => EitherOf4::D(view! {
             <label class="field">
                 <span>"Value"</span>

@@ -18,7 +18,7 @@ pub fn plain_number(negative: bool, digits: &str, exponent: i32) -> String {
         if digits.is_empty() {
             text.push('0');
         } else {
-            text.extend(std::iter::repeat_n('0', exponent as usize));
+            text.push_str(&"0".repeat(exponent as usize));
         }
         return text;
     }
@@ -30,14 +30,15 @@ pub fn plain_number(negative: bool, digits: &str, exponent: i32) -> String {
         text.push_str(rest);
     } else {
         text.push_str("0.");
-        text.extend(std::iter::repeat_n('0', fraction - digits.len()));
+        text.push_str(&"0".repeat(fraction - digits.len()));
         text.push_str(digits);
     }
     text
 }
 
-/// A JSON number's text as `jsonb` prints it; one that `numeric` can't hold as it is.
-pub fn normalise_number(text: &str) -> String {
+/// A JSON number's text as `jsonb` prints it; one that `numeric` can't hold, or that takes
+/// more than `longest` bytes, as it is.
+pub fn normalise_number(text: &str, longest: usize) -> String {
     let (negative, rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text),
@@ -50,7 +51,17 @@ pub fn normalise_number(text: &str) -> String {
     let exponent = i64::from(exponent) - fraction.len() as i64;
     let digits = format!("{whole}{fraction}");
     let significant = digits.trim_start_matches('0').len() as i64;
-    if significant > 0 && significant + exponent > MAX_WHOLE || -exponent > MAX_FRACTION {
+    let whole_digits = if significant > 0 {
+        significant + exponent
+    } else {
+        0
+    };
+    if whole_digits > MAX_WHOLE || -exponent > MAX_FRACTION {
+        return text.into();
+    }
+    // Besides the digits: a sign, a zero before the point, and the point.
+    let length = whole_digits.max(0) + (-exponent).max(0) + 3;
+    if usize::try_from(length).is_ok_and(|length| length > longest.max(text.len() + 3)) {
         return text.into();
     }
     match i32::try_from(exponent) {

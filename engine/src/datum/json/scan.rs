@@ -2,15 +2,24 @@
 
 use super::number::normalise_number;
 
+/// By how many bytes a text may grow when its numbers lose their exponents: `1e131071` is
+/// a number of 131,072 digits, and a small text has room for many.
+const MAX_GROWTH: usize = 16 << 20;
+
 /// Reads tokens from left to right, skipping blanks before each. `None` is no such token.
 pub struct Scanner<'a> {
     text: &'a str,
     at: usize,
+    growth_left: usize,
 }
 
 impl<'a> Scanner<'a> {
     pub fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self {
+            text,
+            at: 0,
+            growth_left: MAX_GROWTH,
+        }
     }
 
     /// The byte that the next token begins with.
@@ -47,7 +56,7 @@ impl<'a> Scanner<'a> {
         Some(word)
     }
 
-    /// A number, as `jsonb` prints it.
+    /// A number, as `jsonb` prints it; as written once the text would grow too large.
     pub fn number(&mut self) -> Option<String> {
         self.peek()?;
         let start = self.at;
@@ -70,7 +79,12 @@ impl<'a> Scanner<'a> {
             }
             self.digits()?;
         }
-        Some(normalise_number(&self.text[start..self.at]))
+        let written = &self.text[start..self.at];
+        let number = normalise_number(written, written.len() + self.growth_left);
+        self.growth_left = self
+            .growth_left
+            .saturating_sub(number.len().saturating_sub(written.len()));
+        Some(number)
     }
 
     /// A string's content.

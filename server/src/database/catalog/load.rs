@@ -26,33 +26,9 @@ const VISIBLE: &str = "c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersisten
      AND n.nspname NOT IN ('information_schema', 'rowcast') AND n.nspname !~ '^pg_' \
      AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')";
 
-/// A hash of everything that is remembered of a relation, by the transactions that last
-/// wrote its catalog rows; `c` and `n` as above.
-const FINGERPRINT: &str = "md5(concat_ws('/', \
-     c.oid, c.xmin, n.xmin, \
-     (SELECT string_agg(concat(a.attnum, ':', a.xmin, ':', t.xmin), ',' ORDER BY a.attnum) \
-        FROM pg_attribute a LEFT JOIN pg_type t ON t.oid = a.atttypid \
-       WHERE a.attrelid = c.oid AND a.attnum > 0), \
-     (SELECT string_agg(concat(i.indexrelid, ':', i.xmin), ',' ORDER BY i.indexrelid) \
-        FROM pg_index i WHERE i.indrelid = c.oid), \
-     (SELECT string_agg(concat(f.oid, ':', f.xmin, ':', r.xmin), ',' ORDER BY f.oid) \
-        FROM pg_constraint f LEFT JOIN pg_class r ON r.oid = f.confrelid \
-       WHERE f.conrelid = c.oid), \
-     (SELECT string_agg(concat(e.oid, ':', e.xmin), ',' ORDER BY e.oid) \
-        FROM pg_enum e JOIN pg_attribute a ON a.atttypid = e.enumtypid \
-       WHERE a.attrelid = c.oid AND a.attnum > 0), \
-     (SELECT d.xmin::text FROM pg_description d \
-       WHERE d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0), \
-     (SELECT string_agg(h.inhrelid::text, ',' ORDER BY h.inhrelid) FROM pg_inherits h \
-       WHERE h.inhparent = c.oid), \
-     (SELECT count(*) FROM rowcast.watched w WHERE w.relation = c.oid)))";
-
-/// A statement that gives [`TableMeta::fingerprint`] as of its own snapshot.
+/// An expression that is [`TableMeta::fingerprint`] as of its statement's snapshot.
 pub fn fingerprint_sql(oid: u32) -> String {
-    format!(
-        "SELECT {FINGERPRINT} FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-          WHERE c.oid = {oid}"
-    )
+    format!("rowcast.fingerprint({oid})")
 }
 
 /// The visible relation that `name` means, if there is one.
@@ -71,7 +47,7 @@ pub async fn resolve(pool: &PgPool, name: &str) -> Result<Option<Version>, sqlx:
     let schemas: Vec<&str> = candidates.iter().map(|(schema, _)| *schema).collect();
     let names: Vec<&str> = candidates.iter().map(|(_, name)| *name).collect();
     let sql = format!(
-        "SELECT c.oid, {FINGERPRINT} \
+        "SELECT c.oid, rowcast.fingerprint(c.oid) \
            FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted (schema, name, place) \
            JOIN pg_namespace n ON n.nspname = wanted.schema \
            JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name \
@@ -106,7 +82,7 @@ pub async fn tables(pool: &PgPool, oid: Option<u32>) -> Result<Vec<TableMeta>, s
              'key', {KEY}, 'columns', {COLUMNS}, 'foreign_keys', {FOREIGN_KEYS}, \
              'partitions', (SELECT jsonb_agg(p.relid::oid::int8) \
                               FROM pg_partition_tree(c.oid) p WHERE p.relid <> c.oid), \
-             'fingerprint', {FINGERPRINT})::text \
+             'fingerprint', rowcast.fingerprint(c.oid))::text \
            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
           WHERE {VISIBLE} AND {chosen} \
           ORDER BY n.nspname, c.relname"
@@ -132,10 +108,11 @@ const ESTIMATE: &str = "(SELECT sum(CASE \
              THEN pg_stat_get_live_tuples(leaf.oid)::float8 \
          WHEN leaf.reltuples >= 0 THEN leaf.reltuples::float8 \
          WHEN leaf.relkind = 'r' AND pg_relation_size(leaf.oid) = 0 THEN 0 END) \
-     FROM pg_class leaf \
-    WHERE CASE WHEN c.relkind = 'p' THEN leaf.oid IN \
-                   (SELECT p.relid FROM pg_partition_tree(c.oid) p WHERE p.isleaf) \
-               ELSE leaf.oid = c.oid END)";
+     FROM (SELECT c.oid WHERE c.relkind <> 'p' \
+           UNION ALL \
+           SELECT p.relid FROM pg_partition_tree(c.oid) p WHERE c.relkind = 'p' AND p.isleaf) \
+          AS part (oid) \
+     JOIN pg_class leaf ON leaf.oid = part.oid)";
 
 /// Attribute numbers of the key: the primary key's, else those of the unique index over NOT
 /// NULL columns that has the fewest. It must hold at once and for every row.

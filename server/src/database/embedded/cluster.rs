@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use super::place::Place;
 use super::programs::Programs;
-use super::{EmbeddedError, NAME};
+use super::{DATABASE, EmbeddedError, ROLE};
 
 /// The settings of ours, in the cluster's directory; written anew at each start.
 const SETTINGS: &str = "rowcast.conf";
@@ -47,7 +47,7 @@ impl Address {
             }
         }
         format!(
-            "postgresql://{NAME}@localhost:{}/{NAME}?host={host}",
+            "postgresql://{ROLE}@localhost:{}/{DATABASE}?host={host}",
             self.port
         )
     }
@@ -94,7 +94,7 @@ impl Cluster {
         command
             .arg("--pgdata")
             .arg(&staging)
-            .args(["--username", NAME, "--encoding=UTF8", "--locale", locale])
+            .args(["--username", ROLE, "--encoding=UTF8", "--locale", locale])
             // Nobody else can enter the socket's directory, and there is no other way in.
             .args([
                 "--auth-local=trust",

@@ -1,6 +1,7 @@
 //! The process that outlives the cluster's users and then stops it.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -18,6 +19,7 @@ const READY: &str = "ready";
 pub fn spawn(program: &Path, data_directory: &Path) -> Result<(), EmbeddedError> {
     let failed = |error: std::io::Error| EmbeddedError::Keeper(error.to_string());
     let mut child = Command::new(program)
+        .arg0("rowcast")
         .arg("embedded-keeper")
         .arg(data_directory)
         .stdin(Stdio::null())

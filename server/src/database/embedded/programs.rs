@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// The oldest version that rowcast is tested with.
+const OLDEST: u32 = 15;
+
 /// A directory that holds `initdb`, `pg_ctl` and `postgres` of one version.
 #[derive(Clone, Debug)]
 pub struct Programs {
@@ -25,9 +28,9 @@ impl Programs {
                 return None;
             }
             let major = major(&directory.join("postgres"))?;
-            wanted
-                .is_none_or(|wanted| wanted == major)
-                .then_some(Self { directory })
+            let known = major.parse().is_ok_and(|major: u32| major >= OLDEST);
+            let fits = wanted.is_none_or(|wanted| wanted == major);
+            (known && fits).then_some(Self { directory })
         })
     }
 

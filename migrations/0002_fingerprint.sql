@@ -1,0 +1,40 @@
+-- A hash of everything that a server remembers of a relation, by the transactions that last
+-- wrote its catalog rows: the same text means that nothing was altered. NULL if there is no
+-- such relation.
+--
+-- It is asked with every read of rows, so it is planned once a session.
+CREATE FUNCTION rowcast.fingerprint(relation oid) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+    RETURN (
+        SELECT md5(concat_ws('/',
+            c.oid, c.xmin, n.xmin,
+            -- Columns and their types.
+            (SELECT string_agg(concat(a.attnum, ':', a.xmin, ':', t.xmin), ',' ORDER BY a.attnum)
+               FROM pg_attribute a LEFT JOIN pg_type t ON t.oid = a.atttypid
+              WHERE a.attrelid = c.oid AND a.attnum > 0),
+            -- Keys.
+            (SELECT string_agg(concat(i.indexrelid, ':', i.xmin), ',' ORDER BY i.indexrelid)
+               FROM pg_index i WHERE i.indrelid = c.oid),
+            -- Foreign keys and the names of what they refer to.
+            (SELECT string_agg(concat(f.oid, ':', f.xmin, ':', r.xmin), ',' ORDER BY f.oid)
+               FROM pg_constraint f LEFT JOIN pg_class r ON r.oid = f.confrelid
+              WHERE f.conrelid = c.oid),
+            -- Labels of enums.
+            (SELECT string_agg(concat(e.oid, ':', e.xmin), ',' ORDER BY e.oid)
+               FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+               JOIN pg_enum e ON e.enumtypid =
+                    CASE t.typtype WHEN 'd' THEN rowcast.base_type(t.oid) ELSE t.oid END
+              WHERE a.attrelid = c.oid AND a.attnum > 0),
+            -- The comment.
+            (SELECT d.xmin::text FROM pg_description d
+              WHERE d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0),
+            -- Partitions.
+            (SELECT string_agg(h.inhrelid::text, ',' ORDER BY h.inhrelid)
+               FROM pg_inherits h WHERE h.inhparent = c.oid),
+            -- Live or not.
+            (SELECT count(*) FROM rowcast.watched w WHERE w.relation = c.oid)))
+          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.oid = fingerprint.relation);
+END $$;

@@ -1,0 +1,175 @@
+//! Whoever writes, with whatever settings: an image is the same, and no statement fails.
+
+use rowcast::capture::ChangeKind;
+
+use crate::replica::{Reader, database, execute};
+
+/// Types whose text depends on the session.
+const TABLE: &str = "CREATE TYPE mood AS ENUM ('süß', 'sad'); \
+     CREATE TYPE pair AS (at timestamptz, span interval); \
+     CREATE TABLE item (id int PRIMARY KEY, word text, at timestamptz, span interval, \
+         bytes bytea, floats float8[], stamps timestamptz[], during tstzrange, mood mood, \
+         duo pair, rel regclass, many bytea[], day date, spot point, net inet, tag \"char\", \
+         doc json, docb jsonb); \
+     SELECT rowcast.watch('item')";
+
+const ROW: &str = "'grün', '2026-03-29 02:30+02', '1 year 2 days 03:04:05', '\\xdeadbeef', \
+     '{0.1,1e-300}', '{2026-03-29 02:30+02,infinity}', '[2026-03-29 02:30+02,)', 'süß', \
+     ROW('2026-03-29 02:30+02'::timestamptz, '1 year'::interval)::pair, 'public.item', \
+     '{\"\\\\xff\"}', '2026-03-29', '(0.1,0.2)', '10.0.0.1', 'c', '{\"b\":1,\"a\":1.50}', \
+     '{\"b\":1,\"a\":1.50}'";
+
+const SETTINGS: &[&str] = &[
+    "SET TimeZone = 'America/St_Johns'",
+    "SET DateStyle = 'German, DMY'; SET IntervalStyle = 'iso_8601'",
+    "SET DateStyle = 'SQL'; SET IntervalStyle = 'sql_standard'; SET bytea_output = 'escape'",
+    "SET extra_float_digits = -10; SET xmloption = document",
+    "SET search_path = nowhere",
+    "SET client_encoding = 'LATIN1'",
+    "SET client_encoding = 'SQL_ASCII'",
+    "SET session_replication_role = replica",
+    "SET standard_conforming_strings = off; SET quote_all_identifiers = on",
+    "SET default_transaction_isolation = 'serializable'; SET transform_null_equals = on",
+    "SET plpgsql.variable_conflict = 'use_column'; SET plpgsql.extra_errors = 'all'",
+    "SET statement_timeout = '60s'; SET lock_timeout = '1ms'",
+];
+
+#[tokio::test]
+async fn an_image_does_not_depend_on_the_writers_settings() {
+    let database = database().await;
+    database.execute(TABLE).await;
+    let mut reader = Reader::new(&database).await;
+    for (n, settings) in SETTINGS.iter().enumerate() {
+        let mut writer = database.connect().await;
+        execute(
+            &mut writer,
+            &format!(
+                "CREATE TEMP TABLE parked AS SELECT {n} AS id, v.* FROM \
+             (VALUES ({ROW})) v; SET search_path = pg_catalog"
+            ),
+        )
+        .await;
+        let insert = "INSERT INTO public.item SELECT id, column1, column2::timestamptz, \
+             column3::interval, column4::bytea, column5::float8[], column6::timestamptz[], \
+             column7::tstzrange, column8::public.mood, column9, column10::regclass, \
+             column11::bytea[], column12::date, column13::point, column14::inet, \
+             column15::\"char\", column16::json, column17::jsonb FROM pg_temp.parked";
+        execute(&mut writer, settings).await;
+        for statement in [
+            insert,
+            "UPDATE public.item SET word = word || '.' WHERE id = (SELECT id FROM pg_temp.parked)",
+            "UPDATE public.item SET word = word || '.'",
+        ] {
+            execute(&mut writer, statement).await;
+            let what = format!("{settings}: {statement}");
+            let read = reader.check("public.item", &what).await;
+            assert_eq!(read.rows.len(), 1, "{what}");
+        }
+    }
+    assert_eq!(reader.replica.notes, []);
+}
+
+#[tokio::test]
+async fn the_writers_settings_stay_as_they_were() {
+    let database = database().await;
+    database.execute(TABLE).await;
+    let mut writer = database.connect().await;
+    let settings = "SELECT concat_ws('/', current_setting('client_encoding'), \
+         current_setting('TimeZone'), current_setting('search_path'))";
+    execute(
+        &mut writer,
+        "SET client_encoding = 'LATIN1'; SET TimeZone = 'Asia/Tokyo'",
+    )
+    .await;
+    execute(
+        &mut writer,
+        "INSERT INTO item (id, word) VALUES (1, 'a'), (2, 'b'); UPDATE item SET word = 'c'; \
+         UPDATE item SET word = 'd' WHERE id = 1; UPDATE item SET word = 'd' WHERE id = 99",
+    )
+    .await;
+    let after: String = sqlx::query_scalar(settings)
+        .fetch_one(&mut writer)
+        .await
+        .unwrap();
+    assert_eq!(after, "LATIN1/Asia/Tokyo/\"$user\", public");
+}
+
+#[tokio::test]
+async fn a_writer_needs_no_rights_on_our_schema() {
+    let database = database().await;
+    let role = format!("writer_{}", database.name);
+    database.execute(TABLE).await;
+    database
+        .execute(&format!("CREATE ROLE {role}; GRANT ALL ON item TO {role}"))
+        .await;
+    let mut reader = Reader::new(&database).await;
+    let mut writer = database.connect().await;
+    execute(&mut writer, &format!("SET ROLE {role}")).await;
+    for statement in [
+        "INSERT INTO item (id, word) VALUES (1, 'a'), (2, 'b')",
+        "UPDATE item SET word = 'c'",
+        "UPDATE item SET word = 'd' WHERE id = 1",
+        "DELETE FROM item",
+    ] {
+        execute(&mut writer, statement).await;
+        reader.check("public.item", statement).await;
+    }
+    execute(&mut writer, "TRUNCATE item").await;
+    assert_eq!(reader.read().await.rows.len(), 1);
+    let refused = crate::replica::failure(&mut writer, "TABLE rowcast.change_log").await;
+    assert!(refused.contains("permission denied"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_can_not_be_imaged_fails_nobody() {
+    let database = database().await;
+    // A type whose way to JSON fails for some values.
+    database
+        .execute(
+            "CREATE TYPE odd AS (n int); \
+             CREATE TABLE item (id int PRIMARY KEY, n int, big text); \
+             ALTER TABLE item ALTER big SET STORAGE EXTERNAL; \
+             UPDATE rowcast.setting SET value = 20 WHERE name = 'statement_rows'; \
+             SELECT rowcast.watch('item')",
+        )
+        .await;
+    let mut reader = Reader::new(&database).await;
+    // A value past the bound: the row by its key.
+    for statement in [
+        "INSERT INTO item VALUES (1, 1, repeat('x', 300000))",
+        "UPDATE item SET n = 2 WHERE id = 1",
+        "UPDATE item SET big = 'small' WHERE id = 1",
+        "INSERT INTO item VALUES (2, 1, 'small'), (3, 1, repeat('x', 300000))",
+        "DELETE FROM item WHERE id IN (2, 3)",
+    ] {
+        database.execute(statement).await;
+        let read = reader.read().await;
+        let kinds: Vec<_> = read.rows.iter().map(|row| row.kind).collect();
+        assert_eq!(kinds, [ChangeKind::Keys], "{statement}");
+        let size = read.rows[0].old.len() + read.rows[0].new.len();
+        assert!((16..=32).contains(&size), "{statement}: {size}");
+    }
+    // More rows than the bound.
+    database
+        .execute("INSERT INTO item SELECT g FROM generate_series(10, 40) g")
+        .await;
+    assert_eq!(reader.read().await.rows[0].kind, ChangeKind::Unknown);
+    // A trigger that does not fit its table.
+    database
+        .execute(
+            "ALTER EVENT TRIGGER rowcast_ddl DISABLE; ALTER EVENT TRIGGER rowcast_drop DISABLE; \
+             ALTER TABLE item DROP COLUMN n",
+        )
+        .await;
+    for statement in [
+        "UPDATE item SET big = 'a' WHERE id = 10",
+        "UPDATE item SET big = 'b'",
+        "INSERT INTO item VALUES (100)",
+        "DELETE FROM item",
+    ] {
+        database.execute(statement).await;
+        let read = reader.read().await;
+        assert_eq!(read.rows.len(), 1, "{statement}");
+        assert_eq!(read.rows[0].kind, ChangeKind::Unknown, "{statement}");
+    }
+}

@@ -1,0 +1,149 @@
+//! A database that goes away and comes back, as it was or as another.
+
+use rowcast::capture::{TailEvent, change_log};
+
+use crate::{
+    cluster::Cluster,
+    replica::{Reader, Replica, connect, database, execute, follow, next, prepared, version},
+};
+
+const TABLE: &str = "CREATE TABLE item (id int PRIMARY KEY, n text); SELECT rowcast.watch('item')";
+
+/// Ends every connection but its own.
+const TERMINATE: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+     WHERE datname = current_database() AND pid <> pg_backend_pid()";
+
+#[tokio::test]
+async fn after_a_crash_the_tail_goes_on_where_it_was() {
+    let cluster = Cluster::start(&[]);
+    let database = prepared(&cluster).await;
+    database.execute(TABLE).await;
+    let mut tail = follow(&database).await;
+    let mut replica = Replica::default();
+    for round in 0..3 {
+        database
+            .execute(&format!(
+                "INSERT INTO item SELECT g, {round} FROM generate_series({round}000, {round}500) g"
+            ))
+            .await;
+        if round == 1 {
+            cluster.stop();
+        } else {
+            cluster.kill();
+        }
+        cluster.resume();
+        database
+            .execute(&format!("UPDATE item SET n = n || 'x' WHERE n = '{round}'; DELETE FROM item WHERE id = {round}001"))
+            .await;
+        let mut connection = connect(&database).await;
+        let end = version(&mut connection).await;
+        let mut lost = 0;
+        loop {
+            match next(&mut tail).await {
+                TailEvent::Read(read) => {
+                    replica.apply(&read);
+                    if lost > 0 && read.to.covers(&end) {
+                        break;
+                    }
+                }
+                TailEvent::Lost => lost += 1,
+                TailEvent::Recovered => tail.handle.nudge(),
+                TailEvent::HistoryChanged { .. } => panic!("the history is the same"),
+            }
+        }
+        replica
+            .check(&mut connection, "public.item", "after a crash")
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn after_its_connections_were_ended_nothing_is_skipped() {
+    let database = database().await;
+    database.execute(TABLE).await;
+    let mut tail = follow(&database).await;
+    let mut replica = Replica::default();
+    for round in 0..3 {
+        let mut connection = connect(&database).await;
+        execute(&mut connection, TERMINATE).await;
+        execute(
+            &mut connection,
+            &format!("INSERT INTO public.item VALUES ({round})"),
+        )
+        .await;
+        let end = version(&mut connection).await;
+        let mut recovered = false;
+        loop {
+            match next(&mut tail).await {
+                TailEvent::Read(read) => {
+                    replica.apply(&read);
+                    if recovered && read.to.covers(&end) {
+                        break;
+                    }
+                }
+                TailEvent::Lost => {}
+                TailEvent::Recovered => {
+                    recovered = true;
+                    tail.handle.nudge();
+                }
+                TailEvent::HistoryChanged { .. } => panic!("the history is the same"),
+            }
+        }
+        replica
+            .check(
+                &mut connection,
+                "public.item",
+                "after the connection was lost",
+            )
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn another_history_is_recognised() {
+    let database = database().await;
+    database.execute(TABLE).await;
+    for change in [
+        // A copy that was restored has an epoch of its own.
+        "UPDATE rowcast.state SET epoch = epoch + 1",
+        // What the cursor has not seen may be gone.
+        "UPDATE rowcast.state SET purged_below = '4000000000'",
+    ] {
+        let mut tail = follow(&database).await;
+        let epoch = tail.epoch;
+        let mut connection = connect(&database).await;
+        execute(&mut connection, change).await;
+        execute(&mut connection, TERMINATE).await;
+        let told = loop {
+            match next(&mut tail).await {
+                TailEvent::HistoryChanged { epoch, .. } => break epoch,
+                TailEvent::Recovered => panic!("{change}: not recognised"),
+                TailEvent::Lost | TailEvent::Read(_) => {}
+            }
+        };
+        assert_eq!(told != epoch, change.contains("epoch"));
+    }
+}
+
+#[tokio::test]
+async fn a_read_too_large_to_hold_names_its_tables() {
+    let database = database().await;
+    database.execute(TABLE).await;
+    database
+        .execute("CREATE TABLE small (id int PRIMARY KEY); SELECT rowcast.watch('small')")
+        .await;
+    let mut reader = Reader::new(&database).await;
+    for n in 0..20 {
+        database
+            .execute(&format!(
+                "INSERT INTO item VALUES ({n}, repeat('x', 10000)); INSERT INTO small VALUES ({n})"
+            ))
+            .await;
+    }
+    let read = change_log::read(&mut reader.connection, &reader.cursor, 100_000)
+        .await
+        .unwrap();
+    assert_eq!(read.overflow.len(), 1);
+    assert_eq!(read.rows.len(), 20);
+    assert!(read.rows.iter().all(|row| row.relation != read.overflow[0]));
+}

@@ -1,0 +1,42 @@
+//! Old changes are removed, and a cursor that misses them is known by it.
+
+use std::time::Duration;
+
+use rowcast::capture::{history, retention::purge};
+
+use crate::replica::{Reader, database};
+
+#[tokio::test]
+async fn old_changes_are_removed_in_batches_and_remembered() {
+    let database = database().await;
+    database
+        .execute(
+            "CREATE TABLE item (id int PRIMARY KEY); SELECT rowcast.watch('item'); \
+             UPDATE rowcast.state SET settled_at = now() - interval '1 hour'",
+        )
+        .await;
+    let mut reader = Reader::new(&database).await;
+    for n in 0..10 {
+        database
+            .execute(&format!("INSERT INTO item VALUES ({n})"))
+            .await;
+    }
+    let oldest = reader.cursor.clone();
+    reader.check("public.item", "before").await;
+    let pool = database.pool(1).await;
+    assert_eq!(purge(&pool, Duration::from_secs(3600)).await.unwrap(), 0);
+    let count = "SELECT count(*) FROM rowcast.change_log";
+    let all: i64 = sqlx::query_scalar(count).fetch_one(&pool).await.unwrap();
+    assert_eq!(all, 11);
+    // What nobody can have had the time to read stays.
+    assert_eq!(purge(&pool, Duration::ZERO).await.unwrap(), 11);
+    let left: i64 = sqlx::query_scalar(count).fetch_one(&pool).await.unwrap();
+    assert_eq!(left, 0);
+    let mut purged = async |xid| {
+        history::is_purged(&mut reader.connection, xid)
+            .await
+            .unwrap()
+    };
+    assert!(purged(oldest.xmin).await);
+    assert!(!purged(reader.cursor.xmin).await);
+}

@@ -1,0 +1,149 @@
+//! What can be watched, what can't and why, and that nothing of ours stays behind.
+
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use crate::replica::{Reader, connect, database, execute, failure};
+
+async fn count(connection: &mut PgConnection, sql: &str) -> i64 {
+    sqlx::query_scalar(AssertSqlSafe(sql))
+        .fetch_one(connection)
+        .await
+        .unwrap()
+}
+
+const TRIGGERS: &str = "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'rowcast%'";
+
+#[tokio::test]
+async fn a_refusal_says_what_is_missing() {
+    let database = database().await;
+    let mut connection = connect(&database).await;
+    execute(
+        &mut connection,
+        "SET search_path = public; CREATE TABLE keyless (a int, b int); \
+         CREATE UNIQUE INDEX ON keyless (a); \
+         CREATE TABLE part (id int PRIMARY KEY) PARTITION BY RANGE (id); \
+         CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM (0) TO (1); \
+         CREATE VIEW seen AS TABLE part; CREATE MATERIALIZED VIEW kept AS TABLE part; \
+         CREATE UNLOGGED TABLE fleeting (id int PRIMARY KEY); \
+         CREATE TEMP TABLE mine (id int PRIMARY KEY); \
+         CREATE TABLE base (id int PRIMARY KEY); CREATE TABLE derived () INHERITS (base); \
+         CREATE TABLE late (id int UNIQUE DEFERRABLE NOT NULL); \
+         CREATE TABLE few (id int NOT NULL); CREATE UNIQUE INDEX ON few (id) WHERE id > 0",
+    )
+    .await;
+    for (table, reason) in [
+        ("keyless", "PRIMARY KEY"),
+        ("late", "PRIMARY KEY"),
+        ("few", "PRIMARY KEY"),
+        ("part_1", "partition: watch public.part"),
+        ("seen", "view"),
+        ("kept", "view"),
+        ("fleeting", "unlogged"),
+        ("mine", "temporary"),
+        ("base", "inherit"),
+        ("derived", "inherit"),
+        ("pg_class", "system"),
+        ("rowcast.watched", "system"),
+        ("nowhere", "does not exist"),
+    ] {
+        let error = failure(&mut connection, &format!("SELECT rowcast.watch('{table}')")).await;
+        assert!(error.contains(reason), "{table}: {error}");
+    }
+    assert_eq!(count(&mut connection, TRIGGERS).await, 0);
+}
+
+#[tokio::test]
+async fn the_key_is_the_primary_key_else_the_narrowest_unique_one() {
+    let database = database().await;
+    let mut connection = connect(&database).await;
+    for (columns, key) in [
+        (
+            "a int, b int, PRIMARY KEY (b, a), c int NOT NULL UNIQUE",
+            vec![2, 1],
+        ),
+        (
+            "a int NOT NULL, b int NOT NULL, c int NOT NULL UNIQUE, UNIQUE (a, b)",
+            vec![3],
+        ),
+        (
+            "a int NOT NULL, b int NOT NULL, c int UNIQUE, UNIQUE (a, b)",
+            vec![1, 2],
+        ),
+        (
+            "a int NOT NULL, b int, c int, UNIQUE (a) INCLUDE (b)",
+            vec![1],
+        ),
+    ] {
+        execute(
+            &mut connection,
+            &format!("DROP TABLE IF EXISTS public.t; CREATE TABLE public.t ({columns})"),
+        )
+        .await;
+        let found: Vec<i16> = sqlx::query_scalar("SELECT rowcast.key('public.t')")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(found, key, "{columns}");
+    }
+}
+
+#[tokio::test]
+async fn watching_twice_is_watching_once_and_unwatching_leaves_nothing() {
+    let database = database().await;
+    let mut connection = connect(&database).await;
+    execute(
+        &mut connection,
+        "CREATE TABLE public.\"Odd \"\" näme\" (\"select\" int PRIMARY KEY, \
+        \"A b\" text, \"'%I\" int)",
+    )
+    .await;
+    let watch = "SELECT rowcast.watch('public.\"Odd \"\" näme\"')";
+    execute(&mut connection, watch).await;
+    execute(&mut connection, watch).await;
+    assert_eq!(count(&mut connection, TRIGGERS).await, 4);
+    let mut reader = Reader::new(&database).await;
+    for statement in [
+        "INSERT INTO public.\"Odd \"\" näme\" VALUES (1, 'a', 1), (2, 'b', 2)",
+        "UPDATE public.\"Odd \"\" näme\" SET \"A b\" = 'c'",
+    ] {
+        execute(&mut connection, statement).await;
+        reader.check("public.\"Odd \"\" näme\"", statement).await;
+    }
+    let unwatch = "SELECT rowcast.unwatch('public.\"Odd \"\" näme\"')";
+    execute(&mut connection, unwatch).await;
+    execute(&mut connection, unwatch).await;
+    assert_eq!(count(&mut connection, TRIGGERS).await, 0);
+    let left = "SELECT count(*) FROM pg_proc WHERE proname LIKE 'capture\\_%'";
+    assert_eq!(count(&mut connection, left).await, 0);
+}
+
+#[tokio::test]
+async fn dropping_the_schema_removes_everything() {
+    let database = database().await;
+    let mut connection = connect(&database).await;
+    execute(
+        &mut connection,
+        "CREATE TABLE public.t (id int PRIMARY KEY); SELECT rowcast.watch('public.t'); \
+         DROP SCHEMA rowcast CASCADE; INSERT INTO public.t VALUES (1); \
+         ALTER TABLE public.t ADD n int; DROP TABLE public.t",
+    )
+    .await;
+    assert_eq!(count(&mut connection, TRIGGERS).await, 0);
+    let events = "SELECT count(*) FROM pg_event_trigger";
+    assert_eq!(count(&mut connection, events).await, 0);
+}
+
+#[tokio::test]
+async fn a_busy_table_is_refused_rather_than_blocked() {
+    let database = database().await;
+    database
+        .execute("CREATE TABLE t (id int PRIMARY KEY)")
+        .await;
+    let mut writer = database.connect().await;
+    execute(&mut writer, "BEGIN; INSERT INTO t VALUES (1)").await;
+    let mut connection = database.connect().await;
+    let error = failure(&mut connection, "SELECT rowcast.watch('t')").await;
+    assert!(error.contains("lock timeout"), "{error}");
+    execute(&mut writer, "COMMIT").await;
+    execute(&mut connection, "SELECT rowcast.watch('t')").await;
+}

@@ -1,0 +1,24 @@
+//! The routes, over real connections to a real server on a real PostgreSQL.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "a test that can't have its database has failed"
+)]
+
+#[path = "http/api.rs"]
+mod api;
+#[path = "support/cluster.rs"]
+mod cluster;
+#[path = "http/export.rs"]
+mod export;
+#[path = "http/outages.rs"]
+mod outages;
+#[path = "http/pages.rs"]
+mod pages;
+#[path = "http/program.rs"]
+mod program;
+#[path = "http/protection.rs"]
+mod protection;
+#[path = "http/server.rs"]
+mod server;

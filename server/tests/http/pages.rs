@@ -1,0 +1,142 @@
+//! The pages and their files.
+
+use std::fs;
+
+use crate::{cluster::Cluster, server::Server};
+
+const TABLE: &str = "CREATE TABLE t (id int PRIMARY KEY, name text);
+    INSERT INTO t VALUES (1, 'first <b>row</b>'), (2, NULL); SELECT rowcast.watch('t');
+    CREATE TABLE still (id int PRIMARY KEY, name text); INSERT INTO still VALUES (1, 'not live');";
+
+#[tokio::test]
+async fn pages_are_whole_without_javascript() {
+    let server = Server::new(TABLE).await;
+    let home = server.get("/").await;
+    assert_eq!(home.status, 200);
+    assert!(
+        home.text().contains("href=\"/tables/t\""),
+        "{}",
+        home.text()
+    );
+    let page = server.get("/tables/t?order=id").await;
+    assert_eq!(page.status, 200);
+    assert!(
+        page.text().contains("first &lt;b>row&lt;/b>")
+            || page.text().contains("first &lt;b&gt;row&lt;/b&gt;")
+    );
+    let policy = page.header("content-security-policy").unwrap();
+    let nonce = policy
+        .split("'nonce-")
+        .nth(1)
+        .unwrap()
+        .split('\'')
+        .next()
+        .unwrap();
+    assert!(page.text().contains(&format!("nonce=\"{nonce}\"")));
+    assert!(!policy.contains("unsafe-inline"));
+    let again = server.get("/tables/t?order=id").await;
+    assert!(
+        !again
+            .header("content-security-policy")
+            .unwrap()
+            .contains(nonce)
+    );
+    assert!(
+        server
+            .get("/tables/still")
+            .await
+            .text()
+            .contains("not live")
+    );
+    for (path, status) in [
+        ("/tables/nosuch", 404),
+        ("/nosuch", 404),
+        ("/tables/t?nosuch=eq.1", 400),
+        ("/tables/t?id=eq.x", 400),
+        ("/tables/t?limit=9999", 400),
+    ] {
+        let answer = server.get(path).await;
+        assert_eq!(answer.status, status, "{path}");
+        assert!(
+            answer
+                .header("content-type")
+                .unwrap()
+                .starts_with("text/html"),
+            "{path}"
+        );
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_filter_form_leads_to_the_address_of_its_result() {
+    let server = Server::new(TABLE).await;
+    let answer = server
+        .get("/tables/t/filter?query=order%3Did&column=name&operator=eq&value=a%26b%20c")
+        .await;
+    assert_eq!(answer.status, 303);
+    let to = answer.header("location").unwrap();
+    assert!(to.starts_with("/tables/t?") && to.contains("a%26b"), "{to}");
+    assert_eq!(server.get(to).await.status, 200);
+    let wrong = server
+        .get("/tables/t/filter?query=&column=nosuch&operator=eq&value=//evil.example")
+        .await;
+    let to = wrong.header("location").unwrap();
+    assert!(to.starts_with("/tables/t?nosuch="), "{to}");
+    assert_eq!(server.get(to).await.status, 400);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn files_are_served_compressed_and_kept_where_their_version_is_named() {
+    let cluster = Cluster::shared();
+    let site = cluster.directory().join("site");
+    fs::create_dir_all(site.join("pkg")).unwrap();
+    for (name, content) in [
+        ("build-id", "b1\n"),
+        ("pkg/rowcast.js", "plain"),
+        ("pkg/rowcast.js.br", "brotli"),
+        ("pkg/rowcast.js.gz", "gzip"),
+        (".hidden", "secret"),
+    ] {
+        fs::write(site.join(name), content).unwrap();
+    }
+    fs::write(cluster.directory().join("outside"), "secret").unwrap();
+    let server = Server::on(cluster.database().await, TABLE, site).await;
+    let plain = server.get("/pkg/rowcast.js?v=b1").await;
+    assert_eq!((plain.status, plain.text().as_str()), (200, "plain"));
+    assert_eq!(
+        plain.header("cache-control"),
+        Some("public, max-age=31536000, immutable")
+    );
+    assert_eq!(plain.header("x-content-type-options"), Some("nosniff"));
+    let brotli = server
+        .send("GET", "/pkg/rowcast.js", &[("Accept-Encoding", "gzip, br")])
+        .await;
+    assert_eq!(
+        (brotli.text().as_str(), brotli.header("content-encoding")),
+        ("brotli", Some("br"))
+    );
+    assert_eq!(brotli.header("cache-control"), Some("no-cache"));
+    let modified = brotli.header("last-modified").unwrap();
+    let unchanged = server
+        .send("GET", "/pkg/rowcast.js", &[("If-Modified-Since", modified)])
+        .await;
+    assert_eq!(unchanged.status, 304);
+    for path in [
+        "/build-id",
+        "/.hidden",
+        "/pkg/rowcast.js.br",
+        "/pkg/",
+        "/pkg",
+        "/../outside",
+        "/%2e%2e/outside",
+        "/pkg/..%2f..%2foutside",
+        "/pkg/nosuch.js",
+    ] {
+        let answer = server.get(path).await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(!answer.text().contains("secret"), "{path}");
+    }
+    server.stop().await;
+}

@@ -1,0 +1,182 @@
+//! A server in this process, and a client that sees every byte.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use rowcast::{
+    cli::Settings,
+    config::Config,
+    serve,
+    shutdown::{self, Trigger},
+};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+
+use crate::cluster::{Cluster, Database};
+
+pub struct Server {
+    pub addr: SocketAddr,
+    pub database: Database,
+    trigger: Trigger,
+    task: JoinHandle<()>,
+}
+
+pub struct Answer {
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Server {
+    /// A server of a new database with these tables.
+    pub async fn new(sql: &str) -> Self {
+        Self::on(Cluster::shared().database().await, sql, PathBuf::new()).await
+    }
+
+    pub async fn on(database: Database, sql: &str, site: PathBuf) -> Self {
+        serve::prepare(&database.options).await.unwrap();
+        database.execute(sql).await;
+        let config = Config::new(&Settings {
+            database_url: Some(database.url.clone()),
+            addr: "127.0.0.1:0".to_owned(),
+            auth: "off".to_owned(),
+            retention: "24h".to_owned(),
+            connections: "8".to_owned(),
+            max_clients: "100".to_owned(),
+            site: Some(site.to_string_lossy().into_owned()),
+            ..Settings::default()
+        })
+        .unwrap();
+        let listener = TcpListener::bind(config.addr).await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (trigger, shutdown) = shutdown::channel();
+        let options = database.options.clone();
+        let task = tokio::spawn(async move {
+            serve::serve(&config, &options, listener, shutdown)
+                .await
+                .unwrap();
+        });
+        Self {
+            addr,
+            database,
+            trigger,
+            task,
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[]).await
+    }
+
+    /// The JSON of a `GET` that succeeds.
+    pub async fn json(&self, path: &str) -> Value {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        serde_json::from_slice(&answer.body).unwrap()
+    }
+
+    /// The status and the code of an error.
+    pub async fn error(&self, path: &str) -> (u16, String, String) {
+        self.get(path).await.error()
+    }
+
+    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+        if !headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+        {
+            head += &format!("Host: {}\r\n", self.addr);
+        }
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        self.raw(format!("{head}\r\n").as_bytes()).await
+    }
+
+    /// Sends bytes and reads until the server closes.
+    pub async fn raw(&self, request: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(self.addr).await.unwrap();
+        stream.write_all(request).await.unwrap();
+        let mut bytes = Vec::new();
+        // A server that refuses early may reset the connection after its answer.
+        let _ = stream.read_to_end(&mut bytes).await;
+        Answer::parse(&bytes)
+    }
+
+    /// Stops it and waits for its end.
+    pub async fn stop(self) {
+        self.trigger.trigger();
+        self.task.await.unwrap();
+    }
+}
+
+impl Answer {
+    fn parse(bytes: &[u8]) -> Self {
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+        let end = end.unwrap_or_else(|| panic!("no answer: {:?}", String::from_utf8_lossy(bytes)));
+        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        let mut lines = head.lines();
+        let status = lines
+            .next()
+            .unwrap()
+            .split(' ')
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap();
+        let headers: Vec<(String, String)> = lines
+            .map(|line| line.split_once(": ").unwrap())
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+        let mut answer = Self {
+            status,
+            headers,
+            body: bytes[end + 4..].to_vec(),
+        };
+        if answer.header("transfer-encoding") == Some("chunked") {
+            answer.body = join(&answer.body);
+        }
+        answer
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut found = self.headers.iter().filter(|(known, _)| known == name);
+        let value = found.next().map(|(_, value)| value.as_str());
+        assert!(found.next().is_none(), "{name} twice");
+        value
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn error(&self) -> (u16, String, String) {
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/json"),
+            "{}",
+            self.text()
+        );
+        let body: Value = serde_json::from_slice(&self.body).unwrap();
+        let part = |name: &str| body["error"][name].as_str().unwrap().to_owned();
+        assert!(body["error"]["hint"].is_string());
+        (self.status, part("code"), part("message"))
+    }
+}
+
+fn join(mut chunked: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Some(end) = chunked.windows(2).position(|two| two == b"\r\n") {
+        let size = std::str::from_utf8(&chunked[..end]).unwrap();
+        let size = usize::from_str_radix(size, 16).unwrap();
+        body.extend_from_slice(&chunked[end + 2..end + 2 + size]);
+        chunked = &chunked[end + 4 + size..];
+    }
+    body
+}

@@ -1,0 +1,68 @@
+//! The real server, as a process that can be killed.
+
+use std::{process::Stdio, time::Duration};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+pub struct Server {
+    /// `127.0.0.1:PORT`, the same after a restart.
+    pub address: String,
+    url: String,
+    process: Child,
+}
+
+impl Server {
+    pub async fn start(url: &str) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        drop(listener);
+        let process = spawn(url, &address).await;
+        Self {
+            address,
+            url: url.to_owned(),
+            process,
+        }
+    }
+
+    pub async fn kill(&mut self) {
+        self.process.kill().await.unwrap();
+    }
+
+    pub async fn restart(&mut self) {
+        self.process = spawn(&self.url, &self.address).await;
+    }
+
+    /// Ends it as an operator does.
+    pub async fn stop(mut self) {
+        let pid = rustix::process::Pid::from_raw(self.process.id().unwrap() as i32).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let status = tokio::time::timeout(Duration::from_secs(10), self.process.wait())
+            .await
+            .expect("the server ends within ten seconds")
+            .unwrap();
+        assert!(status.success(), "{status}");
+    }
+}
+
+async fn spawn(url: &str, address: &str) -> Child {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_rowcast"))
+        .arg("serve")
+        .env("DATABASE_URL", url)
+        .env("ROWCAST_ADDR", address)
+        .env("RUST_LOG", "error")
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let line = lines.next_line().await.unwrap();
+    assert!(
+        line.as_deref().is_some_and(|line| line.contains(address)),
+        "the server says where it is: {line:?}"
+    );
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    process
+}
