@@ -47,7 +47,7 @@ export class Server {
       if (child.exitCode !== null || Date.now() > deadline) {
         throw new Error(`${program} did not start:\n${this.said}`);
       }
-      await new Promise((resume) => setTimeout(resume, 50));
+      await pause();
     }
   }
 
@@ -68,6 +68,16 @@ export class Server {
     return result.rows;
   }
 
+  /** Waits until the server reaches its database. */
+  async whenReady(): Promise<void> {
+    while (!(await this.ready())) await pause();
+  }
+
+  /** Kills the database under the server, which gets it back by itself. */
+  killDatabase(): void {
+    process.kill(Number(this.postmaster()[0]), "SIGKILL");
+  }
+
   /** Removes everything. */
   async dispose(): Promise<void> {
     await Promise.all(this.clients.map((client) => client.end().catch(() => {})));
@@ -86,9 +96,7 @@ export class Server {
   private async client(): Promise<pg.Client> {
     const open = this.clients.at(-1);
     if (open) return open;
-    // The lines: process, data directory, start, port, the socket's directory, …
-    const file = join(this.data, "postgres/cluster/postmaster.pid");
-    const lines = readFileSync(file, "utf8").split("\n");
+    const lines = this.postmaster();
     const client = new pg.Client({
       host: lines[4].trim(),
       port: Number(lines[3]),
@@ -103,6 +111,15 @@ export class Server {
     this.clients.push(client);
     return client;
   }
+
+  /** The lines: process, data directory, start, port, the socket's directory, … */
+  private postmaster(): string[] {
+    return readFileSync(join(this.data, "postgres/cluster/postmaster.pid"), "utf8").split("\n");
+  }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resume) => setTimeout(resume, 50));
 }
 
 async function freePort(): Promise<number> {

@@ -9,7 +9,8 @@ CREATE FUNCTION rowcast.fingerprint(relation oid) RETURNS text
 BEGIN
     RETURN (
         SELECT md5(concat_ws('/',
-            c.oid, c.xmin, n.xmin,
+            -- Not when its row was last written: TRUNCATE writes it, too.
+            c.oid, c.relname, n.nspname, c.relkind,
             -- Columns and their types.
             (SELECT string_agg(concat(a.attnum, ':', a.xmin, ':', t.xmin), ',' ORDER BY a.attnum)
                FROM pg_attribute a LEFT JOIN pg_type t ON t.oid = a.atttypid
@@ -18,8 +19,8 @@ BEGIN
             (SELECT string_agg(concat(i.indexrelid, ':', i.xmin), ',' ORDER BY i.indexrelid)
                FROM pg_index i WHERE i.indrelid = c.oid),
             -- Foreign keys and the names of what they refer to.
-            (SELECT string_agg(concat(f.oid, ':', f.xmin, ':', r.xmin), ',' ORDER BY f.oid)
-               FROM pg_constraint f LEFT JOIN pg_class r ON r.oid = f.confrelid
+            (SELECT string_agg(concat(f.oid, ':', f.xmin, ':', f.confrelid::regclass), ',' ORDER BY f.oid)
+               FROM pg_constraint f
               WHERE f.conrelid = c.oid),
             -- Labels of enums.
             (SELECT string_agg(concat(e.oid, ':', e.xmin), ',' ORDER BY e.oid)

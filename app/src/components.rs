@@ -14,3 +14,4 @@ pub mod row_table;
 pub mod search_box;
 pub mod table_header;
 pub mod top_bar;
+pub mod watch_hint;

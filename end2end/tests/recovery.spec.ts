@@ -22,3 +22,15 @@ test("a page whose server is killed recovers by itself", async ({ page, server, 
   await server.sql(`INSERT INTO ${items.name} (id, title) VALUES (0, 'After')`);
   await expectKeys(page, [0, 1, 2]);
 });
+
+test("a page whose database is killed recovers by itself", async ({ page, server, items }) => {
+  await open(page, `${items.path}?order=id&limit=3`);
+  await server.sql(`UPDATE ${items.name} SET title = 'Before' WHERE id = 1`);
+  server.killDatabase();
+  await expect.poll(() => server.sql(`DELETE FROM ${items.name} WHERE id = 2`).then(() => true, () => false)).toBe(true);
+  await server.whenReady();
+  await expectLive(page);
+  await expect(cell(page, 1, "title")).toHaveText("Before");
+  await expectKeys(page, [1, 3, 4]);
+  await expectTotal(page, 119);
+});

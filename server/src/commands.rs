@@ -7,6 +7,7 @@ mod tail;
 mod watch;
 
 use anyhow::Context;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::{
@@ -27,6 +28,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     }
     telemetry::start()?;
     let config = Config::new(&cli.settings)?;
+    allow_many_files();
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(&config).await,
         Command::Watch(tables) => watch::watch(&config, &tables.tables).await,
@@ -36,6 +38,16 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Demo { rate, serve } => demo::run(&config, rate, serve).await,
         // Answered above.
         Command::EmbeddedKeeper { .. } => Ok(()),
+    }
+}
+
+/// Takes as many open files as the system lets this process have: each client is one, and
+/// what a shell allows at first is often 1,024.
+fn allow_many_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if setrlimit(Resource::Nofile, limit).is_err() {
+        tracing::debug!("the limit of open files stays as it is");
     }
 }
 

@@ -1,6 +1,9 @@
 //! The demo tables and their writer, against a real PostgreSQL.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't have its database has failed")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that can't have its database has failed"
+)]
 
 #[path = "support/cluster.rs"]
 mod cluster;

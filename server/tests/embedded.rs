@@ -1,6 +1,9 @@
 //! The embedded PostgreSQL, with real processes that are really killed.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't have its database has failed")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that can't have its database has failed"
+)]
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{BufRead, BufReader};
@@ -12,6 +15,8 @@ use rowcast::database::embedded::{Embedded, start_kept_by};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{ConnectOptions, Connection, PgConnection};
+
+const ROWCAST: &str = env!("CARGO_BIN_EXE_rowcast");
 
 /// A data directory that is removed with its cluster at the end of a test.
 struct DataDirectory(PathBuf);
@@ -57,53 +62,38 @@ impl Drop for DataDirectory {
 }
 
 async fn start(data: &DataDirectory) -> Embedded {
-    start_kept_by(&data.0, Path::new(env!("CARGO_BIN_EXE_rowcast")))
-        .await
-        .unwrap()
+    start_kept_by(&data.0, Path::new(ROWCAST)).await.unwrap()
 }
 
 async fn connect(embedded: &Embedded) -> PgConnection {
     embedded.options().connect().await.unwrap()
 }
 
-/// Another process that uses the cluster until it is killed.
-fn user(data: &DataDirectory) -> Child {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "a_user_of_the_cluster",
-            "--ignored",
-            "--nocapture",
-        ])
-        .env("ROWCAST_TEST_DATA", &data.0)
-        .stdin(Stdio::piped())
+/// A server that uses the cluster until it is dropped: then it is killed.
+struct User(Child);
+
+impl Drop for User {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn user(data: &DataDirectory) -> User {
+    let mut child = Command::new(ROWCAST)
+        .args(["serve", "--addr", "127.0.0.1:0", "--data-dir"])
+        .arg(&data.0)
+        .env_remove("DATABASE_URL")
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let output = BufReader::new(child.stdout.as_mut().unwrap());
-    let started = output
-        .lines()
-        .any(|line| line.unwrap().contains("connected"));
-    assert!(started, "the other process could not use the cluster");
-    child
-}
-
-fn kill(mut child: Child) {
-    child.kill().unwrap();
-    child.wait().unwrap();
-}
-
-#[tokio::test]
-#[ignore = "not a test: what the processes that the tests start do"]
-async fn a_user_of_the_cluster() {
-    let data = PathBuf::from(std::env::var_os("ROWCAST_TEST_DATA").unwrap());
-    let embedded = start_kept_by(&data, Path::new(env!("CARGO_BIN_EXE_rowcast")))
-        .await
-        .unwrap();
-    connect(&embedded).await;
-    println!("connected");
-    // The end of input: whoever started this is gone.
-    let _ = std::io::stdin().lines().count();
+    let output = child.stdout.take().unwrap();
+    let user = User(child);
+    let mut line = String::new();
+    BufReader::new(output).read_line(&mut line).unwrap();
+    assert!(line.contains("http://"), "the server did not start");
+    user
 }
 
 #[tokio::test]
@@ -136,11 +126,11 @@ async fn it_runs_until_the_last_of_its_processes_is_killed() {
     let (first, second) = (user(&data), user(&data));
     let cluster = data.postmaster();
     // The first is the one that started it.
-    kill(first);
+    drop(first);
     let third = user(&data);
     assert_eq!(data.postmaster(), cluster, "it was not started again");
-    kill(second);
-    kill(third);
+    drop(second);
+    drop(third);
     data.wait_for_keeper();
     assert!(!data.runs());
 }
@@ -149,7 +139,7 @@ async fn it_runs_until_the_last_of_its_processes_is_killed() {
 async fn a_start_while_it_is_being_stopped_works() {
     let data = DataDirectory::new("race");
     for _ in 0..6 {
-        kill(user(&data));
+        drop(user(&data));
         // Its keeper stops the cluster now, or will in a moment.
         let embedded = start(&data).await;
         connect(&embedded).await.ping().await.unwrap();

@@ -15,7 +15,7 @@ mod cluster;
 mod queries;
 #[path = "oracle/random.rs"]
 mod random;
-#[path = "oracle/server.rs"]
+#[path = "support/server.rs"]
 mod server;
 #[path = "oracle/tables.rs"]
 mod tables;

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::icon;
+use super::{icon, watch_hint::WatchHint};
 use crate::{
     live::status::{Link, LiveStatus},
     pages::table::TableView,
@@ -28,7 +28,8 @@ pub fn Notices(
         ),
         Link::Connecting | Link::Live => None,
     };
-    let command = view.path.with_value(|path| format!("rowcast watch {path}"));
+    let path = view.path.get_value();
+    let keyless = view.table.with_value(|table| table.key.is_empty());
     view! {
         {move || {
             lost()
@@ -45,8 +46,10 @@ pub fn Notices(
                 view! {
                     <p class="notice">
                         <span>
-                            "This table is not live: its rows are as they were when the page was loaded. Make it live with "
-                            <code>{command}</code> "."
+                            "Not live: these rows are as they were when they were loaded"
+                            {if keyless { "; " } else { ". " }}
+                            {(!keyless).then_some("Make the table live with ")}
+                            <WatchHint keyless path />
                         </span>
                     </p>
                 }

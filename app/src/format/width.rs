@@ -1,6 +1,6 @@
 //! How wide a column is.
 
-use rowcast_protocol::{Cell, Column, ColumnKind, message::Row};
+use rowcast_protocol::{Column, ColumnKind, message::Row};
 
 use super::{
     cell::{Shape, present},
@@ -43,10 +43,14 @@ impl Width {
             ColumnKind::Json | ColumnKind::Array => (14, 30),
             _ => (10, WIDEST),
         };
-        let wanted = usual_length(column, index, rows);
+        let lengths = lengths(column, index, rows);
+        let characters = usual(&lengths, column.kind)
+            .clamp(least, most)
+            .max(name)
+            .clamp(NARROWEST, WIDEST);
         Self {
-            characters: wanted.clamp(least, most).max(name).clamp(NARROWEST, WIDEST),
-            long: most == WIDEST && wanted > WIDEST,
+            characters,
+            long: most == WIDEST && lengths.last().is_some_and(|longest| *longest > characters),
         }
     }
 
@@ -57,28 +61,29 @@ impl Width {
     }
 }
 
-/// The length that nine in ten of the first values keep to, as they are shown. Most of a
-/// text's letters are narrower than the digits that a character is measured by.
-fn usual_length(column: &Column, index: usize, rows: &[Row]) -> usize {
-    let shape = Shape::of(column);
-    let mut lengths: Vec<usize> = rows
-        .iter()
-        .filter_map(|row| row.cells.get(index))
-        .map(|cell| shown(cell, shape, column))
-        .collect();
-    lengths.sort_unstable();
-    let usual = match column.kind {
+/// The length that nine in ten values keep to, and for numbers all of them. Most of a text's
+/// letters are narrower than the digits that a character is measured by.
+fn usual(lengths: &[usize], kind: ColumnKind) -> usize {
+    let place = match kind {
         ColumnKind::Integer | ColumnKind::Numeric | ColumnKind::Float => lengths.last(),
         _ => lengths.get(lengths.len() * 9 / 10),
     };
-    let usual = usual.copied().unwrap_or(0);
-    if column.kind == ColumnKind::Text {
+    let usual = place.copied().unwrap_or(0);
+    if kind == ColumnKind::Text {
         usual - usual / 12 + 1
     } else {
         usual + 1
     }
 }
 
-fn shown(cell: &Cell, shape: Shape, column: &Column) -> usize {
-    present(cell, shape, column, Zone::Utc).text.chars().count()
+/// How long the first values are as they are shown, ascending.
+fn lengths(column: &Column, index: usize, rows: &[Row]) -> Vec<usize> {
+    let shape = Shape::of(column);
+    let mut lengths: Vec<usize> = rows
+        .iter()
+        .filter_map(|row| row.cells.get(index))
+        .map(|cell| present(cell, shape, column, Zone::Utc).text.chars().count())
+        .collect();
+    lengths.sort_unstable();
+    lengths
 }

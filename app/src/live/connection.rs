@@ -218,8 +218,7 @@ impl Connection {
             state.backoff.reset();
             state.status
         };
-        status.forget_clock();
-        status.link.set(Link::Live);
+        status.follows(js_sys::Date::now());
     }
 
     fn message(&self, message: ServerMessage) {

@@ -40,6 +40,8 @@ pub struct LiveStatus {
     /// Every message that tells the database's time is older when it arrives than when it
     /// was sent, so the largest difference seen is the nearest.
     ahead: RwSignal<Option<f64>>,
+    /// Since when changes are followed, by the browser's clock.
+    since: RwSignal<f64>,
 }
 
 impl Default for LiveStatus {
@@ -48,6 +50,7 @@ impl Default for LiveStatus {
             link: RwSignal::new(Link::default()),
             delay: RwSignal::new(None),
             ahead: RwSignal::new(None),
+            since: RwSignal::new(0.0),
         }
     }
 }
@@ -62,15 +65,23 @@ impl LiveStatus {
         }
     }
 
-    /// Forgets the clock: the next connection may be to another server, after a sleep, with
+    /// Changes are followed from now on, `browser` by our clock. What was known of the
+    /// database's is forgotten: the connection may be to another server, after a sleep, with
     /// either clock set anew.
-    pub fn forget_clock(&self) {
+    pub fn follows(&self, browser: f64) {
         self.ahead.set(None);
+        self.since.set(browser);
+        self.link.set(Link::Live);
     }
 
     /// A change logged at `changed` by the database's clock arrives at `browser` by ours.
+    ///
+    /// One from before the connection was there waited for that, which says nothing about
+    /// how fast changes are.
     pub fn arrived(&self, changed: f64, browser: f64) {
-        if let Some(ahead) = self.ahead.get_untracked() {
+        if let Some(ahead) = self.ahead.get_untracked()
+            && changed - ahead >= self.since.get_untracked()
+        {
             self.delay.set(Some((browser + ahead - changed).max(0.0)));
         }
     }

@@ -10,7 +10,7 @@ use rowcast_protocol::Table;
 
 use crate::{
     address,
-    components::{icon, message::Failure, top_bar::TopBar},
+    components::{icon, message::Failure, top_bar::TopBar, watch_hint::WatchHint},
     content::{Carried, Tables, load_tables},
     format::number::{grouped, rounded},
 };
@@ -135,9 +135,10 @@ fn TableItem(table: Table) -> impl IntoView {
     let href = address::table_root(&path);
     let (schema, name) = (table.schema, table.name);
     let rows = table.estimated_rows.map(|rows| match rows {
-        0..1000 => format!("≈ {rows} rows"),
+        1 => "≈ 1 row".to_owned(),
         rows => format!("≈ {} rows", rounded(rows)),
     });
+    let hint = (!table.live).then(|| view! { <WatchHint keyless=table.key.is_empty() path /> });
     let state = if table.live {
         Either::Left(view! {
             <span class="live-mark">
@@ -147,10 +148,7 @@ fn TableItem(table: Table) -> impl IntoView {
         })
     } else {
         Either::Right(view! {
-            <span class="muted" title="Make it live with this command">
-                "not live — "
-                <code>{format!("rowcast watch {path}")}</code>
-            </span>
+            <span class="muted">"not live — " {hint}</span>
         })
     };
     view! {

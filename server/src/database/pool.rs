@@ -52,6 +52,8 @@ pub fn session(options: PgConnectOptions) -> PgConnectOptions {
             ("bytea_output", "hex"),
             ("search_path", "pg_catalog"),
             ("xmloption", "content"),
+            // Our statements are short: compiling one takes longer than running it.
+            ("jit", "off"),
             ("default_transaction_isolation", "read committed"),
             ("plan_cache_mode", "force_custom_plan"),
         ])

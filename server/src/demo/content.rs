@@ -38,7 +38,7 @@ const SUBJECTS: &[(&[&str], &[&str], &str)] = &[
             "the rounding of invoice totals",
             "the slow export of large reports",
             "the broken link in the welcome mail",
-            "time zones in the calendar view",
+            "the wrong time zone in the calendar view",
             "the memory growth of the import job",
         ],
         "bug",
@@ -84,7 +84,7 @@ const SUBJECTS: &[(&[&str], &[&str], &str)] = &[
         "office",
     ),
     (
-        &["Sketch", "Test with five people", "Simplify", "Document"],
+        &["Sketch", "Try out", "Simplify", "Document"],
         &[
             "the new settings page",
             "the empty state of the inbox",
@@ -95,13 +95,13 @@ const SUBJECTS: &[(&[&str], &[&str], &str)] = &[
         "design",
     ),
     (
-        &["Upgrade", "Measure", "Move", "Automate"],
+        &["Check", "Document", "Automate", "Simplify"],
         &[
             "the staging database",
             "nightly backups",
-            "the build machines",
+            "the set-up of build machines",
             "the monitoring alerts",
-            "certificate renewal",
+            "the renewal of certificates",
         ],
         "infrastructure",
     ),

@@ -228,7 +228,7 @@ impl Hub {
     fn follow(&mut self, event: TailEvent) {
         match event {
             TailEvent::Read(read) => self.read(read),
-            TailEvent::Lost { .. } => {
+            TailEvent::Lost => {
                 self.following.send_replace(Following(false));
             }
             TailEvent::Recovered => {

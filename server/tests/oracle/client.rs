@@ -175,7 +175,8 @@ async fn connect(
     wanted: &[(u32, String, String)],
     state: &State,
 ) -> Result<(), tokio_tungstenite::tungstenite::Error> {
-    let (mut socket, _) = tokio_tungstenite::connect_async(format!("ws://{address}/api/ws")).await?;
+    let (mut socket, _) =
+        tokio_tungstenite::connect_async(format!("ws://{address}/api/ws")).await?;
     let mut fresh: HashMap<u32, bool> = HashMap::new();
     for (id, table, query) in wanted {
         let cursor = state

@@ -40,7 +40,10 @@ pub fn generate(random: &mut Random, table: &Table) -> Query {
     if random.chance(10) {
         let word = *random.pick(&["a", "B", "zz", "%", "_", "ä", "\\"]);
         parameters.push(format!("q={}", encode(word)));
-        let pattern = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let pattern = word
+            .replace('\\', "\\\\")
+            .replace('%', "\\%")
+            .replace('_', "\\_");
         let tests: Vec<String> = table
             .columns
             .iter()
@@ -78,7 +81,11 @@ pub fn generate(random: &mut Random, table: &Table) -> Query {
                 let mut word = name(&table.columns[*at]);
                 word += if *descending { ".desc" } else { "" };
                 if nulls_first != descending {
-                    word += if *nulls_first { ".nullsfirst" } else { ".nullslast" };
+                    word += if *nulls_first {
+                        ".nullsfirst"
+                    } else {
+                        ".nullslast"
+                    };
                 }
                 word
             })
@@ -153,7 +160,10 @@ impl Query {
     }
 
     pub fn total_sql(&self, table: &Table) -> String {
-        format!("SELECT count(*) FROM {} WHERE {}", table.name, self.condition)
+        format!(
+            "SELECT count(*) FROM {} WHERE {}",
+            table.name, self.condition
+        )
     }
 }
 
@@ -183,7 +193,12 @@ fn test(random: &mut Random, column: &Column) -> Condition {
     let value = *random.pick(kind.values);
     let negated = random.chance(20);
     let (operator, group_value, top_value, sql) = match random.below(10) {
-        0 | 1 => ("is", "null".to_owned(), "null".to_owned(), format!("{sql_name} IS NULL")),
+        0 | 1 => (
+            "is",
+            "null".to_owned(),
+            "null".to_owned(),
+            format!("{sql_name} IS NULL"),
+        ),
         2 if kind.sql == "bool" => (
             "is",
             "true".to_owned(),
@@ -193,7 +208,14 @@ fn test(random: &mut Random, column: &Column) -> Condition {
         3 | 4 if kind.has_like => {
             let word = *random.pick(&["like", "ilike"]);
             let pattern = *random.pick(&["*", "a*", "*b", "*a*", "A_", "*%*", "ab", "*\\_*", "ä*"]);
-            let sql_pattern = literal(&pattern.replace('*', "%"), if kind.cast == "citext" { "citext" } else { "text" });
+            let sql_pattern = literal(
+                &pattern.replace('*', "%"),
+                if kind.cast == "citext" {
+                    "citext"
+                } else {
+                    "text"
+                },
+            );
             (
                 word,
                 quoted(pattern),
@@ -202,10 +224,15 @@ fn test(random: &mut Random, column: &Column) -> Condition {
             )
         }
         5 if kind.has_equality => {
-            let values: Vec<&str> = (0..random.below(4)).map(|_| *random.pick(kind.values)).collect();
+            let values: Vec<&str> = (0..random.below(4))
+                .map(|_| *random.pick(kind.values))
+                .collect();
             let list: Vec<String> = values.iter().map(|value| quoted(value)).collect();
             let list = format!("({})", list.join(","));
-            let sql: Vec<String> = values.iter().map(|value| literal(value, kind.cast)).collect();
+            let sql: Vec<String> = values
+                .iter()
+                .map(|value| literal(value, kind.cast))
+                .collect();
             let sql = match sql.is_empty() {
                 true => "FALSE".to_owned(),
                 false => format!("{sql_name} IN ({})", sql.join(", ")),
@@ -213,7 +240,8 @@ fn test(random: &mut Random, column: &Column) -> Condition {
             ("in", list.clone(), list, sql)
         }
         6 | 7 if kind.has_order => {
-            let (word, sign) = *random.pick(&[("gt", ">"), ("gte", ">="), ("lt", "<"), ("lte", "<=")]);
+            let (word, sign) =
+                *random.pick(&[("gt", ">"), ("gte", ">="), ("lt", "<"), ("lte", "<=")]);
             (
                 word,
                 quoted(value),
@@ -230,14 +258,21 @@ fn test(random: &mut Random, column: &Column) -> Condition {
                 format!("{sql_name} {sign} {}", literal(value, kind.cast)),
             )
         }
-        _ => ("is", "null".to_owned(), "null".to_owned(), format!("{sql_name} IS NULL")),
+        _ => (
+            "is",
+            "null".to_owned(),
+            "null".to_owned(),
+            format!("{sql_name} IS NULL"),
+        ),
     };
     let not = if negated { "not." } else { "" };
-    let is_reserved = matches!(column.name.as_str(), "order" | "select" | "limit" | "offset" | "q");
+    let is_reserved = matches!(
+        column.name.as_str(),
+        "order" | "select" | "limit" | "offset" | "q"
+    );
     Condition {
-        parameter: (!is_reserved).then(|| {
-            (column.name.clone(), format!("{not}{operator}.{top_value}"))
-        }),
+        parameter: (!is_reserved)
+            .then(|| (column.name.clone(), format!("{not}{operator}.{top_value}"))),
         group: format!("{}.{not}{operator}.{group_value}", name(column)),
         sql: if negated { format!("NOT ({sql})") } else { sql },
     }
@@ -256,7 +291,16 @@ pub fn encode(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'*' | b'(' | b')' | b',' => {
+            b'a'..=b'z'
+            | b'A'..=b'Z'
+            | b'0'..=b'9'
+            | b'.'
+            | b'-'
+            | b'_'
+            | b'*'
+            | b'('
+            | b')'
+            | b',' => {
                 out.push(byte as char);
             }
             _ => out += &format!("%{byte:02X}"),

@@ -59,8 +59,31 @@ const fn text(sql: &'static str, cast: &'static str, values: &'static [&'static 
 }
 
 const WORDS: &[&str] = &[
-    "", "a", "A", "b", "ab", "Ab", "aB", "äb", "Äb", "zz", "Zz", "a b", "50%", "a_b", "back\\slash",
-    "quo\"te", "it's", "(paren)", "com,ma", "null", "ß", "ss", "日本", "x.y", "*",
+    "",
+    "a",
+    "A",
+    "b",
+    "ab",
+    "Ab",
+    "aB",
+    "äb",
+    "Äb",
+    "zz",
+    "Zz",
+    "a b",
+    "50%",
+    "a_b",
+    "back\\slash",
+    "quo\"te",
+    "it's",
+    "(paren)",
+    "com,ma",
+    "null",
+    "ß",
+    "ss",
+    "日本",
+    "x.y",
+    "*",
 ];
 
 pub static KINDS: &[Kind] = &[
@@ -68,9 +91,35 @@ pub static KINDS: &[Kind] = &[
     kind("int8", &["0", "1", "9007199254740993", "-5", "7"]),
     kind("int2", &["0", "1", "2", "-3", "32767"]),
     kind("positive", &["0", "1", "2", "3"]),
-    kind("numeric", &["0", "1", "1.0", "1.50", "-2.25", "NaN", "123456789012345678901234567890.5", "1e-9"]),
+    kind(
+        "numeric",
+        &[
+            "0",
+            "1",
+            "1.0",
+            "1.50",
+            "-2.25",
+            "NaN",
+            "123456789012345678901234567890.5",
+            "1e-9",
+        ],
+    ),
     kind("numeric(8,2)", &["0", "1.00", "1.5", "-2.25", "99999.99"]),
-    kind("float8", &["0", "-0", "1", "1.5", "NaN", "Infinity", "-Infinity", "1e20", "1e-7", "0.1"]),
+    kind(
+        "float8",
+        &[
+            "0",
+            "-0",
+            "1",
+            "1.5",
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "1e20",
+            "1e-7",
+            "0.1",
+        ],
+    ),
     kind("float4", &["0", "1", "1.1", "NaN", "1e10"]),
     kind("bool", &["true", "false"]),
     text("text", "text", WORDS),
@@ -82,23 +131,85 @@ pub static KINDS: &[Kind] = &[
     },
     text("varchar(12)", "varchar", WORDS),
     text("char(5)", "bpchar", &["", "a", "A", "ab", "b", "a b", "zz"]),
-    text("citext", "citext", &["a", "A", "b", "B", "ab", "AB", "äb", "Äb"]),
-    kind("date", &["2024-02-29", "1999-12-31", "infinity", "0044-03-15 BC", "2024-03-01"]),
+    text(
+        "citext",
+        "citext",
+        &["a", "A", "b", "B", "ab", "AB", "äb", "Äb"],
+    ),
+    kind(
+        "date",
+        &[
+            "2024-02-29",
+            "1999-12-31",
+            "infinity",
+            "0044-03-15 BC",
+            "2024-03-01",
+        ],
+    ),
     kind("time", &["00:00:00", "12:34:56.789", "23:59:59.999999"]),
-    kind("timestamp", &["2024-01-01 00:00:00", "2024-01-01 00:00:00.5", "-infinity", "1969-07-20 20:17:40"]),
-    kind("timestamptz", &["2024-01-01 00:00:00+00", "2024-01-01 00:00:00+02", "infinity", "1969-07-20 20:17:40.000001+00"]),
-    kind("interval", &["1 day", "24:00:00", "1 mon", "30 days", "-1 day", "1 year 2 mons 3 days 04:05:06.7"]),
-    kind("uuid", &["00000000-0000-0000-0000-000000000001", "ffffffff-ffff-4fff-8fff-ffffffffffff", "7d444840-9dc0-11d1-b245-5ffdce74fad2"]),
+    kind(
+        "timestamp",
+        &[
+            "2024-01-01 00:00:00",
+            "2024-01-01 00:00:00.5",
+            "-infinity",
+            "1969-07-20 20:17:40",
+        ],
+    ),
+    kind(
+        "timestamptz",
+        &[
+            "2024-01-01 00:00:00+00",
+            "2024-01-01 00:00:00+02",
+            "infinity",
+            "1969-07-20 20:17:40.000001+00",
+        ],
+    ),
+    kind(
+        "interval",
+        &[
+            "1 day",
+            "24:00:00",
+            "1 mon",
+            "30 days",
+            "-1 day",
+            "1 year 2 mons 3 days 04:05:06.7",
+        ],
+    ),
+    kind(
+        "uuid",
+        &[
+            "00000000-0000-0000-0000-000000000001",
+            "ffffffff-ffff-4fff-8fff-ffffffffffff",
+            "7d444840-9dc0-11d1-b245-5ffdce74fad2",
+        ],
+    ),
     kind("mood", &["sad", "ok", "happy", "Ok"]),
     kind("bytea", &["\\x", "\\x00ff", "\\x61", "\\x6162"]),
-    kind("jsonb", &["1", "\"a\"", "{\"b\": 1, \"a\": [true, null]}", "[]", "null", "1.50"]),
+    kind(
+        "jsonb",
+        &[
+            "1",
+            "\"a\"",
+            "{\"b\": 1, \"a\": [true, null]}",
+            "[]",
+            "null",
+            "1.50",
+        ],
+    ),
     Kind {
         has_order: false,
         has_equality: false,
-        ..kind("json", &["1", "{\"b\":1,\"a\":2, \"b\":3}", "[1, 2]", "\"x\"", "1e2"])
+        ..kind(
+            "json",
+            &["1", "{\"b\":1,\"a\":2, \"b\":3}", "[1, 2]", "\"x\"", "1e2"],
+        )
     },
     kind("inet", &["10.0.0.1", "10.0.0.0/8", "::1", "192.168.1.1"]),
-    kind("int4[]", &["{}", "{1}", "{1,2}", "{NULL,3}", "{{1,2},{3,4}}"]),
+    kind(
+        "int4[]",
+        &["{}", "{1}", "{1,2}", "{NULL,3}", "{{1,2},{3,4}}"],
+    ),
     kind("int4range", &["[1,5)", "empty", "[3,)", "(,2)"]),
     Kind {
         cast: "pair",
@@ -190,5 +301,8 @@ pub fn quote(name: &str) -> String {
 }
 
 pub fn literal(value: &str, cast: &str) -> String {
-    format!("E'{}'::{cast}", value.replace('\\', "\\\\").replace('\'', "''"))
+    format!(
+        "E'{}'::{cast}",
+        value.replace('\\', "\\\\").replace('\'', "''")
+    )
 }

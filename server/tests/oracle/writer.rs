@@ -62,7 +62,11 @@ impl Writer {
             let first = self.random.below(2) as usize;
             for at in [first, 1 - first] {
                 if at < used {
-                    let end = if self.random.chance(85) { "COMMIT" } else { "ROLLBACK" };
+                    let end = if self.random.chance(85) {
+                        "COMMIT"
+                    } else {
+                        "ROLLBACK"
+                    };
                     let _ = run(&mut self.connections[at], end).await;
                 }
             }
@@ -107,13 +111,25 @@ fn statement(random: &mut Random, table: &Table) -> String {
             quote(&table.columns[0].name),
             some_rows(random, table)
         ),
-        _ => format!("DELETE FROM {} WHERE {}", table.name, some_rows(random, table)),
+        _ => format!(
+            "DELETE FROM {} WHERE {}",
+            table.name,
+            some_rows(random, table)
+        ),
     }
 }
 
 pub fn insert(random: &mut Random, table: &Table) -> String {
-    let columns: Vec<String> = table.columns.iter().map(|column| quote(&column.name)).collect();
-    let count = if random.chance(10) { 30 } else { 1 + random.below(3) };
+    let columns: Vec<String> = table
+        .columns
+        .iter()
+        .map(|column| quote(&column.name))
+        .collect();
+    let count = if random.chance(10) {
+        30
+    } else {
+        1 + random.below(3)
+    };
     let rows: Vec<String> = (0..count)
         .map(|_| {
             let values: Vec<String> = (0..table.columns.len())
@@ -139,7 +155,10 @@ pub fn insert(random: &mut Random, table: &Table) -> String {
 pub fn definition(random: &mut Random, table: &Table) -> String {
     let nth = random.below(1_000_000);
     match random.below(3) {
-        0 => format!("ALTER TABLE {} ADD COLUMN extra_{nth} int4 DEFAULT {nth}", table.name),
+        0 => format!(
+            "ALTER TABLE {} ADD COLUMN extra_{nth} int4 DEFAULT {nth}",
+            table.name
+        ),
         1 => format!(
             "ALTER TABLE {0} ADD COLUMN extra_{nth} text; \
              ALTER TABLE {0} ALTER COLUMN extra_{nth} TYPE varchar USING 'now ' || {nth}",

@@ -67,22 +67,26 @@ pub async fn resolve(pool: &PgPool, name: &str) -> Result<Option<Version>, sqlx:
     .transpose()
 }
 
-/// The visible relation of that oid, or all that are not partitions.
+/// The visible relation of that oid, or all that are not partitions; of the latter, what
+/// clients are told and no more.
 pub async fn tables(pool: &PgPool, oid: Option<u32>) -> Result<Vec<TableMeta>, sqlx::Error> {
-    let chosen = if oid.is_some() {
-        "c.oid = $1"
+    let (chosen, codec, fingerprint) = if oid.is_some() {
+        let fingerprint = "rowcast.fingerprint(c.oid)";
+        ("c.oid = $1", "rowcast.codec(a.atttypid)", fingerprint)
     } else {
-        "NOT c.relispartition AND $1 IS NULL"
+        // Both take longer than all the rest.
+        ("NOT c.relispartition AND $1 IS NULL", "'textual'", "''")
     };
+    let columns = COLUMNS.replace("{CODEC}", codec);
     let sql = format!(
         "SELECT jsonb_build_object( \
              'oid', c.oid::int8, 'schema', n.nspname, 'name', c.relname, 'kind', c.relkind, \
              'comment', obj_description(c.oid, 'pg_class'), 'rows', {ESTIMATE}, \
              'live', EXISTS (SELECT FROM rowcast.watched w WHERE w.relation = c.oid), \
-             'key', {KEY}, 'columns', {COLUMNS}, 'foreign_keys', {FOREIGN_KEYS}, \
+             'key', {KEY}, 'columns', {columns}, 'foreign_keys', {FOREIGN_KEYS}, \
              'partitions', (SELECT jsonb_agg(p.relid::oid::int8) \
                               FROM pg_partition_tree(c.oid) p WHERE p.relid <> c.oid), \
-             'fingerprint', rowcast.fingerprint(c.oid))::text \
+             'fingerprint', {fingerprint})::text \
            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
           WHERE {VISIBLE} AND {chosen} \
           ORDER BY n.nspname, c.relname"
@@ -128,10 +132,10 @@ const KEY: &str = "(SELECT jsonb_agg(k.attnum ORDER BY k.place) FROM ( \
       ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1) AS i, \
      unnest(i.indkey) WITH ORDINALITY AS k (attnum, place) WHERE k.place <= i.indnkeyatts)";
 
-/// The columns, in table order. `b` is a domain's base type, else the type itself.
+/// The columns, in table order; `{CODEC}` is still to be filled in. `b` is a domain's base type, else the type itself.
 const COLUMNS: &str = "(SELECT jsonb_agg(jsonb_build_object( \
      'attnum', a.attnum, 'name', a.attname, 'type', regexp_replace(format_type(a.atttypid, a.atttypmod), '^public[.]', ''), \
-     'codec', rowcast.codec(a.atttypid), 'base', b.typname, 'type_oid', a.atttypid::int8, \
+     'codec', {CODEC}, 'base', b.typname, 'type_oid', a.atttypid::int8, \
      'base_schema', bn.nspname, 'category', b.typcategory, 'typtype', b.typtype, \
      'nullable', NOT a.attnotnull AND NOT coalesce(t.typnotnull, false), \
      'has_default', a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL, \
@@ -166,13 +170,8 @@ const COLUMNS: &str = "(SELECT jsonb_agg(jsonb_build_object( \
      ) ORDER BY a.attnum) \
      FROM pg_attribute a \
      JOIN pg_type t ON t.oid = a.atttypid \
-     JOIN LATERAL (WITH RECURSIVE chain (oid, typtype, typbasetype, depth) AS ( \
-              SELECT t.oid, t.typtype, t.typbasetype, 0 \
-              UNION ALL SELECT u.oid, u.typtype, u.typbasetype, chain.depth + 1 \
-                FROM chain JOIN pg_type u ON u.oid = chain.typbasetype \
-               WHERE chain.typtype = 'd') \
-          SELECT oid FROM chain ORDER BY depth DESC LIMIT 1) AS base ON true \
-     JOIN pg_type b ON b.oid = base.oid \
+     JOIN pg_type b \
+       ON b.oid = CASE t.typtype WHEN 'd' THEN rowcast.base_type(t.oid) ELSE t.oid END \
      JOIN pg_namespace bn ON bn.oid = b.typnamespace \
      LEFT JOIN pg_collation l ON l.oid = a.attcollation \
      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)";

@@ -1,5 +1,12 @@
 //! The real server, as a process that can be killed.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "a test without its server has failed"
+)]
+
 use std::{process::Stdio, time::Duration};
 
 use tokio::{

@@ -1,0 +1,48 @@
+import { cell, expect, expectKeys, expectLive, expectTotal, open, test } from "../fixtures";
+
+test("from the start page to a table and back, without loading the page anew", async ({ page, server, items }) => {
+  await page.goto("/");
+  await page.evaluate(() => ((window as any).same = true));
+  await page.getByRole("link", { name: items.name }).click();
+  await expectLive(page);
+  await expectTotal(page, 120);
+  await server.sql(`UPDATE ${items.name} SET title = 'Seen' WHERE id = 1`);
+  await expect(cell(page, 1, "title")).toHaveText("Seen");
+  await page.getByRole("link", { name: "Tables", exact: true }).click();
+  await expect(page.getByRole("link", { name: items.name })).toBeVisible();
+  await page.goBack();
+  await expectLive(page);
+  await expect(cell(page, 1, "title")).toHaveText("Seen");
+  expect(await page.evaluate(() => (window as any).same)).toBe(true);
+});
+
+test("the start page finds tables by their names", async ({ page, items }) => {
+  await page.goto("/");
+  await page.getByRole("searchbox", { name: "Search tables" }).fill("no such name");
+  await expect(page.getByRole("link", { name: items.name })).toHaveCount(0);
+  await page.getByRole("searchbox", { name: "Search tables" }).fill(items.name);
+  await expect(page.getByRole("link", { name: items.name })).toBeVisible();
+});
+
+test("the chosen theme is kept", async ({ page, items }) => {
+  await page.emulateMedia({ colorScheme: "light" });
+  await open(page, items.path);
+  const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  const light = await background();
+  await page.getByRole("button", { name: "Switch between light and dark" }).click();
+  await expect.poll(background).not.toBe(light);
+  const dark = await background();
+  await page.reload();
+  expect(await background()).toBe(dark);
+});
+
+test("a reference leads to the row that it names", async ({ page, server, items }) => {
+  const child = `${items.name}_child`;
+  await server.sql(`CREATE TABLE ${child} (id int PRIMARY KEY, item int REFERENCES ${items.name});
+    INSERT INTO ${child} VALUES (1, 77)`);
+  await server.sql("SELECT rowcast.watch($1::text::regclass)", [child]);
+  await open(page, `/tables/${child}`);
+  await cell(page, 1, "item").getByRole("link").click();
+  await expectKeys(page, [77]);
+  await server.sql(`DROP TABLE ${child}`);
+});
