@@ -10,7 +10,7 @@ BEGIN
     RETURN (
         SELECT md5(concat_ws('/',
             -- Not when its row was last written: TRUNCATE writes it, too.
-            c.oid, c.relname, n.nspname, c.relkind,
+            c.oid, c.relname, n.nspname, c.relkind, c.relrowsecurity, c.relforcerowsecurity,
             -- Columns and their types.
             (SELECT string_agg(concat(a.attnum, ':', a.xmin, ':', t.xmin), ',' ORDER BY a.attnum)
                FROM pg_attribute a LEFT JOIN pg_type t ON t.oid = a.atttypid

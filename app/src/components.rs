@@ -10,6 +10,7 @@ pub mod icon;
 pub mod message;
 pub mod notices;
 pub mod pager;
+pub mod recovery;
 pub mod row_table;
 pub mod search_box;
 pub mod table_header;

@@ -41,7 +41,12 @@ pub struct ResponseStatus(pub Arc<dyn Fn(u16) + Send + Sync>);
 pub fn status_of(code: &str) -> u16 {
     match code {
         "unknown_table" => 404,
-        "database_unavailable" | "too_slow" | "unavailable" => 503,
+        "database_unavailable"
+        | "unavailable"
+        | "too_slow"
+        | "too_busy"
+        | "not_following"
+        | "catalog_changed" => 503,
         "internal" => 500,
         _ => 400,
     }

@@ -198,7 +198,7 @@ async fn prepare(
         }
         Variant::Asleep => {
             let mut listener = PgListener::connect_with(&database.pool(1).await).await?;
-            sqlx::query("SELECT pg_advisory_lock_shared(rowcast.awake_class(), 2)")
+            sqlx::query("SELECT pg_advisory_lock(rowcast.awake_class(), 2)")
                 .execute(&mut listener)
                 .await?;
             listener.listen("rowcast").await?;

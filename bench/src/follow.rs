@@ -52,27 +52,111 @@ pub struct Arguments {
 
 /// Each query in the grammar, and what the SQL says it is.
 const QUERIES: [(&str, &str, &str); 21] = [
-    ("pgbench_accounts", "order=abalance.desc&limit=50", "SELECT aid::text FROM pgbench_accounts ORDER BY abalance DESC, aid LIMIT 50"),
-    ("pgbench_accounts", "order=abalance.asc&limit=50", "SELECT aid::text FROM pgbench_accounts ORDER BY abalance, aid LIMIT 50"),
-    ("pgbench_accounts", "limit=100", "SELECT aid::text FROM pgbench_accounts ORDER BY aid LIMIT 100"),
-    ("pgbench_accounts", "offset=1000&limit=100", "SELECT aid::text FROM pgbench_accounts ORDER BY aid LIMIT 100 OFFSET 1000"),
-    ("pgbench_accounts", "bid=eq.3&order=abalance.desc&limit=20", "SELECT aid::text FROM pgbench_accounts WHERE bid = 3 ORDER BY abalance DESC, aid LIMIT 20"),
-    ("pgbench_accounts", "bid=in.(1,2)&abalance=gt.0&order=abalance.desc", "SELECT aid::text FROM pgbench_accounts WHERE bid IN (1, 2) AND abalance > 0 ORDER BY abalance DESC, aid LIMIT 50"),
-    ("pgbench_accounts", "abalance=gte.4000&order=aid.desc&limit=200", "SELECT aid::text FROM pgbench_accounts WHERE abalance >= 4000 ORDER BY aid DESC LIMIT 200"),
-    ("pgbench_accounts", "abalance=lt.-4500&order=aid&limit=50&offset=20", "SELECT aid::text FROM pgbench_accounts WHERE abalance < -4500 ORDER BY aid LIMIT 50 OFFSET 20"),
-    ("pgbench_accounts", "abalance=neq.0&order=abalance.desc,bid.asc&limit=50&offset=500", "SELECT aid::text FROM pgbench_accounts WHERE abalance <> 0 ORDER BY abalance DESC, bid, aid LIMIT 50 OFFSET 500"),
-    ("pgbench_accounts", "aid=eq.77", "SELECT aid::text FROM pgbench_accounts WHERE aid = 77 ORDER BY aid LIMIT 50"),
-    ("pgbench_accounts", "or=(abalance.gt.4900,abalance.lt.-4900)&order=abalance", "SELECT aid::text FROM pgbench_accounts WHERE abalance > 4900 OR abalance < -4900 ORDER BY abalance, aid LIMIT 50"),
-    ("pgbench_accounts", "abalance=gt.1000&abalance=lte.1100&order=abalance&limit=50", "SELECT aid::text FROM pgbench_accounts WHERE abalance > 1000 AND abalance <= 1100 ORDER BY abalance, aid LIMIT 50"),
-    ("pgbench_accounts", "filler=like.*x*", "SELECT aid::text FROM pgbench_accounts WHERE filler LIKE '%x%' ORDER BY aid LIMIT 50"),
-    ("pgbench_accounts", "not.and=(abalance.eq.0,bid.gt.5)&order=bid.desc,abalance&limit=30", "SELECT aid::text FROM pgbench_accounts WHERE NOT (abalance = 0 AND bid > 5) ORDER BY bid DESC, abalance, aid LIMIT 30"),
-    ("pgbench_accounts", "bid=eq.7&abalance=eq.0&order=aid.desc&limit=100", "SELECT aid::text FROM pgbench_accounts WHERE bid = 7 AND abalance = 0 ORDER BY aid DESC LIMIT 100"),
-    ("pgbench_tellers", "order=tbalance.desc", "SELECT tid::text FROM pgbench_tellers ORDER BY tbalance DESC, tid LIMIT 50"),
-    ("pgbench_tellers", "tbalance=gt.0&order=tbalance", "SELECT tid::text FROM pgbench_tellers WHERE tbalance > 0 ORDER BY tbalance, tid LIMIT 50"),
-    ("pgbench_tellers", "bid=eq.1&order=tbalance.desc&limit=3&offset=2", "SELECT tid::text FROM pgbench_tellers WHERE bid = 1 ORDER BY tbalance DESC, tid LIMIT 3 OFFSET 2"),
-    ("pgbench_branches", "order=bbalance.desc", "SELECT bid::text FROM pgbench_branches ORDER BY bbalance DESC, bid LIMIT 50"),
-    ("pgbench_branches", "bbalance=lt.0", "SELECT bid::text FROM pgbench_branches WHERE bbalance < 0 ORDER BY bid LIMIT 50"),
-    ("pgbench_branches", "bid=in.(1,3,5)&order=bbalance&limit=2", "SELECT bid::text FROM pgbench_branches WHERE bid IN (1, 3, 5) ORDER BY bbalance, bid LIMIT 2"),
+    (
+        "pgbench_accounts",
+        "order=abalance.desc&limit=50",
+        "SELECT aid::text FROM pgbench_accounts ORDER BY abalance DESC, aid LIMIT 50",
+    ),
+    (
+        "pgbench_accounts",
+        "order=abalance.asc&limit=50",
+        "SELECT aid::text FROM pgbench_accounts ORDER BY abalance, aid LIMIT 50",
+    ),
+    (
+        "pgbench_accounts",
+        "limit=100",
+        "SELECT aid::text FROM pgbench_accounts ORDER BY aid LIMIT 100",
+    ),
+    (
+        "pgbench_accounts",
+        "offset=1000&limit=100",
+        "SELECT aid::text FROM pgbench_accounts ORDER BY aid LIMIT 100 OFFSET 1000",
+    ),
+    (
+        "pgbench_accounts",
+        "bid=eq.3&order=abalance.desc&limit=20",
+        "SELECT aid::text FROM pgbench_accounts WHERE bid = 3 ORDER BY abalance DESC, aid LIMIT 20",
+    ),
+    (
+        "pgbench_accounts",
+        "bid=in.(1,2)&abalance=gt.0&order=abalance.desc",
+        "SELECT aid::text FROM pgbench_accounts WHERE bid IN (1, 2) AND abalance > 0 ORDER BY abalance DESC, aid LIMIT 50",
+    ),
+    (
+        "pgbench_accounts",
+        "abalance=gte.4000&order=aid.desc&limit=200",
+        "SELECT aid::text FROM pgbench_accounts WHERE abalance >= 4000 ORDER BY aid DESC LIMIT 200",
+    ),
+    (
+        "pgbench_accounts",
+        "abalance=lt.-4500&order=aid&limit=50&offset=20",
+        "SELECT aid::text FROM pgbench_accounts WHERE abalance < -4500 ORDER BY aid LIMIT 50 OFFSET 20",
+    ),
+    (
+        "pgbench_accounts",
+        "abalance=neq.0&order=abalance.desc,bid.asc&limit=50&offset=500",
+        "SELECT aid::text FROM pgbench_accounts WHERE abalance <> 0 ORDER BY abalance DESC, bid, aid LIMIT 50 OFFSET 500",
+    ),
+    (
+        "pgbench_accounts",
+        "aid=eq.77",
+        "SELECT aid::text FROM pgbench_accounts WHERE aid = 77 ORDER BY aid LIMIT 50",
+    ),
+    (
+        "pgbench_accounts",
+        "or=(abalance.gt.4900,abalance.lt.-4900)&order=abalance",
+        "SELECT aid::text FROM pgbench_accounts WHERE abalance > 4900 OR abalance < -4900 ORDER BY abalance, aid LIMIT 50",
+    ),
+    (
+        "pgbench_accounts",
+        "abalance=gt.1000&abalance=lte.1100&order=abalance&limit=50",
+        "SELECT aid::text FROM pgbench_accounts WHERE abalance > 1000 AND abalance <= 1100 ORDER BY abalance, aid LIMIT 50",
+    ),
+    (
+        "pgbench_accounts",
+        "filler=like.*x*",
+        "SELECT aid::text FROM pgbench_accounts WHERE filler LIKE '%x%' ORDER BY aid LIMIT 50",
+    ),
+    (
+        "pgbench_accounts",
+        "not.and=(abalance.eq.0,bid.gt.5)&order=bid.desc,abalance&limit=30",
+        "SELECT aid::text FROM pgbench_accounts WHERE NOT (abalance = 0 AND bid > 5) ORDER BY bid DESC, abalance, aid LIMIT 30",
+    ),
+    (
+        "pgbench_accounts",
+        "bid=eq.7&abalance=eq.0&order=aid.desc&limit=100",
+        "SELECT aid::text FROM pgbench_accounts WHERE bid = 7 AND abalance = 0 ORDER BY aid DESC LIMIT 100",
+    ),
+    (
+        "pgbench_tellers",
+        "order=tbalance.desc",
+        "SELECT tid::text FROM pgbench_tellers ORDER BY tbalance DESC, tid LIMIT 50",
+    ),
+    (
+        "pgbench_tellers",
+        "tbalance=gt.0&order=tbalance",
+        "SELECT tid::text FROM pgbench_tellers WHERE tbalance > 0 ORDER BY tbalance, tid LIMIT 50",
+    ),
+    (
+        "pgbench_tellers",
+        "bid=eq.1&order=tbalance.desc&limit=3&offset=2",
+        "SELECT tid::text FROM pgbench_tellers WHERE bid = 1 ORDER BY tbalance DESC, tid LIMIT 3 OFFSET 2",
+    ),
+    (
+        "pgbench_branches",
+        "order=bbalance.desc",
+        "SELECT bid::text FROM pgbench_branches ORDER BY bbalance DESC, bid LIMIT 50",
+    ),
+    (
+        "pgbench_branches",
+        "bbalance=lt.0",
+        "SELECT bid::text FROM pgbench_branches WHERE bbalance < 0 ORDER BY bid LIMIT 50",
+    ),
+    (
+        "pgbench_branches",
+        "bid=in.(1,3,5)&order=bbalance&limit=2",
+        "SELECT bid::text FROM pgbench_branches WHERE bid IN (1, 3, 5) ORDER BY bbalance, bid LIMIT 2",
+    ),
 ];
 
 /// Follows, writes, compares, and prints what was found.
@@ -94,7 +178,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             .fetch_all(&mut connection)
             .await?;
         wait(&state, query, |held| {
-            held[nth].list.as_ref().is_some_and(|list| keys(list) == expected)
+            held[nth]
+                .list
+                .as_ref()
+                .is_some_and(|list| keys(list) == expected)
         })
         .await?;
     }
@@ -138,7 +225,9 @@ struct Held {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn keys(list: &List) -> Vec<String> {
@@ -148,11 +237,7 @@ fn keys(list: &List) -> Vec<String> {
         .collect()
 }
 
-async fn wait(
-    state: &State,
-    what: &str,
-    is_so: impl Fn(&[Held]) -> bool,
-) -> anyhow::Result<()> {
+async fn wait(state: &State, what: &str, is_so: impl Fn(&[Held]) -> bool) -> anyhow::Result<()> {
     let waiting = async {
         loop {
             let changed = state.changed.notified();
@@ -180,8 +265,7 @@ async fn follow(addr: String, state: Arc<State>) {
 }
 
 async fn receive(addr: &str, state: &State) -> anyhow::Result<()> {
-    let (mut socket, _) =
-        tokio_tungstenite::connect_async(format!("ws://{addr}/api/ws")).await?;
+    let (mut socket, _) = tokio_tungstenite::connect_async(format!("ws://{addr}/api/ws")).await?;
     lock(&state.held).resize_with(QUERIES.len(), Held::default);
     for (nth, (table, query, _)) in QUERIES.iter().enumerate() {
         let message = ClientMessage::Subscribe {
@@ -199,9 +283,13 @@ async fn receive(addr: &str, state: &State) -> anyhow::Result<()> {
         let arrived = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros() as i64;
         let message: serde_json::Value = serde_json::from_str(&text)?;
         let id = message["id"].as_u64().context("a message without an id")?;
-        let name = message["type"].as_str().context("a message without a type")?;
+        let name = message["type"]
+            .as_str()
+            .context("a message without a type")?;
         let mut held = lock(&state.held);
-        let held = held.get_mut(id as usize).context("an id that is not ours")?;
+        let held = held
+            .get_mut(id as usize)
+            .context("an id that is not ours")?;
         match read_event(name, &text, &mut held.columns)? {
             Event::Snapshot(snapshot) => held.list = Some(List::new(snapshot)),
             Event::Patch(patch) => {
@@ -232,7 +320,9 @@ async fn pgbench(arguments: &Arguments) -> anyhow::Result<f64> {
     if arguments.rate > 0 {
         command.args(["-R", &arguments.rate.to_string()]);
     }
-    command.arg(&arguments.database_url).stderr(Stdio::inherit());
+    command
+        .arg(&arguments.database_url)
+        .stderr(Stdio::inherit());
     let output = tokio::task::spawn_blocking(move || command.output()).await??;
     ensure!(output.status.success(), "pgbench failed");
     let text = String::from_utf8_lossy(&output.stdout);
@@ -249,9 +339,10 @@ struct Cpu {
 
 impl Cpu {
     async fn now(connection: &mut PgConnection, server: Option<u32>) -> anyhow::Result<Self> {
-        let rows = sqlx::query("SELECT pid FROM pg_stat_activity WHERE application_name = 'rowcast'")
-            .fetch_all(connection)
-            .await?;
+        let rows =
+            sqlx::query("SELECT pid FROM pg_stat_activity WHERE application_name = 'rowcast'")
+                .fetch_all(connection)
+                .await?;
         let mut database = Duration::ZERO;
         for row in rows {
             let pid: i32 = row.try_get(0)?;
@@ -266,7 +357,8 @@ impl Cpu {
 
 /// User and system time of a process, from `/proc`, whose unit is 1/100 s on Linux.
 fn cpu_time(pid: u32) -> Option<Duration> {
-    let stat = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).ok()?;
+    let stat =
+        std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
     Some(Duration::from_millis(ticks * 10))

@@ -1,6 +1,7 @@
 //! Rowcast's benchmarks: each part prints a table and writes `target/bench/PART.json`.
 
 mod capture;
+mod follow;
 mod report;
 
 #[path = "../../server/tests/support/cluster.rs"]
@@ -21,6 +22,8 @@ struct Cli {
 enum Part {
     /// What our triggers cost a writer, next to no trigger and to a plain notify trigger
     Capture(capture::Options),
+    /// pgbench against a followed database: is every list exact, how late, at what cost
+    Follow(follow::Arguments),
 }
 
 #[tokio::main]
@@ -42,5 +45,6 @@ async fn main() -> anyhow::Result<()> {
 async fn run(part: Part) -> anyhow::Result<()> {
     match part {
         Part::Capture(options) => capture::run(&options).await,
+        Part::Follow(arguments) => follow::run(arguments).await,
     }
 }

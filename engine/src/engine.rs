@@ -24,9 +24,25 @@ use crate::{
     window::{Fetch, Held, RequestId, RowsRead, RowsWanted, Window, WindowId, WindowSpec, row},
 };
 
-/// More changes than this are not held for rows that are still being read: they are asked
-/// for again instead.
-const HELD_IMAGES_LIMIT: usize = 200_000;
+/// What an engine holds at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Rows' images held back for one window while its rows are being read. What comes
+    /// beyond has the rows read once more.
+    pub held_images: usize,
+    /// Changes of one query that wait for PostgreSQL's verdict. What comes beyond has the
+    /// query read again.
+    pub pending_changes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            held_images: 200_000,
+            pending_changes: 50_000,
+        }
+    }
+}
 
 /// What the engine wants done or told.
 #[derive(Debug)]
@@ -107,6 +123,7 @@ pub struct Figures {
 /// All live queries of one database.
 #[derive(Debug)]
 pub struct Engine {
+    limits: Limits,
     version: PgSnapshot,
     tables: FxHashMap<TableId, TableState>,
     queries: FxHashMap<QueryId, Query>,
@@ -131,7 +148,13 @@ struct TableState {
 impl Engine {
     /// An engine at this version of the database, without queries.
     pub fn new(version: PgSnapshot) -> Self {
+        Self::with_limits(version, Limits::default())
+    }
+
+    /// The same with limits of the caller's.
+    pub fn with_limits(version: PgSnapshot, limits: Limits) -> Self {
         Self {
+            limits,
             version,
             tables: FxHashMap::default(),
             queries: FxHashMap::default(),
@@ -143,6 +166,29 @@ impl Engine {
             figures: Figures::default(),
             outputs: Vec::new(),
         }
+    }
+
+    /// Forgets every query and begins anew at a version of another history. Names are not
+    /// used again, so what was asked for before is told from what is asked for after.
+    pub fn restart(&mut self, version: PgSnapshot) {
+        *self = Self {
+            next_id: self.next_id,
+            figures: self.figures,
+            ..Self::with_limits(version, self.limits)
+        };
+    }
+
+    /// Whether rows for this request are still wanted.
+    pub fn wants_rows(&self, request: RequestId) -> bool {
+        self.requests.contains_key(&request)
+    }
+
+    /// Whether the answer to this question is still wanted.
+    pub fn wants_answer(&self, id: QueryId, question: QuestionId) -> bool {
+        self.queries
+            .get(&id)
+            .and_then(|query| query.question.as_ref())
+            .is_some_and(|open| open.id == question)
     }
 
     /// The version that the log has been applied to.
@@ -234,6 +280,13 @@ impl Engine {
         windows
     }
 
+    /// Whether a window's first list is there.
+    pub fn is_ready(&self, id: WindowId) -> bool {
+        self.windows
+            .get(&id)
+            .is_some_and(|window| window.sent.is_some())
+    }
+
     /// The list that a window's clients hold; `None` before the first rows are there.
     pub fn list(&self, id: WindowId) -> Option<ListState> {
         let window = self.windows.get(&id)?;
@@ -263,8 +316,24 @@ impl Engine {
     }
 
     /// Takes in what changed.
+    ///
+    /// A transaction that does not begin where the last one ended leaves a gap: everything is
+    /// then read again.
     pub fn apply(&mut self, transaction: Transaction) -> Vec<Output> {
-        self.version = transaction.to.clone();
+        let follows = transaction.from == self.version;
+        let before = mem::replace(&mut self.version, transaction.to.clone());
+        if !follows {
+            self.figures.contradictions += 1;
+            let transaction = Transaction {
+                from: before,
+                tables: Vec::new(),
+                ..transaction
+            };
+            for id in self.queries.keys().copied().collect::<Vec<_>>() {
+                self.reread(id, &transaction, None);
+            }
+            return mem::take(&mut self.outputs);
+        }
         let mut touched = Vec::new();
         for changes in &transaction.tables {
             self.apply_table(&transaction, changes, &mut touched);
@@ -354,21 +423,8 @@ impl Engine {
         let Some(table) = self.tables.get(&changes.table) else {
             return;
         };
-        let held = Held {
-            to: transaction.to.clone(),
-            changed_at: transaction.changed_at,
-            changes: Arc::clone(changes),
-        };
-        for id in &table.waiting {
-            if let Some(fetch) = self
-                .windows
-                .get_mut(id)
-                .and_then(|window| window.fetch.as_mut())
-            {
-                fetch.held.push(held.clone());
-            }
-        }
-        self.drop_overfull(changes.table);
+        let waiting: Vec<WindowId> = table.waiting.iter().copied().collect();
+        self.hold_back(transaction, changes, &waiting);
 
         if changes.reread {
             let queries: Vec<QueryId> = self
@@ -387,6 +443,10 @@ impl Engine {
             };
             if query.spec.reread {
                 self.reread(id, transaction, Some(changes));
+                continue;
+            }
+            if query.pending_changes() + net.len() > self.limits.pending_changes {
+                self.reread(id, transaction, None);
                 continue;
             }
             query.pending.push_back(PendingRead {
@@ -480,7 +540,6 @@ impl Engine {
         }
         self.settle_query(id);
         if let Some(query) = self.queries.get_mut(&id)
-            && query.pending.is_empty()
             && query
                 .windows
                 .iter()
@@ -681,6 +740,15 @@ impl Engine {
                 continue;
             }
             window.run = None;
+            // A read under way is not begun anew by whatever comes: it would never end.
+            if window
+                .fetch
+                .as_ref()
+                .is_some_and(|fetch| fetch.wanted.is_whole() && fetch.arrived.is_none())
+            {
+                self.outrun(window_id);
+                continue;
+            }
             self.figures.rereads += 1;
             self.read_whole(window_id);
         }
@@ -703,6 +771,8 @@ impl Engine {
             request,
             wanted: wanted.clone(),
             held: Vec::new(),
+            held_images: 0,
+            is_outrun: false,
             arrived: None,
         });
         if let Some(query) = self.queries.get(&window.query) {
@@ -735,36 +805,63 @@ impl Engine {
         }
     }
 
-    /// Asks again for rows for which too much had to be held back.
-    fn drop_overfull(&mut self, table: TableId) {
-        let overfull: Vec<WindowId> = self
-            .tables
-            .get(&table)
-            .into_iter()
-            .flat_map(|table| table.waiting.iter().copied())
-            .filter(|id| {
-                self.windows
-                    .get(id)
-                    .and_then(|window| window.fetch.as_ref())
-                    .is_some_and(|fetch| {
-                        fetch
-                            .held
-                            .iter()
-                            .map(|held| held.changes.images.len())
-                            .sum::<usize>()
-                            > HELD_IMAGES_LIMIT
-                    })
-            })
-            .collect();
-        for id in overfull {
-            if let Some(wanted) = self
-                .windows
-                .get(&id)
-                .and_then(|window| window.fetch.as_ref())
-                .map(|fetch| fetch.wanted.clone())
-            {
-                self.start_fetch(id, wanted);
+    /// Keeps what concerns windows whose rows are being read until they have come.
+    fn hold_back(
+        &mut self,
+        transaction: &Transaction,
+        changes: &Arc<TableChanges>,
+        waiting: &[WindowId],
+    ) {
+        let mut relevant: FxHashMap<QueryId, Arc<TableChanges>> = FxHashMap::default();
+        for &id in waiting {
+            let Some(window) = self.windows.get_mut(&id) else {
+                continue;
+            };
+            let Some(query) = self.queries.get(&window.query) else {
+                continue;
+            };
+            let Some(fetch) = window.fetch.as_mut() else {
+                continue;
+            };
+            if fetch.is_outrun {
+                continue;
             }
+            let changes = relevant
+                .entry(window.query)
+                .or_insert_with(|| query.concerned(changes));
+            if changes.images.is_empty() && !changes.reread {
+                continue;
+            }
+            fetch.held_images += changes.images.len();
+            fetch.held.push(Held {
+                to: transaction.to.clone(),
+                changed_at: transaction.changed_at,
+                changes: Arc::clone(changes),
+            });
+            if fetch.held_images > self.limits.held_images {
+                self.outrun(id);
+            }
+        }
+    }
+
+    /// Rows that are being read will not show what came meanwhile, and that is not held: they
+    /// are shown as they come, and read once more.
+    fn outrun(&mut self, id: WindowId) {
+        let Some(window) = self.windows.get_mut(&id) else {
+            return;
+        };
+        let is_prefetch = window.run.is_some();
+        let Some(fetch) = window.fetch.as_mut() else {
+            return;
+        };
+        if fetch.wanted.is_whole() {
+            fetch.is_outrun = true;
+            fetch.held.clear();
+        } else if is_prefetch {
+            // The run is maintained without them; they are asked for again when they are due.
+            self.cancel_fetch(id);
+        } else {
+            self.read_whole(id);
         }
     }
 
@@ -796,14 +893,17 @@ impl Engine {
         };
         let Some(fetch) = &window.fetch else { return };
         let Some(read) = &fetch.arrived else { return };
-        if query.spec.reread {
+        if query.spec.reread || fetch.is_outrun {
             self.settle_reread(id);
             return;
         }
         let version = query.version(&self.version).clone();
         if !version.covers(&read.snapshot) {
             self.early.insert(id);
-            self.outputs.push(Output::CatchUp);
+            // If it is an answer that is waited for, reading the log brings nothing.
+            if !self.version.covers(&read.snapshot) {
+                self.outputs.push(Output::CatchUp);
+            }
             return;
         }
 
@@ -857,7 +957,7 @@ impl Engine {
         }
     }
 
-    /// Takes rows as they came, for a query whose changes tell nothing.
+    /// Takes rows as they came, where the changes since do not tell what became of them.
     fn settle_reread(&mut self, id: WindowId) {
         let Some(window) = self.windows.get_mut(&id) else {
             return;
@@ -868,10 +968,11 @@ impl Engine {
         let Some(read) = fetch.arrived.take() else {
             return;
         };
-        let dirty = fetch.held.iter().any(|held| {
-            let images = &held.changes.images;
-            held.changes.reread || images.iter().any(|image| !read.snapshot.sees(image.xid))
-        });
+        let dirty = fetch.is_outrun
+            || fetch.held.iter().any(|held| {
+                let images = &held.changes.images;
+                held.changes.reread || images.iter().any(|image| !read.snapshot.sees(image.xid))
+            });
         let total = read.total.unwrap_or(read.rows.len() as u64);
         let before = match &fetch.wanted {
             RowsWanted::Places { start, .. } => (*start).min(total),
@@ -889,6 +990,8 @@ impl Engine {
         self.publish(id, &from);
         if dirty && let Some(window) = self.windows.get_mut(&id) {
             window.stale_since.get_or_insert(read.snapshot);
+            // What the log brings does not begin where these rows are.
+            window.run = None;
             self.figures.rereads += 1;
             self.read_whole(id);
         }

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use rowcast_protocol::PgSnapshot;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
     datum::Datum,
@@ -12,7 +12,7 @@ use crate::{
     record::Record,
     run::Compare,
     schema::Schema,
-    transaction::NetChange,
+    transaction::{Image, NetChange, TableChanges},
     window::WindowId,
 };
 
@@ -185,9 +185,48 @@ impl Query {
         }
     }
 
-    /// Forgets verdicts that no held change needs any more.
+    /// How many changes wait for answers.
+    pub fn pending_changes(&self) -> usize {
+        self.pending.iter().map(|read| read.changes.len()).sum()
+    }
+
+    /// The changes without the images that the filter certainly excludes: those neither leave
+    /// nor enter the result.
+    pub fn concerned(&self, changes: &Arc<TableChanges>) -> Arc<TableChanges> {
+        let concerns = |image: &&Image| {
+            matches!(
+                self.spec
+                    .predicate
+                    .evaluate(&self.spec.schema.columns, image.record.values()),
+                Truth::True | Truth::Unknown
+            )
+        };
+        if changes.images.iter().all(|image| concerns(&image)) {
+            return Arc::clone(changes);
+        }
+        Arc::new(TableChanges {
+            table: changes.table,
+            images: changes.images.iter().filter(concerns).cloned().collect(),
+            reread: changes.reread,
+        })
+    }
+
+    /// Forgets the verdicts that no pending change needs any more. Nothing else holds changes
+    /// of the query.
     pub fn forget_verdicts(&mut self) {
-        self.verdicts.clear();
+        if self.pending.is_empty() {
+            self.verdicts.clear();
+            return;
+        }
+        let needed: FxHashSet<usize> = self
+            .pending
+            .iter()
+            .flat_map(|read| &read.changes)
+            .flat_map(|change| [&change.old, &change.new])
+            .flatten()
+            .map(address)
+            .collect();
+        self.verdicts.retain(|address, _| needed.contains(address));
     }
 }
 

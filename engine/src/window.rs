@@ -61,6 +61,13 @@ pub enum RowsWanted {
     },
 }
 
+impl RowsWanted {
+    /// Whether the rows make a list by themselves: places and total are read along.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self, Self::Places { total: true, .. })
+    }
+}
+
 /// Rows that were read.
 #[derive(Clone, Debug)]
 pub struct RowsRead {
@@ -104,6 +111,10 @@ pub(crate) struct Fetch {
     pub request: RequestId,
     pub wanted: RowsWanted,
     pub held: Vec<Held>,
+    pub held_images: usize,
+    /// Whether more came than is held, or something that images do not tell: the rows are
+    /// then exact at their own version only.
+    pub is_outrun: bool,
     pub arrived: Option<RowsRead>,
 }
 

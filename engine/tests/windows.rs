@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use rowcast_engine::{
     Engine, Output,
     datum::{Codec, Datum},
+    engine::Limits,
     order::{Order, SortKey},
     predicate::{Comparison, Predicate},
     predicate_index::QueryId,
@@ -64,7 +65,7 @@ fn write() -> impl Strategy<Value = Write> {
     prop_oneof![
         60 => (any::<u8>(), values()).prop_map(|(id, values)| Write::Put(id % 120, values)),
         30 => any::<u8>().prop_map(|id| Write::Delete(id % 120)),
-        1 => Just(Write::Truncate),
+        2 => Just(Write::Truncate),
     ]
 }
 
@@ -108,7 +109,7 @@ struct Client {
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(limits: Limits) -> Self {
         let column = |name: &str, codec, collation| ColumnSchema {
             name: name.into(),
             codec,
@@ -146,7 +147,7 @@ impl World {
             changes: 0,
         };
         world.cursor = world.snapshot();
-        world.engine = Engine::new(world.cursor.clone());
+        world.engine = Engine::with_limits(world.cursor.clone(), limits);
         world
     }
 
@@ -642,9 +643,17 @@ proptest! {
 
     #[test]
     fn every_list_is_the_querys_at_its_version(
-        actions in proptest::collection::vec(action(), 1..150)
+        actions in proptest::collection::vec(action(), 1..150),
+        is_tight in proptest::bool::weighted(0.3),
     ) {
-        let mut world = World::new();
+        let mut world = World::new(if is_tight {
+            Limits {
+                held_images: 10,
+                pending_changes: 10,
+            }
+        } else {
+            Limits::default()
+        });
         for action in &actions {
             world.act(action);
         }

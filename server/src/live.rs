@@ -31,7 +31,7 @@ use self::{
 use crate::query::bound::BoundQuery;
 
 /// Names a subscription within the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubscriberId(u64);
 
 /// A handle to the hub. Cheap to clone.

@@ -11,7 +11,7 @@ use crate::{
         Shape, present,
         zone::{ReaderZone, Zone},
     },
-    live::rows::{Flash, LiveCell, ShownColumn},
+    live::rows::{LiveCell, ShownColumn},
 };
 
 /// A row's cell of a column. It is the only code that runs when the cell's value changes.
@@ -29,11 +29,7 @@ pub fn CellView(
         let live = cell.get();
         let zone = zone.map_or(Zone::Utc, ReaderZone::get);
         let value = present(&live.cell, shown.shape, &shown.column, zone);
-        let flash = match live.flash {
-            Flash::None => "",
-            Flash::Odd => " flash-odd",
-            Flash::Even => " flash-even",
-        };
+        let flash = if live.mark == 0 { "" } else { " flash" };
         match shown.shape {
             Shape::Plain => EitherOf3::A(view! {
                 <span class=["v ", value.class, flash].concat() title=value.title>

@@ -17,9 +17,9 @@ pub fn FilterChips(
     view: TableView,
 ) -> impl IntoView {
     let draft = expect_context::<FilterDraft>();
-    let columns = view.table.with_value(|table| table.columns.clone());
     let chips = move || {
         let query = view.query.get();
+        let columns = view.columns();
         query
             .filter
             .iter()

@@ -75,10 +75,10 @@ pub fn FilterForm(
     view: TableView,
 ) -> impl IntoView {
     let draft = expect_context::<FilterDraft>();
-    let columns = StoredValue::new(view.table.with_value(|table| table.columns.clone()));
+    let columns = Memo::new(move |_| view.columns());
     let column = Memo::new(move |_| {
         let name = draft.column.read();
-        columns.with_value(|columns| columns.iter().find(|column| column.name == *name).cloned())
+        columns.with(|columns| columns.iter().find(|column| column.name == *name).cloned())
     });
     let kind = move || {
         column
@@ -185,14 +185,16 @@ pub fn FilterForm(
             <label class="field">
                 <span>"Column"</span>
                 <select name="column" on:change=choose_column prop:value=draft.column>
-                    {columns
-                        .get_value()
-                        .into_iter()
-                        .map(|column| {
-                            let name = column.name.clone();
-                            view! { <option value=name>{column.name}</option> }
-                        })
-                        .collect_view()}
+                    {move || {
+                        columns
+                            .get()
+                            .into_iter()
+                            .map(|column| {
+                                let name = column.name.clone();
+                                view! { <option value=name>{column.name}</option> }
+                            })
+                            .collect_view()
+                    }}
                 </select>
             </label>
             <label class="field">

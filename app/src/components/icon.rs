@@ -20,14 +20,6 @@ icons! {
     cross "cross";
     /// There is more below.
     down "down";
-    /// The first page.
-    first "first";
-    /// The page before.
-    previous "previous";
-    /// The page after.
-    next "next";
-    /// The last page.
-    last "last";
     /// Light or dark.
     theme "theme";
     /// Something is wrong.

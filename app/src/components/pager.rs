@@ -4,7 +4,6 @@ use leptos::prelude::*;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 use rowcast_protocol::query::Query;
 
-use super::icon;
 use crate::{address, format::number::grouped, pages::table::TableView};
 
 const SIZES: [u32; 6] = [25, 50, 100, 250, 500, 1000];
@@ -31,34 +30,41 @@ pub fn Pager(
         }
     };
     let offsets = Memo::new(move |_| Offsets::new(&view.query.read(), total.get().unwrap_or(0)));
-    let to = move |offset: Option<u64>| {
-        offset.map(|offset| view.address(&view.query.read().with_page(offset)))
+    let link = move |label, icon, offset: fn(&Offsets) -> Option<u64>| {
+        let to = Signal::derive(move || {
+            offset(&offsets.read()).map(|offset| view.address(&view.query.read().with_page(offset)))
+        });
+        view! { <PageLink label icon to /> }
     };
-    let first = move || to(offsets.read().first);
-    let previous = move || to(offsets.read().previous);
-    let next = move || to(offsets.read().next);
-    let last = move || to(offsets.read().last);
     view! {
         <footer class="pager">
             <span class="range">{range}</span>
             <PageSize view />
             <nav aria-label="Pages">
-                <a class="icon-button" role="link" aria-label="First page" href=first aria-disabled=move || first().is_none().then_some("true")>
-                    {icon::first()}
-                </a>
-                <a class="icon-button" role="link" aria-label="Previous page" href=previous aria-disabled=move || previous().is_none().then_some("true")>
-                    {icon::previous()}
-                </a>
-                <a class="icon-button" role="link" aria-label="Next page" href=next aria-disabled=move || next().is_none().then_some("true")>
-                    {icon::next()}
-                </a>
-                <a class="icon-button" role="link" aria-label="Last page" href=last aria-disabled=move || last().is_none().then_some("true")>
-                    {icon::last()}
-                </a>
+                {link("First page", "icon-first", |to| to.first)}
+                {link("Previous page", "icon-previous", |to| to.previous)}
+                {link("Next page", "icon-next", |to| to.next)}
+                {link("Last page", "icon-last", |to| to.last)}
             </nav>
         </footer>
     }
     .into_any()
+}
+
+/// A link to another page. One that leads nowhere stays in its place.
+#[component]
+fn PageLink(label: &'static str, icon: &'static str, to: Signal<Option<String>>) -> impl IntoView {
+    view! {
+        <a
+            class="icon-button"
+            role="link"
+            aria-label=label
+            href=to
+            aria-disabled=move || to.read().is_none().then_some("true")
+        >
+            <span class=["icon ", icon].concat() aria-hidden="true"></span>
+        </a>
+    }
 }
 
 /// Where the other pages begin, as far as there are any.

@@ -61,28 +61,31 @@ impl Width {
     }
 }
 
-/// The length that nine in ten values keep to, and for numbers all of them. Most of a text's
-/// letters are narrower than the digits that a character is measured by.
+/// The length that nine in ten values keep to, and for numbers all of them.
 fn usual(lengths: &[usize], kind: ColumnKind) -> usize {
     let place = match kind {
         ColumnKind::Integer | ColumnKind::Numeric | ColumnKind::Float => lengths.last(),
         _ => lengths.get(lengths.len() * 9 / 10),
     };
-    let usual = place.copied().unwrap_or(0);
-    if kind == ColumnKind::Text {
-        usual - usual / 12 + 1
-    } else {
-        usual + 1
-    }
+    place.copied().unwrap_or(0) + 1
 }
 
-/// How long the first values are as they are shown, ascending.
+/// How long the first values are as they are shown, ascending. The letters of running text
+/// are narrower than the digits that a character is measured by.
 fn lengths(column: &Column, index: usize, rows: &[Row]) -> Vec<usize> {
     let shape = Shape::of(column);
     let mut lengths: Vec<usize> = rows
         .iter()
         .filter_map(|row| row.cells.get(index))
-        .map(|cell| present(cell, shape, column, Zone::Utc).text.chars().count())
+        .map(|cell| {
+            let text = present(cell, shape, column, Zone::Utc).text;
+            let length = text.chars().count();
+            if text.contains(' ') && column.kind == ColumnKind::Text {
+                length - length / 12
+            } else {
+                length
+            }
+        })
         .collect();
     lengths.sort_unstable();
     lengths

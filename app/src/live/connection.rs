@@ -269,7 +269,7 @@ impl Connection {
             state.attempt += 1;
             state.open = false;
             state.refused = match closed {
-                Closed::Refused => state.refused + 1,
+                Closed::Refused | Closed::OtherBuild => state.refused + 1,
                 Closed::Lost if state.refused >= REFUSALS => state.refused + 1,
                 _ => 0,
             };

@@ -1,7 +1,7 @@
 //! The few answers of the JSON API that the page itself needs.
 
 #[cfg(feature = "hydrate")]
-pub use browser::{rows, tables};
+pub use browser::{ready, rows, tables};
 #[cfg(not(feature = "hydrate"))]
 pub use elsewhere::tables;
 
@@ -29,6 +29,11 @@ mod browser {
         }
         let text = get("/api/tables".to_owned());
         async move { parse::<Answer>(&text.await?).map(|answer| answer.tables) }
+    }
+
+    /// Whether the server can do its work.
+    pub async fn ready() -> bool {
+        get("/readyz".to_owned()).await.is_ok()
     }
 
     /// The rows of a query over a table that is not live.

@@ -29,21 +29,9 @@ pub struct ShownColumn {
 pub struct LiveCell {
     /// The value.
     pub cell: Cell,
-    /// The mark of a change.
-    pub flash: Flash,
-}
-
-/// The mark of a change. It alternates, so that a second change marks the cell anew while
-/// the first mark still fades.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Flash {
-    /// Not changed lately.
-    #[default]
-    None,
-    /// Changed.
-    Odd,
-    /// Changed again.
-    Even,
+    /// Which change marks the cell; 0 is none. Each has another number, so that the end of
+    /// one mark does not end the next.
+    pub mark: u32,
 }
 
 /// One row.
@@ -97,7 +85,7 @@ pub struct Rows {
 /// What a patch marked, for the marks to be taken off again.
 #[derive(Default)]
 pub struct Marks {
-    cells: Vec<(ArcRwSignal<LiveCell>, Flash)>,
+    cells: Vec<(ArcRwSignal<LiveCell>, u32)>,
     rows: Vec<ArcRwSignal<bool>>,
 }
 
@@ -237,7 +225,7 @@ impl Rows {
                 .map(|cell| {
                     ArcRwSignal::new(LiveCell {
                         cell: cell.clone(),
-                        flash: Flash::None,
+                        mark: 0,
                     })
                 })
                 .collect(),
@@ -281,17 +269,17 @@ fn set_cell(signal: &ArcRwSignal<LiveCell>, cell: &Cell, marks: Option<&mut Mark
     if now.cell == *cell {
         return;
     }
-    let flash = match (&marks, now.flash) {
-        (None, flash) => flash,
-        (Some(_), Flash::Odd) => Flash::Even,
-        (Some(_), _) => Flash::Odd,
+    let mark = if marks.is_some() {
+        now.mark.wrapping_add(1).max(1)
+    } else {
+        now.mark
     };
     signal.set(LiveCell {
         cell: cell.clone(),
-        flash,
+        mark,
     });
     if let Some(marks) = marks {
-        marks.cells.push((signal.clone(), flash));
+        marks.cells.push((signal.clone(), mark));
     }
 }
 
@@ -303,10 +291,10 @@ impl Marks {
 
     /// Takes the marks off, except where a later change has put one.
     pub fn clear(self) {
-        for (signal, flash) in self.cells {
-            let now = signal.read_untracked().flash;
-            if now == flash {
-                signal.update(|cell| cell.flash = Flash::None);
+        for (signal, mark) in self.cells {
+            let now = signal.read_untracked().mark;
+            if now == mark {
+                signal.update(|cell| cell.mark = 0);
             }
         }
         for entered in self.rows {
@@ -314,3 +302,6 @@ impl Marks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

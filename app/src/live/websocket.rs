@@ -34,12 +34,17 @@ impl WebSocketTransport {
             move |_| {
                 was_open.set(true);
                 listener(Signal::Opened);
-                listener(Signal::Following);
             }
         });
         let message = Closure::<dyn FnMut(MessageEvent)>::new({
             let (listener, socket) = (listener.clone(), socket.clone());
+            let mut accepted = false;
             move |event: MessageEvent| {
+                // One that is turned down is opened too, and hears nothing but why.
+                if !accepted {
+                    accepted = true;
+                    listener(Signal::Following);
+                }
                 let bytes = js_sys::Uint8Array::new(&event.data()).to_vec();
                 match postcard::from_bytes(&bytes) {
                     Ok(message) => listener(Signal::Message(message)),

@@ -10,7 +10,9 @@ use rowcast_protocol::Table;
 
 use crate::{
     address,
-    components::{icon, message::Failure, top_bar::TopBar, watch_hint::WatchHint},
+    components::{
+        icon, message::Failure, recovery::Recovery, top_bar::TopBar, watch_hint::WatchHint,
+    },
     content::{Carried, Tables, load_tables},
     format::number::{grouped, rounded},
 };
@@ -37,6 +39,7 @@ pub fn HomePage() -> impl IntoView {
                                 Either::Right(
                                     view! {
                                         <main>
+                                            <Recovery error=error.clone() />
                                             <Failure error>
                                                 <a class="button" href="/" rel="external">
                                                     "Try again"

@@ -3,7 +3,7 @@
 use leptos::{either::Either, prelude::*};
 use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_params_map};
-use rowcast_protocol::{ApiError, Table, query::Query};
+use rowcast_protocol::{ApiError, Column, Table, query::Query};
 
 use crate::{
     address,
@@ -14,6 +14,7 @@ use crate::{
         message::Failure,
         notices::Notices,
         pager::Pager,
+        recovery::Recovery,
         row_table::RowTable,
         search_box::SearchBox,
         table_header::TableHeader,
@@ -40,6 +41,16 @@ impl TableView {
     /// The address of this table's page at another query.
     pub fn address(&self, query: &Query) -> String {
         self.path.with_value(|path| address::table(path, query))
+    }
+
+    /// The table's columns: those of the rows where they are all shown, for a table that was
+    /// altered since the page was loaded sends its new ones.
+    pub fn columns(&self) -> Vec<Column> {
+        let shown = self.live.rows.columns.read();
+        if shown.is_empty() || self.query.read().select.is_some() {
+            return self.table.with_value(|table| table.columns.clone());
+        }
+        shown.iter().map(|shown| shown.column.clone()).collect()
     }
 
     /// The address with nothing filtered.
@@ -132,6 +143,7 @@ fn Missing(error: Option<ApiError>) -> impl IntoView {
         <div class="page">
             <TopBar>""</TopBar>
             <main>
+                <Recovery error=error.clone() />
                 <Failure error>
                     <a class="button" href="/">
                         "All tables"

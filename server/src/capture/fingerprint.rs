@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use sqlx::{PgConnection, Row, postgres::types::Oid};
 
 /// A hash of every watched relation's definition, partitions included: columns with the
-/// transactions that last wrote them, name, key, triggers.
+/// transactions that last wrote them, name, key, triggers, and what this role may see of it.
 const ALL: &str = "SELECT c.oid, md5(concat_ws('/', c.relname, c.relnamespace, c.relkind, \
+     has_table_privilege(c.oid, 'SELECT'), row_security_active(c.oid), \
      (SELECT string_agg(concat(a.attnum, ':', a.xmin, ':', t.xmin), ',' ORDER BY a.attnum) \
         FROM pg_attribute a LEFT JOIN pg_type t ON t.oid = a.atttypid \
        WHERE a.attrelid = c.oid AND a.attnum > 0), \

@@ -33,8 +33,12 @@ use super::{
 /// How often an awake tail reads.
 const BEAT: Duration = Duration::from_millis(2);
 
-/// How often the log is read while transactions run that may have skipped the bell.
+/// How often the log is read while transactions run that may have skipped the bell; less
+/// often the longer they have run, so that one that is left open all day costs little.
 const STRAGGLER_BEAT: Duration = Duration::from_millis(20);
+
+/// Which part of the time that such a transaction has run already its commit may wait.
+const STRAGGLER_PATIENCE: u32 = 50;
 
 /// How long a sleeping tail goes without a sign of life of its database.
 const LIVENESS: Duration = Duration::from_secs(5);
@@ -42,6 +46,9 @@ const LIVENESS: Duration = Duration::from_secs(5);
 /// How often a tail reads that can't be woken reliably, because another server's tail holds
 /// the awake lock.
 const BESIDE_ANOTHER: Duration = Duration::from_secs(1);
+
+/// How often a sleeping tail reads where transactions may be prepared, which can't ring.
+const UNRUNG: Duration = Duration::from_secs(2);
 
 /// Over which time the rate of commits is measured.
 const RATE_WINDOW: Duration = Duration::from_millis(250);
@@ -201,10 +208,7 @@ impl Connection {
             .acquire_timeout(Duration::from_secs(10))
             .connect_lazy_with(options.database.clone());
         let mut bell = PgListener::connect_with(&pool).await?;
-        // The bell is silent where nobody holds this; it goes with the connection.
-        sqlx::query("SELECT pg_catalog.pg_advisory_lock_shared(rowcast.awake_class(), 2)")
-            .execute(&mut bell)
-            .await?;
+        claim_bell(&mut bell).await?;
         bell.listen(CHANNEL).await?;
         Ok(Self { log, bell })
     }
@@ -350,7 +354,8 @@ impl Follower {
                     self.shared.bells.fetch_add(1, Ordering::Relaxed);
                 }
                 Wake::Nudge => self.report_next = true,
-                Wake::Liveness => {}
+                // Who held it may have ended.
+                Wake::Liveness => claim_bell(&mut connection.bell).await?,
             }
             let found = self.read(&mut connection.log).await?;
             self.compare_if_due(&mut connection.log).await?;
@@ -430,12 +435,14 @@ impl Follower {
             .await?;
         self.read(&mut connection.log).await?;
         let mut stragglers = self.cursor.running.clone();
+        let since = Instant::now();
         loop {
             stragglers.retain(|xid| !self.cursor.sees(*xid));
             if stragglers.is_empty() {
                 return Ok(());
             }
-            match self.wait(&mut connection.bell, STRAGGLER_BEAT).await? {
+            let beat = (since.elapsed() / STRAGGLER_PATIENCE).clamp(STRAGGLER_BEAT, BESIDE_ANOTHER);
+            match self.wait(&mut connection.bell, beat).await? {
                 Wake::Bell => {
                     self.shared.bells.fetch_add(1, Ordering::Relaxed);
                 }
@@ -575,11 +582,25 @@ async fn unlock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// How often a sleeping tail reads unasked. A transaction that may be prepared can't ring.
+/// Has the bell ring: it is silent where nobody holds this lock, which goes with the
+/// connection. Where another server's tail holds it, the bell rings for both.
+async fn claim_bell(bell: &mut PgListener) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "SELECT pg_catalog.pg_try_advisory_lock(rowcast.awake_class(), 2) \
+         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_locks \
+             WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid() \
+               AND classid = rowcast.awake_class()::int8::oid AND objid = 2::oid)",
+    )
+    .execute(bell)
+    .await?;
+    Ok(())
+}
+
+/// How often a sleeping tail reads unasked.
 async fn liveness(connection: &mut PgConnection) -> Result<Duration, sqlx::Error> {
     let silent: bool =
         sqlx::query_scalar("SELECT current_setting('max_prepared_transactions') <> '0'")
             .fetch_one(connection)
             .await?;
-    Ok(if silent { BESIDE_ANOTHER } else { LIVENESS })
+    Ok(if silent { UNRUNG } else { LIVENESS })
 }

@@ -54,7 +54,8 @@ pub async fn run(config: &Config, table: &str, query: &str) -> anyhow::Result<()
             due = outbox.next() => due,
         };
         match due {
-            Due::Event(_, event) => {
+            Due::Event(waiting) => {
+                let event = &waiting.event;
                 if let Event::Error(error) = event.event() {
                     break Err(told(error.clone()));
                 }
@@ -63,10 +64,7 @@ pub async fn run(config: &Config, table: &str, query: &str) -> anyhow::Result<()
                     break Ok(());
                 }
             }
-            Due::Lost(ids) => {
-                parts.live.resync(vec![id]).await;
-                outbox.all_found(&ids).await;
-            }
+            Due::Lost(ids) => parts.live.resync(ids).await,
             Due::Closed => break Ok(()),
         }
     };

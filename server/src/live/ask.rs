@@ -88,10 +88,15 @@ async fn verdicts(
     sources.push(format!("${}::text[]", params.len() + arrays.len() + 1));
     names.push("unused".to_owned());
     arrays.push(vec![None; question.verdicts.len()]);
-    values.push("u.place".to_owned());
+    // Beside the table's own columns, so of another name than theirs.
+    let mut ordinal = "ordinal".to_owned();
+    while table.columns.iter().any(|column| column.name == ordinal) {
+        ordinal.push('_');
+    }
+    values.push(format!("u.place AS {ordinal}"));
     let sql = format!(
         "SELECT coalesce({condition}, false) FROM (SELECT {} \
-         FROM unnest({}) WITH ORDINALITY AS u ({}, place) OFFSET 0) AS t ORDER BY t.place",
+         FROM unnest({}) WITH ORDINALITY AS u ({}, place) OFFSET 0) AS t ORDER BY t.{ordinal}",
         values.join(", "),
         sources.join(", "),
         names.join(", "),

@@ -70,7 +70,9 @@ impl Tables {
             };
             changed_at = changed_at.max(row.at);
             let changes = tables.entry(table.oid).or_insert_with(|| no_changes(table));
-            if decode(row, table, changes).is_err() {
+            // Images of columns that were renamed may read well and mean something else.
+            let is_of_others = row.kind == ChangeKind::Images && row.layout != table.layout;
+            if is_of_others || decode(row, table, changes).is_err() {
                 changes.reread = true;
                 if !misfits.contains(&table.oid) {
                     misfits.push(table.oid);

@@ -33,6 +33,7 @@ use super::{
 use crate::{
     capture::{Read, TailEvent, TailHandle},
     database::catalog::Catalog,
+    error::unknown_table,
     query::{bind::bind, bound::BoundQuery},
 };
 
@@ -44,8 +45,17 @@ const LINGER: Duration = Duration::from_secs(30);
 /// changes can't be told from rows.
 const WHOLE_READ_INTERVAL: Duration = Duration::from_millis(200);
 
+/// How many commands are taken between two reads of the log, if so many wait.
+const COMMANDS_A_TURN: usize = 256;
+
+/// The most windows without clients that stay live.
+const MAX_LINGERING: usize = 256;
+
 /// How long what failed for want of a database waits before it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// How long a read that ran into the time limit waits before it is tried again.
+const SLOW_RETRY: Duration = Duration::from_secs(5);
 
 /// What the hub is told.
 #[derive(Debug)]
@@ -94,11 +104,21 @@ pub enum Sink {
 /// The outcome of binding a query again.
 #[derive(Debug)]
 pub struct Bound {
-    table: u32,
-    shape: u64,
+    table: Named,
+    /// How many changes of definitions had been seen when the table was looked up.
+    shapes: u64,
     query: Arc<Query>,
     members: Vec<SubscriberId>,
     result: Result<BoundQuery, ApiError>,
+}
+
+/// How a table is looked up.
+#[derive(Clone, Debug)]
+enum Named {
+    /// By its number, which a new name does not change; with the name it was known by.
+    Oid(u32, String),
+    /// By its name.
+    Path(String),
 }
 
 /// The database's state as sessions show it.
@@ -118,7 +138,9 @@ pub struct Hub {
     by_key: HashMap<FeedKey, WindowId>,
     subscribers: HashMap<SubscriberId, Subscriber>,
     tables: Tables,
-    /// How often each table's shape has been seen to change.
+    /// How many changes of definitions have been seen.
+    shapes_seen: u64,
+    /// Which of them was each table's last.
     shapes: HashMap<u32, u64>,
     lingering: HashSet<WindowId>,
     following: watch::Sender<Following>,
@@ -168,6 +190,7 @@ impl Hub {
             by_key: HashMap::new(),
             subscribers: HashMap::new(),
             tables: Tables::default(),
+            shapes_seen: 0,
             shapes: HashMap::new(),
             lingering: HashSet::new(),
             following: parts.following,
@@ -190,7 +213,16 @@ impl Hub {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => break,
                 event = changes.recv() => match event {
-                    Some(event) => self.follow(event),
+                    Some(event) => {
+                        self.follow(event);
+                        // However much is written, clients and answers get their turn.
+                        for _ in 0..COMMANDS_A_TURN {
+                            match commands.try_recv() {
+                                Ok(command) => self.command(command),
+                                Err(_) => break,
+                            }
+                        }
+                    }
                     None => break,
                 },
                 command = commands.recv() => match command {
@@ -265,26 +297,29 @@ impl Hub {
 
     /// A table is not what it was: whoever follows it gets its new columns.
     fn reshaped(&mut self, table: u32) {
-        *self.shapes.entry(table).or_default() += 1;
+        self.shapes_seen += 1;
+        self.shapes.insert(table, self.shapes_seen);
         self.catalog.invalidate(table);
         self.tables.remove(table);
         for window in self.engine.close_table(TableId(table)) {
-            self.rebind(window, "the table's definition changed");
+            self.rebind(window, "the table's definition changed", false);
         }
     }
 
     /// The database has another history than the one that was followed.
     fn start_over(&mut self, epoch: u64, version: PgSnapshot) {
         self.epoch = epoch;
-        self.engine = Engine::new(version);
+        self.engine.restart(version);
         self.tables = Tables::default();
+        self.shapes.clear();
         for window in self.feeds.keys().copied().collect::<Vec<_>>() {
-            self.rebind(window, "the database's history changed");
+            // Behind another history a number may stand for another table: names count.
+            self.rebind(window, "the database's history changed", true);
         }
     }
 
     /// Takes a window's clients off it, and has their query bound to the table as it is now.
-    fn rebind(&mut self, window: WindowId, reason: &'static str) {
+    fn rebind(&mut self, window: WindowId, reason: &'static str, by_name: bool) {
         let Some(feed) = self.remove_feed(window) else {
             return;
         };
@@ -297,7 +332,13 @@ impl Hub {
         }
         if !members.is_empty() {
             self.figures.resets.shape(members.len());
-            self.bind(feed.bound.table.oid, feed.query, members);
+            let meta = &feed.bound.table;
+            let table = if by_name {
+                Named::Path(meta.table.path())
+            } else {
+                Named::Oid(meta.oid, meta.table.path())
+            };
+            self.bind(table, feed.query, members);
         }
     }
 
@@ -327,19 +368,20 @@ impl Hub {
         if known {
             self.attach(query, bound, vec![id]);
         } else {
-            self.bind(bound.table.oid, query, vec![id]);
+            let table = Named::Oid(bound.table.oid, bound.table.table.path());
+            self.bind(table, query, vec![id]);
         }
     }
 
     /// Binds a query to its table as it is from now on: whatever changes the table's shape
     /// later is in the log, and has the query bound once more.
-    fn bind(&self, table: u32, query: Arc<Query>, members: Vec<SubscriberId>) {
-        let shape = self.shapes.get(&table).copied().unwrap_or_default();
+    fn bind(&self, table: Named, query: Arc<Query>, members: Vec<SubscriberId>) {
+        let shapes = self.shapes_seen;
         let (catalog, pool) = (Arc::clone(&self.catalog), self.pool.clone());
         let commands = self.commands.clone();
         tokio::spawn(async move {
             let result = loop {
-                let result = bind_now(&catalog, &pool, table, &query).await;
+                let result = bind_now(&catalog, &pool, &table, &query).await;
                 match result {
                     Err(error) if is_passing(&error) => tokio::time::sleep(RETRY).await,
                     result => break result,
@@ -349,7 +391,7 @@ impl Hub {
             let _ = commands
                 .send(Command::Bound(Box::new(Bound {
                     table,
-                    shape,
+                    shapes,
                     query,
                     members,
                     result,
@@ -364,7 +406,12 @@ impl Hub {
         if members.is_empty() {
             return;
         }
-        if self.shapes.get(&bound.table).copied().unwrap_or_default() != bound.shape {
+        if let Ok(query) = &bound.result
+            && self
+                .shapes
+                .get(&query.table.oid)
+                .is_some_and(|seen| *seen > bound.shapes)
+        {
             self.bind(bound.table, bound.query, members);
             return;
         }
@@ -375,11 +422,12 @@ impl Hub {
                 }
             }
             Ok(query) => {
-                let known = self.tables.get(bound.table);
-                match known.map(|table| table.fingerprint == query.table.fingerprint) {
+                let table = query.table.oid;
+                let known = self.tables.get(table);
+                match known.map(|known| known.fingerprint == query.table.fingerprint) {
                     Some(true) => {}
                     Some(false) => {
-                        self.reshaped(bound.table);
+                        self.reshaped(table);
                         self.bind(bound.table, bound.query, members);
                         return;
                     }
@@ -406,7 +454,7 @@ impl Hub {
             }
         };
         self.lingering.remove(&window);
-        let ready = self.engine.list(window).is_some();
+        let ready = self.engine.is_ready(window);
         for id in members {
             let (Some(subscriber), Some(feed)) =
                 (self.subscribers.get_mut(&id), self.feeds.get_mut(&window))
@@ -462,7 +510,7 @@ impl Hub {
                     Some(patches) => {
                         self.figures.resumed.add(1);
                         for patch in patches {
-                            outbox.push(*number, patch);
+                            outbox.push(id, *number, patch);
                         }
                     }
                     None => {
@@ -475,9 +523,9 @@ impl Hub {
                             None => None,
                         };
                         if let Some(reason) = reason {
-                            outbox.push(*number, reset(reason));
+                            outbox.push(id, *number, reset(reason));
                         }
-                        outbox.push(*number, snapshot);
+                        outbox.push(id, *number, snapshot);
                     }
                 }
             }
@@ -489,8 +537,8 @@ impl Hub {
         let Some(subscriber) = self.subscribers.get_mut(&id) else {
             return;
         };
-        if let Sink::Stream(outbox, number) = &subscriber.sink {
-            outbox.found(*number);
+        if let Sink::Stream(outbox, _) = &subscriber.sink {
+            outbox.found(id);
             subscriber.reset = Some("the client fell behind");
             self.figures.resets.slow(1);
             let is_member = subscriber
@@ -504,8 +552,8 @@ impl Hub {
     }
 
     fn unsubscribe(&mut self, id: SubscriberId) {
-        if let Some(Sink::Stream(outbox, number)) = self.remove_subscriber(id) {
-            outbox.forget(number);
+        if let Some(Sink::Stream(outbox, _)) = self.remove_subscriber(id) {
+            outbox.forget(id);
         }
     }
 
@@ -513,12 +561,9 @@ impl Hub {
     fn end(&mut self, id: SubscriberId, error: &ApiError) {
         match self.remove_subscriber(id) {
             Some(Sink::Stream(outbox, number)) => {
-                outbox.found(number);
                 let columns: Arc<[Column]> = Arc::new([]);
-                outbox.push(
-                    number,
-                    SharedEvent::new(Event::Error(error.clone()), columns),
-                );
+                let event = SharedEvent::new(Event::Error(error.clone()), columns);
+                outbox.push_final(id, number, event);
             }
             Some(Sink::Once(reply)) => {
                 let _ = reply.send(Err(error.clone()));
@@ -537,6 +582,15 @@ impl Hub {
             if feed.members.is_empty() && feed.waiting.is_empty() {
                 feed.empty_since = Some(Instant::now());
                 self.lingering.insert(window);
+                if self.lingering.len() > MAX_LINGERING
+                    && let Some(oldest) = self
+                        .lingering
+                        .iter()
+                        .copied()
+                        .min_by_key(|window| self.feeds.get(window).and_then(|f| f.empty_since))
+                {
+                    self.abandon(oldest);
+                }
             }
         }
         Some(subscriber.sink)
@@ -563,18 +617,22 @@ impl Hub {
             })
             .collect();
         for window in abandoned {
-            self.engine.close(window);
-            let Some(feed) = self.remove_feed(window) else {
-                continue;
-            };
-            let table = feed.bound.table.oid;
-            if !self
-                .feeds
-                .values()
-                .any(|feed| feed.bound.table.oid == table)
-            {
-                self.tables.remove(table);
-            }
+            self.abandon(window);
+        }
+    }
+
+    fn abandon(&mut self, window: WindowId) {
+        self.engine.close(window);
+        let Some(feed) = self.remove_feed(window) else {
+            return;
+        };
+        let table = feed.bound.table.oid;
+        if !self
+            .feeds
+            .values()
+            .any(|feed| feed.bound.table.oid == table)
+        {
+            self.tables.remove(table);
         }
     }
 
@@ -607,7 +665,7 @@ impl Hub {
                             ..
                         }) = self.subscribers.get(id)
                         {
-                            outbox.push(*number, Arc::clone(&event));
+                            outbox.push(*id, *number, Arc::clone(&event));
                         }
                     }
                 }
@@ -677,8 +735,29 @@ impl Hub {
                 self.act(outputs);
             }
             (_, Ok(_)) => {}
+            (job, Err(_)) if !self.is_wanted(&job) => drop(job),
             (job, Err(error)) if is_passing(&error) => self.worker.start(job, RETRY),
+            // A list that clients hold is not taken from them because a table was locked.
+            (job, Err(error)) if error.code == "too_slow" && self.is_held(&job) => {
+                self.worker.start(job, SLOW_RETRY);
+            }
             (job, Err(error)) => self.failed(&job, &error),
+        }
+    }
+
+    /// Whether the engine still waits for what the job brings.
+    fn is_wanted(&self, job: &Job) -> bool {
+        match job {
+            Job::Read { request, .. } => self.engine.wants_rows(*request),
+            Job::Ask { id, question, .. } => self.engine.wants_answer(*id, question.id),
+        }
+    }
+
+    /// Whether clients hold a list of what the job is for.
+    fn is_held(&self, job: &Job) -> bool {
+        match job {
+            Job::Read { window, .. } => self.engine.is_ready(*window),
+            Job::Ask { .. } => true,
         }
     }
 
@@ -715,10 +794,16 @@ impl Hub {
 async fn bind_now(
     catalog: &Catalog,
     pool: &PgPool,
-    table: u32,
+    table: &Named,
     query: &Query,
 ) -> Result<BoundQuery, ApiError> {
-    let table = catalog.by_oid(table).await?;
+    let table = match table {
+        Named::Oid(oid, path) => match catalog.by_oid(*oid).await {
+            Err(error) if error.code == "unknown_table" => return Err(unknown_table(path)),
+            table => table?,
+        },
+        Named::Path(path) => catalog.table(path).await?,
+    };
     if !table.table.live {
         return Err(super::not_live(&table.table.path()));
     }

@@ -10,7 +10,7 @@ use axum::{
 use bytes::Bytes;
 use futures::stream;
 use http::{HeaderMap, HeaderValue, header};
-use rowcast_protocol::{Cursor, message::Event};
+use rowcast_protocol::Cursor;
 use tokio::time::{Instant, Interval, interval_at};
 
 use crate::{
@@ -92,13 +92,36 @@ fn take_cursor(query: &str) -> (String, Option<String>) {
         .split('&')
         .filter(|part| match part.strip_prefix("cursor=") {
             Some(value) => {
-                cursor = Some(value.replace("%3A", ":").replace("%2C", ","));
+                cursor = Some(percent_decoded(value));
                 false
             }
             None => true,
         })
         .collect();
     (rest.join("&"), cursor)
+}
+
+/// A parameter's value. What is no text stands for no cursor.
+fn percent_decoded(value: &str) -> String {
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes();
+    while let [first, after @ ..] = rest {
+        let digits = after
+            .get(..2)
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match (first, digits) {
+            (b'%', Some(byte)) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
 /// One event stream.
@@ -120,8 +143,9 @@ impl Session {
         loop {
             tokio::select! {
                 due = self.outbox.next() => match due {
-                    Due::Event(_, event) => {
-                        self.ended = matches!(event.event(), Event::Error(_));
+                    Due::Event(waiting) => {
+                        let event = &waiting.event;
+                        self.ended = waiting.ends().is_some();
                         self.heartbeat.reset();
                         let mut out = Vec::new();
                         out.extend_from_slice(b"event: ");
@@ -135,10 +159,7 @@ impl Session {
                         out.extend_from_slice(b"\n\n");
                         return Some(out.into());
                     }
-                    Due::Lost(ids) => {
-                        self.live.resync(vec![self.id]).await;
-                        self.outbox.all_found(&ids).await;
-                    }
+                    Due::Lost(ids) => self.live.resync(ids).await,
                     Due::Closed => return None,
                 },
                 _ = self.heartbeat.tick() => return Some(Bytes::from_static(b": alive\n\n")),
@@ -161,7 +182,7 @@ mod tests {
     #[test]
     fn the_cursor_is_taken_out_of_the_query() {
         assert_eq!(
-            take_cursor("a=eq.1&cursor=0.1%3A2%3A&limit=3"),
+            take_cursor("a=eq.1&cursor=0%2e1%3A2%3a&limit=3"),
             ("a=eq.1&limit=3".to_owned(), Some("0.1:2:".to_owned()))
         );
         assert_eq!(take_cursor("a=eq.1"), ("a=eq.1".to_owned(), None));

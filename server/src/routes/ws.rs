@@ -34,7 +34,7 @@ use crate::{
         Live, SubscriberId,
         event::{SharedEvent, compact},
         hub::Following,
-        outbox::{Due, Outbox},
+        outbox::{Due, Outbox, Waiting},
         prepare::{Prepared, prepare},
     },
     state::{AppState, ClientPermit},
@@ -99,8 +99,9 @@ pub async fn open(
     Ok(upgrade
         .max_message_size(MAX_MESSAGE)
         .max_frame_size(MAX_MESSAGE)
+        // What waits here beyond this has been fed since the last flush, which the outbox
+        // bounds; a hard bound would make a message larger than it impossible to send.
         .write_buffer_size(16 * 1024)
-        .max_write_buffer_size(4 << 20)
         .on_upgrade(move |socket| async move {
             if fits {
                 serve(socket, state, encoding, permit).await;
@@ -185,27 +186,21 @@ impl Subscriptions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn named(&self, ids: &[u32]) -> Vec<SubscriberId> {
-        let known = self.lock();
-        ids.iter().filter_map(|id| known.get(id).copied()).collect()
-    }
-
     fn drain(&self) -> Vec<SubscriberId> {
         self.lock().drain().map(|(_, id)| id).collect()
     }
 
-    /// Frees the number of a subscription that the server has ended.
-    fn note(&self, id: u32, event: &SharedEvent) {
-        if let Event::Error(error) = event.event()
-            && error.code != ID_IN_USE
-        {
-            self.lock().remove(&id);
+    /// Frees the number of a subscription that the server has ended, unless it stands for
+    /// another one by now.
+    fn note(&self, waiting: &Waiting) {
+        if let Some(id) = waiting.ends() {
+            let mut known = self.lock();
+            if known.get(&waiting.number) == Some(&id) {
+                known.remove(&waiting.number);
+            }
         }
     }
 }
-
-/// The error that leaves the subscription of its number as it is.
-const ID_IN_USE: &str = "id_in_use";
 
 /// The side of a connection that listens.
 struct Session {
@@ -255,7 +250,7 @@ impl Session {
                 match subscriber {
                     Some(subscriber) => {
                         self.state.live.unsubscribe(subscriber).await;
-                        self.outbox.forget(id);
+                        self.outbox.forget(subscriber);
                     }
                     None => self.complain(
                         Some(id),
@@ -283,7 +278,7 @@ impl Session {
         };
         if known {
             return Err(ApiError::new(
-                ID_IN_USE,
+                "id_in_use",
                 format!("the subscription {id} exists already on this connection"),
                 "unsubscribe it first, or use another id",
             ));
@@ -310,7 +305,7 @@ impl Session {
     fn complain(&self, id: Option<u32>, error: ApiError) {
         let columns: Arc<[Column]> = Arc::new([]);
         let event = SharedEvent::new(Event::Error(error), columns);
-        self.outbox.push(id.unwrap_or(0), event);
+        self.outbox.complain(id.unwrap_or(0), event);
     }
 }
 
@@ -334,7 +329,11 @@ async fn write(
                 if encoding == Encoding::Postcard {
                     let _ = sink.feed(Message::Binary(compact(&ServerMessage::Goodbye))).await;
                 }
-                close(&mut sink, "the server is stopping: connect again").await;
+                let frame = CloseFrame {
+                    code: GOING_AWAY,
+                    reason: "the server is stopping: connect again".into(),
+                };
+                let _ = timeout(CLOSING, sink.send(Message::Close(Some(frame)))).await;
                 return;
             }
             _ = heartbeat.tick() => {
@@ -354,9 +353,9 @@ async fn write(
                 Message::Binary(compact(&ServerMessage::Database { following }))
             }
             due = outbox.next() => match due {
-                Due::Event(id, event) => {
-                    subscriptions.note(id, &event);
-                    encode(encoding, id, &event)
+                Due::Event(waiting) => {
+                    subscriptions.note(&waiting);
+                    encode(encoding, &waiting)
                 }
                 Due::Lost(ids) => {
                     // All that waited has been handed over; only once the client has taken
@@ -364,13 +363,12 @@ async fn write(
                     if sink.flush().await.is_err() {
                         return;
                     }
-                    let lost = subscriptions.named(&ids);
-                    live.resync(lost).await;
-                    outbox.all_found(&ids).await;
+                    live.resync(ids).await;
                     continue;
                 }
                 Due::Closed => {
-                    close(&mut sink, "").await;
+                    // Also answers a client that has said that it ends.
+                    let _ = timeout(CLOSING, sink.close()).await;
                     return;
                 }
             },
@@ -379,9 +377,9 @@ async fn write(
             return;
         }
         // What is due already goes out with it.
-        while let Some((id, event)) = outbox.try_event() {
-            subscriptions.note(id, &event);
-            if sink.feed(encode(encoding, id, &event)).await.is_err() {
+        while let Some(waiting) = outbox.try_event() {
+            subscriptions.note(&waiting);
+            if sink.feed(encode(encoding, &waiting)).await.is_err() {
                 return;
             }
         }
@@ -391,7 +389,8 @@ async fn write(
     }
 }
 
-fn encode(encoding: Encoding, id: u32, event: &SharedEvent) -> Message {
+fn encode(encoding: Encoding, waiting: &Waiting) -> Message {
+    let (id, event) = (waiting.number, &waiting.event);
     match encoding {
         Encoding::Json => {
             // JSON is UTF-8: it is written from strings.
@@ -400,12 +399,4 @@ fn encode(encoding: Encoding, id: u32, event: &SharedEvent) -> Message {
         }
         Encoding::Postcard => Message::Binary(event.compact_message(id)),
     }
-}
-
-async fn close(sink: &mut SplitSink<WebSocket, Message>, reason: &'static str) {
-    let frame = CloseFrame {
-        code: GOING_AWAY,
-        reason: reason.into(),
-    };
-    let _ = timeout(CLOSING, sink.send(Message::Close(Some(frame)))).await;
 }

@@ -1,8 +1,11 @@
 //! Whoever writes, with whatever settings: an image is the same, and no statement fails.
 
-use rowcast::capture::ChangeKind;
+use rowcast::capture::{ChangeKind, TailEvent, migrate::migrate};
 
-use crate::replica::{Reader, database, execute};
+use crate::{
+    cluster::{Cluster, Database},
+    replica::{Reader, Replica, connect, database, execute, follow, next, version},
+};
 
 /// Types whose text depends on the session.
 const TABLE: &str = "CREATE TYPE mood AS ENUM ('süß', 'sad'); \
@@ -172,4 +175,57 @@ async fn what_can_not_be_imaged_fails_nobody() {
         assert_eq!(read.rows.len(), 1, "{statement}");
         assert_eq!(read.rows[0].kind, ChangeKind::Unknown, "{statement}");
     }
+}
+
+#[tokio::test]
+async fn an_owner_who_is_no_superuser_can_do_it_all() {
+    let database = Cluster::shared().database().await;
+    let role = format!("owner_{}", database.name);
+    database
+        .execute(&format!(
+            "CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE {} TO {role}; \
+             CREATE SCHEMA mine AUTHORIZATION {role}",
+            database.name
+        ))
+        .await;
+    let theirs = Database {
+        options: database.options.clone().username(&role),
+        ..database
+    };
+    let mut connection = connect(&theirs).await;
+    migrate(&mut connection).await.unwrap();
+    execute(
+        &mut connection,
+        "CREATE TABLE mine.item (id int PRIMARY KEY); SELECT rowcast.watch('mine.item')",
+    )
+    .await;
+    let mut tail = follow(&theirs).await;
+    let mut replica = Replica::default();
+    for statement in [
+        "INSERT INTO mine.item SELECT generate_series(1, 9)",
+        "ALTER TABLE mine.item ADD n int; UPDATE mine.item SET n = 1",
+        "UPDATE mine.item SET n = id",
+        "UPDATE mine.item SET n = 0 WHERE id = 4",
+    ] {
+        execute(&mut connection, statement).await;
+        let end = version(&mut connection).await;
+        let mut told = !statement.starts_with("ALTER");
+        loop {
+            let TailEvent::Read(read) = next(&mut tail).await else {
+                panic!("{statement}: the tail was lost")
+            };
+            replica.apply(&read);
+            told |= !read.changed_schemas.is_empty();
+            if told && read.to.covers(&end) {
+                break;
+            }
+            tail.handle.nudge();
+        }
+        if statement.starts_with("ALTER") {
+            replica.load(&mut connection, "mine.item").await;
+        }
+    }
+    replica
+        .check(&mut connection, "mine.item", "without a superuser")
+        .await;
 }

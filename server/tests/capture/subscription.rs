@@ -3,7 +3,7 @@
 use rowcast::capture::{ChangeKind, TailEvent};
 use sqlx::AssertSqlSafe;
 
-use crate::replica::{Replica, connect, database, execute, follow, next};
+use crate::replica::{Replica, connect, database, execute, follow, next, version};
 
 #[tokio::test]
 async fn what_logical_replication_applies_is_logged_once() {
@@ -47,6 +47,7 @@ async fn what_logical_replication_applies_is_logged_once() {
     ] {
         source.execute(write).await;
         let applied = format!("SELECT EXISTS (SELECT FROM public.item WHERE id = {last})");
+        let mut end = None;
         loop {
             let TailEvent::Read(read) = next(&mut tail).await else {
                 panic!("the tail was lost")
@@ -61,7 +62,11 @@ async fn what_logical_replication_applies_is_logged_once() {
                 .fetch_one(&mut connection)
                 .await
                 .unwrap();
-            if done {
+            if done && end.is_none() {
+                end = Some(version(&mut connection).await);
+                tail.handle.nudge();
+            }
+            if end.as_ref().is_some_and(|end| read.to.covers(end)) {
                 break;
             }
         }

@@ -1,6 +1,10 @@
 //! From what arrives to the signals of the page, once a frame.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
 
 use leptos::{prelude::*, task::spawn_local};
 use rowcast_protocol::{
@@ -16,19 +20,27 @@ use crate::live::{
     rows::Marks,
     status::LiveStatus,
 };
+use crate::page_data::status_of;
 
-/// How long a change stays marked: as long as its animation.
-const MARKED: Duration = Duration::from_millis(1_200);
+/// How long a change stays marked.
+const MARKED: Duration = Duration::from_millis(1_000);
 
-/// What one subscription has delivered and the page does not show yet.
+/// How long after the server could not answer it is asked again.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// What one query's subscription has delivered and the page does not show yet.
 struct Follower {
     shown: LiveQuery,
     status: LiveStatus,
+    path: String,
+    live: bool,
+    /// The query's text.
+    query: RefCell<String>,
     waiting: RefCell<Vec<Event>>,
-    scheduled: RefCell<bool>,
-    subscription: RefCell<Option<u32>>,
+    scheduled: Cell<bool>,
+    subscription: Cell<Option<u32>>,
     /// Which query is being followed; answers to an earlier one are not shown.
-    turn: RefCell<u32>,
+    turn: Cell<u32>,
 }
 
 /// Starts following. The first run continues from `first`.
@@ -43,52 +55,59 @@ pub fn follow(
     let follower = Rc::new(Follower {
         shown,
         status,
+        path,
+        live,
+        query: RefCell::default(),
         waiting: RefCell::default(),
-        scheduled: RefCell::default(),
-        subscription: RefCell::default(),
-        turn: RefCell::default(),
+        scheduled: Cell::default(),
+        subscription: Cell::default(),
+        turn: Cell::default(),
     });
     let cleanup = StoredValue::new_local(follower.clone());
-    on_cleanup(move || {
-        cleanup.with_value(|follower| follower.stop(status));
-    });
-    let first = RefCell::new(first);
+    on_cleanup(move || cleanup.with_value(|follower| follower.stop()));
     if live {
         // Its state is shown whether or not there is something to follow.
         Effect::new(move || drop(Connection::shared(status)));
     }
-    let failed_at_first = shown.error.get_untracked().is_some();
-    Effect::new(move |before: Option<()>| {
+    let first = RefCell::new(first);
+    let failed = RefCell::new(shown.error.get_untracked());
+    Effect::new(move || {
         let text = query.get();
-        let first = first.borrow_mut().take();
-        follower.stop(status);
-        match text {
-            Err(error) => follower.fail(error),
-            // What the server has just answered need not be asked again.
-            Ok(_) if before.is_none() && failed_at_first => {}
-            Ok(text) if live => follower.subscribe(status, &path, text, first),
-            Ok(_) if first.is_some() => {}
-            Ok(text) => follower.read_once(&path, &text),
+        let (first, failed) = (first.take(), failed.take());
+        follower.stop();
+        match (text, failed) {
+            (Err(error), _) => follower.fail(error),
+            (Ok(text), failed) => {
+                follower.query.replace(text);
+                match failed {
+                    // What the server has just answered need not be asked again.
+                    Some(error) => follower.fail(error),
+                    None => follower.ask(first),
+                }
+            }
         }
     });
 }
 
 impl Follower {
-    fn stop(&self, status: LiveStatus) {
-        *self.turn.borrow_mut() += 1;
+    fn stop(&self) {
+        self.turn.set(self.turn.get() + 1);
         self.waiting.borrow_mut().clear();
-        if let Some(id) = self.subscription.borrow_mut().take() {
-            Connection::shared(status).unsubscribe(id);
+        if let Some(id) = self.subscription.take() {
+            Connection::shared(self.status).unsubscribe(id);
         }
     }
 
-    fn subscribe(
-        self: &Rc<Self>,
-        status: LiveStatus,
-        path: &str,
-        query: String,
-        first: Option<Snapshot>,
-    ) {
+    /// Asks for the query's rows, or for what has changed since `first`.
+    fn ask(self: &Rc<Self>, first: Option<Snapshot>) {
+        if self.live {
+            self.subscribe(first);
+        } else if first.is_none() {
+            self.read_once();
+        }
+    }
+
+    fn subscribe(self: &Rc<Self>, first: Option<Snapshot>) {
         if first.is_none() {
             self.shown.loading.set(true);
         }
@@ -96,30 +115,30 @@ impl Follower {
             Some(snapshot) => (Some(snapshot.cursor), snapshot.columns),
             None => (None, Vec::new()),
         };
-        let turn = *self.turn.borrow();
+        let turn = self.turn.get();
         let follower = self.clone();
-        let id = Connection::shared(status).subscribe(Subscription {
-            table: path.to_owned(),
-            query,
+        let id = Connection::shared(self.status).subscribe(Subscription {
+            table: self.path.clone(),
+            query: self.query.borrow().clone(),
             cursor,
             columns,
             on_event: Rc::new(move |event| {
-                if *follower.turn.borrow() == turn {
+                if follower.turn.get() == turn {
                     follower.receive(event);
                 }
             }),
         });
-        *self.subscription.borrow_mut() = Some(id);
+        self.subscription.set(Some(id));
     }
 
-    fn read_once(self: &Rc<Self>, path: &str, query: &str) {
+    fn read_once(self: &Rc<Self>) {
         self.shown.loading.set(true);
-        let turn = *self.turn.borrow();
+        let turn = self.turn.get();
         let follower = self.clone();
-        let rows = fetch::rows(path, query);
+        let rows = fetch::rows(&self.path, &self.query.borrow());
         spawn_local(async move {
             let rows = rows.await;
-            if *follower.turn.borrow() == turn {
+            if follower.turn.get() == turn {
                 match rows {
                     Ok(snapshot) => follower.start(&snapshot),
                     Err(error) => follower.fail(error),
@@ -141,13 +160,13 @@ impl Follower {
         } else if !self.scheduled.replace(true) {
             let follower = self.clone();
             request_animation_frame(move || {
-                follower.scheduled.replace(false);
+                follower.scheduled.set(false);
                 follower.show();
             });
         }
     }
 
-    fn show(&self) {
+    fn show(self: &Rc<Self>) {
         let events = self.waiting.take();
         let mut patches = Vec::new();
         for event in events {
@@ -173,7 +192,7 @@ impl Follower {
         let focused = document().active_element();
         let mut marks = Marks::default();
         if self.shown.rows.apply(patches, &mut marks).is_err() {
-            if let Some(id) = *self.subscription.borrow() {
+            if let Some(id) = self.subscription.get() {
                 Connection::shared(self.status).start_over(id);
             }
             return;
@@ -207,8 +226,21 @@ impl Follower {
         self.shown.loading.set(false);
     }
 
-    fn fail(&self, error: ApiError) {
+    /// Shows an error. One of the server's state is asked about again, for it passes.
+    fn fail(self: &Rc<Self>, error: ApiError) {
+        let passes = status_of(&error.code) == 503;
         self.shown.error.set(Some(error));
         self.shown.loading.set(false);
+        if passes {
+            let (turn, follower) = (self.turn.get(), self.clone());
+            set_timeout(
+                move || {
+                    if follower.turn.get() == turn {
+                        follower.ask(None);
+                    }
+                },
+                AGAIN,
+            );
+        }
     }
 }

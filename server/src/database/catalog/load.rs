@@ -82,8 +82,9 @@ pub async fn tables(pool: &PgPool, oid: Option<u32>) -> Result<Vec<TableMeta>, s
         "SELECT jsonb_build_object( \
              'oid', c.oid::int8, 'schema', n.nspname, 'name', c.relname, 'kind', c.relkind, \
              'comment', obj_description(c.oid, 'pg_class'), 'rows', {ESTIMATE}, \
-             'live', EXISTS (SELECT FROM rowcast.watched w WHERE w.relation = c.oid), \
-             'key', {KEY}, 'columns', {columns}, 'foreign_keys', {FOREIGN_KEYS}, \
+             'live', EXISTS (SELECT FROM rowcast.watched w WHERE w.relation = c.oid) \
+                     AND NOT row_security_active(c.oid), \
+             'layout', rowcast.layout(c.oid), 'key', {KEY}, 'columns', {columns}, 'foreign_keys', {FOREIGN_KEYS}, \
              'partitions', (SELECT jsonb_agg(p.relid::oid::int8) \
                               FROM pg_partition_tree(c.oid) p WHERE p.relid <> c.oid), \
              'fingerprint', {fingerprint})::text \
@@ -202,6 +203,7 @@ struct Relation {
     comment: Option<String>,
     rows: Option<f64>,
     live: bool,
+    layout: Option<i32>,
     key: Option<Vec<i32>>,
     columns: Option<Vec<Attribute>>,
     partitions: Option<Vec<u32>>,
@@ -287,6 +289,7 @@ impl Relation {
             partitions: self.partitions.unwrap_or_default(),
             foreign_keys: self.foreign_keys.unwrap_or_default(),
             schema: Arc::new(schema),
+            layout: self.layout.unwrap_or_default(),
             fingerprint: self.fingerprint,
         })
     }

@@ -52,6 +52,8 @@ pub struct TableMeta {
     pub codecs: Arc<[Codec]>,
     /// What the engine knows of it.
     pub schema: Arc<Schema>,
+    /// The hash of the columns that its images in the change log are made of.
+    pub layout: i32,
     /// A hash of its catalog rows: the same text means the same table.
     pub fingerprint: String,
 }

@@ -135,10 +135,10 @@ impl Cluster {
 
     /// Stops the cluster, if it runs, and waits until it has. Connections are cut.
     pub fn stop(&self) -> Result<(), EmbeddedError> {
-        if self.address().is_none() {
+        let Some(address) = self.address() else {
             return Ok(());
-        }
-        run(
+        };
+        let stopped = run(
             self.control(&["stop", "--mode=fast", "--wait", "--timeout=60"]),
             "pg_ctl",
         )
@@ -147,7 +147,10 @@ impl Cluster {
                 self.control(&["stop", "--mode=immediate", "--wait", "--timeout=20"]),
                 "pg_ctl",
             )
-        })
+        });
+        // It is empty now, and may lie far from the cluster, where nobody would look for it.
+        let _ = fs::remove_dir(address.socket);
+        stopped
     }
 
     /// Where it accepts connections, as its process has written down; nothing where no

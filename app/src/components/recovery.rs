@@ -1,0 +1,41 @@
+//! A page that the server could not make.
+
+use leptos::prelude::*;
+use rowcast_protocol::ApiError;
+
+/// Loads the page again as soon as the server can make it, if `error` is one that passes.
+#[component]
+pub fn Recovery(
+    /// Why it could not.
+    error: ApiError,
+) -> impl IntoView {
+    #[cfg(feature = "hydrate")]
+    if crate::page_data::status_of(&error.code) == 503 {
+        Effect::new(watch_readiness);
+    }
+    #[cfg(not(feature = "hydrate"))]
+    drop(error);
+}
+
+#[cfg(feature = "hydrate")]
+fn watch_readiness() {
+    use leptos::task::spawn_local;
+    use std::time::Duration;
+
+    let timer = set_interval_with_handle(
+        || {
+            spawn_local(async {
+                if crate::live::fetch::ready().await {
+                    // A page that can't be loaded again stays, and goes on trying.
+                    let _ = window().location().reload();
+                }
+            });
+        },
+        Duration::from_secs(2),
+    );
+    on_cleanup(move || {
+        if let Ok(timer) = timer {
+            timer.clear();
+        }
+    });
+}

@@ -1,0 +1,176 @@
+use super::*;
+use rowcast_protocol::{ColumnKind, list::List};
+
+fn column(name: &str) -> Column {
+    Column {
+        name: name.to_owned(),
+        type_name: "bigint".to_owned(),
+        kind: ColumnKind::Integer,
+        nullable: false,
+        has_default: false,
+        generated: false,
+        labels: Vec::new(),
+        references: None,
+    }
+}
+
+fn row(key: i64, value: i64) -> Row {
+    Row {
+        key: RowKey::new([Cell::integer(key)]),
+        cells: vec![Cell::integer(key), Cell::integer(value)],
+    }
+}
+
+fn snapshot(rows: Vec<Row>) -> Snapshot {
+    Snapshot {
+        columns: vec![column("id"), column("value")],
+        key: vec!["id".to_owned()],
+        total: rows.len() as u64,
+        rows,
+        cursor: String::new(),
+    }
+}
+
+fn patch(ops: Vec<Op>, total: u64) -> Patch {
+    Patch {
+        ops,
+        total,
+        cursor: String::new(),
+        changed_at: 0,
+    }
+}
+
+fn shown(rows: &Rows) -> Vec<Row> {
+    rows.list
+        .read_untracked()
+        .iter()
+        .map(|row| Row {
+            key: row.key.clone(),
+            cells: row
+                .cells
+                .iter()
+                .map(|cell| cell.read_untracked().cell.clone())
+                .collect(),
+        })
+        .collect()
+}
+
+/// Numbers below `limit` that look random and are the same every time.
+fn numbers() -> impl FnMut(usize) -> usize {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    move |limit| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % limit.max(1) as u64).unwrap_or(0)
+    }
+}
+
+#[test]
+fn patches_do_to_the_page_what_they_do_to_the_list() {
+    let owner = Owner::new();
+    owner.set();
+    let first = snapshot((0..8).map(|key| row(key, 0)).collect());
+    let rows = Rows::new(Some(&first));
+    let mut list = List::new(first);
+    let mut below = numbers();
+    let mut next_key = 100;
+    for turn in 0..2_000 {
+        let length = list.rows.len();
+        let at = below(length);
+        let op = match below(4) {
+            0 if length > 0 => Op::Update {
+                key: list.rows[at].key.clone(),
+                cells: vec![(1, Cell::integer(turn))],
+            },
+            1 if length > 0 => Op::Move {
+                key: list.rows[at].key.clone(),
+                to: below(length) as u32,
+            },
+            2 if length > 3 => Op::Remove {
+                key: list.rows[at].key.clone(),
+            },
+            _ => {
+                next_key += 1;
+                Op::Insert {
+                    at: below(length + 1) as u32,
+                    row: row(next_key, turn),
+                }
+            }
+        };
+        let patch = patch(vec![op], list.rows.len() as u64);
+        list.apply(&patch).unwrap();
+        rows.apply(&[patch], &mut Marks::default()).unwrap();
+        assert_eq!(shown(&rows), list.rows);
+        assert_eq!(rows.total.get_untracked(), Some(list.total));
+    }
+}
+
+#[test]
+fn a_change_marks_its_cell_until_the_mark_is_taken_off() {
+    let owner = Owner::new();
+    owner.set();
+    let rows = Rows::new(Some(&snapshot(vec![row(1, 0), row(2, 0)])));
+    let cell = rows.list.read_untracked()[0].cells[1].clone();
+    let change = |value| {
+        let update = Op::Update {
+            key: RowKey::new([Cell::integer(1)]),
+            cells: vec![(1, Cell::integer(value))],
+        };
+        let mut marks = Marks::default();
+        rows.apply(&[patch(vec![update], 2)], &mut marks).unwrap();
+        marks
+    };
+    let first = change(1);
+    let second = change(2);
+    assert!(change(2).is_empty());
+    first.clear();
+    assert_ne!(cell.read_untracked().mark, 0, "a later change is marked");
+    second.clear();
+    assert_eq!(cell.read_untracked().mark, 0);
+}
+
+#[test]
+fn a_snapshot_keeps_the_signals_of_rows_that_stay() {
+    let owner = Owner::new();
+    owner.set();
+    let rows = Rows::new(Some(&snapshot(vec![row(1, 0), row(2, 0)])));
+    let (id, cell) = {
+        let list = rows.list.read_untracked();
+        (list[1].id, list[1].cells[1].clone())
+    };
+    rows.replace(&snapshot(vec![row(2, 7), row(3, 0)]));
+    assert_eq!(rows.list.read_untracked()[0].id, id);
+    assert_eq!(cell.read_untracked().cell, Cell::integer(7));
+    let mut altered = snapshot(vec![row(2, 7)]);
+    altered.columns[1] = column("renamed");
+    rows.replace(&altered);
+    assert_ne!(rows.list.read_untracked()[0].id, id);
+}
+
+#[test]
+fn a_patch_that_does_not_fit_is_refused() {
+    let owner = Owner::new();
+    owner.set();
+    let rows = Rows::new(Some(&snapshot(vec![row(1, 0)])));
+    let refused = |op| rows.apply(&[patch(vec![op], 1)], &mut Marks::default());
+    let unknown = RowKey::new([Cell::integer(9)]);
+    assert_eq!(
+        refused(Op::Remove { key: unknown }),
+        Err(Misfit::UnknownKey)
+    );
+    assert_eq!(
+        refused(Op::Insert {
+            at: 5,
+            row: row(2, 0)
+        }),
+        Err(Misfit::Index)
+    );
+    assert_eq!(
+        refused(Op::Insert {
+            at: 0,
+            row: row(1, 0)
+        }),
+        Err(Misfit::KnownKey)
+    );
+}
