@@ -223,8 +223,8 @@ $$;
 --
 -- Most statements change one row. That case takes one query over the transition tables and
 -- the fewest possible expressions beside it, each of which PL/pgSQL sets up anew in every
--- transaction; STRICT sends all others, and too_many_rows the rows that are too large, the
--- long way.
+-- transaction; STRICT sends all others the long way, and so does too_many_rows with rows that
+-- are too large and with sessions of another encoding.
 -- The guarded blocks write nothing, so they cost no transaction id.
 CREATE FUNCTION rowcast.source(relation regclass, operation text) RETURNS text
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $body$
@@ -345,10 +345,9 @@ DECLARE
     encoding pg_catalog.text;
 BEGIN
     BEGIN
-        SELECT %1$s INTO STRICT %2$s FROM %3$s
-         WHERE pg_catalog.pg_client_encoding() OPERATOR(pg_catalog.=) 'UTF8';%4$s
+        SELECT %1$s INTO STRICT %2$s FROM %3$s;%4$s
     EXCEPTION
-        WHEN no_data_found OR too_many_rows THEN
+        WHEN no_data_found OR too_many_rows OR untranslatable_character THEN
             before := NULL;
             after := NULL;
             BEGIN
@@ -379,17 +378,17 @@ BEGIN
         array_to_string(sources, ', '),
         CASE
             WHEN operation = 'update' AND NOT by_key THEN $$
-        IF (before OPERATOR(pg_catalog.=) after) IS NOT FALSE THEN
+        IF (before OPERATOR(pg_catalog.=) after
+            OR pg_catalog.pg_client_encoding() OPERATOR(pg_catalog.<>) 'UTF8') IS NOT FALSE THEN
             IF before OPERATOR(pg_catalog.=) after THEN
                 RETURN NULL;
             END IF;
             RAISE too_many_rows;
         END IF;$$
-            WHEN tests[1] <> 'true' THEN format($$
-        IF %s IS NULL THEN
+            ELSE format($$
+        IF %s IS NULL OR pg_catalog.pg_client_encoding() OPERATOR(pg_catalog.<>) 'UTF8' THEN
             RAISE too_many_rows;
-        END IF;$$, targets[1])
-            ELSE '' END,
+        END IF;$$, targets[1]) END,
         statement_rows, sizes[cardinality(sizes)], statement_bytes, tests[cardinality(tests)], usual,
         sources[cardinality(sources)],
         CASE WHEN operation = 'update' AND tests[1] <> 'true' THEN format($$

@@ -5,6 +5,9 @@ cd "$(dirname "$0")/.."
 
 ROWCAST_PG_BIN=$(scripts/setup.sh where)
 export ROWCAST_PG_BIN
+# How long lists are compared with SQL under random writes.
+export ORACLE_SECONDS=${ORACLE_SECONDS:-${CI:+60}}
+export ORACLE_SECONDS=${ORACLE_SECONDS:-20}
 
 step() {
   local name=$1 begun=$SECONDS

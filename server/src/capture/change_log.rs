@@ -51,6 +51,8 @@ pub struct Read {
     pub overflow: Vec<u32>,
     /// Relations whose definition is not what it was.
     pub changed_schemas: Vec<u32>,
+    /// Whether changes since the version before may have been removed from the log unread.
+    pub is_purged: bool,
     /// The database's clock at the read: microseconds since 1970.
     pub clock: i64,
 }
@@ -60,7 +62,8 @@ const READ: &str = "SELECT pg_catalog.pg_current_snapshot()::text, \
      l.xid::text, (extract(epoch FROM l.at) * 1000000)::int8, l.relation, l.kind::text, \
      l.layout, octet_length(l.old), octet_length(l.new), \
      CASE WHEN octet_length(l.old) <= $3 THEN l.old END, \
-     CASE WHEN octet_length(l.new) <= $3 THEN l.new END \
+     CASE WHEN octet_length(l.new) <= $3 THEN l.new END, \
+     coalesce((SELECT s.purged_below > $4::text::xid8 FROM rowcast.state s), true) \
      FROM (SELECT) AS once LEFT JOIN rowcast.change_log l \
      ON l.xid >= $1::text::xid8 OR l.xid = ANY ($2::text[]::xid8[])";
 
@@ -80,6 +83,7 @@ pub async fn read(
         rows: Vec::new(),
         overflow: Vec::new(),
         changed_schemas: Vec::new(),
+        is_purged: false,
         clock: 0,
     };
     let mut held = 0;
@@ -89,12 +93,14 @@ pub async fn read(
         .bind(cursor.xmax.to_string())
         .bind(running)
         .bind(bound_text)
+        .bind(cursor.xmin.to_string())
         .fetch(connection);
     while let Some(row) = rows.try_next().await? {
         if first {
             first = false;
             read.to = decode(row.try_get::<&str, _>(0)?.parse())?;
             read.clock = row.try_get(1)?;
+            read.is_purged = row.try_get(11)?;
         }
         let Some(xid) = row.try_get::<Option<&str>, _>(2)? else {
             break;

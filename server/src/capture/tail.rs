@@ -6,7 +6,7 @@
 //! step, [`Follower::fall_asleep`].
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -63,8 +63,8 @@ const CALM_READS: u32 = 10;
 /// How long nothing may be heard of a read before its connection counts as lost.
 const READ_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// After a gap this long the log may have been purged behind the cursor.
-const LONG_GAP: Duration = Duration::from_secs(30);
+/// How long it takes at the most until triggers that do not fit are tried again.
+const REFIT_LIMIT: Duration = Duration::from_secs(300);
 
 /// The channel that the bell rings on.
 const CHANNEL: &str = "rowcast";
@@ -177,10 +177,14 @@ pub async fn start(options: TailOptions) -> Result<Started, sqlx::Error> {
         events,
         epoch,
         cursor: cursor.clone(),
+        told: cursor.clone(),
+        untold: BTreeSet::new(),
+        unfit: BTreeSet::new(),
+        refit_at: Instant::now(),
+        refit_wait: LIVENESS,
         fingerprints,
         is_told,
         compared: Instant::now(),
-        last_read: Instant::now(),
         window: Instant::now(),
         busy_reads: 0,
         report_next: false,
@@ -222,11 +226,18 @@ struct Follower {
     events: mpsc::Sender<TailEvent>,
     epoch: u64,
     cursor: PgSnapshot,
+    /// The version that the listener was taken to.
+    told: PgSnapshot,
+    /// Relations whose definition changed, until that has been told.
+    untold: BTreeSet<u32>,
+    /// Relations whose triggers do not fit yet, and when that is tried again.
+    unfit: BTreeSet<u32>,
+    refit_at: Instant,
+    refit_wait: Duration,
     fingerprints: HashMap<u32, String>,
     /// Whether the log tells of definitions that change.
     is_told: bool,
     compared: Instant,
-    last_read: Instant,
     window: Instant,
     busy_reads: u32,
     report_next: bool,
@@ -244,6 +255,14 @@ impl From<sqlx::Error> for Stop {
     fn from(error: sqlx::Error) -> Self {
         Self::Failed(error)
     }
+}
+
+/// How the way to sleep ended.
+enum Settled {
+    /// Whoever writes rings from now on.
+    Calm,
+    /// Much is written: the awake lock is held again.
+    Busy,
 }
 
 /// Why a sleeping tail reads.
@@ -314,12 +333,12 @@ impl Follower {
         let continues = epoch == self.epoch
             && present.covers(&self.cursor)
             && !history::is_purged(connection, self.cursor.xmin).await?;
-        self.last_read = Instant::now();
         if continues {
             return Ok(TailEvent::Recovered);
         }
         self.epoch = epoch;
         self.cursor = present.clone();
+        self.told = present.clone();
         self.fingerprints = fingerprint::all(connection).await?;
         Ok(TailEvent::HistoryChanged {
             epoch,
@@ -329,17 +348,18 @@ impl Follower {
 
     async fn follow(&mut self, connection: &mut Connection) -> Stop {
         // Writers that run now may have found nobody to ring for.
-        if let Err(stop) = self.settle(connection).await {
-            return stop;
-        }
+        let mut settled = self.settle(connection).await;
         loop {
-            let result = self.asleep(connection).await;
-            if let Err(stop) = result {
-                return stop;
+            match settled {
+                Ok(Settled::Calm) => {
+                    if let Err(stop) = self.asleep(connection).await {
+                        return stop;
+                    }
+                }
+                Ok(Settled::Busy) => {}
+                Err(stop) => return stop,
             }
-            if let Err(stop) = self.awake(connection).await {
-                return stop;
-            }
+            settled = self.awake(connection).await;
         }
     }
 
@@ -365,7 +385,9 @@ impl Follower {
             } else {
                 self.liveness
             };
-            if self.rate(found) >= BUSY_READS {
+            // A silent bell leaves nothing but reading while anything is found.
+            let is_silent = self.liveness < LIVENESS;
+            if self.rate(found) >= BUSY_READS || found && is_silent {
                 if lock(&mut connection.log).await? {
                     return Ok(());
                 }
@@ -394,7 +416,7 @@ impl Follower {
     }
 
     /// Reads at a beat, the awake lock held, until little is written.
-    async fn awake(&mut self, connection: &mut Connection) -> Result<(), Stop> {
+    async fn awake(&mut self, connection: &mut Connection) -> Result<Settled, Stop> {
         self.shared.awake.send_replace(true);
         let mut calm_since: Option<Instant> = None;
         loop {
@@ -423,13 +445,14 @@ impl Follower {
     /// before the lock was released. So its id is below one that is taken after the release,
     /// and a snapshot taken after that either shows the writer or lists it as running. While
     /// those listed run, the log is read at a slower beat; all who come later ring.
-    async fn fall_asleep(&mut self, connection: &mut Connection) -> Result<(), Stop> {
+    async fn fall_asleep(&mut self, connection: &mut Connection) -> Result<Settled, Stop> {
         unlock(&mut connection.log).await?;
         self.settle(connection).await
     }
 
-    /// Reads until all have ended who may have skipped the bell.
-    async fn settle(&mut self, connection: &mut Connection) -> Result<(), Stop> {
+    /// Reads until all have ended who may have skipped the bell, or so much is written that
+    /// the awake lock was taken again.
+    async fn settle(&mut self, connection: &mut Connection) -> Result<Settled, Stop> {
         sqlx::query("SELECT pg_catalog.pg_current_xact_id()::text")
             .execute(&mut connection.log)
             .await?;
@@ -439,7 +462,7 @@ impl Follower {
         loop {
             stragglers.retain(|xid| !self.cursor.sees(*xid));
             if stragglers.is_empty() {
-                return Ok(());
+                return Ok(Settled::Calm);
             }
             let beat = (since.elapsed() / STRAGGLER_PATIENCE).clamp(STRAGGLER_BEAT, BESIDE_ANOTHER);
             match self.wait(&mut connection.bell, beat).await? {
@@ -450,41 +473,46 @@ impl Follower {
                 Wake::Liveness => {}
             }
             let found = self.read(&mut connection.log).await?;
+            self.compare_if_due(&mut connection.log).await?;
             if self.rate(found) >= BUSY_READS && lock(&mut connection.log).await? {
-                return Box::pin(self.awake(connection)).await;
+                return Ok(Settled::Busy);
             }
         }
     }
 
     /// Reads what is new and tells it. Returns whether anything was.
     async fn read(&mut self, connection: &mut PgConnection) -> Result<bool, Stop> {
-        if self.last_read.elapsed() > LONG_GAP
-            && history::is_purged(connection, self.cursor.xmin).await?
-        {
-            // A server that was stopped for long comes back as one that lost its connection.
-            return Err(Stop::Failed(sqlx::Error::WorkerCrashed));
-        }
-        let read = timeout(
+        let mut read = timeout(
             READ_TIMEOUT,
             change_log::read(connection, &self.cursor, self.options.read_bound),
         )
         .await
         .map_err(|_| sqlx::Error::WorkerCrashed)??;
-        self.last_read = Instant::now();
         self.shared.reads.fetch_add(1, Ordering::Relaxed);
         self.shared
             .rows
             .fetch_add(read.rows.len() as u64, Ordering::Relaxed);
-        self.cursor = read.to.clone();
-        let found = !read.rows.is_empty() || !read.overflow.is_empty();
-        let mut read = read;
-        if found {
-            self.compare_touched(connection, &mut read).await?;
+        if read.is_purged {
+            // Found out as if after a lost connection: every list is read again.
+            return Err(Stop::Failed(sqlx::Error::WorkerCrashed));
         }
-        if found || std::mem::take(&mut self.report_next) {
+        let found = !read.rows.is_empty() || !read.overflow.is_empty();
+        let to = read.to.clone();
+        if found {
+            self.compare_touched(connection, &read).await?;
+        }
+        if found || self.report_next || !self.untold.is_empty() {
+            // Reads that found nothing were not told: this one takes the listener on from
+            // what it was told last.
+            read.from = self.told.clone();
+            read.changed_schemas = self.untold.iter().copied().collect();
             self.report_next = false;
             self.tell(TailEvent::Read(read)).await?;
+            self.untold.clear();
+            self.told = to.clone();
         }
+        // Only now: what was read and not told would be lost with the connection.
+        self.cursor = to;
         Ok(found)
     }
 
@@ -497,14 +525,14 @@ impl Follower {
     async fn compare_touched(
         &mut self,
         connection: &mut PgConnection,
-        read: &mut Read,
+        read: &Read,
     ) -> Result<(), Stop> {
         let suspicious = read
             .rows
             .iter()
             .any(|row| matches!(row.kind, ChangeKind::Definition | ChangeKind::Unknown));
         if suspicious || !self.is_told {
-            read.changed_schemas = self.compare(connection).await?;
+            self.compare(connection).await?;
         }
         Ok(())
     }
@@ -514,40 +542,46 @@ impl Follower {
         if self.compared.elapsed() < LIVENESS {
             return Ok(());
         }
-        let changed = self.compare(connection).await?;
-        if !changed.is_empty() {
-            self.tell(TailEvent::Read(Read {
-                from: self.cursor.clone(),
-                to: self.cursor.clone(),
-                rows: Vec::new(),
-                overflow: Vec::new(),
-                changed_schemas: changed,
-                clock: 0,
-            }))
-            .await?;
+        self.compare(connection).await?;
+        if !self.untold.is_empty() {
+            self.report_next = true;
+            self.read(connection).await?;
         }
         Ok(())
     }
 
-    /// The relations whose definition changed since the last comparison. Their triggers have
-    /// been made to fit.
-    async fn compare(&mut self, connection: &mut PgConnection) -> Result<Vec<u32>, Stop> {
+    /// Finds the relations whose definition changed since the last comparison; each change
+    /// is told once. Triggers are made to fit; where that fails (the table is busy, or not
+    /// ours to alter) it is tried again, less and less often.
+    async fn compare(&mut self, connection: &mut PgConnection) -> Result<(), Stop> {
         self.compared = Instant::now();
         let now = fingerprint::all(connection).await?;
         self.is_told = fingerprint::is_told(connection).await?;
         let changed = fingerprint::differences(&self.fingerprints, &now);
-        if changed.is_empty() {
-            return Ok(changed);
+        self.fingerprints = now;
+        self.untold.extend(&changed);
+        if !changed.is_empty() {
+            self.unfit.extend(&changed);
+            self.refit_wait = LIVENESS;
+            self.refit_at = self.compared;
         }
-        if let Err(error) = watch::refresh(connection, &changed).await {
-            // What was seen stays as it was: the next comparison tries again, and until then
-            // these relations count as changed each time.
-            watch::tell_misfit(&error)?;
-            return Ok(changed);
+        if self.unfit.is_empty() || self.compared < self.refit_at {
+            return Ok(());
         }
-        // The triggers were part of the definition.
-        self.fingerprints = fingerprint::all(connection).await?;
-        Ok(changed)
+        let unfit: Vec<u32> = self.unfit.iter().copied().collect();
+        match watch::refresh(connection, &unfit).await {
+            Ok(()) => {
+                self.unfit.clear();
+                // The triggers were part of the definition.
+                self.fingerprints = fingerprint::all(connection).await?;
+            }
+            Err(error) => {
+                watch::tell_misfit(&error)?;
+                self.refit_at = self.compared + self.refit_wait;
+                self.refit_wait = (self.refit_wait * 2).min(REFIT_LIMIT);
+            }
+        }
+        Ok(())
     }
 
     /// How many reads found something lately.

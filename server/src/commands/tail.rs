@@ -60,7 +60,7 @@ pub async fn run(config: &Config, table: &str, query: &str) -> anyhow::Result<()
                     break Err(told(error.clone()));
                 }
                 // A reader such as `head` may have seen enough.
-                if printer.print(&event).is_err() {
+                if printer.print(event).is_err() {
                     break Ok(());
                 }
             }

@@ -99,8 +99,8 @@ fn patches_do_to_the_page_what_they_do_to_the_list() {
             }
         };
         let patch = patch(vec![op], list.rows.len() as u64);
-        list.apply(&patch).unwrap();
-        rows.apply(&[patch], &mut Marks::default()).unwrap();
+        assert_eq!(list.apply(&patch), Ok(()));
+        assert_eq!(rows.apply(&[patch], &mut Marks::default()), Ok(()));
         assert_eq!(shown(&rows), list.rows);
         assert_eq!(rows.total.get_untracked(), Some(list.total));
     }
@@ -118,7 +118,7 @@ fn a_change_marks_its_cell_until_the_mark_is_taken_off() {
             cells: vec![(1, Cell::integer(value))],
         };
         let mut marks = Marks::default();
-        rows.apply(&[patch(vec![update], 2)], &mut marks).unwrap();
+        assert_eq!(rows.apply(&[patch(vec![update], 2)], &mut marks), Ok(()));
         marks
     };
     let first = change(1);
