@@ -92,7 +92,7 @@ impl Cluster {
             chown(&directory, Some(uid), Some(gid)).unwrap();
         }
         let mut cluster = Self {
-            guard: guard(&bin, &directory, owner),
+            guard: guard(&directory),
             bin,
             port: 0,
             directory,
@@ -277,13 +277,21 @@ impl Database {
     }
 }
 
-/// Ends the cluster when this process has ended or dropped it.
-fn guard(bin: &Path, directory: &Path, owner: Option<(u32, u32)>) -> Child {
-    let script = r#"read -r _; "$1" stop -m immediate -w -D "$2/data"; rm -rf "$2""#;
-    as_owner(Path::new("/bin/sh"), directory, owner)
+/// Ends the cluster when this process has ended or dropped it. It runs as this process does,
+/// for a test may have left files of its own in the directory.
+fn guard(directory: &Path) -> Child {
+    let script = r#"
+        read -r _
+        server=$(head -n 1 "$1/data/postmaster.pid")
+        # To a server this says: stop at once.
+        [ -n "$server" ] && kill -QUIT "$server"
+        while [ -n "$server" ] && kill -0 "$server"; do sleep 0.05; done
+        rm -rf "$1"
+    "#;
+    Command::new("/bin/sh")
         .args(["-c", script, "guard"])
-        .arg(bin.join("pg_ctl"))
         .arg(directory)
+        .current_dir("/")
         // A group of its own: an interrupt from the terminal must not end it first.
         .process_group(0)
         .stdin(Stdio::piped())
