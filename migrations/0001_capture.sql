@@ -1,4 +1,3 @@
--- H1, FROM THE LEAD: read /tmp/notes/h1-review.md and fix what it lists, then delete this line.
 -- Change capture: what triggers log of watched tables, and the functions that look after
 -- the triggers.
 --
@@ -17,7 +16,13 @@ CREATE TABLE rowcast.state (
     purged_below xid8 NOT NULL DEFAULT '0',
     -- Transactions below this id had ended at the time beside it.
     settled_below xid8 NOT NULL DEFAULT '0',
-    settled_at timestamptz NOT NULL DEFAULT now()
+    settled_at timestamptz NOT NULL DEFAULT now(),
+    -- What had settled so long ago that every follower has had the time to read it.
+    read_below xid8 NOT NULL DEFAULT '0',
+    -- The cluster and the database that the log was written in: in a restored copy it means
+    -- nothing, and transaction ids in it may lie in the future.
+    cluster int8,
+    database oid
 );
 INSERT INTO rowcast.state DEFAULT VALUES;
 
@@ -87,6 +92,15 @@ CREATE FUNCTION rowcast.base_type(type oid) RETURNS oid
     SELECT oid FROM chain WHERE typtype <> 'd'
 $$;
 
+-- Whether a cast runs a function of a role that is not a superuser. to_jsonb calls casts to
+-- json, and in a trigger function of ours it would do so with our rights.
+CREATE FUNCTION rowcast.is_foreign_cast("cast" oid) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT NOT r.rolsuper AND r.oid <> (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'rowcast')
+      FROM pg_cast c JOIN pg_proc f ON f.oid = c.castfunc JOIN pg_roles r ON r.oid = f.proowner
+     WHERE c.oid = "cast"
+$$;
+
 -- How a value of this type is imaged. It is decided as to_jsonb decides, so that what is
 -- made of an image is what to_jsonb gives.
 CREATE FUNCTION rowcast.codec(type oid) RETURNS text
@@ -104,7 +118,8 @@ CREATE FUNCTION rowcast.codec(type oid) RETURNS text
             THEN 'jsonb_of'
         WHEN t.oid >= 16384 AND EXISTS (
             SELECT FROM pg_cast c
-             WHERE c.castsource = t.oid AND c.casttarget = 'json'::regtype AND c.castmethod = 'f')
+             WHERE c.castsource = t.oid AND c.casttarget = 'json'::regtype AND c.castmethod = 'f'
+               AND NOT rowcast.is_foreign_cast(c.oid))
             THEN 'jsonb_of'
         ELSE 'textual'
     END FROM pg_type t WHERE t.oid = rowcast.base_type(type)
@@ -115,7 +130,8 @@ CREATE FUNCTION rowcast.image_of(codec text, reference text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE codec
         WHEN 'textual' THEN
-            format('(pg_catalog.to_jsonb(%s) OPERATOR(pg_catalog.#>>) ''{}'')', reference)
+            -- The type's output, which a cast to text is not always.
+            format('CASE WHEN %1$s IS NOT NULL THEN pg_catalog.format(''%%s'', %1$s) END', reference)
         WHEN 'jsonb_of' THEN format('pg_catalog.to_jsonb(%s)', reference)
         ELSE reference
     END
@@ -124,13 +140,18 @@ $$;
 -- The columns of a table, in table order: those of which an image is made.
 CREATE FUNCTION rowcast.columns(relation regclass)
     RETURNS TABLE (place int4, attnum int2, name name, type oid, typmod int4, codec text,
-                   -- Whether a trigger can see its value.
+                   -- Whether a trigger can see its value, and safely.
                    is_stored boolean,
                    -- Whether a value takes a number of bytes that the definition doesn't say.
                    is_unbounded boolean)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT row_number() OVER (ORDER BY a.attnum)::int4, a.attnum, a.attname, a.atttypid,
-           a.atttypmod, rowcast.codec(a.atttypid), a.attgenerated <> 'v',
+           a.atttypmod, rowcast.codec(a.atttypid),
+           a.attgenerated <> 'v' AND NOT (
+               rowcast.codec(a.atttypid) = 'jsonb_of' AND EXISTS (
+                   SELECT FROM pg_cast c
+                    WHERE c.casttarget = 'json'::regtype AND c.castmethod = 'f'
+                      AND rowcast.is_foreign_cast(c.oid))),
            a.attlen = -1 AND a.attstorage <> 'p'
                AND (rowcast.base_type(a.atttypid) NOT IN
                         ('bpchar'::regtype, 'varchar'::regtype, 'numeric'::regtype)
@@ -307,10 +328,10 @@ BEGIN
             kind := 'k';
         END IF;
         IF TG_OP OPERATOR(pg_catalog.<>) 'INSERT' THEN
-            before := CASE kind WHEN 'i' THEN %s ELSE %s END;
+            before := CASE WHEN kind OPERATOR(pg_catalog.=) 'i' THEN %s ELSE %s END;
         END IF;
         IF TG_OP OPERATOR(pg_catalog.<>) 'DELETE' THEN
-            after := CASE kind WHEN 'i' THEN %s ELSE %s END;
+            after := CASE WHEN kind OPERATOR(pg_catalog.=) 'i' THEN %s ELSE %s END;
         END IF;
         PERFORM pg_catalog.set_config('client_encoding', encoding, true);
     EXCEPTION WHEN OTHERS THEN
@@ -389,7 +410,11 @@ BEGIN
         IF %s IS NULL OR pg_catalog.pg_client_encoding() OPERATOR(pg_catalog.<>) 'UTF8' THEN
             RAISE too_many_rows;
         END IF;$$, targets[1]) END,
-        statement_rows, sizes[cardinality(sizes)], statement_bytes, tests[cardinality(tests)], usual,
+        statement_rows, sizes[cardinality(sizes)], CASE
+            WHEN operation = 'update' AND NOT by_key THEN format(
+                '%s OR (SELECT pg_catalog.sum(%s) FROM o) OPERATOR(pg_catalog.>) %s',
+                statement_bytes, sizes[1], statement_bytes)
+            ELSE statement_bytes::text END, tests[cardinality(tests)], usual,
         sources[cardinality(sources)],
         CASE WHEN operation = 'update' AND tests[1] <> 'true' THEN format($$
                 IF kind OPERATOR(pg_catalog.=) 'i' AND EXISTS (SELECT FROM o WHERE NOT (%s)) THEN
@@ -447,7 +472,8 @@ BEGIN
                            'SET search_path = pg_catalog, pg_temp SET TimeZone = ''UTC'' '
                            'SET DateStyle = ''ISO'' SET IntervalStyle = ''postgres'' '
                            'SET bytea_output = ''hex'' SET extra_float_digits = ''1'' '
-                           'SET xmloption = ''content'' SET quote_all_identifiers = ''off'''
+                           'SET xmloption = ''content'' SET quote_all_identifiers = ''off'' '
+                           'SET lc_monetary = ''C'''
                        ELSE '' END, rowcast.source(relation, operation));
     END LOOP;
     FOR member IN SELECT rowcast.tree(relation) LOOP
@@ -535,7 +561,7 @@ END $$;
 
 -- Ends that; of a table that is not live, nothing.
 CREATE FUNCTION rowcast.unwatch(relation regclass) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     SET client_min_messages = warning AS $$
 BEGIN
     PERFORM set_config('rowcast.busy', 'on', true);
@@ -551,7 +577,7 @@ END $$;
 -- partitions of theirs; others are passed over), or of all. Returns the watched tables that
 -- had changed. One that is gone, or can no longer be live, is no longer watched.
 CREATE FUNCTION rowcast.refresh(relations oid[]) RETURNS SETOF oid
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     SET client_min_messages = warning AS $$
 DECLARE
     watched record;
@@ -585,6 +611,26 @@ BEGIN
     PERFORM set_config('rowcast.busy', '', true);
 END $$;
 
+-- Makes the log this database's own: a copy that was restored elsewhere begins anew.
+CREATE FUNCTION rowcast.adopt() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    here_cluster int8 := (SELECT system_identifier FROM pg_control_system());
+    here_database oid := (SELECT oid FROM pg_database WHERE datname = current_database());
+BEGIN
+    PERFORM FROM rowcast.state WHERE cluster = here_cluster AND database = here_database;
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    IF (SELECT cluster FROM rowcast.state) IS NOT NULL THEN
+        TRUNCATE rowcast.change_log;
+        UPDATE rowcast.state SET epoch = ('x' || left(md5(gen_random_uuid()::text), 16))::bit(64)::int8,
+            purged_below = '0', settled_below = '0', read_below = '0', settled_at = now();
+        PERFORM rowcast.refresh(NULL);
+    END IF;
+    UPDATE rowcast.state SET cluster = here_cluster, database = here_database;
+END $$;
+
 -- Removes at most so many of the oldest changes, if they are older than that and any follower
 -- has had a while to read them. Returns how many there were.
 CREATE FUNCTION rowcast.purge(kept interval, batch int4) RETURNS int8
@@ -595,10 +641,10 @@ DECLARE
     newest xid8;
 BEGIN
     UPDATE rowcast.state
-       SET settled_below = pg_snapshot_xmin(pg_current_snapshot()), settled_at = now()
-     WHERE settled_at < now() - least(kept, '30 s') RETURNING settled_below INTO bound;
-    -- What had ended by the time before this one, not by now.
-    SELECT least(coalesce(bound, settled_below), settled_below) INTO bound FROM rowcast.state;
+       SET read_below = settled_below,
+           settled_below = pg_snapshot_xmin(pg_current_snapshot()), settled_at = now()
+     WHERE settled_at < now() - interval '30 s';
+    SELECT read_below INTO bound FROM rowcast.state;
     WITH removed AS (
         DELETE FROM rowcast.change_log l
          WHERE l.ctid IN (SELECT o.ctid FROM rowcast.change_log o WHERE o.xid < bound
@@ -617,7 +663,8 @@ END $$;
 -- What a statement of DDL did to watched tables. It must not fail that statement: what goes
 -- wrong here is left to the next comparison by a follower of the log.
 CREATE FUNCTION rowcast.on_ddl() RETURNS event_trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET lock_timeout = '100ms' AS $$
 BEGIN
     IF current_setting('rowcast.busy', true) = 'on' THEN
         RETURN;
@@ -641,7 +688,7 @@ DO $$
 BEGIN
     CREATE EVENT TRIGGER rowcast_ddl ON ddl_command_end
         WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'ALTER TYPE',
-                     'ALTER DOMAIN', 'ALTER SCHEMA', 'CREATE SUBSCRIPTION', 'ALTER SUBSCRIPTION')
+                     'ALTER DOMAIN', 'ALTER SCHEMA', 'CREATE CAST', 'CREATE SUBSCRIPTION', 'ALTER SUBSCRIPTION')
         EXECUTE FUNCTION rowcast.on_ddl();
     CREATE EVENT TRIGGER rowcast_drop ON sql_drop EXECUTE FUNCTION rowcast.on_ddl();
     ALTER EVENT TRIGGER rowcast_ddl ENABLE ALWAYS;

@@ -146,7 +146,7 @@ pub struct Settings {
         value_name = "URL"
     )]
     pub bus: Option<String>,
-    /// How long changes are kept for clients that come back, such as 30m, 24h or 7d
+    /// How long changes stay in the log, for servers that were cut off from the database: 30m, 24h, 7d
     #[arg(
         long,
         global = true,

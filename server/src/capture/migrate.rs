@@ -56,6 +56,7 @@ pub async fn migrate(connection: &mut PgConnection) -> Result<usize, MigrateErro
     }
     // What is there already needs no lock and no right to create.
     if current(connection).await? == Some(newest()) {
+        adopt(connection).await?;
         return Ok(0);
     }
     sqlx::query("SELECT pg_advisory_lock($1)")
@@ -67,7 +68,17 @@ pub async fn migrate(connection: &mut PgConnection) -> Result<usize, MigrateErro
         .bind(LOCK)
         .execute(&mut *connection)
         .await?;
-    result
+    let applied = result?;
+    adopt(connection).await?;
+    Ok(applied)
+}
+
+/// Begins the log anew where the schema came with a copy of another database.
+async fn adopt(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT rowcast.adopt()")
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 fn newest() -> i32 {

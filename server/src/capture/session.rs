@@ -10,6 +10,8 @@ pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::E
         ("plan_cache_mode", "force_generic_plan"),
         ("enable_seqscan", "off"),
         ("jit", "off"),
+        // Making triggers fit must not stop a table's writers for longer.
+        ("lock_timeout", "1s"),
         ("statement_timeout", "60s"),
     ]);
     options.disable_statement_logging().connect().await

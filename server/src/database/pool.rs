@@ -52,6 +52,7 @@ pub fn session(options: PgConnectOptions) -> PgConnectOptions {
             ("bytea_output", "hex"),
             ("search_path", "pg_catalog"),
             ("xmloption", "content"),
+            ("lc_monetary", "C"),
             // Our statements are short: compiling one takes longer than running it.
             ("jit", "off"),
             ("default_transaction_isolation", "read committed"),

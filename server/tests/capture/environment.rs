@@ -229,3 +229,50 @@ async fn an_owner_who_is_no_superuser_can_do_it_all() {
         .check(&mut connection, "mine.item", "without a superuser")
         .await;
 }
+
+#[tokio::test]
+async fn a_writer_can_plant_nothing_that_runs_with_our_rights() {
+    let database = database().await;
+    database
+        .execute(
+            "CREATE TABLE item (id int PRIMARY KEY, name text, span int4range); \
+             SELECT rowcast.watch('item'); \
+             CREATE ROLE eve LOGIN; GRANT INSERT, UPDATE, DELETE, SELECT ON item TO eve; \
+             CREATE SCHEMA eve AUTHORIZATION eve; \
+             CREATE TABLE loot (who text); GRANT INSERT ON loot TO PUBLIC",
+        )
+        .await;
+    let mut reader = Reader::new(&database).await;
+    let mut eve = database.connect().await;
+    for sql in [
+        "SET SESSION AUTHORIZATION eve",
+        "CREATE FUNCTION eve.spy(\"any\") RETURNS boolean LANGUAGE sql AS \
+         'INSERT INTO public.loot VALUES (current_user); SELECT true'",
+        "CREATE FUNCTION eve.spy(text) RETURNS boolean LANGUAGE plpgsql AS \
+         $$ BEGIN INSERT INTO public.loot VALUES (current_user); RETURN true; END $$",
+        "CREATE FUNCTION eve.same(\"char\", \"char\") RETURNS boolean LANGUAGE plpgsql AS \
+         $$ BEGIN INSERT INTO public.loot VALUES (current_user); RETURN true; END $$",
+        "CREATE OPERATOR eve.= (LEFTARG = \"char\", RIGHTARG = \"char\", FUNCTION = eve.same)",
+        "CREATE DOMAIN eve.text AS pg_catalog.text CHECK (eve.spy(VALUE))",
+        "CREATE DOMAIN eve.bytea AS int4",
+        "CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (eve.spy(VALUE))",
+        "CREATE DOMAIN pg_temp.bytea AS int4",
+        "SET search_path = eve, pg_temp, pg_catalog, public",
+        "INSERT INTO item VALUES (1, 'a', '[1,2)'), (2, 'b', NULL)",
+        "UPDATE item SET name = 'c'",
+        "UPDATE item SET name = 'd' WHERE id = 1",
+        "DELETE FROM item WHERE id = 2",
+    ] {
+        let ran = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()))
+            .execute(&mut eve)
+            .await;
+        // The first of them PostgreSQL itself does not allow.
+        assert!(ran.is_ok() || sql.contains("\"any\""), "{sql}: {ran:?}");
+    }
+    let loot: i64 = sqlx::query_scalar("SELECT count(*) FROM loot")
+        .fetch_one(&mut database.connect().await)
+        .await
+        .unwrap();
+    assert_eq!(loot, 0, "something of the writer's ran in a trigger");
+    reader.check("public.item", "a hostile writer").await;
+}

@@ -51,9 +51,10 @@ impl ColumnMeta {
     pub fn image_of(&self, value: &str) -> String {
         match self.codec {
             // Not a cast to text: that of `inet` is another text than the type's output.
-            Codec::Textual => format!(
-                "(pg_catalog.to_jsonb({value}) OPERATOR(pg_catalog.#>>) '{{}}'::pg_catalog.text[])"
-            ),
+            // As in the triggers: the type's output, which a cast to text is not always.
+            Codec::Textual => {
+                format!("CASE WHEN {value} IS NOT NULL THEN pg_catalog.format('%s', {value}) END")
+            }
             Codec::JsonbOf => format!("pg_catalog.to_jsonb({value})"),
             _ => value.to_owned(),
         }
