@@ -241,11 +241,13 @@ async fn wait(state: &State, what: &str, is_so: impl Fn(&[Held]) -> bool) -> any
     let waiting = async {
         loop {
             let changed = state.changed.notified();
-            let held = lock(&state.held);
-            if held.len() == QUERIES.len() && is_so(&held) {
+            let is_there = {
+                let held = lock(&state.held);
+                held.len() == QUERIES.len() && is_so(&held)
+            };
+            if is_there {
                 return Ok(());
             }
-            drop(held);
             if let Some(fault) = lock(&state.fault).clone() {
                 bail!(fault);
             }

@@ -5,6 +5,9 @@
 //! has the triggers skip the bell, and reads at a beat. Between the two lies the one delicate
 //! step, [`Follower::fall_asleep`].
 
+mod doorbell;
+mod reading;
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{
@@ -171,7 +174,7 @@ pub async fn start(options: TailOptions) -> Result<Started, sqlx::Error> {
     let is_told = fingerprint::is_told(&mut connection.log).await?;
     let (events, receiver) = mpsc::channel(64);
     let follower = Follower {
-        liveness: liveness(&mut connection.log).await?,
+        liveness: doorbell::liveness(&mut connection.log).await?,
         options,
         shared: Arc::clone(&shared),
         events,
@@ -212,7 +215,7 @@ impl Connection {
             .acquire_timeout(Duration::from_secs(10))
             .connect_lazy_with(options.database.clone());
         let mut bell = PgListener::connect_with(&pool).await?;
-        claim_bell(&mut bell).await?;
+        doorbell::claim_bell(&mut bell).await?;
         bell.listen(CHANNEL).await?;
         Ok(Self { log, bell })
     }
@@ -362,279 +365,4 @@ impl Follower {
             settled = self.awake(connection).await;
         }
     }
-
-    /// Reads when the bell rings, until so much is written that a beat is cheaper.
-    async fn asleep(&mut self, connection: &mut Connection) -> Result<(), Stop> {
-        let mut liveness = self.liveness;
-        loop {
-            let wake = self.wait(&mut connection.bell, liveness).await?;
-            let rung = matches!(wake, Wake::Bell);
-            match wake {
-                Wake::Bell => {
-                    self.shared.bells.fetch_add(1, Ordering::Relaxed);
-                }
-                Wake::Nudge => self.report_next = true,
-                // Who held it may have ended.
-                Wake::Liveness => claim_bell(&mut connection.bell).await?,
-            }
-            let found = self.read(&mut connection.log).await?;
-            self.compare_if_due(&mut connection.log).await?;
-            // What is found without a bell was written while another tail was awake.
-            liveness = if found && !rung {
-                BESIDE_ANOTHER
-            } else {
-                self.liveness
-            };
-            // A silent bell leaves nothing but reading while anything is found.
-            let is_silent = self.liveness < LIVENESS;
-            if self.rate(found) >= BUSY_READS || found && is_silent {
-                if lock(&mut connection.log).await? {
-                    return Ok(());
-                }
-                // Another server's tail is awake: writers may skip the bell.
-                liveness = BESIDE_ANOTHER;
-            }
-        }
-    }
-
-    /// Waits for a reason to read.
-    async fn wait(&self, bell: &mut PgListener, liveness: Duration) -> Result<Wake, Stop> {
-        tokio::select! {
-            rung = bell.try_recv() => match rung? {
-                Some(_) => {
-                    // What has rung meanwhile is answered by the same read.
-                    while bell.next_buffered().is_some() {}
-                    Ok(Wake::Bell)
-                }
-                // The connection was lost, and whatever it would have told.
-                None => Err(Stop::Failed(sqlx::Error::WorkerCrashed)),
-            },
-            () = self.shared.nudge.notified() => Ok(Wake::Nudge),
-            () = self.events.closed() => Err(Stop::Unwanted),
-            () = sleep(liveness) => Ok(Wake::Liveness),
-        }
-    }
-
-    /// Reads at a beat, the awake lock held, until little is written.
-    async fn awake(&mut self, connection: &mut Connection) -> Result<Settled, Stop> {
-        self.shared.awake.send_replace(true);
-        let mut calm_since: Option<Instant> = None;
-        loop {
-            tokio::select! {
-                () = sleep(BEAT) => {}
-                () = self.shared.nudge.notified() => self.report_next = true,
-                () = self.events.closed() => return Err(Stop::Unwanted),
-            }
-            let found = self.read(&mut connection.log).await?;
-            self.compare_if_due(&mut connection.log).await?;
-            if self.rate(found) >= CALM_READS {
-                calm_since = None;
-                continue;
-            }
-            let calm = calm_since.get_or_insert_with(Instant::now);
-            if calm.elapsed() >= 2 * RATE_WINDOW {
-                self.shared.awake.send_replace(false);
-                return self.fall_asleep(connection).await;
-            }
-        }
-    }
-
-    /// Lets go of the awake lock without missing a commit.
-    ///
-    /// A writer that found the lock held, and so skipped the bell, had its transaction id
-    /// before the lock was released. So its id is below one that is taken after the release,
-    /// and a snapshot taken after that either shows the writer or lists it as running. While
-    /// those listed run, the log is read at a slower beat; all who come later ring.
-    async fn fall_asleep(&mut self, connection: &mut Connection) -> Result<Settled, Stop> {
-        unlock(&mut connection.log).await?;
-        self.settle(connection).await
-    }
-
-    /// Reads until all have ended who may have skipped the bell, or so much is written that
-    /// the awake lock was taken again.
-    async fn settle(&mut self, connection: &mut Connection) -> Result<Settled, Stop> {
-        sqlx::query("SELECT pg_catalog.pg_current_xact_id()::text")
-            .execute(&mut connection.log)
-            .await?;
-        self.read(&mut connection.log).await?;
-        let mut stragglers = self.cursor.running.clone();
-        let since = Instant::now();
-        loop {
-            stragglers.retain(|xid| !self.cursor.sees(*xid));
-            if stragglers.is_empty() {
-                return Ok(Settled::Calm);
-            }
-            let beat = (since.elapsed() / STRAGGLER_PATIENCE).clamp(STRAGGLER_BEAT, BESIDE_ANOTHER);
-            match self.wait(&mut connection.bell, beat).await? {
-                Wake::Bell => {
-                    self.shared.bells.fetch_add(1, Ordering::Relaxed);
-                }
-                Wake::Nudge => self.report_next = true,
-                Wake::Liveness => {}
-            }
-            let found = self.read(&mut connection.log).await?;
-            self.compare_if_due(&mut connection.log).await?;
-            if self.rate(found) >= BUSY_READS && lock(&mut connection.log).await? {
-                return Ok(Settled::Busy);
-            }
-        }
-    }
-
-    /// Reads what is new and tells it. Returns whether anything was.
-    async fn read(&mut self, connection: &mut PgConnection) -> Result<bool, Stop> {
-        let mut read = timeout(
-            READ_TIMEOUT,
-            change_log::read(connection, &self.cursor, self.options.read_bound),
-        )
-        .await
-        .map_err(|_| sqlx::Error::WorkerCrashed)??;
-        self.shared.reads.fetch_add(1, Ordering::Relaxed);
-        self.shared
-            .rows
-            .fetch_add(read.rows.len() as u64, Ordering::Relaxed);
-        if read.is_purged {
-            // Found out as if after a lost connection: every list is read again.
-            return Err(Stop::Failed(sqlx::Error::WorkerCrashed));
-        }
-        let found = !read.rows.is_empty() || !read.overflow.is_empty();
-        let to = read.to.clone();
-        if found {
-            self.compare_touched(connection, &read).await?;
-        }
-        if found || self.report_next || !self.untold.is_empty() {
-            // Reads that found nothing were not told: this one takes the listener on from
-            // what it was told last.
-            read.from = self.told.clone();
-            read.changed_schemas = self.untold.iter().copied().collect();
-            self.report_next = false;
-            self.tell(TailEvent::Read(read)).await?;
-            self.untold.clear();
-            self.told = to.clone();
-        }
-        // Only now: what was read and not told would be lost with the connection.
-        self.cursor = to;
-        Ok(found)
-    }
-
-    async fn tell(&self, event: TailEvent) -> Result<(), Stop> {
-        self.events.send(event).await.map_err(|_| Stop::Unwanted)
-    }
-
-    /// Compares the definitions of the relations that a read touched, where it is not certain
-    /// that the log would tell of a change.
-    async fn compare_touched(
-        &mut self,
-        connection: &mut PgConnection,
-        read: &Read,
-    ) -> Result<(), Stop> {
-        let suspicious = read
-            .rows
-            .iter()
-            .any(|row| matches!(row.kind, ChangeKind::Definition | ChangeKind::Unknown));
-        if suspicious || !self.is_told {
-            self.compare(connection).await?;
-        }
-        Ok(())
-    }
-
-    /// Compares all definitions once in a while, for what no trigger tells.
-    async fn compare_if_due(&mut self, connection: &mut PgConnection) -> Result<(), Stop> {
-        if self.compared.elapsed() < LIVENESS {
-            return Ok(());
-        }
-        self.compare(connection).await?;
-        if !self.untold.is_empty() {
-            self.report_next = true;
-            self.read(connection).await?;
-        }
-        Ok(())
-    }
-
-    /// Finds the relations whose definition changed since the last comparison; each change
-    /// is told once. Triggers are made to fit; where that fails (the table is busy, or not
-    /// ours to alter) it is tried again, less and less often.
-    async fn compare(&mut self, connection: &mut PgConnection) -> Result<(), Stop> {
-        self.compared = Instant::now();
-        let now = fingerprint::all(connection).await?;
-        self.is_told = fingerprint::is_told(connection).await?;
-        let changed = fingerprint::differences(&self.fingerprints, &now);
-        self.fingerprints = now;
-        self.untold.extend(&changed);
-        if !changed.is_empty() {
-            self.unfit.extend(&changed);
-            self.refit_wait = LIVENESS;
-            self.refit_at = self.compared;
-        }
-        if self.unfit.is_empty() || self.compared < self.refit_at {
-            return Ok(());
-        }
-        let unfit: Vec<u32> = self.unfit.iter().copied().collect();
-        match watch::refresh(connection, &unfit).await {
-            Ok(()) => {
-                self.unfit.clear();
-                // The triggers were part of the definition.
-                self.fingerprints = fingerprint::all(connection).await?;
-            }
-            Err(error) => {
-                watch::tell_misfit(&error)?;
-                self.refit_at = self.compared + self.refit_wait;
-                self.refit_wait = (self.refit_wait * 2).min(REFIT_LIMIT);
-            }
-        }
-        Ok(())
-    }
-
-    /// How many reads found something lately.
-    fn rate(&mut self, found: bool) -> u32 {
-        let elapsed = self.window.elapsed();
-        if elapsed >= RATE_WINDOW {
-            // Half of what was counted stands for the time before, so that the rate does not
-            // fall to nothing at the window's turn.
-            self.busy_reads = if elapsed < 2 * RATE_WINDOW {
-                self.busy_reads / 2
-            } else {
-                0
-            };
-            self.window = Instant::now();
-        }
-        self.busy_reads += u32::from(found);
-        self.busy_reads
-    }
-}
-
-/// Tries to take the awake lock.
-async fn lock(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("SELECT pg_catalog.pg_try_advisory_lock(rowcast.awake_class(), 1)")
-        .fetch_one(connection)
-        .await
-}
-
-async fn unlock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT pg_catalog.pg_advisory_unlock(rowcast.awake_class(), 1)")
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Has the bell ring: it is silent where nobody holds this lock, which goes with the
-/// connection. Where another server's tail holds it, the bell rings for both.
-async fn claim_bell(bell: &mut PgListener) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "SELECT pg_catalog.pg_try_advisory_lock(rowcast.awake_class(), 2) \
-         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_locks \
-             WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid() \
-               AND classid = rowcast.awake_class()::int8::oid AND objid = 2::oid)",
-    )
-    .execute(bell)
-    .await?;
-    Ok(())
-}
-
-/// How often a sleeping tail reads unasked.
-async fn liveness(connection: &mut PgConnection) -> Result<Duration, sqlx::Error> {
-    let silent: bool =
-        sqlx::query_scalar("SELECT current_setting('max_prepared_transactions') <> '0'")
-            .fetch_one(connection)
-            .await?;
-    Ok(if silent { UNRUNG } else { LIVENESS })
 }

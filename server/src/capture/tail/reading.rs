@@ -1,0 +1,112 @@
+//! Reading the log and comparing definitions: each thing is told, and told once.
+
+use super::*;
+
+impl Follower {
+    /// Reads what is new and tells it. Returns whether anything was.
+    pub(super) async fn read(&mut self, connection: &mut PgConnection) -> Result<bool, Stop> {
+        let mut read = timeout(
+            READ_TIMEOUT,
+            change_log::read(connection, &self.cursor, self.options.read_bound),
+        )
+        .await
+        .map_err(|_| sqlx::Error::WorkerCrashed)??;
+        self.shared.reads.fetch_add(1, Ordering::Relaxed);
+        self.shared
+            .rows
+            .fetch_add(read.rows.len() as u64, Ordering::Relaxed);
+        if read.is_purged {
+            // Found out as if after a lost connection: every list is read again.
+            return Err(Stop::Failed(sqlx::Error::WorkerCrashed));
+        }
+        let found = !read.rows.is_empty() || !read.overflow.is_empty();
+        let to = read.to.clone();
+        if found {
+            self.compare_touched(connection, &read).await?;
+        }
+        if found || self.report_next || !self.untold.is_empty() {
+            // Reads that found nothing were not told: this one takes the listener on from
+            // what it was told last.
+            read.from = self.told.clone();
+            read.changed_schemas = self.untold.iter().copied().collect();
+            self.report_next = false;
+            self.tell(TailEvent::Read(read)).await?;
+            self.untold.clear();
+            self.told = to.clone();
+        }
+        // Only now: what was read and not told would be lost with the connection.
+        self.cursor = to;
+        Ok(found)
+    }
+
+    pub(super) async fn tell(&self, event: TailEvent) -> Result<(), Stop> {
+        self.events.send(event).await.map_err(|_| Stop::Unwanted)
+    }
+
+    /// Compares the definitions of the relations that a read touched, where it is not certain
+    /// that the log would tell of a change.
+    pub(super) async fn compare_touched(
+        &mut self,
+        connection: &mut PgConnection,
+        read: &Read,
+    ) -> Result<(), Stop> {
+        let suspicious = read
+            .rows
+            .iter()
+            .any(|row| matches!(row.kind, ChangeKind::Definition | ChangeKind::Unknown));
+        if suspicious || !self.is_told {
+            self.compare(connection).await?;
+        }
+        Ok(())
+    }
+
+    /// Compares all definitions once in a while, for what no trigger tells.
+    pub(super) async fn compare_if_due(
+        &mut self,
+        connection: &mut PgConnection,
+    ) -> Result<(), Stop> {
+        if self.compared.elapsed() < LIVENESS {
+            return Ok(());
+        }
+        self.compare(connection).await?;
+        if !self.untold.is_empty() {
+            self.report_next = true;
+            self.read(connection).await?;
+        }
+        Ok(())
+    }
+
+    /// Finds the relations whose definition changed since the last comparison; each change
+    /// is told once. Triggers are made to fit; where that fails (the table is busy, or not
+    /// ours to alter) it is tried again, less and less often.
+    pub(super) async fn compare(&mut self, connection: &mut PgConnection) -> Result<(), Stop> {
+        self.compared = Instant::now();
+        let now = fingerprint::all(connection).await?;
+        self.is_told = fingerprint::is_told(connection).await?;
+        let changed = fingerprint::differences(&self.fingerprints, &now);
+        self.fingerprints = now;
+        self.untold.extend(&changed);
+        if !changed.is_empty() {
+            self.unfit.extend(&changed);
+            self.refit_wait = LIVENESS;
+            self.refit_at = self.compared;
+        }
+        if self.unfit.is_empty() || self.compared < self.refit_at {
+            return Ok(());
+        }
+        let unfit: Vec<u32> = self.unfit.iter().copied().collect();
+        match watch::refresh(connection, &unfit).await {
+            Ok(()) => {
+                self.unfit.clear();
+                // The triggers were part of the definition.
+                self.fingerprints = fingerprint::all(connection).await?;
+            }
+            Err(error) => {
+                watch::tell_misfit(&error)?;
+                self.refit_at = self.compared + self.refit_wait;
+                self.refit_wait = (self.refit_wait * 2).min(REFIT_LIMIT);
+            }
+        }
+        Ok(())
+    }
+}

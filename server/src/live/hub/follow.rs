@@ -1,0 +1,90 @@
+//! What the log brings.
+
+use super::*;
+
+impl Hub {
+    pub(super) fn follow(&mut self, event: TailEvent) {
+        match event {
+            TailEvent::Read(read) => self.read(read),
+            TailEvent::Lost => {
+                self.following.send_replace(Following(false));
+            }
+            TailEvent::Recovered => {
+                self.following.send_replace(Following(true));
+            }
+            TailEvent::HistoryChanged { epoch, version } => {
+                self.following.send_replace(Following(true));
+                self.start_over(epoch, version);
+            }
+        }
+    }
+
+    pub(super) fn read(&mut self, mut read: Read) {
+        self.figures.clock(read.clock);
+        let reshaped: Vec<u32> = std::mem::take(&mut read.changed_schemas);
+        let Changes {
+            transaction,
+            misfits,
+        } = self.tables.take(read);
+        for relation in reshaped {
+            let table = self.tables.root_of(relation).unwrap_or(relation);
+            self.reshaped(table);
+        }
+        let outputs = if transaction.tables.is_empty() {
+            self.engine.nothing_until(transaction.to)
+        } else {
+            self.engine.apply(transaction)
+        };
+        self.act(outputs);
+        for table in misfits {
+            self.reshaped(table);
+        }
+    }
+
+    /// A table is not what it was: whoever follows it gets its new columns.
+    pub(super) fn reshaped(&mut self, table: u32) {
+        self.shapes_seen += 1;
+        self.shapes.insert(table, self.shapes_seen);
+        self.catalog.invalidate(table);
+        self.tables.remove(table);
+        for window in self.engine.close_table(TableId(table)) {
+            self.rebind(window, "the table's definition changed", false);
+        }
+    }
+
+    /// The database has another history than the one that was followed.
+    pub(super) fn start_over(&mut self, epoch: u64, version: PgSnapshot) {
+        self.epoch = epoch;
+        self.engine.restart(version);
+        self.tables = Tables::default();
+        self.shapes.clear();
+        for window in self.feeds.keys().copied().collect::<Vec<_>>() {
+            // Behind another history a number may stand for another table: names count.
+            self.rebind(window, "the database's history changed", true);
+        }
+    }
+
+    /// Takes a window's clients off it, and has their query bound to the table as it is now.
+    pub(super) fn rebind(&mut self, window: WindowId, reason: &'static str, by_name: bool) {
+        let Some(feed) = self.remove_feed(window) else {
+            return;
+        };
+        let members: Vec<SubscriberId> = feed.members.into_iter().chain(feed.waiting).collect();
+        for id in &members {
+            if let Some(subscriber) = self.subscribers.get_mut(id) {
+                subscriber.window = None;
+                subscriber.reset = Some(reason);
+            }
+        }
+        if !members.is_empty() {
+            self.figures.resets.shape(members.len());
+            let meta = &feed.bound.table;
+            let table = if by_name {
+                Named::Path(meta.table.path())
+            } else {
+                Named::Oid(meta.oid, meta.table.path())
+            };
+            self.bind(table, feed.query, members);
+        }
+    }
+}

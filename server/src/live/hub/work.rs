@@ -1,0 +1,157 @@
+//! What the engine wants done, and what comes of it.
+
+use super::*;
+
+impl Hub {
+    pub(super) fn act(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
+            match output {
+                Output::Ready(window) => self.ready(window),
+                Output::Patch {
+                    window,
+                    from,
+                    patch,
+                } => {
+                    let Some(feed) = self.feeds.get_mut(&window) else {
+                        continue;
+                    };
+                    let message = Patch {
+                        ops: patch.ops,
+                        total: patch.total,
+                        cursor: cursor(self.epoch, &patch.to),
+                        changed_at: patch.changed_at,
+                    };
+                    let event = feed.patch(from, patch.to, message);
+                    self.figures.patches.add(1);
+                    self.figures.sent.add(feed.members.len() as u64);
+                    for id in &feed.members {
+                        if let Some(Subscriber {
+                            sink: Sink::Stream(outbox, number),
+                            ..
+                        }) = self.subscribers.get(id)
+                        {
+                            outbox.push(*id, *number, Arc::clone(&event));
+                        }
+                    }
+                }
+                Output::Read {
+                    window,
+                    request,
+                    wanted,
+                } => {
+                    let Some(feed) = self.feeds.get_mut(&window) else {
+                        continue;
+                    };
+                    let mut delay = Duration::ZERO;
+                    if let RowsWanted::Places { .. } = wanted {
+                        let now = Instant::now();
+                        if let Some(last) = feed.last_whole_read {
+                            delay = (last + WHOLE_READ_INTERVAL).saturating_duration_since(now);
+                        }
+                        feed.last_whole_read = Some(now + delay);
+                    }
+                    let job = Job::Read {
+                        window,
+                        request,
+                        wanted,
+                        query: Arc::clone(&feed.bound),
+                    };
+                    self.worker.start(job, delay);
+                }
+                Output::Ask { query, question } => {
+                    if let Some(bound) = self.query(query) {
+                        let job = Job::Ask {
+                            id: query,
+                            question,
+                            query: bound,
+                        };
+                        self.worker.start(job, Duration::ZERO);
+                    }
+                }
+                Output::CatchUp => self.tail.nudge(),
+            }
+        }
+    }
+
+    pub(super) fn query(&self, id: QueryId) -> Option<Arc<BoundQuery>> {
+        let window = self.engine.windows_of(id).next()?;
+        self.feeds.get(&window).map(|feed| Arc::clone(&feed.bound))
+    }
+
+    pub(super) fn ready(&mut self, window: WindowId) {
+        let Some(feed) = self.feeds.get_mut(&window) else {
+            return;
+        };
+        let waiting = std::mem::take(&mut feed.waiting);
+        feed.members.extend(&waiting);
+        for id in waiting {
+            self.greet(id);
+        }
+    }
+
+    pub(super) fn done(&mut self, job: Job, result: Result<Outcome, ApiError>) {
+        match (job, result) {
+            (Job::Read { request, .. }, Ok(Outcome::Rows(rows))) => {
+                let outputs = self.engine.rows(request, rows);
+                self.act(outputs);
+            }
+            (Job::Ask { id, question, .. }, Ok(Outcome::Answer(answer))) => {
+                let outputs = self.engine.answer(id, question.id, &answer);
+                self.act(outputs);
+            }
+            (_, Ok(_)) => {}
+            (job, Err(_)) if !self.is_wanted(&job) => drop(job),
+            (job, Err(error)) if is_passing(&error) => self.worker.start(job, RETRY),
+            // A list that clients hold is not taken from them because a table was locked.
+            (job, Err(error)) if error.code == "too_slow" && self.is_held(&job) => {
+                self.worker.start(job, SLOW_RETRY);
+            }
+            (job, Err(error)) => self.failed(&job, &error),
+        }
+    }
+
+    /// Whether the engine still waits for what the job brings.
+    pub(super) fn is_wanted(&self, job: &Job) -> bool {
+        match job {
+            Job::Read { request, .. } => self.engine.wants_rows(*request),
+            Job::Ask { id, question, .. } => self.engine.wants_answer(*id, question.id),
+        }
+    }
+
+    /// Whether clients hold a list of what the job is for.
+    pub(super) fn is_held(&self, job: &Job) -> bool {
+        match job {
+            Job::Read { window, .. } => self.engine.is_ready(*window),
+            Job::Ask { .. } => true,
+        }
+    }
+
+    /// What the engine asked for can't be had: the windows that need it end, or their table
+    /// is looked at again.
+    pub(super) fn failed(&mut self, job: &Job, error: &ApiError) {
+        let (windows, query) = match job {
+            Job::Read { window, query, .. } => (vec![*window], query),
+            Job::Ask { id, query, .. } => (self.engine.windows_of(*id).collect(), query),
+        };
+        if matches!(error.code.as_str(), "catalog_changed" | "unknown_table") {
+            // Only if it is still the table that the windows know.
+            let table = query.table.oid;
+            if self
+                .tables
+                .get(table)
+                .is_some_and(|known| known.fingerprint == query.table.fingerprint)
+            {
+                self.reshaped(table);
+            }
+            return;
+        }
+        for window in windows {
+            self.engine.close(window);
+            if let Some(feed) = self.remove_feed(window) {
+                for id in feed.members.into_iter().chain(feed.waiting) {
+                    self.end(id, error);
+                }
+            }
+        }
+    }
+}
