@@ -373,11 +373,22 @@ async fn nothing_is_skipped_over_a_database_that_was_gone() {
     let server = begin(&database).await;
     let mut socket = Socket::open(&server.address).await;
     socket.subscribe(1, "t", "id=lte.2").await;
-    cluster.kill();
+    // Stopped in good order: the history goes on, and so does the list.
+    cluster.stop();
     cluster.resume();
     database.execute("UPDATE t SET n = -1 WHERE id = 1").await;
     let patch = socket.next("patch").await;
     assert_eq!(patch["ops"][0]["key"], json!([1]));
+    // Killed: what was seen before may not have been on disk, so the list begins anew.
+    cluster.kill();
+    cluster.resume();
+    database.execute("UPDATE t SET n = -2 WHERE id = 2").await;
+    socket.next("reset").await;
+    let mut list = socket.next("snapshot").await;
+    if list["rows"][1]["cells"][2] != -2 {
+        list = socket.next("patch").await;
+        assert_eq!(list["ops"][0]["cells"], json!({"n": -2}));
+    }
 }
 
 #[tokio::test]

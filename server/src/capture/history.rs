@@ -7,6 +7,11 @@ use sqlx::{PgConnection, Row};
 /// A hash that tells one history from another: the cluster, its timeline, the database, and
 /// the epoch of our own that a restored copy does not share.
 ///
+/// A crash of the database begins another history, too: transaction ids that were handed out
+/// and not yet on disk are handed out again, so a snapshot from before may count a later
+/// transaction as seen. PostgreSQL discards its statistics in a crash and only then, and says
+/// since when it counts.
+///
 /// After a restore, a switch to a promoted standby, or on another cluster it differs: cursors
 /// from before mean nothing there.
 pub async fn epoch(connection: &mut PgConnection) -> Result<u64, sqlx::Error> {
@@ -14,12 +19,13 @@ pub async fn epoch(connection: &mut PgConnection) -> Result<u64, sqlx::Error> {
         "SELECT (SELECT system_identifier FROM pg_control_system())::text, \
          left(pg_walfile_name(pg_current_wal_insert_lsn()), 8), \
          (SELECT oid FROM pg_database WHERE datname = current_database())::text, \
-         (SELECT epoch::text FROM rowcast.state)",
+         (SELECT epoch::text FROM rowcast.state), \
+         (SELECT extract(epoch FROM stats_reset)::text FROM pg_stat_bgwriter)",
     )
     .fetch_one(connection)
     .await?;
     let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
-    for at in 0..4 {
+    for at in 0..5 {
         let part: Option<String> = row.try_get(at)?;
         hasher.write(part.unwrap_or_default().as_bytes());
         hasher.write(b"/");

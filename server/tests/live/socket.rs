@@ -48,9 +48,12 @@ impl Socket {
     }
 
     pub async fn any(&mut self) -> Value {
+        timeout(PATIENCE, self.text()).await.expect("a message")
+    }
+
+    async fn text(&mut self) -> Value {
         loop {
-            let message = timeout(PATIENCE, self.0.next()).await.expect("a message");
-            match message.expect("an open connection").unwrap() {
+            match self.0.next().await.expect("an open connection").unwrap() {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
                 Message::Ping(_) | Message::Pong(_) => {}
                 other => panic!("{other:?}"),
