@@ -153,6 +153,9 @@ impl World {
                 self.server.kill().await;
                 busy.transactions(&self.tables, 3).await;
                 self.server.restart().await;
+                for client in &self.clients {
+                    client.server_is_back();
+                }
             }
             1 | 2 => {
                 tally.lost_connections += 1;

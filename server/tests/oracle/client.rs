@@ -16,8 +16,8 @@ use rowcast_protocol::{
     list::List,
     message::{ClientMessage, Event},
 };
-use tokio::sync::Notify;
-use tokio_tungstenite::tungstenite::Message;
+use tokio::{net::TcpStream, sync::Notify};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
 
 use super::{Expected, queries::Query, tables::Table};
 
@@ -32,6 +32,7 @@ struct State {
     lists: Mutex<HashMap<u32, Held>>,
     changed: Notify,
     disconnect: Notify,
+    server_is_back: Notify,
     paused: AtomicBool,
     resumed_reading: Notify,
     fault: Mutex<Option<String>>,
@@ -69,6 +70,11 @@ impl Client {
     /// Breaks the connection; it is made again, with cursors.
     pub fn disconnect(&self) {
         self.state.disconnect.notify_one();
+    }
+
+    /// The server can be connected to again.
+    pub fn server_is_back(&self) {
+        self.state.server_is_back.notify_one();
     }
 
     /// Stops to read from the connection.
@@ -163,20 +169,20 @@ impl Drop for Client {
 
 async fn run(address: String, wanted: Vec<(u32, String, String)>, state: Arc<State>) {
     loop {
-        if connect(&address, &wanted, &state).await.is_err() {
-            // The server is being restarted: the address comes back.
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        match tokio_tungstenite::connect_async(format!("ws://{address}/api/ws")).await {
+            // However the connection ends, the next one resumes.
+            Ok((socket, _)) => drop(follow(socket, &wanted, &state).await),
+            // The server was killed: it says when it is back.
+            Err(_) => state.server_is_back.notified().await,
         }
     }
 }
 
-async fn connect(
-    address: &str,
+async fn follow(
+    mut socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     wanted: &[(u32, String, String)],
     state: &State,
 ) -> Result<(), tokio_tungstenite::tungstenite::Error> {
-    let (mut socket, _) =
-        tokio_tungstenite::connect_async(format!("ws://{address}/api/ws")).await?;
     let mut fresh: HashMap<u32, bool> = HashMap::new();
     for (id, table, query) in wanted {
         let cursor = state
