@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { expect } from "@playwright/test";
 import pg from "pg";
 
 const root = resolve(import.meta.dirname, "..");
@@ -42,13 +43,13 @@ export class Server {
     child.stdout?.on("data", (text) => (this.said += text));
     child.stderr?.on("data", (text) => (this.said += text));
     this.process = child;
-    const deadline = Date.now() + 60_000;
-    while (!(await this.ready())) {
-      if (child.exitCode !== null || Date.now() > deadline) {
-        throw new Error(`${program} did not start:\n${this.said}`);
-      }
-      await pause();
+    // It prints its address once it listens, and that is the only line it prints.
+    const listening = once(child.stdout, "data").then(() => true);
+    const ended = once(child, "exit").then(() => false);
+    if (!(await Promise.race([listening, ended]))) {
+      throw new Error(`${program} did not start:\n${this.said}`);
     }
+    await this.whenReady();
   }
 
   /** Stops it as a terminal or a service manager would. */
@@ -70,7 +71,7 @@ export class Server {
 
   /** Waits until the server reaches its database. */
   async whenReady(): Promise<void> {
-    while (!(await this.ready())) await pause();
+    await expect.poll(() => this.ready(), { timeout: 60_000 }).toBe(true);
   }
 
   /** Kills the database under the server, which gets it back by itself. */
@@ -116,10 +117,6 @@ export class Server {
   private postmaster(): string[] {
     return readFileSync(join(this.data, "postgres/cluster/postmaster.pid"), "utf8").split("\n");
   }
-}
-
-function pause(): Promise<void> {
-  return new Promise((resume) => setTimeout(resume, 50));
 }
 
 async function freePort(): Promise<number> {
