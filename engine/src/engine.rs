@@ -17,7 +17,6 @@ use rowcast_protocol::{PgSnapshot, message};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
-    predicate::Truth,
     predicate_index::{PredicateIndex, QueryId},
     query::{Answer, Effect, Missing, PendingRead, Query, QuerySpec, Question, QuestionId},
     record::{Key, Record},
@@ -267,7 +266,7 @@ impl Engine {
         }
     }
 
-    /// Closes all windows of a table, whose shape has changed.
+    /// Closes all windows that a table, whose shape has changed, has a part in.
     pub fn close_table(&mut self, table: TableId) -> Vec<WindowId> {
         let windows: Vec<WindowId> = self
             .tables
@@ -389,11 +388,11 @@ impl Engine {
 
     fn add_query(&mut self, spec: QuerySpec) -> QueryId {
         let id = QueryId(self.next_id() as u32);
-        let table = self.tables.entry(spec.schema.table).or_default();
-        table
-            .index
-            .insert(id, &spec.predicate, &spec.schema.columns);
-        table.queries.insert(id);
+        for (schema, predicate) in spec.tables() {
+            let table = self.tables.entry(schema.table).or_default();
+            table.index.insert(id, predicate, &schema.columns);
+            table.queries.insert(id);
+        }
         self.identities.insert(Arc::clone(&spec.identity), id);
         self.queries.insert(id, Query::new(spec));
         id
@@ -405,13 +404,13 @@ impl Engine {
         };
         let spec = query.spec;
         self.identities.remove(&spec.identity);
-        if let Some(table) = self.tables.get_mut(&spec.schema.table) {
-            table
-                .index
-                .remove(id, &spec.predicate, &spec.schema.columns);
-            table.queries.remove(&id);
-            if table.queries.is_empty() {
-                self.tables.remove(&spec.schema.table);
+        for (schema, predicate) in spec.tables() {
+            if let Some(table) = self.tables.get_mut(&schema.table) {
+                table.index.remove(id, predicate, &schema.columns);
+                table.queries.remove(&id);
+                if table.queries.is_empty() {
+                    self.tables.remove(&schema.table);
+                }
             }
         }
     }

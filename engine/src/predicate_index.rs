@@ -9,7 +9,7 @@ mod interval;
 use rustc_hash::FxHashMap;
 
 use crate::{
-    datum::Datum,
+    datum::{Codec, Datum},
     order::{is_equality_decided, is_order_decided},
     predicate::{Comparison, Predicate},
     record::Record,
@@ -25,7 +25,7 @@ pub struct QueryId(pub u32);
 /// The filters of one table's queries.
 #[derive(Debug, Default)]
 pub struct PredicateIndex {
-    equal: FxHashMap<usize, FxHashMap<Datum, Vec<QueryId>>>,
+    equal: FxHashMap<usize, (Codec, FxHashMap<Datum, Vec<QueryId>>)>,
     ranges: FxHashMap<usize, IntervalSet>,
     residual: Vec<QueryId>,
 }
@@ -46,7 +46,10 @@ impl PredicateIndex {
     pub fn insert(&mut self, id: QueryId, predicate: &Predicate, columns: &[ColumnSchema]) {
         match access(predicate, columns) {
             Access::OneOf(column, values) => {
-                let by_value = self.equal.entry(column).or_default();
+                let (_, by_value) = self
+                    .equal
+                    .entry(column)
+                    .or_insert_with(|| (columns[column].codec.clone(), FxHashMap::default()));
                 for value in values {
                     by_value.entry(value).or_default().push(id);
                 }
@@ -65,7 +68,7 @@ impl PredicateIndex {
     pub fn remove(&mut self, id: QueryId, predicate: &Predicate, columns: &[ColumnSchema]) {
         match access(predicate, columns) {
             Access::OneOf(column, values) => {
-                let Some(by_value) = self.equal.get_mut(&column) else {
+                let Some((_, by_value)) = self.equal.get_mut(&column) else {
                     return;
                 };
                 for value in values {
@@ -94,15 +97,10 @@ impl PredicateIndex {
 
     /// Calls `found` with every query whose filter this row may satisfy; with some of them
     /// more than once.
-    pub fn candidates(
-        &self,
-        columns: &[ColumnSchema],
-        record: &Record,
-        mut found: impl FnMut(QueryId),
-    ) {
+    pub fn candidates(&self, record: &Record, mut found: impl FnMut(QueryId)) {
         let values = record.values();
-        for (&column, by_value) in &self.equal {
-            let value = values[column].canonical(&columns[column].codec);
+        for (&column, (codec, by_value)) in &self.equal {
+            let value = values[column].canonical(codec);
             if let Some(ids) = by_value.get(&value) {
                 ids.iter().copied().for_each(&mut found);
             }

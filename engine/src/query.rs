@@ -11,7 +11,7 @@ use crate::{
     predicate::{Predicate, Truth},
     record::Record,
     run::Compare,
-    schema::Schema,
+    schema::{Schema, TableId},
     transaction::{Image, NetChange, TableChanges},
     window::WindowId,
 };
@@ -31,6 +31,87 @@ pub struct QuerySpec {
     /// Whether its lists are read again after each change, because neither Rust nor
     /// PostgreSQL can tell from a row's image what becomes of them.
     pub reread: bool,
+    /// Further tables whose changes concern its lists. A query that has some is read again
+    /// after each change, so `reread` holds.
+    pub sources: Vec<Source>,
+}
+
+/// A table that a query's lists are made of, beside the one that it is named after.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The table.
+    pub schema: Arc<Schema>,
+    /// Rows for which this is false are of no concern.
+    pub predicate: Predicate,
+    /// Positions of the columns that are of concern; `None`: all.
+    pub columns: Option<Arc<[usize]>>,
+}
+
+/// One table of a query, as its changes are looked at.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    schema: &'a Schema,
+    predicate: &'a Predicate,
+    columns: Option<&'a [usize]>,
+}
+
+impl QuerySpec {
+    /// The tables that it is made of, its own first.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = (&Schema, &Predicate)> {
+        self.parts().map(|part| (part.schema, part.predicate))
+    }
+
+    fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        let own = Part {
+            schema: &self.schema,
+            predicate: &self.predicate,
+            columns: None,
+        };
+        let sources = self.sources.iter().map(|source| Part {
+            schema: &source.schema,
+            predicate: &source.predicate,
+            columns: source.columns.as_deref(),
+        });
+        std::iter::once(own).chain(sources)
+    }
+
+    /// Whether a net change of a table may concern the query's lists.
+    pub(crate) fn is_concerned_by(&self, table: TableId, change: &NetChange) -> bool {
+        self.parts()
+            .filter(|part| part.schema.table == table)
+            .any(|part| part.is_concerned_by(change))
+    }
+
+    /// Whether a row of a table may concern the query's lists.
+    pub(crate) fn is_concerned_with(&self, table: TableId, record: &Record) -> bool {
+        self.parts()
+            .filter(|part| part.schema.table == table)
+            .any(|part| part.may_match(record))
+    }
+}
+
+impl Part<'_> {
+    fn is_concerned_by(self, change: &NetChange) -> bool {
+        if let (Some(columns), Some(old), Some(new)) = (self.columns, &change.old, &change.new)
+            && columns
+                .iter()
+                .all(|&at| old.values()[at].same(&new.values()[at]))
+        {
+            return false;
+        }
+        [&change.old, &change.new]
+            .into_iter()
+            .flatten()
+            .any(|record| self.may_match(record))
+    }
+
+    fn may_match(self, record: &Record) -> bool {
+        matches!(
+            self.predicate
+                .evaluate(&self.schema.columns, record.values()),
+            Truth::True | Truth::Unknown
+        )
+    }
 }
 
 /// Names a question within the engine.
@@ -193,14 +274,7 @@ impl Query {
     /// The changes without the images that the filter certainly excludes: those neither leave
     /// nor enter the result.
     pub fn concerned(&self, changes: &Arc<TableChanges>) -> Arc<TableChanges> {
-        let concerns = |image: &&Image| {
-            matches!(
-                self.spec
-                    .predicate
-                    .evaluate(&self.spec.schema.columns, image.record.values()),
-                Truth::True | Truth::Unknown
-            )
-        };
+        let concerns = |image: &&Image| self.spec.is_concerned_with(changes.table, &image.record);
         if changes.images.iter().all(|image| concerns(&image)) {
             return Arc::clone(changes);
         }

@@ -568,6 +568,7 @@ fn query_spec(schema: &Arc<Schema>, query: u8) -> QuerySpec {
         predicate,
         order: Order(order),
         reread,
+        sources: Vec::new(),
     }
 }
 

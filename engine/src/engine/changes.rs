@@ -55,38 +55,20 @@ impl Engine {
         let Some(table) = self.tables.get(&changes.table) else {
             return routed;
         };
-        let Some(schema) = table
-            .queries
-            .iter()
-            .next()
-            .and_then(|id| self.queries.get(id))
-            .map(|query| Arc::clone(&query.spec.schema))
-        else {
-            return routed;
-        };
         let mut found: FxHashSet<QueryId> = FxHashSet::default();
         for change in net_effect(&changes.images) {
             found.clear();
             for side in [&change.old, &change.new].into_iter().flatten() {
-                table.index.candidates(&schema.columns, side, |id| {
+                table.index.candidates(side, |id| {
                     found.insert(id);
                 });
             }
             for &id in &found {
-                let concerns = |side: &Option<Arc<Record>>| {
-                    side.as_ref().is_some_and(|record| {
-                        self.queries.get(&id).is_some_and(|query| {
-                            matches!(
-                                query
-                                    .spec
-                                    .predicate
-                                    .evaluate(&schema.columns, record.values()),
-                                Truth::True | Truth::Unknown
-                            )
-                        })
-                    })
-                };
-                if concerns(&change.old) || concerns(&change.new) {
+                if self
+                    .queries
+                    .get(&id)
+                    .is_some_and(|query| query.spec.is_concerned_by(changes.table, &change))
+                {
                     routed.entry(id).or_default().push(change.clone());
                 }
             }

@@ -82,11 +82,10 @@ impl Engine {
             arrived: None,
         });
         if let Some(query) = self.queries.get(&window.query) {
-            self.tables
-                .entry(query.spec.schema.table)
-                .or_default()
-                .waiting
-                .insert(id);
+            for (schema, _) in query.spec.tables() {
+                let table = self.tables.entry(schema.table).or_default();
+                table.waiting.insert(id);
+            }
         }
         self.requests.insert(request, id);
         self.outputs.push(Output::Read {
@@ -103,10 +102,12 @@ impl Engine {
         };
         if let Some(fetch) = window.fetch.take() {
             self.requests.remove(&fetch.request);
-            if let Some(query) = self.queries.get(&window.query)
-                && let Some(table) = self.tables.get_mut(&query.spec.schema.table)
-            {
-                table.waiting.remove(&id);
+            if let Some(query) = self.queries.get(&window.query) {
+                for (schema, _) in query.spec.tables() {
+                    if let Some(table) = self.tables.get_mut(&schema.table) {
+                        table.waiting.remove(&id);
+                    }
+                }
             }
         }
     }

@@ -34,6 +34,7 @@ pub fn query_spec(query: &BoundQuery) -> QuerySpec {
                 .collect(),
         ),
         reread: !query.has_keyset() || !can_be_asked(&query.filter, query),
+        sources: Vec::new(),
     }
 }
 
