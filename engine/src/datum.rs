@@ -73,6 +73,17 @@ impl Datum {
         matches!(self, Self::Null)
     }
 
+    /// How many bytes it takes, what it shares with others included.
+    pub fn size(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Text(text) | Self::Json(text) => text.len(),
+                Self::Bytes(bytes) => bytes.len(),
+                Self::Numeric(number) => number.size(),
+                _ => 0,
+            }
+    }
+
     /// Whether both are the same value as stored, which is finer than SQL's `=`: `1.0` and
     /// `1.00` differ, as do `0.0` and `-0.0`. NULL is the same as NULL and NaN as NaN. A cell
     /// whose datum stayed the same has not changed for any reader.

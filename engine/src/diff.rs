@@ -1,26 +1,27 @@
 //! The steps from one list to another.
 
-use std::sync::Arc;
-
 use rustc_hash::FxHashMap;
 
-use crate::record::{Key, Record};
+use crate::{
+    record::Key,
+    rows::{RowId, Rows},
+};
 
 /// One step, applied to the list as the step before left it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Step {
     /// The row leaves.
-    Remove(Arc<Record>),
+    Remove(RowId),
     /// The row goes to this index, counted after the move.
-    Move(Arc<Record>, usize),
+    Move(RowId, usize),
     /// The row enters at this index.
-    Insert(Arc<Record>, usize),
+    Insert(RowId, usize),
     /// The row changes where it stands.
     Update {
         /// As the list held it.
-        old: Arc<Record>,
+        old: RowId,
         /// As it is now.
-        new: Arc<Record>,
+        new: RowId,
     },
 }
 
@@ -28,23 +29,24 @@ pub enum Step {
 ///
 /// A row that stands in both lists is moved only if it is not part of a longest run of rows
 /// that kept their relative order. Keys are unique within a list.
-pub fn diff(old: &[Arc<Record>], new: &[Arc<Record>]) -> Vec<Step> {
+pub fn diff(old: &[RowId], new: &[RowId], rows: &Rows) -> Vec<Step> {
     let mut steps = Vec::new();
+    let is_one = |a: &RowId, b: &RowId| a == b || rows.get(*a).key() == rows.get(*b).key();
     let prefix = old
         .iter()
         .zip(new)
-        .take_while(|(a, b)| a.key() == b.key())
+        .take_while(|(a, b)| is_one(a, b))
         .count();
     let suffix = old[prefix..]
         .iter()
         .rev()
         .zip(new[prefix..].iter().rev())
-        .take_while(|(a, b)| a.key() == b.key())
+        .take_while(|(a, b)| is_one(a, b))
         .count();
     let old_middle = &old[prefix..old.len() - suffix];
     let new_middle = &new[prefix..new.len() - suffix];
     if !old_middle.is_empty() || !new_middle.is_empty() {
-        rearrange(prefix, old_middle, new_middle, &mut steps);
+        rearrange(prefix, old_middle, new_middle, rows, &mut steps);
     }
 
     let updates_outside = old[..prefix].iter().zip(&new[..prefix]).chain(
@@ -53,66 +55,61 @@ pub fn diff(old: &[Arc<Record>], new: &[Arc<Record>]) -> Vec<Step> {
             .zip(&new[new.len() - suffix..]),
     );
     for (old, new) in updates_outside {
-        push_update(old, new, &mut steps);
+        push_update(*old, *new, rows, &mut steps);
     }
     steps
 }
 
-fn rearrange(offset: usize, old: &[Arc<Record>], new: &[Arc<Record>], steps: &mut Vec<Step>) {
-    let old_places: FxHashMap<&Key, usize> = old
-        .iter()
-        .enumerate()
-        .map(|(at, record)| (record.key(), at))
-        .collect();
-    let new_places: FxHashMap<&Key, usize> = new
-        .iter()
-        .enumerate()
-        .map(|(at, record)| (record.key(), at))
-        .collect();
+fn rearrange(offset: usize, old: &[RowId], new: &[RowId], rows: &Rows, steps: &mut Vec<Step>) {
+    let key = |id: &RowId| rows.get(*id).key();
+    let places = |ids: &[RowId]| -> FxHashMap<&Key, usize> {
+        ids.iter()
+            .enumerate()
+            .map(|(at, id)| (key(id), at))
+            .collect()
+    };
+    let (old_places, new_places) = (places(old), places(new));
 
     let mut working: Vec<&Key> = Vec::with_capacity(old.len());
-    for record in old {
-        if new_places.contains_key(record.key()) {
-            working.push(record.key());
+    for id in old {
+        if new_places.contains_key(key(id)) {
+            working.push(key(id));
         } else {
-            steps.push(Step::Remove(Arc::clone(record)));
+            steps.push(Step::Remove(*id));
         }
     }
 
     // Rows of both lists, in the new order, by their old places: those outside a longest
     // increasing run have to move. Each goes right behind its predecessor, so that after
     // each move the rows handled so far stand in their new relative order.
-    let kept: Vec<(&Arc<Record>, usize)> = new
+    let kept: Vec<(RowId, usize)> = new
         .iter()
-        .filter_map(|record| old_places.get(record.key()).map(|&at| (record, at)))
+        .filter_map(|id| old_places.get(key(id)).map(|&at| (*id, at)))
         .collect();
     let stays = longest_increasing(kept.iter().map(|(_, at)| *at));
     let mut predecessor: Option<&Key> = None;
-    for (nth, (record, _)) in kept.iter().enumerate() {
+    for (nth, (id, _)) in kept.iter().enumerate() {
         if !stays[nth] {
-            let from = place(&working, record.key());
+            let from = place(&working, key(id));
             working.remove(from);
             let to = predecessor.map_or(0, |key| place(&working, key) + 1);
-            working.insert(to, record.key());
-            steps.push(Step::Move(Arc::clone(record), offset + to));
+            working.insert(to, key(id));
+            steps.push(Step::Move(*id, offset + to));
         }
-        predecessor = Some(record.key());
+        predecessor = Some(key(id));
     }
 
-    for (at, record) in new.iter().enumerate() {
-        match old_places.get(record.key()) {
-            None => steps.push(Step::Insert(Arc::clone(record), offset + at)),
-            Some(&was) => push_update(&old[was], record, steps),
+    for (at, id) in new.iter().enumerate() {
+        match old_places.get(key(id)) {
+            None => steps.push(Step::Insert(*id, offset + at)),
+            Some(&was) => push_update(old[was], *id, rows, steps),
         }
     }
 }
 
-fn push_update(old: &Arc<Record>, new: &Arc<Record>, steps: &mut Vec<Step>) {
-    if !old.same(new) {
-        steps.push(Step::Update {
-            old: Arc::clone(old),
-            new: Arc::clone(new),
-        });
+fn push_update(old: RowId, new: RowId, rows: &Rows, steps: &mut Vec<Step>) {
+    if old != new && !rows.get(old).same(rows.get(new)) {
+        steps.push(Step::Update { old, new });
     }
 }
 

@@ -10,6 +10,9 @@
 
 mod changes;
 mod fetch;
+mod publish;
+mod reread;
+mod route;
 
 use std::{mem, sync::Arc};
 
@@ -18,12 +21,17 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
     predicate_index::{PredicateIndex, QueryId},
-    query::{Answer, Effect, Missing, PendingRead, Query, QuerySpec, Question, QuestionId},
+    query::{Answer, Effect, Missing, Query, QuerySpec, Question, QuestionId, Turn},
     record::{Key, Record},
+    rows::{RowId, Rows},
     run::{Contradiction, Run},
     schema::TableId,
+    slab::Slab,
     transaction::{NetChange, TableChanges, Transaction, net_effect},
-    window::{Fetch, Held, RequestId, RowsRead, RowsWanted, Window, WindowId, WindowSpec, row},
+    window::{
+        Fetch, Held, List, RequestId, RowsRead, RowsWanted, Sent, Window, WindowId, WindowSpec,
+        ops, row,
+    },
 };
 
 /// What an engine holds at most.
@@ -32,6 +40,8 @@ pub struct Limits {
     /// Rows' images held back for one window while its rows are being read. What comes
     /// beyond has the rows read once more.
     pub held_images: usize,
+    /// The bytes that these take. What comes beyond has the rows read once more.
+    pub held_bytes: usize,
     /// Changes of one query that wait for PostgreSQL's verdict. What comes beyond has the
     /// query read again.
     pub pending_changes: usize,
@@ -41,6 +51,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             held_images: 200_000,
+            held_bytes: 64 << 20,
             pending_changes: 50_000,
         }
     }
@@ -56,7 +67,7 @@ pub enum Output {
         /// Which window.
         window: WindowId,
         /// The version before. The list was the same from the patch before this one on.
-        from: PgSnapshot,
+        from: Arc<PgSnapshot>,
         /// The steps.
         patch: EnginePatch,
     },
@@ -88,7 +99,7 @@ pub struct EnginePatch {
     /// How many rows match afterwards.
     pub total: u64,
     /// The version afterwards.
-    pub to: PgSnapshot,
+    pub to: Arc<PgSnapshot>,
     /// When the newest change in it was logged: microseconds since 1970.
     pub changed_at: i64,
 }
@@ -111,6 +122,8 @@ pub struct Figures {
     pub queries: usize,
     /// Windows that are live.
     pub windows: usize,
+    /// Rows held, each once however many lists show it.
+    pub rows: usize,
     /// Rows asked for after the first ones of a window.
     pub refills: u64,
     /// Windows read again because a change could not tell what became of them.
@@ -126,25 +139,28 @@ pub struct Figures {
 #[derive(Debug)]
 pub struct Engine {
     limits: Limits,
-    version: PgSnapshot,
+    version: Arc<PgSnapshot>,
     tables: FxHashMap<TableId, TableState>,
-    queries: FxHashMap<QueryId, Query>,
+    queries: Slab<Query>,
     identities: FxHashMap<Arc<str>, QueryId>,
-    windows: FxHashMap<WindowId, Window>,
+    windows: Slab<Window>,
+    rows: Rows,
     requests: FxHashMap<RequestId, WindowId>,
     /// Windows whose rows came before the log had been read far enough.
     early: FxHashSet<WindowId>,
     next_id: u64,
     figures: Figures,
     outputs: Vec<Output>,
+    /// What a window showed before the change that is being taken in.
+    shown: Vec<RowId>,
 }
 
 #[derive(Debug, Default)]
 struct TableState {
     index: PredicateIndex,
     queries: FxHashSet<QueryId>,
-    /// Windows whose rows are being read.
-    waiting: FxHashSet<WindowId>,
+    /// How many windows' rows are being read.
+    reading: usize,
 }
 
 impl Engine {
@@ -157,21 +173,24 @@ impl Engine {
     pub fn with_limits(version: PgSnapshot, limits: Limits) -> Self {
         Self {
             limits,
-            version,
+            version: Arc::new(version),
             tables: FxHashMap::default(),
-            queries: FxHashMap::default(),
+            queries: Slab::default(),
             identities: FxHashMap::default(),
-            windows: FxHashMap::default(),
+            windows: Slab::default(),
+            rows: Rows::default(),
             requests: FxHashMap::default(),
             early: FxHashSet::default(),
             next_id: 0,
             figures: Figures::default(),
             outputs: Vec::new(),
+            shown: Vec::new(),
         }
     }
 
-    /// Forgets every query and begins anew at a version of another history. Names are not
-    /// used again, so what was asked for before is told from what is asked for after.
+    /// Forgets every query and begins anew at a version of another history. Requests and
+    /// questions have new names, so what was asked for before is told from what is asked for
+    /// after.
     pub fn restart(&mut self, version: PgSnapshot) {
         *self = Self {
             next_id: self.next_id,
@@ -188,8 +207,8 @@ impl Engine {
     /// Whether the answer to this question is still wanted.
     pub fn wants_answer(&self, id: QueryId, question: QuestionId) -> bool {
         self.queries
-            .get(&id)
-            .and_then(|query| query.question.as_ref())
+            .get(id.0)
+            .and_then(Query::question)
             .is_some_and(|open| open.id == question)
     }
 
@@ -203,6 +222,7 @@ impl Engine {
         Figures {
             queries: self.queries.len(),
             windows: self.windows.len(),
+            rows: self.rows.len(),
             ..self.figures
         }
     }
@@ -210,19 +230,20 @@ impl Engine {
     /// The windows of a query.
     pub fn windows_of(&self, query: QueryId) -> impl Iterator<Item = WindowId> + '_ {
         self.queries
-            .get(&query)
+            .get(query.0)
             .into_iter()
             .flat_map(|query| query.windows.iter().copied())
     }
 
     /// The version up to which the list of a window's clients is exact.
     pub fn exact_version_of(&self, window: WindowId) -> Option<&PgSnapshot> {
-        self.exact_version(self.windows.get(&window)?)
+        let version = self.exact_version(self.windows.get(window.0)?)?;
+        Some(version)
     }
 
     /// The query that a window is of.
     pub fn query_of(&self, window: WindowId) -> Option<QueryId> {
-        self.windows.get(&window).map(|window| window.query)
+        self.windows.get(window.0).map(|window| window.query)
     }
 
     /// Opens a window. Its rows are asked for at once; [`Output::Ready`] says when they are
@@ -232,37 +253,37 @@ impl Engine {
             Some(id) => *id,
             None => self.add_query(query.clone()),
         };
-        let id = WindowId(self.next_id() as u32);
-        let window = Window {
+        let id = WindowId(self.windows.insert(Window {
             query: query_id,
             spec,
             run: None,
-            version: self.version.clone(),
-            sent: None,
+            version: Arc::clone(&self.version),
+            sent: Sent::Nothing,
             stale_since: None,
             changed_at: 0,
             fetch: None,
-        };
-        self.windows.insert(id, window);
-        if let Some(query) = self.queries.get_mut(&query_id) {
+        }));
+        if let Some(query) = self.queries.get_mut(query_id.0) {
             query.windows.push(id);
         }
         self.read_whole(id);
-        (id, mem::take(&mut self.outputs))
+        (id, self.finish())
     }
 
-    /// Closes a window and forgets it.
+    /// Closes a window and forgets it. Its number may name another one from then on.
     pub fn close(&mut self, id: WindowId) {
         self.cancel_fetch(id);
-        let Some(window) = self.windows.remove(&id) else {
+        let Some(window) = self.windows.remove(id.0) else {
             return;
         };
-        let Some(query) = self.queries.get_mut(&window.query) else {
-            return;
-        };
-        query.windows.retain(|other| *other != id);
-        if query.windows.is_empty() {
-            self.remove_query(window.query);
+        let query_id = window.query;
+        window.let_go(&mut self.rows);
+        self.rows.sweep();
+        if let Some(query) = self.queries.get_mut(query_id.0) {
+            query.windows.retain(|other| *other != id);
+            if query.windows.is_empty() {
+                self.remove_query(query_id);
+            }
         }
     }
 
@@ -273,7 +294,7 @@ impl Engine {
             .get(&table)
             .into_iter()
             .flat_map(|table| &table.queries)
-            .filter_map(|query| self.queries.get(query))
+            .filter_map(|query| self.queries.get(query.0))
             .flat_map(|query| query.windows.iter().copied())
             .collect();
         for window in &windows {
@@ -285,31 +306,30 @@ impl Engine {
     /// Whether a window's first list is there.
     pub fn is_ready(&self, id: WindowId) -> bool {
         self.windows
-            .get(&id)
-            .is_some_and(|window| window.sent.is_some())
+            .get(id.0)
+            .is_some_and(|window| !matches!(window.sent, Sent::Nothing))
     }
 
     /// The list that a window's clients hold; `None` before the first rows are there.
     pub fn list(&self, id: WindowId) -> Option<ListState> {
-        let window = self.windows.get(&id)?;
-        let sent = window.sent.as_ref()?;
+        let window = self.windows.get(id.0)?;
+        let (rows, total) = window.list()?;
         Some(ListState {
-            rows: sent
-                .rows
+            rows: rows
                 .iter()
-                .map(|record| row(record, &window.spec.select))
+                .map(|id| row(self.rows.get(*id), &window.spec.select))
                 .collect(),
-            total: sent.total,
-            version: self.exact_version(window)?.clone(),
+            total,
+            version: PgSnapshot::clone(self.exact_version(window)?),
         })
     }
 
     /// The version up to which what a window's clients hold is exact.
-    fn exact_version<'a>(&'a self, window: &'a Window) -> Option<&'a PgSnapshot> {
+    fn exact_version<'a>(&'a self, window: &'a Window) -> Option<&'a Arc<PgSnapshot>> {
         if let Some(version) = &window.stale_since {
             return Some(version);
         }
-        let query = self.queries.get(&window.query)?.version(&self.version);
+        let query = self.queries.get(window.query.0)?.version(&self.version);
         Some(if window.version.covers(query) {
             &window.version
         } else {
@@ -322,38 +342,34 @@ impl Engine {
     /// A transaction that does not begin where the last one ended leaves a gap: everything is
     /// then read again.
     pub fn apply(&mut self, transaction: Transaction) -> Vec<Output> {
-        let follows = transaction.from == self.version;
-        let before = mem::replace(&mut self.version, transaction.to.clone());
-        if !follows {
-            self.figures.contradictions += 1;
-            let transaction = Transaction {
-                from: before,
-                tables: Vec::new(),
-                ..transaction
-            };
-            for id in self.queries.keys().copied().collect::<Vec<_>>() {
-                self.reread(id, &transaction, None);
+        let follows = transaction.from == *self.version;
+        let turn = Turn {
+            from: Arc::clone(&self.version),
+            to: Arc::new(transaction.to),
+            changed_at: transaction.changed_at,
+        };
+        self.version = Arc::clone(&turn.to);
+        if follows {
+            for changes in &transaction.tables {
+                self.apply_table(&turn, changes);
             }
-            return mem::take(&mut self.outputs);
+            self.settle_early();
+        } else {
+            self.figures.contradictions += 1;
+            for id in self.queries.numbers() {
+                self.reread(QueryId(id), &turn, None);
+            }
         }
-        let mut touched = Vec::new();
-        for changes in &transaction.tables {
-            self.apply_table(&transaction, changes, &mut touched);
-        }
-        for query in touched {
-            self.advance(query);
-        }
-        self.settle_early();
-        mem::take(&mut self.outputs)
+        self.finish()
     }
 
     /// Takes in that nothing that is watched changed up to this version.
     pub fn nothing_until(&mut self, version: PgSnapshot) -> Vec<Output> {
         if version.covers(&self.version) {
-            self.version = version;
+            self.version = Arc::new(version);
         }
         self.settle_early();
-        mem::take(&mut self.outputs)
+        self.finish()
     }
 
     /// Takes in rows that were asked for. A request that has been superseded is ignored.
@@ -361,23 +377,30 @@ impl Engine {
         if let Some(id) = self.requests.remove(&request)
             && let Some(fetch) = self
                 .windows
-                .get_mut(&id)
+                .get_mut(id.0)
                 .and_then(|window| window.fetch.as_mut())
         {
             fetch.arrived = Some(read);
             self.settle(id);
         }
-        mem::take(&mut self.outputs)
+        self.finish()
     }
 
     /// Takes in the answer to a question. One that is no longer open is ignored.
     pub fn answer(&mut self, id: QueryId, question: QuestionId, answer: &Answer) -> Vec<Output> {
-        if let Some(query) = self.queries.get_mut(&id)
-            && let Some(open) = query.question.take_if(|open| open.id == question)
+        if let Some(query) = self.queries.get_mut(id.0)
+            && let Some(open) = &mut query.open
+            && let Some(asked) = open.question.take_if(|open| open.id == question)
         {
-            query.learn(open, answer);
+            query.learn(asked, answer);
             self.advance(id);
         }
+        self.finish()
+    }
+
+    /// What all inputs end in.
+    fn finish(&mut self) -> Vec<Output> {
+        self.rows.sweep();
         mem::take(&mut self.outputs)
     }
 
@@ -387,19 +410,28 @@ impl Engine {
     }
 
     fn add_query(&mut self, spec: QuerySpec) -> QueryId {
-        let id = QueryId(self.next_id() as u32);
-        for (schema, predicate) in spec.tables() {
-            let table = self.tables.entry(schema.table).or_default();
-            table.index.insert(id, predicate, &schema.columns);
-            table.queries.insert(id);
+        let identity = Arc::clone(&spec.identity);
+        let id = QueryId(self.queries.insert(Query::new(spec)));
+        self.identities.insert(identity, id);
+        let Self {
+            queries, tables, ..
+        } = self;
+        if let Some(query) = queries.get(id.0) {
+            for (schema, predicate) in query.spec.tables() {
+                let table = tables.entry(schema.table).or_default();
+                let of = schema.table;
+                let filter_of = |id: QueryId| queries.get(id.0)?.spec.only_filter_of(of);
+                table
+                    .index
+                    .insert(id, predicate, &schema.columns, &filter_of);
+                table.queries.insert(id);
+            }
         }
-        self.identities.insert(Arc::clone(&spec.identity), id);
-        self.queries.insert(id, Query::new(spec));
         id
     }
 
     fn remove_query(&mut self, id: QueryId) {
-        let Some(query) = self.queries.remove(&id) else {
+        let Some(query) = self.queries.remove(id.0) else {
             return;
         };
         let spec = query.spec;

@@ -18,8 +18,10 @@ pub mod predicate;
 pub mod predicate_index;
 pub mod query;
 pub mod record;
+pub mod rows;
 pub mod run;
 pub mod schema;
+mod slab;
 pub mod transaction;
 pub mod window;
 

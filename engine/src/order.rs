@@ -41,7 +41,7 @@ impl Order {
     pub fn compare(
         &self,
         columns: &[ColumnSchema],
-        rankings: &Rankings,
+        rankings: Option<&Rankings>,
         a: &Record,
         b: &Record,
     ) -> Option<Ordering> {
@@ -55,7 +55,11 @@ impl Order {
                 (false, true) => Ordering::Less,
                 (false, false) => {
                     let ordering = if key.asked {
-                        rankings.compare(key.column, a, b)?
+                        match rankings {
+                            Some(rankings) => rankings.compare(key.column, a, b)?,
+                            None if a == b => Ordering::Equal,
+                            None => return None,
+                        }
                     } else {
                         compare_as(&columns[key.column].codec, a, b)?
                     };
@@ -108,6 +112,11 @@ impl Rankings {
             column,
             values.into_iter().zip(ranks.iter().copied()).collect(),
         );
+    }
+
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     fn compare(&self, column: usize, a: &Datum, b: &Datum) -> Option<Ordering> {

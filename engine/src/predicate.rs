@@ -175,6 +175,18 @@ fn compare(column: &ColumnSchema, comparison: Comparison, value: &Datum, with: &
 }
 
 impl Comparison {
+    /// What holds of two values where this one does not.
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Equal => Self::NotEqual,
+            Self::NotEqual => Self::Equal,
+            Self::Less => Self::GreaterOrEqual,
+            Self::LessOrEqual => Self::Greater,
+            Self::Greater => Self::LessOrEqual,
+            Self::GreaterOrEqual => Self::Less,
+        }
+    }
+
     /// Whether values that stand in this order satisfy it.
     pub fn holds(self, ordering: Ordering) -> bool {
         match self {

@@ -12,7 +12,7 @@ use crate::{
     record::Record,
     run::Compare,
     schema::{Schema, TableId},
-    transaction::{Image, NetChange, TableChanges},
+    transaction::NetChange,
     window::WindowId,
 };
 
@@ -59,6 +59,16 @@ impl QuerySpec {
     /// The tables that it is made of, its own first.
     pub(crate) fn tables(&self) -> impl Iterator<Item = (&Schema, &Predicate)> {
         self.parts().map(|part| (part.schema, part.predicate))
+    }
+
+    /// Its filter of a table's rows, if it looks at that table in one way only.
+    pub(crate) fn only_filter_of(&self, table: TableId) -> Option<&Predicate> {
+        let mut filters = self
+            .parts()
+            .filter(|part| part.schema.table == table)
+            .map(|part| part.predicate);
+        let only = filters.next()?;
+        filters.next().is_none().then_some(only)
     }
 
     fn parts(&self) -> impl Iterator<Item = Part<'_>> {
@@ -123,6 +133,15 @@ pub struct QuestionId(pub u64);
 pub(crate) struct Query {
     pub spec: QuerySpec,
     pub windows: Vec<WindowId>,
+    /// How many of its windows have rows being read.
+    pub reading: u32,
+    /// What it waits for; `None` where it never had to, or has what it needs.
+    pub open: Option<Box<Open>>,
+}
+
+/// What a query needs PostgreSQL for.
+#[derive(Debug, Default)]
+pub(crate) struct Open {
     /// Reads of the log that touch the query and wait for PostgreSQL's answers, in order.
     pub pending: VecDeque<PendingRead>,
     /// What has been asked and not been answered.
@@ -134,10 +153,17 @@ pub(crate) struct Query {
 /// The part of one read of the log that may concern a query.
 #[derive(Debug)]
 pub(crate) struct PendingRead {
-    pub from: PgSnapshot,
-    pub to: PgSnapshot,
-    pub changed_at: i64,
+    pub turn: Turn,
     pub changes: Vec<NetChange>,
+}
+
+/// One read of the log: from which version to which.
+#[derive(Clone, Debug)]
+pub(crate) struct Turn {
+    pub from: Arc<PgSnapshot>,
+    pub to: Arc<PgSnapshot>,
+    /// When the newest change in it was logged.
+    pub changed_at: i64,
 }
 
 /// What PostgreSQL is asked about one query, all of it about values alone.
@@ -162,12 +188,12 @@ pub struct Answer {
 }
 
 /// What a net change means for a query's result.
-#[derive(Debug, Clone)]
-pub(crate) struct Effect {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effect<'a> {
     /// The row that was in the result.
-    pub leaves: Option<Arc<Record>>,
+    pub leaves: Option<&'a Arc<Record>>,
     /// The row that now is.
-    pub enters: Option<Arc<Record>>,
+    pub enters: Option<&'a Arc<Record>>,
 }
 
 /// What is missing before a query can go on.
@@ -188,28 +214,55 @@ impl Query {
         Self {
             spec,
             windows: Vec::new(),
-            pending: VecDeque::new(),
-            question: None,
-            verdicts: FxHashMap::default(),
-            rankings: Rankings::default(),
+            reading: 0,
+            open: None,
         }
     }
 
     /// The version that the query has been taken to.
-    pub fn version<'a>(&'a self, engine: &'a PgSnapshot) -> &'a PgSnapshot {
-        self.pending.front().map_or(engine, |read| &read.from)
+    pub fn version<'a>(&'a self, engine: &'a Arc<PgSnapshot>) -> &'a Arc<PgSnapshot> {
+        self.pending().next().map_or(engine, |read| &read.turn.from)
+    }
+
+    /// The reads of the log that wait.
+    pub fn pending(&self) -> impl Iterator<Item = &PendingRead> {
+        self.open.iter().flat_map(|open| &open.pending)
+    }
+
+    /// Has a read of the log wait.
+    pub fn defer(&mut self, turn: Turn, changes: Vec<NetChange>) {
+        let open = self.open.get_or_insert_default();
+        open.pending.push_back(PendingRead { turn, changes });
+    }
+
+    /// What has been asked and not been answered.
+    pub fn question(&self) -> Option<&Question> {
+        self.open.as_ref()?.question.as_ref()
+    }
+
+    /// Whether changes can be taken in at once, as far as their rows' verdicts are known.
+    pub fn is_at_rest(&self) -> bool {
+        self.open
+            .as_ref()
+            .is_none_or(|open| open.pending.is_empty())
+            && !self.spec.order.is_asked()
+    }
+
+    /// What the filter says of a row, without PostgreSQL.
+    pub fn truth(&self, record: &Record) -> Truth {
+        self.spec
+            .predicate
+            .evaluate(&self.spec.schema.columns, record.values())
     }
 
     /// Whether the filter holds for a row; `None` where PostgreSQL has not said yet.
     pub fn verdict(&self, record: &Arc<Record>) -> Option<bool> {
-        match self
-            .spec
-            .predicate
-            .evaluate(&self.spec.schema.columns, record.values())
-        {
+        match self.truth(record) {
             Truth::True => Some(true),
             Truth::False | Truth::Null => Some(false),
             Truth::Unknown => self
+                .open
+                .as_ref()?
                 .verdicts
                 .get(&address(record))
                 .map(|(_, verdict)| *verdict),
@@ -217,11 +270,15 @@ impl Query {
     }
 
     /// What the changes mean for the result; what is unknown goes to `missing`.
-    pub fn effects(&self, changes: &[NetChange], missing: &mut Missing) -> Vec<Effect> {
-        let mut matching = |side: &Option<Arc<Record>>| {
+    pub fn effects<'a>(
+        &self,
+        changes: impl IntoIterator<Item = &'a NetChange>,
+        missing: &mut Missing,
+    ) -> Vec<Effect<'a>> {
+        let mut matching = |side: &'a Option<Arc<Record>>| {
             let record = side.as_ref()?;
             match self.verdict(record) {
-                Some(true) => Some(Arc::clone(record)),
+                Some(true) => Some(record),
                 Some(false) => None,
                 None => {
                     missing.verdicts.push(Arc::clone(record));
@@ -230,7 +287,7 @@ impl Query {
             }
         };
         changes
-            .iter()
+            .into_iter()
             .map(|change| Effect {
                 leaves: matching(&change.old),
                 enters: matching(&change.new),
@@ -244,55 +301,52 @@ impl Query {
         &self,
         records: impl Iterator<Item = &'a Arc<Record>> + Clone,
     ) -> Vec<(usize, Vec<Datum>)> {
-        self.spec.order.missing(&self.rankings, records)
+        match &self.open {
+            Some(open) => self.spec.order.missing(&open.rankings, records),
+            None => self.spec.order.missing(&Rankings::default(), records),
+        }
     }
 
     /// The query's order, as far as the rankings go.
     pub fn with_order<T>(&self, with: impl FnOnce(Compare) -> T) -> T {
+        let rankings = self.open.as_ref().map(|open| &open.rankings);
         with(&|a, b| {
             self.spec
                 .order
-                .compare(&self.spec.schema.columns, &self.rankings, a, b)
+                .compare(&self.spec.schema.columns, rankings, a, b)
         })
     }
 
     /// Takes in the answers to the question that was asked.
     pub fn learn(&mut self, question: Question, answer: &Answer) {
+        let open = self.open.get_or_insert_default();
         for (record, verdict) in question.verdicts.into_iter().zip(&answer.verdicts) {
-            self.verdicts.insert(address(&record), (record, *verdict));
+            open.verdicts.insert(address(&record), (record, *verdict));
         }
         for ((column, values), ranks) in question.rankings.into_iter().zip(&answer.rankings) {
-            self.rankings.learn(column, values, ranks);
+            open.rankings.learn(column, values, ranks);
         }
     }
 
     /// How many changes wait for answers.
     pub fn pending_changes(&self) -> usize {
-        self.pending.iter().map(|read| read.changes.len()).sum()
-    }
-
-    /// The changes without the images that the filter certainly excludes: those neither leave
-    /// nor enter the result.
-    pub fn concerned(&self, changes: &Arc<TableChanges>) -> Arc<TableChanges> {
-        let concerns = |image: &&Image| self.spec.is_concerned_with(changes.table, &image.record);
-        if changes.images.iter().all(|image| concerns(&image)) {
-            return Arc::clone(changes);
-        }
-        Arc::new(TableChanges {
-            table: changes.table,
-            images: changes.images.iter().filter(concerns).cloned().collect(),
-            reread: changes.reread,
-        })
+        self.pending().map(|read| read.changes.len()).sum()
     }
 
     /// Forgets the verdicts that no pending change needs any more. Nothing else holds changes
     /// of the query.
     pub fn forget_verdicts(&mut self) {
-        if self.pending.is_empty() {
-            self.verdicts.clear();
+        let Some(open) = &mut self.open else {
+            return;
+        };
+        if open.pending.is_empty() {
+            open.verdicts.clear();
+            if open.question.is_none() && open.rankings.is_empty() {
+                self.open = None;
+            }
             return;
         }
-        let needed: FxHashSet<usize> = self
+        let needed: FxHashSet<usize> = open
             .pending
             .iter()
             .flat_map(|read| &read.changes)
@@ -300,7 +354,7 @@ impl Query {
             .flatten()
             .map(address)
             .collect();
-        self.verdicts.retain(|address, _| needed.contains(address));
+        open.verdicts.retain(|address, _| needed.contains(address));
     }
 }
 

@@ -43,11 +43,18 @@ impl Record {
     /// Whether PostgreSQL stores the same bytes for both rows.
     pub fn same(&self, other: &Self) -> bool {
         std::ptr::eq(self, other)
-            || self
-                .values
-                .iter()
-                .zip(&other.values)
-                .all(|(mine, theirs)| mine.same(theirs))
+            || self.values.len() == other.values.len()
+                && self
+                    .values
+                    .iter()
+                    .zip(&other.values)
+                    .all(|(mine, theirs)| mine.same(theirs))
+    }
+
+    /// Roughly how many bytes it takes.
+    pub fn size(&self) -> usize {
+        let values = self.values.iter().map(Datum::size);
+        size_of::<Self>() + values.sum::<usize>()
     }
 }
 

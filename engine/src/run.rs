@@ -2,7 +2,11 @@
 
 use std::{cmp::Ordering, ops::Range, sync::Arc};
 
-use crate::record::Record;
+use crate::{
+    record::Record,
+    rows::{RowId, Rows},
+    schema::TableId,
+};
 
 /// Compares two rows by the query's order, which is total.
 pub type Compare<'a> = &'a dyn Fn(&Record, &Record) -> Option<Ordering>;
@@ -11,14 +15,16 @@ pub type Compare<'a> = &'a dyn Fn(&Record, &Record) -> Option<Ordering>;
 ///
 /// Between two changes, `before` rows of the result precede the run, and
 /// `total - before - rows.len()` follow it. A run without rows lies at the result's end.
-#[derive(Debug, Clone)]
+///
+/// It holds its rows: whoever drops a run lets go of them ([`Run::let_go`]).
+#[derive(Debug)]
 pub struct Run {
     /// How many rows precede it.
     pub before: u64,
     /// How many rows the result has.
     pub total: u64,
     /// Its rows, in order.
-    pub rows: Vec<Arc<Record>>,
+    pub rows: Vec<RowId>,
     /// Whether its place in the result is no longer known; `total` still is.
     pub lost: bool,
 }
@@ -59,7 +65,12 @@ impl Run {
     }
 
     /// A row of the result is gone.
-    pub fn remove(&mut self, record: &Record, compare: Compare) -> Result<(), Contradiction> {
+    pub fn remove(
+        &mut self,
+        record: &Record,
+        held: &mut Rows,
+        compare: Compare,
+    ) -> Result<(), Contradiction> {
         self.total = self.total.checked_sub(1).ok_or(Contradiction)?;
         if self.lost {
             return Ok(());
@@ -68,9 +79,9 @@ impl Run {
             self.before = self.before.checked_sub(1).ok_or(Contradiction)?;
             return Ok(());
         }
-        match self.search(record, compare)? {
+        match self.search(record, held, compare)? {
             Ok(at) => {
-                self.rows.remove(at);
+                held.let_go(self.rows.remove(at));
                 // Without a row to compare with, what comes next could be on either side.
                 self.lost = self.rows.is_empty() && self.before < self.total;
             }
@@ -83,8 +94,14 @@ impl Run {
         Ok(())
     }
 
-    /// A row is new in the result.
-    pub fn add(&mut self, record: &Arc<Record>, compare: Compare) -> Result<(), Contradiction> {
+    /// A row of `table` is new in the result.
+    pub fn add(
+        &mut self,
+        table: TableId,
+        record: &Arc<Record>,
+        held: &mut Rows,
+        compare: Compare,
+    ) -> Result<(), Contradiction> {
         let after = self.after();
         self.total += 1;
         if self.lost {
@@ -92,19 +109,57 @@ impl Run {
         }
         if self.rows.is_empty() {
             if self.before == 0 {
-                self.rows.push(Arc::clone(record));
+                self.insert(0, held.hold(table, record));
             } else {
                 self.before += 1;
             }
             return Ok(());
         }
-        match self.search(record, compare)? {
+        match self.search(record, held, compare)? {
             Ok(_) => return Err(Contradiction),
             Err(0) if self.before > 0 => self.before += 1,
             Err(at) if at == self.rows.len() && after > 0 => {}
-            Err(at) => self.rows.insert(at, Arc::clone(record)),
+            Err(at) => self.insert(at, held.hold(table, record)),
         }
         Ok(())
+    }
+
+    /// A row stays in the result, in its place, and is another.
+    pub fn replace(
+        &mut self,
+        table: TableId,
+        record: &Arc<Record>,
+        held: &mut Rows,
+        compare: Compare,
+    ) -> Result<(), Contradiction> {
+        if self.lost {
+            return Ok(());
+        }
+        match self.search(record, held, compare)? {
+            Ok(at) => {
+                let new = held.hold(table, record);
+                held.let_go(std::mem::replace(&mut self.rows[at], new));
+            }
+            Err(0) if self.before > 0 => {}
+            Err(at) if at == self.rows.len() && self.after() > 0 => {}
+            Err(_) => return Err(Contradiction),
+        }
+        Ok(())
+    }
+
+    /// Lets go of its rows.
+    pub fn let_go(self, held: &mut Rows) {
+        for id in self.rows {
+            held.let_go(id);
+        }
+    }
+
+    fn insert(&mut self, at: usize, id: RowId) {
+        if self.rows.len() == self.rows.capacity() {
+            // Runs are many and grow by little.
+            self.rows.reserve_exact(1 + self.rows.len() / 8);
+        }
+        self.rows.insert(at, id);
     }
 
     /// Whether the run holds all that the slice shows.
@@ -117,7 +172,7 @@ impl Run {
     }
 
     /// What the slice shows. The run covers it.
-    pub fn visible(&self, slice: Slice) -> &[Arc<Record>] {
+    pub fn visible(&self, slice: Slice) -> &[RowId] {
         let wanted = slice.within(self.total);
         if wanted.is_empty() {
             return &[];
@@ -127,7 +182,7 @@ impl Run {
     }
 
     /// Lets go of rows far outside the slice. The run covers it.
-    pub fn trim(&mut self, slice: Slice) {
+    pub fn trim(&mut self, slice: Slice, held: &mut Rows) {
         let wanted = slice.within(self.total);
         let margin = slice.margin();
         if wanted.is_empty() || self.rows.is_empty() {
@@ -135,12 +190,13 @@ impl Run {
         }
         let end = self.before + self.rows.len() as u64;
         if end - wanted.end > 3 * margin {
-            self.rows
-                .truncate((wanted.end + 2 * margin - self.before) as usize);
+            let keep = (wanted.end + 2 * margin - self.before) as usize;
+            self.rows.drain(keep..).for_each(|id| held.let_go(id));
         }
         if wanted.start - self.before > 3 * margin {
             let surplus = wanted.start - 2 * margin - self.before;
-            self.rows.drain(..surplus as usize);
+            let ahead = self.rows.drain(..surplus as usize);
+            ahead.for_each(|id| held.let_go(id));
             self.before += surplus;
         }
     }
@@ -165,12 +221,13 @@ impl Run {
     fn search(
         &self,
         record: &Record,
+        held: &Rows,
         compare: Compare,
     ) -> Result<Result<usize, usize>, Contradiction> {
         let (mut low, mut high) = (0, self.rows.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            match compare(&self.rows[middle], record).ok_or(Contradiction)? {
+            match compare(held.get(self.rows[middle]), record).ok_or(Contradiction)? {
                 Ordering::Less => low = middle + 1,
                 Ordering::Greater => high = middle,
                 Ordering::Equal => return Ok(Ok(middle)),

@@ -11,6 +11,7 @@ use crate::{
     diff::{Step, diff},
     predicate_index::QueryId,
     record::Record,
+    rows::{RowId, Rows},
     run::{Run, Side, Slice},
     transaction::TableChanges,
 };
@@ -87,21 +88,32 @@ pub(crate) struct Window {
     /// The rows around the slice; `None` until they are read, or read again.
     pub run: Option<Run>,
     /// The version of the run.
-    pub version: PgSnapshot,
+    pub version: Arc<PgSnapshot>,
     /// What clients hold.
-    pub sent: Option<Sent>,
+    pub sent: Sent,
     /// Since which version what clients hold is out of date, while it can't be brought up.
-    pub stale_since: Option<PgSnapshot>,
-    /// When the newest change was logged that `sent` does not show yet.
+    pub stale_since: Option<Arc<PgSnapshot>>,
+    /// When the newest change was logged that clients do not see yet.
     pub changed_at: i64,
     /// Rows that are being read.
-    pub fetch: Option<Fetch>,
+    pub fetch: Option<Box<Fetch>>,
 }
 
 /// The list that clients hold.
 #[derive(Debug)]
-pub(crate) struct Sent {
-    pub rows: Vec<Arc<Record>>,
+pub(crate) enum Sent {
+    /// None yet.
+    Nothing,
+    /// What the run shows of the slice.
+    Run,
+    /// What the run showed before it could not be told.
+    Kept(Box<List>),
+}
+
+/// A list; it holds its rows.
+#[derive(Debug)]
+pub(crate) struct List {
+    pub rows: Vec<RowId>,
     pub total: u64,
 }
 
@@ -112,6 +124,7 @@ pub(crate) struct Fetch {
     pub wanted: RowsWanted,
     pub held: Vec<Held>,
     pub held_images: usize,
+    pub held_bytes: usize,
     /// Whether more came than is held, or something that images do not tell: the rows are
     /// then exact at their own version only.
     pub is_outrun: bool,
@@ -121,7 +134,7 @@ pub(crate) struct Fetch {
 /// One read of the log, held back for rows that may or may not show it.
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
-    pub to: PgSnapshot,
+    pub to: Arc<PgSnapshot>,
     pub changed_at: i64,
     pub changes: Arc<TableChanges>,
 }
@@ -140,7 +153,7 @@ impl Window {
     }
 
     /// The rows to read so that the run covers the slice and its margins again.
-    pub fn refill(&self, run: &Run) -> RowsWanted {
+    pub fn refill(&self, run: &Run, rows: &Rows) -> RowsWanted {
         let slice = self.spec.slice;
         let margin = slice.margin();
         let count = slice.limit + 2 * margin;
@@ -159,7 +172,7 @@ impl Window {
             let count = end.saturating_sub(wanted.start.saturating_sub(margin));
             if count <= 2 * (slice.limit + 2 * margin) {
                 return RowsWanted::UpTo {
-                    anchor: Arc::clone(&run.rows[last as usize - 1]),
+                    anchor: Arc::clone(rows.get(run.rows[last as usize - 1])),
                     count,
                 };
             }
@@ -173,7 +186,7 @@ impl Window {
             let needed = (wanted.end + margin).saturating_sub(start).max(count);
             if needed <= 2 * (slice.limit + 2 * margin) {
                 return RowsWanted::From {
-                    anchor: Arc::clone(&run.rows[first as usize]),
+                    anchor: Arc::clone(rows.get(run.rows[first as usize])),
                     count: needed,
                 };
             }
@@ -181,32 +194,55 @@ impl Window {
         self.whole(false)
     }
 
-    /// Brings what clients hold up to the run, which covers the slice. `None` if they see no
-    /// difference.
-    pub fn catch_up(&mut self) -> Option<(Vec<Op>, u64)> {
-        let run = self.run.as_mut()?;
-        run.trim(self.spec.slice);
-        let visible = run.visible(self.spec.slice);
-        let total = run.total;
-        let Some(sent) = &mut self.sent else {
-            self.sent = Some(Sent {
-                rows: visible.to_vec(),
-                total,
-            });
-            return None;
-        };
-        let steps = diff(&sent.rows, visible);
-        let ops: Vec<Op> = steps
-            .iter()
-            .filter_map(|step| op(step, &self.spec.select))
-            .collect();
-        if !steps.is_empty() {
-            sent.rows = visible.to_vec();
+    /// What clients hold; `None` before the first list.
+    pub fn list(&self) -> Option<(&[RowId], u64)> {
+        match (&self.sent, &self.run) {
+            (Sent::Kept(list), _) => Some((&list.rows, list.total)),
+            (Sent::Run, Some(run)) => Some((run.visible(self.spec.slice), run.total)),
+            (Sent::Run, None) | (Sent::Nothing, _) => None,
         }
-        let changed = !ops.is_empty() || sent.total != total;
-        sent.total = total;
-        changed.then_some((ops, total))
     }
+
+    /// Keeps what clients hold apart from the run, which is about to become another.
+    pub fn keep_list(&mut self, rows: &mut Rows) {
+        if let (Sent::Run, Some((ids, total))) = (&self.sent, self.list()) {
+            let ids = ids.to_vec();
+            ids.iter().for_each(|id| rows.hold_again(*id));
+            self.sent = Sent::Kept(Box::new(List { rows: ids, total }));
+        }
+    }
+
+    /// Puts a run in the place of the one that there was, or none.
+    pub fn set_run(&mut self, run: Option<Run>, rows: &mut Rows) {
+        self.keep_list(rows);
+        if let Some(run) = std::mem::replace(&mut self.run, run) {
+            run.let_go(rows);
+        }
+    }
+
+    /// Lets go of all rows that it holds.
+    pub fn let_go(self, rows: &mut Rows) {
+        if let Some(run) = self.run {
+            run.let_go(rows);
+        }
+        if let Sent::Kept(list) = self.sent {
+            list.let_go(rows);
+        }
+    }
+}
+
+impl List {
+    pub fn let_go(self, rows: &mut Rows) {
+        self.rows.into_iter().for_each(|id| rows.let_go(id));
+    }
+}
+
+/// The steps from one list to another, as clients see them.
+pub(crate) fn ops(old: &[RowId], new: &[RowId], select: &[usize], rows: &Rows) -> Vec<Op> {
+    diff(old, new, rows)
+        .iter()
+        .filter_map(|step| op(step, select, rows))
+        .collect()
 }
 
 /// A row as clients see it.
@@ -232,18 +268,21 @@ fn key(record: &Record) -> RowKey {
 }
 
 /// A step as clients see it; `None` if none of the columns shown changed.
-fn op(step: &Step, select: &[usize]) -> Option<Op> {
+fn op(step: &Step, select: &[usize], rows: &Rows) -> Option<Op> {
     Some(match step {
-        Step::Remove(record) => Op::Remove { key: key(record) },
-        Step::Move(record, to) => Op::Move {
-            key: key(record),
+        Step::Remove(id) => Op::Remove {
+            key: key(rows.get(*id)),
+        },
+        Step::Move(id, to) => Op::Move {
+            key: key(rows.get(*id)),
             to: *to as u32,
         },
-        Step::Insert(record, at) => Op::Insert {
+        Step::Insert(id, at) => Op::Insert {
             at: *at as u32,
-            row: row(record, select),
+            row: row(rows.get(*id), select),
         },
         Step::Update { old, new } => {
+            let (old, new) = (rows.get(*old), rows.get(*new));
             let cells: Vec<(u16, Cell)> = select
                 .iter()
                 .enumerate()

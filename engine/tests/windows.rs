@@ -4,6 +4,7 @@
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, HashMap},
+    mem,
     sync::Arc,
 };
 
@@ -650,6 +651,7 @@ proptest! {
         let mut world = World::new(if is_tight {
             Limits {
                 held_images: 10,
+                held_bytes: 1 << 20,
                 pending_changes: 10,
             }
         } else {
@@ -659,5 +661,9 @@ proptest! {
             world.act(action);
         }
         world.finish();
+        for client in mem::take(&mut world.windows) {
+            world.engine.close(client.id);
+        }
+        prop_assert_eq!(world.engine.figures().rows, 0, "rows that no list holds");
     }
 }

@@ -56,6 +56,11 @@ impl Numeric {
         Some(Self(stored.into()))
     }
 
+    /// How many bytes its digits take.
+    pub fn size(&self) -> usize {
+        size_of_val(&*self.0)
+    }
+
     /// SQL's order: -Infinity, the numbers, Infinity, NaN. The display scale counts for
     /// nothing.
     pub fn compare(&self, other: &Self) -> Ordering {

@@ -29,6 +29,17 @@ impl Datum {
         })
     }
 
+    /// Whether the value is its own canonical form for certain, which most are.
+    pub fn is_canonical(&self, codec: &Codec) -> bool {
+        match self {
+            Self::Float4(number) => *number != 0.0,
+            Self::Float8(number) => *number != 0.0,
+            Self::Numeric(_) => false,
+            Self::Text(_) => !matches!(codec, Codec::BpChar),
+            _ => true,
+        }
+    }
+
     /// The value that stands for every value equal to it: two datums that
     /// [`compare_as`] finds equal have the [same](Datum::same) canonical form, and only they.
     /// It is what a hash map of values is keyed by.

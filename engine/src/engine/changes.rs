@@ -1,88 +1,101 @@
-//! From a read of the log to what each window's clients are told.
+//! From a read of the log to the windows that it concerns.
 
-use super::{fetch::unseen, *};
+use super::{
+    fetch::unseen,
+    route::{Routed, sides},
+    *,
+};
 
 impl Engine {
     /// Hands one table's changes to the queries and windows that they may concern.
-    pub(super) fn apply_table(
-        &mut self,
-        transaction: &Transaction,
-        changes: &Arc<TableChanges>,
-        touched: &mut Vec<QueryId>,
-    ) {
+    pub(super) fn apply_table(&mut self, turn: &Turn, changes: &Arc<TableChanges>) {
+        self.hold_back(turn, changes);
         let Some(table) = self.tables.get(&changes.table) else {
             return;
         };
-        let waiting: Vec<WindowId> = table.waiting.iter().copied().collect();
-        self.hold_back(transaction, changes, &waiting);
-
         if changes.reread {
-            let queries: Vec<QueryId> = self
-                .tables
-                .get(&changes.table)
-                .map(|table| table.queries.iter().copied().collect())
-                .unwrap_or_default();
-            for id in queries {
-                self.reread(id, transaction, None);
+            for id in table.queries.iter().copied().collect::<Vec<_>>() {
+                self.reread(id, turn, None);
             }
             return;
         }
-        for (id, net) in self.route(changes) {
-            let Some(query) = self.queries.get_mut(&id) else {
-                continue;
-            };
-            if query.spec.reread {
-                self.reread(id, transaction, Some(changes));
-                continue;
-            }
-            if query.pending_changes() + net.len() > self.limits.pending_changes {
-                self.reread(id, transaction, None);
-                continue;
-            }
-            query.pending.push_back(PendingRead {
-                from: transaction.from.clone(),
-                to: transaction.to.clone(),
-                changed_at: transaction.changed_at,
-                changes: net,
-            });
-            touched.push(id);
+        let net = net_effect(&changes.images);
+        let routed = table.route(sides(&net));
+        for (id, numbers) in routed.by_query() {
+            let concerning = numbers.map(|at| &net[at]);
+            self.apply_to_query(id, turn, changes, concerning);
         }
     }
 
-    /// The queries that a table's net changes may concern, each with those changes.
-    pub(super) fn route(&self, changes: &TableChanges) -> FxHashMap<QueryId, Vec<NetChange>> {
-        let mut routed: FxHashMap<QueryId, Vec<NetChange>> = FxHashMap::default();
-        let Some(table) = self.tables.get(&changes.table) else {
-            return routed;
+    /// Hands the net changes that may concern a query to it.
+    fn apply_to_query<'a>(
+        &mut self,
+        id: QueryId,
+        turn: &Turn,
+        changes: &TableChanges,
+        net: impl Iterator<Item = &'a NetChange> + Clone,
+    ) {
+        let Some(query) = self.queries.get_mut(id.0) else {
+            return;
         };
-        let mut found: FxHashSet<QueryId> = FxHashSet::default();
-        for change in net_effect(&changes.images) {
-            found.clear();
-            for side in [&change.old, &change.new].into_iter().flatten() {
-                table.index.candidates(side, |id| {
-                    found.insert(id);
-                });
+        if query.spec.reread {
+            let mut net = net;
+            if net.any(|change| query.spec.is_concerned_by(changes.table, change)) {
+                self.reread(id, turn, Some(changes));
             }
-            for &id in &found {
-                if self
-                    .queries
-                    .get(&id)
-                    .is_some_and(|query| query.spec.is_concerned_by(changes.table, &change))
-                {
-                    routed.entry(id).or_default().push(change.clone());
+            return;
+        }
+        if query.is_at_rest() {
+            let mut missing = Missing::default();
+            let effects = query.effects(net.clone(), &mut missing);
+            if missing.is_empty() {
+                self.apply_to_windows(id, turn, &effects);
+                if query_waits(&self.queries, id) {
+                    self.settle_query(id);
                 }
+                return;
             }
         }
-        routed
+        let Some(query) = self.queries.get_mut(id.0) else {
+            return;
+        };
+        let concerning: Vec<NetChange> = net
+            .filter(|change| query.spec.is_concerned_by(changes.table, change))
+            .cloned()
+            .collect();
+        if concerning.is_empty() {
+            return;
+        }
+        if query.pending_changes() + concerning.len() > self.limits.pending_changes {
+            self.reread(id, turn, None);
+            return;
+        }
+        query.defer(turn.clone(), concerning);
+        self.advance(id);
+    }
+
+    fn apply_to_windows(&mut self, id: QueryId, turn: &Turn, effects: &[Effect]) {
+        if effects.is_empty() {
+            return;
+        }
+        let mut nth = 0;
+        while let Some(window) = self
+            .queries
+            .get(id.0)
+            .and_then(|query| query.windows.get(nth).copied())
+        {
+            self.apply_to_window(window, turn, effects);
+            nth += 1;
+        }
     }
 
     /// Takes a query through its pending reads, as far as PostgreSQL has answered.
     pub(super) fn advance(&mut self, id: QueryId) {
         loop {
-            let Some(query) = self.queries.get(&id) else {
+            let Some(query) = self.queries.get(id.0) else {
                 return;
             };
-            let Some(read) = query.pending.front() else {
+            let Some(read) = query.pending().next() else {
                 break;
             };
             let mut missing = Missing::default();
@@ -96,26 +109,20 @@ impl Engine {
             }
             let Some(read) = self
                 .queries
-                .get_mut(&id)
-                .and_then(|query| query.pending.pop_front())
+                .get_mut(id.0)
+                .and_then(|query| query.open.as_mut()?.pending.pop_front())
             else {
                 return;
             };
-            let windows = self
-                .queries
-                .get(&id)
-                .map(|query| query.windows.clone())
-                .unwrap_or_default();
-            for window in windows {
-                self.apply_to_window(window, &read, &effects);
-            }
+            let effects = match self.queries.get(id.0) {
+                Some(query) => query.effects(&read.changes, &mut missing),
+                None => return,
+            };
+            self.apply_to_windows(id, &read.turn, &effects);
         }
         self.settle_query(id);
-        if let Some(query) = self.queries.get_mut(&id)
-            && query
-                .windows
-                .iter()
-                .all(|id| self.windows.get(id).is_none_or(|w| w.fetch.is_none()))
+        if let Some(query) = self.queries.get_mut(id.0)
+            && query.reading == 0
         {
             query.forget_verdicts();
         }
@@ -130,19 +137,16 @@ impl Engine {
         if !query.spec.order.is_asked() || effects.is_empty() {
             return Vec::new();
         }
-        let rows: Vec<Arc<Record>> = self.rows_in_use(query).chain(records(effects)).collect();
-        query.unranked(rows.iter())
+        let rows: Vec<&Arc<Record>> = self.rows_in_use(query).chain(records(effects)).collect();
+        query.unranked(rows.iter().copied())
     }
 
     /// Every row that the query's windows hold or are about to hold.
-    pub(super) fn rows_in_use<'a>(
-        &'a self,
-        query: &'a Query,
-    ) -> impl Iterator<Item = Arc<Record>> + 'a {
+    fn rows_in_use<'a>(&'a self, query: &'a Query) -> impl Iterator<Item = &'a Arc<Record>> {
         query
             .windows
             .iter()
-            .filter_map(|id| self.windows.get(id))
+            .filter_map(|id| self.windows.get(id.0))
             .flat_map(|window| {
                 let run = window.run.iter().flat_map(|run| &run.rows);
                 let arrived = window
@@ -150,41 +154,40 @@ impl Engine {
                     .iter()
                     .filter_map(|fetch| fetch.arrived.as_ref())
                     .flat_map(|read| &read.rows);
-                run.chain(arrived).cloned()
+                run.map(|id| self.rows.get(*id)).chain(arrived)
             })
     }
 
     /// Asks all that the query has open, unless a question is under way.
     pub(super) fn ask(&mut self, id: QueryId) {
-        let Some(query) = self.queries.get(&id) else {
+        let Some(query) = self.queries.get(id.0) else {
             return;
         };
-        if query.question.is_some() {
+        if query.question().is_some() {
             return;
         }
         let mut missing = Missing::default();
-        let mut effects = Vec::new();
-        for read in &query.pending {
-            effects.extend(query.effects(&read.changes, &mut missing));
-        }
-        for window in query.windows.iter().filter_map(|id| self.windows.get(id)) {
-            if let Some(fetch) = &window.fetch
-                && let Some(read) = &fetch.arrived
-            {
-                for held in &fetch.held {
-                    let net = unseen(held, &read.snapshot);
-                    effects.extend(query.effects(&net, &mut missing));
-                }
-            }
-        }
+        let held: Vec<NetChange> = query
+            .windows
+            .iter()
+            .filter_map(|id| self.windows.get(id.0)?.fetch.as_ref())
+            .filter_map(|fetch| Some((fetch, fetch.arrived.as_ref()?)))
+            .flat_map(|(fetch, read)| {
+                let held = fetch.held.iter();
+                held.flat_map(|held| unseen(held, &read.snapshot))
+            })
+            .collect();
+        let pending = query.pending().flat_map(|read| &read.changes);
+        let effects = query.effects(pending.chain(&held), &mut missing);
+        let mut rankings = Vec::new();
         if query.spec.order.is_asked() {
             // Rows whose verdict is open may turn out to match: rank them along.
-            let rows: Vec<Arc<Record>> = self
+            let rows: Vec<&Arc<Record>> = self
                 .rows_in_use(query)
                 .chain(records(&effects))
-                .chain(missing.verdicts.iter().cloned())
+                .chain(&missing.verdicts)
                 .collect();
-            missing.rankings = query.unranked(rows.iter());
+            rankings = query.unranked(rows.iter().copied());
         }
         let mut seen = FxHashSet::default();
         missing
@@ -193,11 +196,11 @@ impl Engine {
         let question = Question {
             id: QuestionId(self.next_id()),
             verdicts: missing.verdicts,
-            rankings: missing.rankings,
+            rankings,
         };
         self.figures.questions += 1;
-        if let Some(query) = self.queries.get_mut(&id) {
-            query.question = Some(question.clone());
+        if let Some(query) = self.queries.get_mut(id.0) {
+            query.open.get_or_insert_default().question = Some(question.clone());
         }
         self.outputs.push(Output::Ask {
             query: id,
@@ -205,97 +208,87 @@ impl Engine {
         });
     }
 
-    /// Takes a window through one read of the log.
-    pub(super) fn apply_to_window(&mut self, id: WindowId, read: &PendingRead, effects: &[Effect]) {
-        let Some(window) = self.windows.get_mut(&id) else {
+    /// Keeps what concerns windows whose rows are being read until they have come.
+    fn hold_back(&mut self, turn: &Turn, changes: &Arc<TableChanges>) {
+        let Some(table) = self.tables.get(&changes.table) else {
             return;
         };
-        if window.version.covers(&read.to) {
+        if table.reading == 0 {
             return;
         }
-        window.changed_at = window.changed_at.max(read.changed_at);
-        let Some(run) = window.run.as_mut() else {
+        if changes.reread {
+            // Whatever else the images say, the rows have to be read once more.
+            let queries: Vec<QueryId> = table.queries.iter().copied().collect();
+            for id in queries {
+                self.hold_back_for(id, turn, changes);
+            }
             return;
-        };
-        let Some(query) = self.queries.get(&window.query) else {
-            return;
-        };
-        let applied = query.with_order(|compare| apply_effects(run, effects, compare));
-        window.version = read.to.clone();
-        match applied {
-            Ok(()) => self.publish(id, &read.from),
-            Err(Contradiction) => {
-                self.figures.contradictions += 1;
-                window.stale_since.get_or_insert_with(|| read.from.clone());
-                window.run = None;
-                self.read_whole(id);
+        }
+        // The rows that come may show some of the read's transactions and not others, so
+        // what counts is each image, not their net effect.
+        let images = changes.images.iter().enumerate();
+        let routed: Routed = table.route(images.map(|(at, image)| (at, &image.record)));
+        for (id, numbers) in routed.by_query() {
+            let Some(query) = self.queries.get(id.0).filter(|query| query.reading > 0) else {
+                continue;
+            };
+            let images: Vec<_> = numbers
+                .map(|at| &changes.images[at])
+                .filter(|image| query.spec.is_concerned_with(changes.table, &image.record))
+                .cloned()
+                .collect();
+            if !images.is_empty() {
+                let concerning = TableChanges {
+                    table: changes.table,
+                    images,
+                    reread: false,
+                };
+                self.hold_back_for(id, turn, &Arc::new(concerning));
             }
         }
     }
 
-    /// Tells a window's clients what is new, or asks for the rows that this takes. `from` is
-    /// the version before.
-    pub(super) fn publish(&mut self, id: WindowId, from: &PgSnapshot) {
-        let Some(window) = self.windows.get_mut(&id) else {
+    fn hold_back_for(&mut self, id: QueryId, turn: &Turn, changes: &Arc<TableChanges>) {
+        let Some(query) = self.queries.get(id.0) else {
             return;
         };
-        let Some(run) = &window.run else { return };
-        if !run.covers(window.spec.slice) {
-            window.stale_since.get_or_insert_with(|| from.clone());
-            if window.fetch.is_none() {
-                let wanted = window.refill(run);
-                self.figures.refills += 1;
-                self.start_fetch(id, wanted);
-            }
-            return;
-        }
-        let from = window.stale_since.take().unwrap_or_else(|| from.clone());
-        let first = window.sent.is_none();
-        let news = window.catch_up();
-        let changed_at = mem::take(&mut window.changed_at);
-        if first {
-            self.outputs.push(Output::Ready(id));
-        } else if let Some((ops, total)) = news {
-            self.outputs.push(Output::Patch {
-                window: id,
-                from,
-                patch: EnginePatch {
-                    ops,
-                    total,
-                    to: window.version.clone(),
-                    changed_at,
-                },
+        let bytes: usize = changes.images.iter().map(|image| image.record.size()).sum();
+        let mut beyond = Vec::new();
+        for window_id in &query.windows {
+            let Some(fetch) = self
+                .windows
+                .get_mut(window_id.0)
+                .and_then(|window| window.fetch.as_mut())
+                .filter(|fetch| !fetch.is_outrun)
+            else {
+                continue;
+            };
+            fetch.held_images += changes.images.len();
+            fetch.held_bytes += bytes;
+            fetch.held.push(Held {
+                to: Arc::clone(&turn.to),
+                changed_at: turn.changed_at,
+                changes: Arc::clone(changes),
             });
+            if fetch.held_images > self.limits.held_images
+                || fetch.held_bytes > self.limits.held_bytes
+            {
+                beyond.push(*window_id);
+            }
         }
-        if let Some(run) = &window.run
-            && window.fetch.is_none()
-            && run.thin(window.spec.slice).is_some()
-        {
-            let wanted = window.refill(run);
-            self.figures.refills += 1;
-            self.start_fetch(id, wanted);
+        for window in beyond {
+            self.outrun(window);
         }
     }
 }
 
-fn records(effects: &[Effect]) -> impl Iterator<Item = Arc<Record>> + '_ {
+fn query_waits(queries: &Slab<Query>, id: QueryId) -> bool {
+    queries.get(id.0).is_some_and(|query| query.reading > 0)
+}
+
+fn records<'a>(effects: &[Effect<'a>]) -> impl Iterator<Item = &'a Arc<Record>> {
     effects
         .iter()
-        .flat_map(|effect| [&effect.leaves, &effect.enters])
+        .flat_map(|effect| [effect.leaves, effect.enters])
         .flatten()
-        .cloned()
-}
-
-pub(super) fn apply_effects(
-    run: &mut Run,
-    effects: &[Effect],
-    compare: crate::run::Compare,
-) -> Result<(), Contradiction> {
-    for record in effects.iter().filter_map(|effect| effect.leaves.as_ref()) {
-        run.remove(record, compare)?;
-    }
-    for record in effects.iter().filter_map(|effect| effect.enters.as_ref()) {
-        run.add(record, compare)?;
-    }
-    Ok(())
 }

@@ -21,21 +21,6 @@ struct Bound {
     inclusive: bool,
 }
 
-/// Intervals, found by a value that lies in them.
-///
-/// They stand sorted by their lower ends, under a tree of the greatest upper ends, so that a
-/// look-up visits those that contain the value and a logarithm more. What was added since
-/// the last sorting is searched one by one; sorting again is paid for by the additions.
-#[derive(Debug)]
-pub struct IntervalSet {
-    codec: Codec,
-    sorted: Vec<(Interval, QueryId)>,
-    /// For each node of an implicit binary tree over `sorted`, the place below it whose
-    /// upper end is greatest.
-    greatest: Vec<usize>,
-    recent: Vec<(Interval, QueryId)>,
-}
-
 impl Interval {
     /// The values that compare so with `value`; not for equality.
     pub fn of(comparison: Comparison, value: Datum) -> Self {
@@ -85,26 +70,15 @@ impl Interval {
     pub fn ends(&self) -> usize {
         usize::from(self.low.is_some()) + usize::from(self.high.is_some())
     }
+}
 
-    fn starts_by(&self, codec: &Codec, value: &Datum) -> bool {
-        self.low
-            .as_ref()
-            .is_none_or(|low| match compare_as(codec, &low.value, value) {
-                Some(Ordering::Less) => true,
-                Some(Ordering::Equal) => low.inclusive,
-                _ => false,
-            })
-    }
-
-    fn ends_behind(&self, codec: &Codec, value: &Datum) -> bool {
-        self.high
-            .as_ref()
-            .is_none_or(|high| match compare_as(codec, &high.value, value) {
-                Some(Ordering::Greater) => true,
-                Some(Ordering::Equal) => high.inclusive,
-                _ => false,
-            })
-    }
+/// Queries by intervals of one column.
+#[derive(Debug)]
+pub struct IntervalSet {
+    codec: Codec,
+    /// Those whose ends are numbers.
+    numbers: Tree<i64>,
+    others: Tree<Cut>,
 }
 
 impl IntervalSet {
@@ -112,33 +86,34 @@ impl IntervalSet {
     pub fn new(codec: Codec) -> Self {
         Self {
             codec,
-            sorted: Vec::new(),
-            greatest: Vec::new(),
-            recent: Vec::new(),
+            numbers: Tree::default(),
+            others: Tree::default(),
         }
     }
 
-    /// Whether it holds no interval.
+    /// How many intervals it holds.
+    pub fn len(&self) -> usize {
+        self.numbers.len() + self.others.len()
+    }
+
+    /// Whether it holds none.
     pub fn is_empty(&self) -> bool {
-        self.sorted.is_empty() && self.recent.is_empty()
+        self.len() == 0
     }
 
     /// Adds a query's interval.
-    pub fn insert(&mut self, id: QueryId, interval: Interval) {
-        self.recent.push((interval, id));
-        if self.recent.len() > 32 + self.sorted.len() / 8 {
-            self.sort();
+    pub fn insert(&mut self, id: QueryId, interval: &Interval) {
+        match (number_ends(interval), self.cut_ends(interval)) {
+            (Some((low, high)), _) => self.numbers.insert(low, high, id),
+            (None, (low, high)) => self.others.insert(low, high, id),
         }
     }
 
-    /// Removes what was added with the same arguments.
-    pub fn remove(&mut self, id: QueryId, interval: &Interval) {
-        let is_it = |entry: &(Interval, QueryId)| entry.1 == id && entry.0 == *interval;
-        if let Some(at) = self.recent.iter().position(is_it) {
-            self.recent.swap_remove(at);
-        } else if let Some(at) = self.sorted.iter().position(is_it) {
-            self.sorted.remove(at);
-            self.sort();
+    /// Removes what was added with the same arguments. Returns whether it was there.
+    pub fn remove(&mut self, id: QueryId, interval: &Interval) -> bool {
+        match (number_ends(interval), self.cut_ends(interval)) {
+            (Some((low, _)), _) => self.numbers.remove(&low, id),
+            (None, (low, _)) => self.others.remove(&low, id),
         }
     }
 
@@ -147,89 +122,252 @@ impl IntervalSet {
         if value.is_null() {
             return;
         }
-        let codec = &self.codec;
-        for (interval, id) in &self.recent {
-            if interval.starts_by(codec, value) && interval.ends_behind(codec, value) {
-                found(*id);
-            }
+        if let Some(number) = number(value) {
+            self.numbers.stab(&number, found);
         }
-        let started = self
-            .sorted
-            .partition_point(|(interval, _)| interval.starts_by(codec, value));
-        if started > 0 {
-            self.visit((1, 0, self.sorted.len()), started, value, found);
+        if self.others.len() > 0 {
+            self.others.stab(&self.cut(value, Place::At), found);
         }
     }
 
-    /// Visits the intervals of `node`, which is a place in the tree and the places in
-    /// `sorted` below it, that lie below place `started` and end behind the value.
-    fn visit(
-        &self,
-        (node, from, to): (usize, usize, usize),
-        started: usize,
-        value: &Datum,
-        found: &mut impl FnMut(QueryId),
-    ) {
-        let furthest = &self.sorted[self.greatest[node]].0;
-        if from >= started || !furthest.ends_behind(&self.codec, value) {
-            return;
+    fn cut_ends(&self, interval: &Interval) -> (Cut, Cut) {
+        let low = interval.low.as_ref();
+        let high = interval.high.as_ref();
+        let place = |inclusive, outside| if inclusive { Place::At } else { outside };
+        (
+            low.map_or(Cut::First, |low| {
+                self.cut(&low.value, place(low.inclusive, Place::Behind))
+            }),
+            high.map_or(Cut::Last, |high| {
+                self.cut(&high.value, place(high.inclusive, Place::Before))
+            }),
+        )
+    }
+
+    fn cut(&self, value: &Datum, place: Place) -> Cut {
+        Cut::At {
+            value: value.canonical(&self.codec),
+            place,
         }
-        if to - from == 1 {
-            found(self.sorted[from].1);
-            return;
+    }
+}
+
+/// The ends of an interval as numbers that stand in the order of the values, both within.
+/// `None` where its values are not such numbers, or there is none beyond an end.
+fn number_ends(interval: &Interval) -> Option<(i64, i64)> {
+    let low = match &interval.low {
+        None => i64::MIN,
+        Some(low) => number(&low.value)?.checked_add(i64::from(!low.inclusive))?,
+    };
+    let high = match &interval.high {
+        None => i64::MAX,
+        Some(high) => number(&high.value)?.checked_sub(i64::from(!high.inclusive))?,
+    };
+    // Without an end there is no value to tell by.
+    (interval.ends() > 0).then_some((low, high))
+}
+
+/// A number that stands for the value in the order of its type.
+fn number(value: &Datum) -> Option<i64> {
+    Some(match value {
+        Datum::Bool(flag) => i64::from(*flag),
+        Datum::Int(number)
+        | Datum::Time(number)
+        | Datum::Timestamp(number)
+        | Datum::TimestampTz(number) => *number,
+        Datum::Date(days) => i64::from(*days),
+        Datum::Enum { index, .. } => i64::from(*index),
+        Datum::Float4(number) => float(f64::from(*number)),
+        Datum::Float8(number) => float(*number),
+        _ => return None,
+    })
+}
+
+/// NaN is above all, and the zeros are one.
+fn float(number: f64) -> i64 {
+    if number.is_nan() {
+        return i64::MAX;
+    }
+    let bits = (number + 0.0).to_bits().cast_signed();
+    if bits < 0 { i64::MIN - bits } else { bits }
+}
+
+/// A place among the values of one type.
+#[derive(Clone, Debug)]
+enum Cut {
+    /// Before all values.
+    First,
+    /// Beside one, or its own.
+    At { value: Datum, place: Place },
+    /// Behind all values.
+    Last,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Before,
+    At,
+    Behind,
+}
+
+impl Ord for Cut {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::First, Self::First) | (Self::Last, Self::Last) => Ordering::Equal,
+            (Self::First, _) | (_, Self::Last) => Ordering::Less,
+            (_, Self::First) | (Self::Last, _) => Ordering::Greater,
+            (
+                Self::At { value, place },
+                Self::At {
+                    value: other,
+                    place: beside,
+                },
+            ) => {
+                // Values of a column whose order is decided here compare.
+                let order = value.compare(other).unwrap_or(Ordering::Equal);
+                order.then(place.cmp(beside))
+            }
         }
-        let middle = from + (to - from) / 2;
-        self.visit((2 * node, from, middle), started, value, found);
-        self.visit((2 * node + 1, middle, to), started, value, found);
+    }
+}
+
+impl PartialOrd for Cut {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Cut {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Cut {}
+
+/// Intervals `low <= value <= high`, found by a value that lies in them.
+///
+/// They stand sorted by their lower ends, as a binary tree in which each also knows the
+/// greatest upper end below it, so that a look-up visits those that contain the value and a
+/// logarithm more. What was added since the last sorting is searched one by one, what was
+/// removed stays as a gap; sorting again is paid for by those.
+#[derive(Debug)]
+struct Tree<T> {
+    sorted: Vec<Entry<T>>,
+    recent: Vec<Entry<T>>,
+    gaps: usize,
+}
+
+#[derive(Debug)]
+struct Entry<T> {
+    low: T,
+    high: T,
+    /// The greatest `high` in the part of the tree that this entry is the root of.
+    furthest: T,
+    /// `None` in a gap.
+    id: Option<QueryId>,
+}
+
+impl<T> Default for Tree<T> {
+    fn default() -> Self {
+        Self {
+            sorted: Vec::new(),
+            recent: Vec::new(),
+            gaps: 0,
+        }
+    }
+}
+
+impl<T: Ord + Clone> Tree<T> {
+    fn len(&self) -> usize {
+        self.sorted.len() - self.gaps + self.recent.len()
+    }
+
+    fn insert(&mut self, low: T, high: T, id: QueryId) {
+        self.recent.push(Entry {
+            furthest: high.clone(),
+            low,
+            high,
+            id: Some(id),
+        });
+        if self.recent.len() > 32 + self.sorted.len() / 8 {
+            self.sort();
+        }
+    }
+
+    fn remove(&mut self, low: &T, id: QueryId) -> bool {
+        let is_it = |entry: &Entry<T>| entry.id == Some(id) && entry.low == *low;
+        if let Some(at) = self.recent.iter().position(is_it) {
+            self.recent.swap_remove(at);
+            return true;
+        }
+        let from = self.sorted.partition_point(|entry| entry.low < *low);
+        let mut alike = self.sorted[from..]
+            .iter_mut()
+            .take_while(|entry| entry.low == *low);
+        let Some(entry) = alike.find(|entry| entry.id == Some(id)) else {
+            return false;
+        };
+        entry.id = None;
+        self.gaps += 1;
+        if self.gaps > 32 + self.sorted.len() / 4 {
+            self.sort();
+        }
+        true
+    }
+
+    fn stab(&self, value: &T, found: &mut impl FnMut(QueryId)) {
+        for entry in &self.recent {
+            if let Some(id) = entry.id
+                && entry.low <= *value
+                && *value <= entry.high
+            {
+                found(id);
+            }
+        }
+        visit(&self.sorted, value, found);
     }
 
     fn sort(&mut self) {
         self.sorted.append(&mut self.recent);
-        self.sorted
-            .sort_by(|(a, _), (b, _)| compare_lows(&self.codec, a, b));
-        self.greatest = vec![0; 4 * self.sorted.len()];
-        if !self.sorted.is_empty() {
-            self.build(1, 0, self.sorted.len());
-        }
+        self.sorted.retain(|entry| entry.id.is_some());
+        self.gaps = 0;
+        self.sorted.sort_by(|a, b| a.low.cmp(&b.low));
+        build(&mut self.sorted);
     }
+}
 
-    fn build(&mut self, node: usize, from: usize, to: usize) -> usize {
-        let furthest = if to - from == 1 {
-            from
-        } else {
-            let middle = from + (to - from) / 2;
-            let left = self.build(2 * node, from, middle);
-            let right = self.build(2 * node + 1, middle, to);
-            match compare_highs(&self.codec, &self.sorted[left].0, &self.sorted[right].0) {
-                Ordering::Less => right,
-                _ => left,
-            }
+fn visit<T: Ord>(mut part: &[Entry<T>], value: &T, found: &mut impl FnMut(QueryId)) {
+    loop {
+        let middle = part.len() / 2;
+        let Some(root) = part.get(middle).filter(|root| *value <= root.furthest) else {
+            return;
         };
-        self.greatest[node] = furthest;
-        furthest
+        visit(&part[..middle], value, found);
+        if root.low > *value {
+            return;
+        }
+        if let Some(id) = root.id
+            && *value <= root.high
+        {
+            found(id);
+        }
+        part = &part[middle + 1..];
     }
 }
 
-/// The order in which intervals start.
-fn compare_lows(codec: &Codec, a: &Interval, b: &Interval) -> Ordering {
-    match (&a.low, &b.low) {
-        (None, None) => Ordering::Equal,
-        (None, Some(_)) => Ordering::Less,
-        (Some(_), None) => Ordering::Greater,
-        (Some(a), Some(b)) => compare_as(codec, &a.value, &b.value)
-            .unwrap_or(Ordering::Equal)
-            .then(b.inclusive.cmp(&a.inclusive)),
-    }
-}
-
-/// The order in which intervals end.
-fn compare_highs(codec: &Codec, a: &Interval, b: &Interval) -> Ordering {
-    match (&a.high, &b.high) {
-        (None, None) => Ordering::Equal,
-        (None, Some(_)) => Ordering::Greater,
-        (Some(_), None) => Ordering::Less,
-        (Some(a), Some(b)) => compare_as(codec, &a.value, &b.value)
-            .unwrap_or(Ordering::Equal)
-            .then(a.inclusive.cmp(&b.inclusive)),
-    }
+fn build<T: Ord + Clone>(part: &mut [Entry<T>]) -> Option<T> {
+    let middle = part.len() / 2;
+    let left = part.get_mut(..middle).and_then(|left| {
+        // An empty part has no middle.
+        if left.is_empty() { None } else { build(left) }
+    });
+    let (_, rest) = part.split_at_mut(middle);
+    let (root, right) = rest.split_first_mut()?;
+    let right = build(right);
+    root.furthest = [left, right]
+        .into_iter()
+        .flatten()
+        .fold(root.high.clone(), Ord::max);
+    Some(root.furthest.clone())
 }

@@ -46,7 +46,7 @@ pub struct Feed {
     backlog: VecDeque<Past>,
     backlog_bytes: usize,
     /// The version from which on the backlog tells everything.
-    known_from: Option<PgSnapshot>,
+    known_from: Option<Arc<PgSnapshot>>,
     /// The newest snapshot that was given out, until a patch outdates it.
     snapshot: Option<Arc<SharedEvent>>,
 }
@@ -54,8 +54,8 @@ pub struct Feed {
 /// A patch that was sent.
 #[derive(Debug)]
 struct Past {
-    from: PgSnapshot,
-    to: PgSnapshot,
+    from: Arc<PgSnapshot>,
+    to: Arc<PgSnapshot>,
     event: Arc<SharedEvent>,
 }
 
@@ -106,7 +106,8 @@ impl Feed {
     ) -> Option<Arc<SharedEvent>> {
         if self.snapshot.is_none() {
             let state = state()?;
-            self.known_from.get_or_insert_with(|| state.version.clone());
+            self.known_from
+                .get_or_insert_with(|| Arc::new(state.version.clone()));
             let snapshot = Snapshot {
                 columns: self.columns.to_vec(),
                 key: self.bound.table.table.key.clone(),
@@ -123,7 +124,12 @@ impl Feed {
     }
 
     /// Records a patch that takes the list from one version to another.
-    pub fn patch(&mut self, from: PgSnapshot, to: PgSnapshot, patch: Patch) -> Arc<SharedEvent> {
+    pub fn patch(
+        &mut self,
+        from: Arc<PgSnapshot>,
+        to: Arc<PgSnapshot>,
+        patch: Patch,
+    ) -> Arc<SharedEvent> {
         self.snapshot = None;
         let event = SharedEvent::new(Event::Patch(patch), Arc::clone(&self.columns));
         self.backlog_bytes += event.size();

@@ -1,0 +1,196 @@
+//! What a window's clients are told.
+
+use super::*;
+
+impl Engine {
+    /// Takes a window through one read of the log.
+    pub(super) fn apply_to_window(&mut self, id: WindowId, turn: &Turn, effects: &[Effect]) {
+        let Self {
+            windows,
+            queries,
+            rows,
+            shown,
+            ..
+        } = self;
+        let Some(window) = windows.get_mut(id.0) else {
+            return;
+        };
+        if window.version.covers(&turn.to) {
+            return;
+        }
+        window.changed_at = window.changed_at.max(turn.changed_at);
+        let slice = window.spec.slice;
+        let is_current = matches!(window.sent, Sent::Run);
+        let (Some(run), Some(query)) = (&mut window.run, queries.get(window.query.0)) else {
+            return;
+        };
+        shown.clear();
+        if is_current {
+            shown.extend_from_slice(run.visible(slice));
+        }
+        let total = run.total;
+        let table = query.spec.schema.table;
+        let applied = query.with_order(|compare| apply_effects(run, effects, table, rows, compare));
+        window.version = Arc::clone(&turn.to);
+        if is_current {
+            if applied.is_ok() && run.covers(slice) {
+                self.publish_change(id, &turn.from, total);
+                return;
+            }
+            // The rows that just left are there until the sweep.
+            shown.iter().for_each(|id| rows.hold_again(*id));
+            window.sent = Sent::Kept(Box::new(List {
+                rows: shown.clone(),
+                total,
+            }));
+        }
+        match applied {
+            Ok(()) => self.publish(id, &turn.from),
+            Err(Contradiction) => self.contradicted(id, &turn.from),
+        }
+    }
+
+    /// A window's run is not what the log says: it is read anew.
+    pub(super) fn contradicted(&mut self, id: WindowId, from: &Arc<PgSnapshot>) {
+        self.figures.contradictions += 1;
+        if let Some(window) = self.windows.get_mut(id.0) {
+            window.stale_since.get_or_insert_with(|| Arc::clone(from));
+            window.set_run(None, &mut self.rows);
+        }
+        self.read_whole(id);
+    }
+
+    /// Tells a window's clients what became of the list that they hold, `shown` and `total`,
+    /// now that the run has changed; the run covers the slice.
+    fn publish_change(&mut self, id: WindowId, from: &Arc<PgSnapshot>, total: u64) {
+        let Self {
+            windows,
+            rows,
+            shown,
+            outputs,
+            ..
+        } = self;
+        let Some(window) = windows.get_mut(id.0) else {
+            return;
+        };
+        let slice = window.spec.slice;
+        let Some(run) = &mut window.run else { return };
+        let ops = ops(shown, run.visible(slice), &window.spec.select, rows);
+        run.trim(slice, rows);
+        let changed_at = mem::take(&mut window.changed_at);
+        if !ops.is_empty() || run.total != total {
+            outputs.push(Output::Patch {
+                window: id,
+                from: Arc::clone(from),
+                patch: EnginePatch {
+                    ops,
+                    total: run.total,
+                    to: Arc::clone(&window.version),
+                    changed_at,
+                },
+            });
+        }
+        self.widen(id);
+    }
+
+    /// Tells a window's clients what is new, or asks for the rows that this takes. `from` is
+    /// the version before.
+    pub(super) fn publish(&mut self, id: WindowId, from: &Arc<PgSnapshot>) {
+        let Some(window) = self.windows.get_mut(id.0) else {
+            return;
+        };
+        let slice = window.spec.slice;
+        let Some(run) = &window.run else { return };
+        if !run.covers(slice) {
+            window.stale_since.get_or_insert_with(|| Arc::clone(from));
+            if window.fetch.is_none() {
+                let wanted = window.refill(run, &self.rows);
+                self.figures.refills += 1;
+                self.start_fetch(id, wanted);
+            }
+            return;
+        }
+        let from = window
+            .stale_since
+            .take()
+            .unwrap_or_else(|| Arc::clone(from));
+        match mem::replace(&mut window.sent, Sent::Run) {
+            Sent::Nothing => {
+                window.changed_at = 0;
+                self.outputs.push(Output::Ready(id));
+                if let Some(run) = &mut window.run {
+                    run.trim(slice, &mut self.rows);
+                }
+                self.widen(id);
+            }
+            Sent::Kept(list) => {
+                let List { rows, total } = *list;
+                self.shown.clone_from(&rows);
+                self.publish_change(id, &from, total);
+                List { rows, total }.let_go(&mut self.rows);
+            }
+            // The run is what clients hold already.
+            Sent::Run => self.widen(id),
+        }
+    }
+
+    /// Reads rows before a margin is used up.
+    fn widen(&mut self, id: WindowId) {
+        if let Some(window) = self.windows.get(id.0)
+            && window.fetch.is_none()
+            && let Some(run) = &window.run
+            && run.thin(window.spec.slice).is_some()
+        {
+            let wanted = window.refill(run, &self.rows);
+            self.figures.refills += 1;
+            self.start_fetch(id, wanted);
+        }
+    }
+}
+
+/// Takes what one read of the log does to a result into a run of it.
+pub(super) fn apply_effects(
+    run: &mut Run,
+    effects: &[Effect],
+    table: TableId,
+    rows: &mut Rows,
+    compare: crate::run::Compare,
+) -> Result<(), Contradiction> {
+    // A row that keeps its place is replaced there; else all that leaves does so before
+    // anything enters.
+    let stays = |effect: &Effect| match (effect.leaves, effect.enters) {
+        (Some(old), Some(new)) => Ok(compare(old, new).ok_or(Contradiction)?.is_eq()),
+        _ => Ok(false),
+    };
+    if let [effect] = effects {
+        return match (effect.leaves, effect.enters) {
+            (Some(_), Some(new)) if stays(effect)? => run.replace(table, new, rows, compare),
+            (leaves, enters) => {
+                if let Some(old) = leaves {
+                    run.remove(old, rows, compare)?;
+                }
+                if let Some(new) = enters {
+                    run.add(table, new, rows, compare)?;
+                }
+                Ok(())
+            }
+        };
+    }
+    let in_place: Vec<bool> = effects.iter().map(stays).collect::<Result<_, _>>()?;
+    for (effect, in_place) in effects.iter().zip(&in_place) {
+        if let (Some(old), false) = (effect.leaves, in_place) {
+            run.remove(old, rows, compare)?;
+        }
+    }
+    for (effect, in_place) in effects.iter().zip(&in_place) {
+        if let (Some(new), true) = (effect.enters, in_place) {
+            run.replace(table, new, rows, compare)?;
+        }
+    }
+    for (effect, in_place) in effects.iter().zip(&in_place) {
+        if let (Some(new), false) = (effect.enters, in_place) {
+            run.add(table, new, rows, compare)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! Lists that are read again, because changes do not tell what became of them.
+
+use super::*;
+
+impl Engine {
+    /// Reads a query's windows again: its changes do not tell what became of them. `changes`
+    /// are given where a window that shows all of them already may be left as it is.
+    pub(super) fn reread(&mut self, id: QueryId, turn: &Turn, changes: Option<&TableChanges>) {
+        let Some(query) = self.queries.get_mut(id.0) else {
+            return;
+        };
+        let from = Arc::clone(query.version(&turn.from));
+        query.open = None;
+        let on_every_change = query.spec.reread;
+        for window_id in query.windows.clone() {
+            let Some(window) = self.windows.get_mut(window_id.0) else {
+                continue;
+            };
+            if window.fetch.is_none()
+                && changes.is_some_and(|changes| {
+                    let mut images = changes.images.iter();
+                    images.all(|image| window.version.sees(image.xid))
+                })
+            {
+                continue;
+            }
+            window.changed_at = window.changed_at.max(turn.changed_at);
+            if !matches!(window.sent, Sent::Nothing) {
+                // Rows that were just read may be newer than the log has been read to.
+                let exact = if window.version.covers(&from) {
+                    &window.version
+                } else {
+                    &from
+                };
+                window.stale_since.get_or_insert_with(|| Arc::clone(exact));
+            }
+            // What is being read for such a query decides, once it is there, whether it has
+            // to be read once more.
+            if on_every_change && window.fetch.is_some() {
+                continue;
+            }
+            window.set_run(None, &mut self.rows);
+            // A read under way is not begun anew by whatever comes: it would never end.
+            if window
+                .fetch
+                .as_ref()
+                .is_some_and(|fetch| fetch.wanted.is_whole() && fetch.arrived.is_none())
+            {
+                self.outrun(window_id);
+                continue;
+            }
+            self.figures.rereads += 1;
+            self.read_whole(window_id);
+        }
+    }
+
+    /// Takes rows as they came, where the changes since do not tell what became of them.
+    pub(super) fn settle_reread(&mut self, id: WindowId) {
+        let Some(window) = self.windows.get_mut(id.0) else {
+            return;
+        };
+        let Some(table) = self
+            .queries
+            .get(window.query.0)
+            .map(|query| query.spec.schema.table)
+        else {
+            return;
+        };
+        let Some(fetch) = window.fetch.as_mut() else {
+            return;
+        };
+        let Some(read) = fetch.arrived.take() else {
+            return;
+        };
+        let dirty = fetch.is_outrun
+            || fetch.held.iter().any(|held| {
+                let images = &held.changes.images;
+                held.changes.reread || images.iter().any(|image| !read.snapshot.sees(image.xid))
+            });
+        let total = read.total.unwrap_or(read.rows.len() as u64);
+        let before = match &fetch.wanted {
+            RowsWanted::Places { start, .. } => (*start).min(total),
+            RowsWanted::From { .. } | RowsWanted::UpTo { .. } => 0,
+        };
+        let snapshot = Arc::new(read.snapshot);
+        let from = window
+            .stale_since
+            .clone()
+            .unwrap_or_else(|| Arc::clone(&snapshot));
+        let rows = &mut self.rows;
+        let run = Run {
+            before,
+            total,
+            rows: read.rows.iter().map(|row| rows.hold(table, row)).collect(),
+            lost: false,
+        };
+        window.set_run(Some(run), rows);
+        window.version = Arc::clone(&snapshot);
+        self.cancel_fetch(id);
+        self.publish(id, &from);
+        if dirty && let Some(window) = self.windows.get_mut(id.0) {
+            window.stale_since.get_or_insert(snapshot);
+            // What the log brings does not begin where these rows are.
+            window.set_run(None, &mut self.rows);
+            self.figures.rereads += 1;
+            self.read_whole(id);
+        }
+    }
+}

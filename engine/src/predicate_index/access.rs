@@ -1,0 +1,168 @@
+//! By which conjuncts of a filter its query can be found.
+
+use rustc_hash::FxHashSet;
+
+use super::interval::Interval;
+use crate::{
+    datum::{Codec, Datum},
+    order::{is_equality_decided, is_order_decided},
+    predicate::{Comparison, Predicate},
+    schema::ColumnSchema,
+};
+
+/// A conjunct that an index can be entered with. A row that it does not hold for is of no
+/// concern to the query.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Access {
+    /// The column holds one of these values, in canonical form.
+    OneOf(usize, Vec<Datum>),
+    /// The column's text begins so.
+    Prefix(usize, Box<str>),
+    /// The column lies in an interval.
+    Within(usize, Interval),
+}
+
+impl Access {
+    /// The column that it looks at.
+    pub fn column(&self) -> usize {
+        match self {
+            Self::OneOf(column, _) | Self::Prefix(column, _) | Self::Within(column, _) => *column,
+        }
+    }
+}
+
+/// The most alternatives that a filter is found by. One with more is looked at for every row.
+const MAX_ALTERNATIVES: usize = 64;
+
+/// The conjunctions that together cover the filter: a row for which none of them holds is of
+/// no concern. An empty conjunction holds for every row.
+pub fn alternatives(predicate: &Predicate, columns: &[ColumnSchema]) -> Vec<Vec<Access>> {
+    let mut found = of(predicate, false, columns);
+    if found.len() > MAX_ALTERNATIVES {
+        found = vec![Vec::new()];
+    }
+    found
+}
+
+/// The alternatives of a predicate, or of what it denies: where `NOT` makes no row true that
+/// it should not, for NULL stays NULL.
+fn of(predicate: &Predicate, negated: bool, columns: &[ColumnSchema]) -> Vec<Vec<Access>> {
+    match (predicate, negated) {
+        (Predicate::Not(part), _) => of(part, !negated, columns),
+        (Predicate::And(parts), false) | (Predicate::Or(parts), true) => {
+            all(parts, negated, columns)
+        }
+        (Predicate::Or(parts), false) | (Predicate::And(parts), true) => {
+            let mut found: Vec<Vec<Access>> = Vec::new();
+            for part in parts {
+                found.extend(of(part, negated, columns));
+                if found.len() > MAX_ALTERNATIVES || found.iter().any(Vec::is_empty) {
+                    return vec![Vec::new()];
+                }
+            }
+            found
+        }
+        _ => vec![single(predicate, negated, columns).into_iter().collect()],
+    }
+}
+
+/// The alternatives of parts that all hold: their conjuncts together, or, where no part has
+/// one alone, those of the part with the fewest alternatives.
+fn all(parts: &[Predicate], negated: bool, columns: &[ColumnSchema]) -> Vec<Vec<Access>> {
+    let mut together: Vec<Access> = Vec::new();
+    let mut fewest: Option<Vec<Vec<Access>>> = None;
+    for part in parts {
+        let mut found = of(part, negated, columns);
+        if let [_] = found.as_slice() {
+            for access in found.swap_remove(0) {
+                add(&mut together, access, columns);
+            }
+        } else if fewest
+            .as_ref()
+            .is_none_or(|fewest| found.len() < fewest.len())
+        {
+            fewest = Some(found);
+        }
+    }
+    match fewest {
+        Some(fewest) if together.is_empty() => fewest,
+        _ => vec![together],
+    }
+}
+
+/// Adds a conjunct; intervals of one column are narrowed to one.
+fn add(together: &mut Vec<Access>, access: Access, columns: &[ColumnSchema]) {
+    if let Access::Within(column, interval) = &access {
+        for known in together.iter_mut() {
+            if let Access::Within(other, known) = known
+                && other == column
+            {
+                known.intersect(interval.clone(), &columns[*column].codec);
+                return;
+            }
+        }
+    }
+    together.push(access);
+}
+
+fn single(predicate: &Predicate, negated: bool, columns: &[ColumnSchema]) -> Option<Access> {
+    match predicate {
+        Predicate::Compare {
+            column,
+            comparison,
+            value,
+        } => {
+            let schema = &columns[*column];
+            let comparison = if negated {
+                comparison.opposite()
+            } else {
+                *comparison
+            };
+            match comparison {
+                Comparison::Equal => is_equality_decided(schema)
+                    .then(|| Access::OneOf(*column, vec![value.canonical(&schema.codec)])),
+                Comparison::NotEqual => None,
+                _ => is_order_decided(schema)
+                    .then(|| Access::Within(*column, Interval::of(comparison, value.clone()))),
+            }
+        }
+        Predicate::In { column, values } if !negated => {
+            let schema = &columns[*column];
+            is_equality_decided(schema)
+                .then(|| Access::OneOf(*column, distinct(values, &schema.codec)))
+        }
+        Predicate::IsNull(column) if !negated => Some(Access::OneOf(*column, vec![Datum::Null])),
+        Predicate::Is(column, flag) if !negated => {
+            Some(Access::OneOf(*column, vec![Datum::Bool(*flag)]))
+        }
+        Predicate::Like { column, pattern } if !negated => {
+            let prefix = literal_prefix(pattern);
+            (!prefix.is_empty() && matches!(columns[*column].codec, Codec::Text))
+                .then(|| Access::Prefix(*column, prefix.into()))
+        }
+        _ => None,
+    }
+}
+
+/// What every text that matches the pattern begins with.
+fn literal_prefix(pattern: &str) -> String {
+    let mut prefix = String::new();
+    let mut rest = pattern.chars();
+    while let Some(character) = rest.next() {
+        match character {
+            '%' | '_' => break,
+            '\\' => prefix.extend(rest.next()),
+            character => prefix.push(character),
+        }
+    }
+    prefix
+}
+
+fn distinct(values: &[Datum], codec: &Codec) -> Vec<Datum> {
+    let mut seen = FxHashSet::default();
+    values
+        .iter()
+        .map(|value| value.canonical(codec))
+        .filter(|value| seen.insert(value.clone()))
+        .collect()
+}

@@ -1,0 +1,197 @@
+//! The index never misses a query, and forgets what is removed.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    datum::{Codec, Datum},
+    predicate::{Comparison, Truth},
+    schema::{Collation, Schema, TableId},
+};
+
+const NUMBER: usize = 0;
+const FLOAT: usize = 1;
+const TEXT: usize = 2;
+const FLAG: usize = 3;
+
+fn schema() -> Schema {
+    let column = |name: &str, codec| ColumnSchema {
+        name: name.into(),
+        codec,
+        collation: Collation::C,
+    };
+    Schema {
+        table: TableId(1),
+        columns: [
+            column("number", Codec::Int4),
+            column("float", Codec::Float8),
+            column("text", Codec::Text),
+            column("flag", Codec::Bool),
+        ]
+        .into(),
+        key: [NUMBER].into(),
+    }
+}
+
+fn datum(column: usize) -> BoxedStrategy<Datum> {
+    match column {
+        NUMBER => (0i64..8).prop_map(Datum::Int).boxed(),
+        FLOAT => prop_oneof![
+            Just(f64::NAN),
+            Just(-0.0),
+            Just(0.0),
+            Just(-2.5),
+            Just(7.0),
+            Just(f64::INFINITY)
+        ]
+        .prop_map(Datum::Float8)
+        .boxed(),
+        TEXT => "[ab]{0,4}"
+            .prop_map(|text| Datum::Text(text.as_str().into()))
+            .boxed(),
+        _ => any::<bool>().prop_map(Datum::Bool).boxed(),
+    }
+}
+
+fn nullable(column: usize) -> impl Strategy<Value = Datum> {
+    prop_oneof![1 => Just(Datum::Null), 6 => datum(column)]
+}
+
+fn leaf() -> impl Strategy<Value = Predicate> {
+    let comparison = prop_oneof![
+        4 => Just(Comparison::Equal),
+        1 => Just(Comparison::NotEqual),
+        1 => Just(Comparison::Less),
+        1 => Just(Comparison::LessOrEqual),
+        1 => Just(Comparison::Greater),
+        1 => Just(Comparison::GreaterOrEqual),
+    ];
+    prop_oneof![
+        6 => (0usize..4, comparison).prop_flat_map(|(column, comparison)| {
+            datum(column).prop_map(move |value| Predicate::Compare { column, comparison, value })
+        }),
+        2 => (0usize..4).prop_flat_map(|column| {
+            proptest::collection::vec(datum(column), 0..4)
+                .prop_map(move |values| Predicate::In { column, values })
+        }),
+        1 => (0usize..4).prop_map(Predicate::IsNull),
+        1 => any::<bool>().prop_map(|flag| Predicate::Is(FLAG, flag)),
+        2 => "[ab%_]{0,3}".prop_map(|pattern| Predicate::Like { column: TEXT, pattern }),
+        1 => Just(Predicate::Asked),
+    ]
+}
+
+fn predicate() -> impl Strategy<Value = Predicate> {
+    leaf().prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            3 => proptest::collection::vec(inner.clone(), 0..4).prop_map(Predicate::And),
+            2 => proptest::collection::vec(inner.clone(), 0..4).prop_map(Predicate::Or),
+            1 => inner.prop_map(|part| Predicate::Not(Box::new(part))),
+        ]
+    })
+}
+
+fn record() -> impl Strategy<Value = Arc<Record>> {
+    (
+        nullable(NUMBER),
+        nullable(FLOAT),
+        nullable(TEXT),
+        nullable(FLAG),
+    )
+        .prop_map(|(number, float, text, flag)| {
+            Record::new(&schema(), vec![number, float, text, flag])
+        })
+}
+
+/// Whether PostgreSQL could find the predicate true, or false, of the row.
+fn may_be(truth: bool, predicate: &Predicate, schema: &Schema, record: &Record) -> bool {
+    let part = |part: &Predicate| may_be(truth, part, schema, record);
+    match predicate {
+        Predicate::Not(inner) => may_be(!truth, inner, schema, record),
+        Predicate::And(parts) if truth => parts.iter().all(part),
+        Predicate::Or(parts) if !truth => parts.iter().all(part),
+        Predicate::And(parts) | Predicate::Or(parts) => parts.iter().any(part),
+        leaf => match leaf.evaluate(&schema.columns, record.values()) {
+            Truth::Unknown => true,
+            decided => decided == Truth::from(truth),
+        },
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_query_is_missed_and_what_is_removed_is_gone(
+        predicates in proptest::collection::vec(predicate(), 1..120),
+        records in proptest::collection::vec(record(), 1..8),
+        removed in proptest::collection::vec(any::<bool>(), 120),
+    ) {
+        let schema = schema();
+        let mut index = PredicateIndex::default();
+        let filter_of = |id: QueryId| predicates.get(id.0 as usize);
+        for (id, predicate) in predicates.iter().enumerate() {
+            index.insert(QueryId(id as u32), predicate, &schema.columns, &filter_of);
+        }
+        for (id, predicate) in predicates.iter().enumerate() {
+            if removed[id] {
+                index.remove(QueryId(id as u32), predicate, &schema.columns);
+            }
+        }
+        for record in &records {
+            let mut found = Vec::new();
+            index.candidates(record, &mut |id| found.push(id.0 as usize));
+            for (id, predicate) in predicates.iter().enumerate() {
+                if removed[id] {
+                    prop_assert!(!found.contains(&id), "{predicate:?} is still found");
+                } else if may_be(true, predicate, &schema, record) {
+                    prop_assert!(found.contains(&id), "{predicate:?} is missed by {record:?}");
+                }
+            }
+        }
+        for (id, predicate) in predicates.iter().enumerate() {
+            index.remove(QueryId(id as u32), predicate, &schema.columns);
+        }
+        prop_assert!(index.is_empty());
+    }
+
+    #[test]
+    fn a_conjunction_is_looked_at_only_where_its_conjuncts_meet(
+        number in 0i64..100, other in 100i64..200
+    ) {
+        // A thousand queries agree in one column: the other tells them apart.
+        let schema = schema();
+        let predicates: Vec<Predicate> = (0..1000)
+            .map(|value| {
+                let equal = |column, value| Predicate::Compare {
+                    column,
+                    comparison: Comparison::Equal,
+                    value,
+                };
+                Predicate::And(vec![
+                    equal(FLAG, Datum::Bool(true)),
+                    equal(NUMBER, Datum::Int(value % 100)),
+                ])
+            })
+            .collect();
+        let mut index = PredicateIndex::default();
+        for (id, predicate) in predicates.iter().enumerate() {
+            index.insert(QueryId(id as u32), predicate, &schema.columns, &|id| {
+                predicates.get(id.0 as usize)
+            });
+        }
+        let found = |value| {
+            let row = vec![
+                Datum::Int(value),
+                Datum::Null,
+                Datum::Null,
+                Datum::Bool(true),
+            ];
+            let mut count = 0;
+            index.candidates(&Record::new(&schema, row), &mut |_| count += 1);
+            count
+        };
+        prop_assert!((10..10 + 16).contains(&found(number)));
+        prop_assert!(found(other) < 2 * 16);
+    }
+}
