@@ -3,7 +3,7 @@
 use std::{cmp::Ordering, ops::Not};
 
 use crate::{
-    datum::{Datum, compare_as, like},
+    datum::{Datum, compare_as, ilike, like},
     schema::{Collation, ColumnSchema},
 };
 
@@ -39,8 +39,12 @@ pub enum Predicate {
     Like {
         /// Position of the column.
         column: usize,
-        /// The pattern, with `%`, `_` and backslash escapes.
+        /// The pattern, with `%`, `_` and backslash escapes; in lower case if that is
+        /// ignored.
         pattern: String,
+        /// Whether letter case is ignored: only for patterns and collations for which
+        /// [`is_case_decided`] holds.
+        ignores_case: bool,
     },
     /// The column is NULL.
     IsNull(usize),
@@ -122,8 +126,15 @@ impl Predicate {
                 }
                 truth
             }
-            Self::Like { column, pattern } => match &values[*column] {
+            Self::Like {
+                column,
+                pattern,
+                ignores_case,
+            } => match &values[*column] {
                 Datum::Null => Truth::Null,
+                Datum::Text(text) if *ignores_case => {
+                    ilike(pattern, text).map_or(Truth::Unknown, Truth::from)
+                }
                 Datum::Text(text) => like(pattern, text).into(),
                 _ => Truth::Unknown,
             },
@@ -162,7 +173,7 @@ fn compare(column: &ColumnSchema, comparison: Comparison, value: &Datum, with: &
     let equality_only = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
     let decided = match column.collation {
         Collation::C => true,
-        Collation::Deterministic => equality_only,
+        Collation::Deterministic | Collation::OwnCase => equality_only,
         Collation::Nondeterministic => false,
     };
     if !decided {
@@ -172,6 +183,16 @@ fn compare(column: &ColumnSchema, comparison: Comparison, value: &Datum, with: &
         Some(ordering) => comparison.holds(ordering).into(),
         None => Truth::Unknown,
     }
+}
+
+/// Whether Rust may match the pattern against text of this column whatever its letter case:
+/// that of ASCII letters is decided, and no other letter's lower case is an ASCII one but
+/// those that `ilike` leaves open.
+pub fn is_case_decided(column: &ColumnSchema, pattern: &str) -> bool {
+    use crate::datum::Codec;
+    pattern.is_ascii()
+        && matches!(column.codec, Codec::Text | Codec::BpChar)
+        && matches!(column.collation, Collation::C | Collation::Deterministic)
 }
 
 impl Comparison {

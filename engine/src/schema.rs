@@ -35,8 +35,11 @@ pub struct ColumnSchema {
 pub enum Collation {
     /// Order and equality are those of the bytes.
     C,
-    /// Equality is that of the bytes; order is PostgreSQL's to decide.
+    /// Equality is that of the bytes; order is PostgreSQL's to decide. The lower case of an
+    /// ASCII letter is the plain one.
     Deterministic,
+    /// The same with letter case of its own, as Turkish has it for `I`.
+    OwnCase,
     /// Order and equality are PostgreSQL's to decide.
     Nondeterministic,
 }

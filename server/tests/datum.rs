@@ -14,7 +14,7 @@ mod values;
 
 use std::cmp::Ordering;
 
-use rowcast_engine::datum::{Codec, Datum, compare_as, decode_image, like, normalise_json};
+use rowcast_engine::datum::{Codec, Datum, compare_as, decode_image, ilike, like, normalise_json};
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 use values::Values;
 
@@ -145,6 +145,45 @@ async fn like_is_postgresql_s() {
     .unwrap();
     for ((pattern, text), expected) in pairs.iter().zip(expected) {
         assert_eq!(like(pattern, text), expected, "{text:?} LIKE {pattern:?}");
+    }
+}
+
+#[tokio::test]
+async fn ilike_is_postgresql_s_where_it_is_decided() {
+    let mut random = Values::seeded();
+    let mut connection = connect("").await;
+    let pairs: Vec<(String, String)> = (0..3000)
+        .map(|_| (random.ascii_pattern(), random.cased_text()))
+        .collect();
+    let (patterns, texts): (Vec<String>, Vec<String>) = pairs.iter().cloned().unzip();
+    for collation in [
+        "C",
+        "default",
+        "und-x-icu",
+        "en-x-icu",
+        "de-x-icu",
+        "fr-x-icu",
+    ] {
+        let expected: Vec<bool> = sqlx::query_scalar(AssertSqlSafe(format!(
+            "SELECT array_agg(text COLLATE \"{collation}\" ILIKE pattern ORDER BY at) \
+             FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS pair(pattern, text, at)"
+        )))
+        .bind(&patterns)
+        .bind(&texts)
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+        let mut decided = 0;
+        for ((pattern, text), expected) in pairs.iter().zip(expected) {
+            if let Some(verdict) = ilike(&pattern.to_ascii_lowercase(), text) {
+                decided += 1;
+                assert_eq!(
+                    verdict, expected,
+                    "{text:?} ILIKE {pattern:?} under {collation}"
+                );
+            }
+        }
+        assert!(decided > pairs.len() / 2, "most are decided");
     }
 }
 

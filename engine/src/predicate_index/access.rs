@@ -135,7 +135,11 @@ fn single(predicate: &Predicate, negated: bool, columns: &[ColumnSchema]) -> Opt
         Predicate::Is(column, flag) if !negated => {
             Some(Access::OneOf(*column, vec![Datum::Bool(*flag)]))
         }
-        Predicate::Like { column, pattern } if !negated => {
+        Predicate::Like {
+            column,
+            pattern,
+            ignores_case: false,
+        } if !negated => {
             let prefix = literal_prefix(pattern);
             (!prefix.is_empty() && matches!(columns[*column].codec, Codec::Text))
                 .then(|| Access::Prefix(*column, prefix.into()))

@@ -78,7 +78,9 @@ fn leaf() -> impl Strategy<Value = Predicate> {
         }),
         1 => (0usize..4).prop_map(Predicate::IsNull),
         1 => any::<bool>().prop_map(|flag| Predicate::Is(FLAG, flag)),
-        2 => "[ab%_]{0,3}".prop_map(|pattern| Predicate::Like { column: TEXT, pattern }),
+        2 => ("[ab%_]{0,3}", any::<bool>()).prop_map(|(pattern, ignores_case)| {
+            Predicate::Like { column: TEXT, pattern, ignores_case }
+        }),
         1 => Just(Predicate::Asked),
     ]
 }

@@ -5,14 +5,20 @@ use std::sync::Arc;
 use rowcast_engine::{
     datum::Codec,
     order::{Order, SortKey, is_equality_decided, is_order_decided},
-    predicate::{Comparison, Predicate},
+    predicate::{Comparison, Predicate, is_case_decided},
     query::QuerySpec,
     run::Slice,
     schema::Schema,
     window::WindowSpec,
 };
 
-use crate::query::bound::{BoundFilter, BoundOp, BoundQuery, Literal};
+use crate::{
+    database::catalog::TableMeta,
+    query::{
+        bound::{BoundFilter, BoundOp, BoundQuery, Literal},
+        sql::containing,
+    },
+};
 
 /// The query as the engine maintains it.
 pub fn query_spec(query: &BoundQuery) -> QuerySpec {
@@ -20,7 +26,7 @@ pub fn query_spec(query: &BoundQuery) -> QuerySpec {
     QuerySpec {
         identity: query.identity.as_str().into(),
         schema: Arc::clone(schema),
-        predicate: predicate(&query.filter, schema),
+        predicate: predicate(&query.filter, &query.table),
         order: Order(
             query
                 .order
@@ -64,15 +70,32 @@ fn can_be_asked(filter: &BoundFilter, query: &BoundQuery) -> bool {
     }
 }
 
-fn predicate(filter: &BoundFilter, schema: &Schema) -> Predicate {
-    let all = |parts: &[BoundFilter]| parts.iter().map(|part| predicate(part, schema)).collect();
+fn predicate(filter: &BoundFilter, table: &TableMeta) -> Predicate {
+    let all = |parts: &[BoundFilter]| parts.iter().map(|part| predicate(part, table)).collect();
     match filter {
         BoundFilter::And(parts) => Predicate::And(all(parts)),
         BoundFilter::Or(parts) => Predicate::Or(all(parts)),
-        BoundFilter::Not(part) => Predicate::Not(Box::new(predicate(part, schema))),
-        BoundFilter::Search(_) => Predicate::Asked,
-        BoundFilter::Test { column, op } => test(*column, op, schema),
+        BoundFilter::Not(part) => Predicate::Not(Box::new(predicate(part, table))),
+        BoundFilter::Search(word) => search(word, table),
+        BoundFilter::Test { column, op } => test(*column, op, &table.schema),
     }
+}
+
+/// The word in any text column, as `search_sql` has it.
+fn search(word: &str, table: &TableMeta) -> Predicate {
+    let pattern = containing(word);
+    let columns = table.searched().map(|column| {
+        if is_case_decided(&table.schema.columns[column], &pattern) {
+            Predicate::Like {
+                column,
+                pattern: pattern.to_ascii_lowercase(),
+                ignores_case: true,
+            }
+        } else {
+            Predicate::Asked
+        }
+    });
+    Predicate::Or(columns.collect())
 }
 
 fn test(column: usize, op: &BoundOp, schema: &Schema) -> Predicate {
@@ -112,6 +135,16 @@ fn test(column: usize, op: &BoundOp, schema: &Schema) -> Predicate {
             Predicate::Like {
                 column,
                 pattern: pattern.clone(),
+                ignores_case: false,
+            }
+        }
+        BoundOp::Ilike(pattern)
+            if matches!(of.codec, Codec::Text) && is_case_decided(of, pattern) =>
+        {
+            Predicate::Like {
+                column,
+                pattern: pattern.to_ascii_lowercase(),
+                ignores_case: true,
             }
         }
         BoundOp::In(_) | BoundOp::Like(_) | BoundOp::Ilike(_) => Predicate::Asked,

@@ -5,7 +5,6 @@
 //! somebody put into a schema can stand in for one.
 
 use rowcast_engine::{datum::Datum, schema::Collation};
-use rowcast_protocol::ColumnKind;
 
 use super::bound::{BoundFilter, BoundOp, BoundQuery, BoundSort};
 use crate::database::catalog::{ColumnMeta, TableMeta};
@@ -288,7 +287,8 @@ fn pattern_sql(
     format!("({value} {} {pattern})", column.operator(operator))
 }
 
-fn search_sql(table: &TableMeta, word: &str, alias: &str, params: &mut Params) -> String {
+/// The pattern of a text that contains the word.
+pub fn containing(word: &str) -> String {
     let mut pattern = String::with_capacity(word.len() + 2);
     pattern.push('%');
     for character in word.chars() {
@@ -298,22 +298,22 @@ fn search_sql(table: &TableMeta, word: &str, alias: &str, params: &mut Params) -
         pattern.push(character);
     }
     pattern.push('%');
-    let columns = table.table.columns.iter().zip(&table.columns);
-    let searched: Vec<&ColumnMeta> = columns
-        .filter(|(column, _)| column.kind == ColumnKind::Text)
-        .map(|(_, meta)| meta)
-        .collect();
+    pattern
+}
+
+fn search_sql(table: &TableMeta, word: &str, alias: &str, params: &mut Params) -> String {
+    let searched: Vec<&ColumnMeta> = table.searched().map(|at| &table.columns[at]).collect();
     if searched.is_empty() {
         return "FALSE".to_owned();
     }
-    let pattern = params.push(pattern);
+    let pattern = params.push(containing(word));
     let tests: Vec<String> = searched
         .iter()
         .map(|column| {
             // A collation under which different texts are equal can't match patterns.
             let collation = match column.collation {
                 Collation::Nondeterministic => " COLLATE pg_catalog.\"default\"",
-                Collation::C | Collation::Deterministic => "",
+                Collation::C | Collation::Deterministic | Collation::OwnCase => "",
             };
             format!(
                 "{}::pg_catalog.text{collation} OPERATOR(pg_catalog.~~*) {pattern}",

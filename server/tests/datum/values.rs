@@ -171,6 +171,24 @@ impl Values {
         (0..self.below(8)).map(|_| self.pick(&pieces)).collect()
     }
 
+    /// A pattern of ASCII.
+    pub fn ascii_pattern(&mut self) -> String {
+        let pieces = ["a", "A", "i", "I", "k", "s", "%", "%", "_", "\\%", "\\A"];
+        (0..self.below(6)).map(|_| self.pick(&pieces)).collect()
+    }
+
+    /// Text with letters whose case is odd.
+    pub fn cased_text(&mut self) -> String {
+        let pieces = [
+            "a", "A", "i", "I", "k", "K", "s", "S", "%", "é", "É", "ß", "ſ", "Σ", "ς", "ı",
+            "\u{212b}", "ǅ", "I\u{307}", "😀", "\u{130}", "\u{212a}",
+        ];
+        let kinds = if self.below(4) == 0 { 22 } else { 20 };
+        (0..self.below(7))
+            .map(|_| self.pick(&pieces[..kinds]))
+            .collect()
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;

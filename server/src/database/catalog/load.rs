@@ -150,7 +150,15 @@ const COLUMNS: &str = "(SELECT jsonb_agg(jsonb_build_object( \
          WHEN l.collprovider = 'd' AND (SELECT d.datcollate IN ('C', 'POSIX') \
               AND coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') = 'c' \
               FROM pg_database d WHERE d.datname = current_database()) THEN 'C' \
-         ELSE 'deterministic' END, \
+         WHEN (SELECT CASE l.collprovider WHEN 'd' THEN \
+                   CASE coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') WHEN 'c' THEN d.datctype \
+                        ELSE coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') \
+                   END \
+               ELSE coalesce(to_jsonb(l) ->> 'colllocale', to_jsonb(l) ->> 'colliculocale', \
+                             l.collctype) END \
+               FROM pg_database d WHERE d.datname = current_database()) \
+              !~* '^(tr|tur|az|crh|ku|kmr|tt|lt)' THEN 'deterministic' \
+         ELSE 'own case' END, \
      'collation_name', (SELECT format('%I.%I', ln.nspname, l.collname) \
                           FROM pg_namespace ln WHERE ln.oid = l.collnamespace), \
      'operators', CASE WHEN bn.nspname <> 'pg_catalog' THEN ( \
@@ -314,8 +322,9 @@ impl Attribute {
             codec,
             collation: match self.collation.as_str() {
                 "C" => Collation::C,
-                "nondeterministic" => Collation::Nondeterministic,
-                _ => Collation::Deterministic,
+                "deterministic" => Collation::Deterministic,
+                "own case" => Collation::OwnCase,
+                _ => Collation::Nondeterministic,
             },
             sql_type: quote_qualified(&self.base_schema, &self.base),
             collation_sql: self.collation_name.clone(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rowcast_engine::{datum::Codec, schema::Schema};
-use rowcast_protocol::Table;
+use rowcast_protocol::{ColumnKind, Table};
 use serde::{Deserialize, Serialize};
 
 use super::ColumnMeta;
@@ -77,6 +77,14 @@ pub struct Target {
 }
 
 impl TableMeta {
+    /// Positions of the columns that a word is searched in.
+    pub fn searched(&self) -> impl Iterator<Item = usize> {
+        let columns = self.table.columns.iter().enumerate();
+        columns
+            .filter(|(_, column)| column.kind == ColumnKind::Text)
+            .map(|(at, _)| at)
+    }
+
     /// Its name in a statement: `"schema"."name"`.
     pub fn sql_name(&self) -> String {
         quote_qualified(&self.table.schema, &self.table.name)
