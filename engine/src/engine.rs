@@ -151,6 +151,8 @@ pub struct Engine {
     next_id: u64,
     figures: Figures,
     outputs: Vec<Output>,
+    /// Windows whose first list is among the outputs: it is read when they have been given.
+    just_ready: Vec<WindowId>,
     /// What a window showed before the change that is being taken in.
     shown: Vec<RowId>,
 }
@@ -184,6 +186,7 @@ impl Engine {
             next_id: 0,
             figures: Figures::default(),
             outputs: Vec::new(),
+            just_ready: Vec::new(),
             shown: Vec::new(),
         }
     }
@@ -263,10 +266,12 @@ impl Engine {
             changed_at: 0,
             fetch: None,
         }));
+        if !self.adopt_run(id) {
+            self.read_whole(id);
+        }
         if let Some(query) = self.queries.get_mut(query_id.0) {
             query.windows.push(id);
         }
-        self.read_whole(id);
         (id, self.finish())
     }
 
@@ -401,6 +406,7 @@ impl Engine {
     /// What all inputs end in.
     fn finish(&mut self) -> Vec<Output> {
         self.rows.sweep();
+        self.just_ready.clear();
         mem::take(&mut self.outputs)
     }
 

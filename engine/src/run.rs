@@ -147,6 +147,15 @@ impl Run {
         Ok(())
     }
 
+    /// The same run once more.
+    pub fn share(&self, held: &mut Rows) -> Self {
+        self.rows.iter().for_each(|id| held.hold_again(*id));
+        Self {
+            rows: self.rows.clone(),
+            ..*self
+        }
+    }
+
     /// Lets go of its rows.
     pub fn let_go(self, held: &mut Rows) {
         for id in self.rows {

@@ -425,7 +425,8 @@ impl World {
                     let held: PgSnapshot = list.cursor.parse().expect("our own cursor");
                     assert!(
                         from.covers(&held),
-                        "a patch reaches back behind the one before"
+                        "a patch reaches back behind the one before: {from} behind {held}, to {}",
+                        patch.to
                     );
                     list.apply(&message::Patch {
                         ops: patch.ops,

@@ -50,6 +50,47 @@ impl Engine {
         }
     }
 
+    /// Begins a new window with the run of another window of its query: what it shows may be
+    /// there already, and else its rows are read beside those, and nothing is counted again.
+    /// Returns whether there was such a run.
+    pub(super) fn adopt_run(&mut self, id: WindowId) -> bool {
+        let Some(window) = self.windows.get(id.0) else {
+            return false;
+        };
+        let Some(query) = self.queries.get(window.query.0) else {
+            return false;
+        };
+        let slice = window.spec.slice;
+        let suits = |sibling: &&Window| match &sibling.run {
+            None => false,
+            // What is read again knows its places by reading whole.
+            Some(run) if query.spec.reread => {
+                sibling.stale_since.is_none()
+                    && sibling.fetch.is_none()
+                    && run.covers(slice)
+                    && run.thin(slice).is_none()
+            }
+            Some(run) => !run.lost && !run.rows.is_empty(),
+        };
+        let nearest = query
+            .windows
+            .iter()
+            .filter_map(|id| self.windows.get(id.0))
+            .filter(suits)
+            .min_by_key(|sibling| sibling.spec.slice.offset.abs_diff(slice.offset));
+        let Some(sibling) = nearest else {
+            return false;
+        };
+        let version = Arc::clone(&sibling.version);
+        let run = sibling.run.as_ref().map(|run| run.share(&mut self.rows));
+        if let Some(window) = self.windows.get_mut(id.0) {
+            window.run = run;
+            window.version = Arc::clone(&version);
+        }
+        self.publish(id, &version);
+        true
+    }
+
     /// A window's run is not what the log says: it is read anew.
     pub(super) fn contradicted(&mut self, id: WindowId, from: &Arc<PgSnapshot>) {
         self.figures.contradictions += 1;
@@ -68,6 +109,7 @@ impl Engine {
             rows,
             shown,
             outputs,
+            just_ready,
             ..
         } = self;
         let Some(window) = windows.get_mut(id.0) else {
@@ -78,7 +120,7 @@ impl Engine {
         let ops = ops(shown, run.visible(slice), &window.spec.select, rows);
         run.trim(slice, rows);
         let changed_at = mem::take(&mut window.changed_at);
-        if !ops.is_empty() || run.total != total {
+        if (!ops.is_empty() || run.total != total) && !just_ready.contains(&id) {
             outputs.push(Output::Patch {
                 window: id,
                 from: Arc::clone(from),
@@ -118,6 +160,7 @@ impl Engine {
             Sent::Nothing => {
                 window.changed_at = 0;
                 self.outputs.push(Output::Ready(id));
+                self.just_ready.push(id);
                 if let Some(run) = &mut window.run {
                     run.trim(slice, &mut self.rows);
                 }
