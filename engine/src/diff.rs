@@ -45,7 +45,7 @@ pub fn diff(old: &[RowId], new: &[RowId], rows: &Rows) -> Vec<Step> {
         .count();
     let old_middle = &old[prefix..old.len() - suffix];
     let new_middle = &new[prefix..new.len() - suffix];
-    if !old_middle.is_empty() || !new_middle.is_empty() {
+    if !shifted(prefix, old_middle, new_middle, rows, &mut steps) {
         rearrange(prefix, old_middle, new_middle, rows, &mut steps);
     }
 
@@ -58,6 +58,43 @@ pub fn diff(old: &[RowId], new: &[RowId], rows: &Rows) -> Vec<Step> {
         push_update(*old, *new, rows, &mut steps);
     }
     steps
+}
+
+/// The steps where all rows but one or two only made room: what most changes come to. `false`
+/// if it is not so.
+fn shifted(
+    offset: usize,
+    old: &[RowId],
+    new: &[RowId],
+    rows: &Rows,
+    steps: &mut Vec<Step>,
+) -> bool {
+    match (old, new) {
+        ([], _) => {
+            let entering = new.iter().enumerate();
+            steps.extend(entering.map(|(at, id)| Step::Insert(*id, offset + at)));
+        }
+        (_, []) => steps.extend(old.iter().map(|id| Step::Remove(*id))),
+        ([first, towards @ ..], [back @ .., last]) if towards == back => {
+            turned(*first, *last, offset + back.len(), rows, steps);
+        }
+        ([back @ .., last], [first, towards @ ..]) if towards == back => {
+            turned(*last, *first, offset, rows, steps);
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// One row left one end and one stands at the other end, at `to`: the same or another.
+fn turned(old: RowId, new: RowId, to: usize, rows: &Rows, steps: &mut Vec<Step>) {
+    if rows.get(old).key() == rows.get(new).key() {
+        steps.push(Step::Move(new, to));
+        push_update(old, new, rows, steps);
+    } else {
+        steps.push(Step::Remove(old));
+        steps.push(Step::Insert(new, to));
+    }
 }
 
 fn rearrange(offset: usize, old: &[RowId], new: &[RowId], rows: &Rows, steps: &mut Vec<Step>) {

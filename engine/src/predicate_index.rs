@@ -15,7 +15,7 @@ use crate::{predicate::Predicate, record::Record, schema::ColumnSchema};
 
 use access::alternatives;
 pub use node::FilterOf;
-use node::{Context, Node};
+use node::{Context, Node, Sides};
 
 /// Names a query within the engine.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash, PartialOrd, Ord)]
@@ -54,10 +54,15 @@ impl PredicateIndex {
         self.root.is_empty()
     }
 
-    /// Calls `found` with every query whose filter this row may satisfy; with some of them
-    /// more than once.
-    pub fn candidates(&self, record: &Record, found: &mut impl FnMut(QueryId)) {
-        self.root.candidates(record, found);
+    /// Calls `found` with every query whose filter a row may satisfy as it was or as it is;
+    /// with some of them more than once.
+    pub fn candidates(
+        &self,
+        old: Option<&Record>,
+        new: Option<&Record>,
+        found: &mut impl FnMut(QueryId),
+    ) {
+        self.root.candidates(Sides(old, new), found);
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     order::{Order, Rankings},
     predicate::{Predicate, Truth},
     record::Record,
+    rows::RowId,
     run::Compare,
     schema::{Schema, TableId},
     transaction::NetChange,
@@ -192,6 +193,8 @@ pub struct Answer {
 pub(crate) struct Effect<'a> {
     /// The row that was in the result.
     pub leaves: Option<&'a Arc<Record>>,
+    /// The number of that row, where it is known: most lists hold it under this one.
+    pub number: Option<RowId>,
     /// The row that now is.
     pub enters: Option<&'a Arc<Record>>,
 }
@@ -272,7 +275,7 @@ impl Query {
     /// What the changes mean for the result; what is unknown goes to `missing`.
     pub fn effects<'a>(
         &self,
-        changes: impl IntoIterator<Item = &'a NetChange>,
+        changes: impl IntoIterator<Item = (&'a NetChange, Option<RowId>)>,
         missing: &mut Missing,
     ) -> Vec<Effect<'a>> {
         let mut matching = |side: &'a Option<Arc<Record>>| {
@@ -288,8 +291,9 @@ impl Query {
         };
         changes
             .into_iter()
-            .map(|change| Effect {
+            .map(|(change, number)| Effect {
                 leaves: matching(&change.old),
+                number,
                 enters: matching(&change.new),
             })
             .filter(|effect| effect.leaves.is_some() || effect.enters.is_some())

@@ -10,6 +10,13 @@ use crate::{record::Record, schema::TableId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RowId(u32);
 
+impl RowId {
+    /// Its number.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// All rows that some list holds.
 ///
 /// A row is counted once for each list that holds it. Letting go of one takes effect at the
@@ -51,6 +58,19 @@ impl Rows {
             Some(record) => record,
             None => unreachable!("a row that is held is there"),
         }
+    }
+
+    /// The number that this row is held under, if it is the newest of its key.
+    pub fn find(&self, table: TableId, record: &Record) -> Option<RowId> {
+        let hash = self.hasher.hash_one((table, record.key()));
+        let id = *self
+            .newest
+            .find(hash, |id| self.slots[*id as usize].is_of(table, record))?;
+        self.slots[id as usize]
+            .record
+            .as_ref()
+            .is_some_and(|held| held.same(record))
+            .then_some(RowId(id))
     }
 
     /// Takes hold of a row of a table.
@@ -110,14 +130,7 @@ impl Rows {
             ..
         } = self;
         let hash = hasher.hash_one((table, record.key()));
-        let known = newest.find_mut(hash, |id| {
-            let slot = &slots[*id as usize];
-            slot.table == table
-                && slot
-                    .record
-                    .as_ref()
-                    .is_some_and(|held| held.key() == record.key())
-        });
+        let known = newest.find_mut(hash, |id| slots[*id as usize].is_of(table, record));
         if let Some(id) = &known
             && slots[**id as usize]
                 .record
@@ -151,6 +164,14 @@ impl Rows {
             }
         }
         RowId(id)
+    }
+}
+
+impl Slot {
+    /// Whether it holds a row of the record's table and key.
+    fn is_of(&self, table: TableId, record: &Record) -> bool {
+        let held = self.record.as_ref();
+        self.table == table && held.is_some_and(|held| held.key() == record.key())
     }
 }
 

@@ -64,10 +64,11 @@ impl Run {
             .saturating_sub(self.rows.len() as u64)
     }
 
-    /// A row of the result is gone.
+    /// A row of the result is gone. `number` is what it is likely to be held under.
     pub fn remove(
         &mut self,
         record: &Record,
+        number: Option<RowId>,
         held: &mut Rows,
         compare: Compare,
     ) -> Result<(), Contradiction> {
@@ -79,7 +80,7 @@ impl Run {
             self.before = self.before.checked_sub(1).ok_or(Contradiction)?;
             return Ok(());
         }
-        match self.search(record, held, compare)? {
+        match self.find(record, number, held, compare)? {
             Ok(at) => {
                 held.let_go(self.rows.remove(at));
                 // Without a row to compare with, what comes next could be on either side.
@@ -129,13 +130,14 @@ impl Run {
         &mut self,
         table: TableId,
         record: &Arc<Record>,
+        number: Option<RowId>,
         held: &mut Rows,
         compare: Compare,
     ) -> Result<(), Contradiction> {
         if self.lost {
             return Ok(());
         }
-        match self.search(record, held, compare)? {
+        match self.find(record, number, held, compare)? {
             Ok(at) => {
                 let new = held.hold(table, record);
                 held.let_go(std::mem::replace(&mut self.rows[at], new));
@@ -224,6 +226,22 @@ impl Run {
             Some(Side::Back)
         } else {
             None
+        }
+    }
+
+    /// The row's place, or where it would be.
+    fn find(
+        &self,
+        record: &Record,
+        number: Option<RowId>,
+        held: &Rows,
+        compare: Compare,
+    ) -> Result<Result<usize, usize>, Contradiction> {
+        // Looking at the numbers alone costs less than looking at a few rows.
+        let by_number = number.and_then(|number| self.rows.iter().position(|id| *id == number));
+        match by_number {
+            Some(at) => Ok(Ok(at)),
+            None => self.search(record, held, compare),
         }
     }
 

@@ -1,10 +1,6 @@
 //! From a read of the log to the windows that it concerns.
 
-use super::{
-    fetch::unseen,
-    route::{Routed, sides},
-    *,
-};
+use super::{fetch::unseen, route::Routed, *};
 
 impl Engine {
     /// Hands one table's changes to the queries and windows that they may concern.
@@ -20,11 +16,35 @@ impl Engine {
             return;
         }
         let net = net_effect(&changes.images);
-        let routed = table.route(sides(&net));
-        for (id, numbers) in routed.by_query() {
-            let concerning = numbers.map(|at| &net[at]);
+        let routed = table.route(
+            net.iter()
+                .map(|change| (change.old.as_deref(), change.new.as_deref())),
+        );
+        self.touch(&routed);
+        let numbers: Vec<Option<RowId>> = net
+            .iter()
+            .map(|change| self.rows.find(changes.table, change.old.as_ref()?))
+            .collect();
+        for (id, concerning) in routed.by_query() {
+            let concerning = concerning.map(|at| (&net[at], numbers[at]));
             self.apply_to_query(id, turn, changes, concerning);
         }
+    }
+
+    /// Looks at what the queries will be found with, all of them before the first is worked
+    /// on: so the memory's delays for them run side by side rather than one after another.
+    fn touch(&self, routed: &Routed) {
+        let mut windows: Vec<WindowId> = Vec::new();
+        for (id, _) in routed.by_query().take(TOUCHED_AHEAD) {
+            if let Some(query) = self.queries.get(id.0) {
+                windows.extend(query.windows.first().copied());
+            }
+        }
+        let rows = windows
+            .iter()
+            .filter_map(|id| self.windows.get(id.0)?.run.as_ref())
+            .filter_map(|run| run.rows.get(run.rows.len() / 2));
+        std::hint::black_box(rows.fold(0, |touched, id| touched ^ id.number()));
     }
 
     /// Hands the net changes that may concern a query to it.
@@ -33,14 +53,14 @@ impl Engine {
         id: QueryId,
         turn: &Turn,
         changes: &TableChanges,
-        net: impl Iterator<Item = &'a NetChange> + Clone,
+        net: impl Iterator<Item = (&'a NetChange, Option<RowId>)> + Clone,
     ) {
         let Some(query) = self.queries.get_mut(id.0) else {
             return;
         };
         if query.spec.reread {
             let mut net = net;
-            if net.any(|change| query.spec.is_concerned_by(changes.table, change)) {
+            if net.any(|(change, _)| query.spec.is_concerned_by(changes.table, change)) {
                 self.reread(id, turn, Some(changes));
             }
             return;
@@ -60,6 +80,7 @@ impl Engine {
             return;
         };
         let concerning: Vec<NetChange> = net
+            .map(|(change, _)| change)
             .filter(|change| query.spec.is_concerned_by(changes.table, change))
             .cloned()
             .collect();
@@ -99,7 +120,7 @@ impl Engine {
                 break;
             };
             let mut missing = Missing::default();
-            let effects = query.effects(&read.changes, &mut missing);
+            let effects = query.effects(unnumbered(&read.changes), &mut missing);
             if missing.is_empty() {
                 missing.rankings = self.unranked(query, &effects);
             }
@@ -115,7 +136,7 @@ impl Engine {
                 return;
             };
             let effects = match self.queries.get(id.0) {
-                Some(query) => query.effects(&read.changes, &mut missing),
+                Some(query) => query.effects(unnumbered(&read.changes), &mut missing),
                 None => return,
             };
             self.apply_to_windows(id, &read.turn, &effects);
@@ -178,7 +199,7 @@ impl Engine {
             })
             .collect();
         let pending = query.pending().flat_map(|read| &read.changes);
-        let effects = query.effects(pending.chain(&held), &mut missing);
+        let effects = query.effects(unnumbered(pending.chain(&held)), &mut missing);
         let mut rankings = Vec::new();
         if query.spec.order.is_asked() {
             // Rows whose verdict is open may turn out to match: rank them along.
@@ -226,8 +247,8 @@ impl Engine {
         }
         // The rows that come may show some of the read's transactions and not others, so
         // what counts is each image, not their net effect.
-        let images = changes.images.iter().enumerate();
-        let routed: Routed = table.route(images.map(|(at, image)| (at, &image.record)));
+        let images = changes.images.iter();
+        let routed = table.route(images.map(|image| (Some(&*image.record), None)));
         for (id, numbers) in routed.by_query() {
             let Some(query) = self.queries.get(id.0).filter(|query| query.reading > 0) else {
                 continue;
@@ -280,6 +301,16 @@ impl Engine {
             self.outrun(window);
         }
     }
+}
+
+/// How many queries are looked at ahead: what the processor's caches hold.
+const TOUCHED_AHEAD: usize = 256;
+
+/// Changes of which it is not known under which numbers their rows are held.
+pub(super) fn unnumbered<'a>(
+    changes: impl IntoIterator<Item = &'a NetChange>,
+) -> impl Iterator<Item = (&'a NetChange, Option<RowId>)> {
+    changes.into_iter().map(|change| (change, None))
 }
 
 fn query_waits(queries: &Slab<Query>, id: QueryId) -> bool {

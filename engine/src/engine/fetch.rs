@@ -1,6 +1,6 @@
 //! Rows that are being read, and what the log brings meanwhile.
 
-use super::{publish::apply_effects, *};
+use super::{changes::unnumbered, publish::apply_effects, *};
 
 impl Engine {
     pub(super) fn read_whole(&mut self, id: WindowId) {
@@ -136,7 +136,7 @@ impl Engine {
         let mut missing = Missing::default();
         let effects: Vec<Vec<Effect>> = held
             .iter()
-            .map(|changes| query.effects(changes, &mut missing))
+            .map(|changes| query.effects(unnumbered(changes), &mut missing))
             .collect();
         if missing.is_empty() {
             let all: Vec<Effect> = effects.iter().flatten().copied().collect();

@@ -207,10 +207,12 @@ pub(super) fn apply_effects(
     };
     if let [effect] = effects {
         return match (effect.leaves, effect.enters) {
-            (Some(_), Some(new)) if stays(effect)? => run.replace(table, new, rows, compare),
+            (Some(_), Some(new)) if stays(effect)? => {
+                run.replace(table, new, effect.number, rows, compare)
+            }
             (leaves, enters) => {
                 if let Some(old) = leaves {
-                    run.remove(old, rows, compare)?;
+                    run.remove(old, effect.number, rows, compare)?;
                 }
                 if let Some(new) = enters {
                     run.add(table, new, rows, compare)?;
@@ -222,12 +224,12 @@ pub(super) fn apply_effects(
     let in_place: Vec<bool> = effects.iter().map(stays).collect::<Result<_, _>>()?;
     for (effect, in_place) in effects.iter().zip(&in_place) {
         if let (Some(old), false) = (effect.leaves, in_place) {
-            run.remove(old, rows, compare)?;
+            run.remove(old, effect.number, rows, compare)?;
         }
     }
     for (effect, in_place) in effects.iter().zip(&in_place) {
         if let (Some(new), true) = (effect.enters, in_place) {
-            run.replace(table, new, rows, compare)?;
+            run.replace(table, new, effect.number, rows, compare)?;
         }
     }
     for (effect, in_place) in effects.iter().zip(&in_place) {

@@ -15,13 +15,13 @@ impl Routed {
 }
 
 impl TableState {
-    /// The queries that each of these numbered rows may concern. It may name a query that a
-    /// row does not concern.
-    pub fn route<'a>(&self, records: impl Iterator<Item = (usize, &'a Arc<Record>)>) -> Routed {
+    /// The queries that each of these may concern, as it was or as it is. It may name a query
+    /// that is not concerned.
+    pub fn route<'a>(&self, sides: impl Iterator<Item = Sides<'a>>) -> Routed {
         let mut routed = Vec::new();
-        for (at, record) in records {
+        for (at, (old, new)) in sides.enumerate() {
             self.index
-                .candidates(record, &mut |id| routed.push((id, at as u32)));
+                .candidates(old, new, &mut |id| routed.push((id, at as u32)));
         }
         routed.sort_unstable();
         routed.dedup();
@@ -29,12 +29,5 @@ impl TableState {
     }
 }
 
-/// The rows of net changes, each with its change's number.
-pub(super) fn sides(changes: &[NetChange]) -> impl Iterator<Item = (usize, &Arc<Record>)> {
-    changes.iter().enumerate().flat_map(|(at, change)| {
-        [&change.old, &change.new]
-            .into_iter()
-            .flatten()
-            .map(move |record| (at, record))
-    })
-}
+/// A row as it was and as it is, as far as it was or is.
+type Sides<'a> = (Option<&'a Record>, Option<&'a Record>);

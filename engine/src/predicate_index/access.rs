@@ -62,7 +62,11 @@ fn of(predicate: &Predicate, negated: bool, columns: &[ColumnSchema]) -> Vec<Vec
             }
             found
         }
-        _ => vec![single(predicate, negated, columns).into_iter().collect()],
+        _ => match single(predicate, negated, columns) {
+            // Nothing is one of no values.
+            Some(Access::OneOf(_, values)) if values.is_empty() => Vec::new(),
+            access => vec![access.into_iter().collect()],
+        },
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which of many intervals contain a value.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, mem, ops::Range};
 
 use super::QueryId;
 use crate::{
@@ -247,34 +247,46 @@ impl Eq for Cut {}
 
 /// Intervals `low <= value <= high`, found by a value that lies in them.
 ///
-/// They stand sorted by their lower ends, as a binary tree in which each also knows the
-/// greatest upper end below it, so that a look-up visits those that contain the value and a
-/// logarithm more. What was added since the last sorting is searched one by one, what was
-/// removed stays as a gap; sorting again is paid for by those.
+/// They stand sorted by their lower ends, in blocks; above them are, level by level, the
+/// blocks' bounds, in blocks again. So a look-up visits the blocks that the value lies within
+/// and few others, and each lies in one piece in memory. What was added since the last sorting
+/// is searched one by one, what was removed stays as a gap; sorting again is paid for by those.
 #[derive(Debug)]
 struct Tree<T> {
-    sorted: Vec<Entry<T>>,
-    recent: Vec<Entry<T>>,
+    sorted: Vec<Span<T>>,
+    /// Of each sorted interval; `None` in a gap.
+    ids: Vec<Option<QueryId>>,
+    /// From the blocks of `sorted` up to the last one.
+    levels: Vec<Vec<Span<T>>>,
+    recent: Vec<(Span<T>, QueryId)>,
     gaps: usize,
 }
 
-#[derive(Debug)]
-struct Entry<T> {
+/// From the lowest end to the highest, both within.
+#[derive(Clone, Debug)]
+struct Span<T> {
     low: T,
     high: T,
-    /// The greatest `high` in the part of the tree that this entry is the root of.
-    furthest: T,
-    /// `None` in a gap.
-    id: Option<QueryId>,
 }
+
+/// How many intervals, or blocks, are in a block.
+const BLOCK: usize = 16;
 
 impl<T> Default for Tree<T> {
     fn default() -> Self {
         Self {
             sorted: Vec::new(),
+            ids: Vec::new(),
+            levels: Vec::new(),
             recent: Vec::new(),
             gaps: 0,
         }
+    }
+}
+
+impl<T: Ord> Span<T> {
+    fn contains(&self, value: &T) -> bool {
+        self.low <= *value && *value <= self.high
     }
 }
 
@@ -284,31 +296,28 @@ impl<T: Ord + Clone> Tree<T> {
     }
 
     fn insert(&mut self, low: T, high: T, id: QueryId) {
-        self.recent.push(Entry {
-            furthest: high.clone(),
-            low,
-            high,
-            id: Some(id),
-        });
+        self.recent.push((Span { low, high }, id));
         if self.recent.len() > 32 + self.sorted.len() / 8 {
             self.sort();
         }
     }
 
     fn remove(&mut self, low: &T, id: QueryId) -> bool {
-        let is_it = |entry: &Entry<T>| entry.id == Some(id) && entry.low == *low;
-        if let Some(at) = self.recent.iter().position(is_it) {
+        let mut recent = self.recent.iter();
+        if let Some(at) = recent.position(|(span, other)| *other == id && span.low == *low) {
             self.recent.swap_remove(at);
             return true;
         }
-        let from = self.sorted.partition_point(|entry| entry.low < *low);
-        let mut alike = self.sorted[from..]
-            .iter_mut()
-            .take_while(|entry| entry.low == *low);
-        let Some(entry) = alike.find(|entry| entry.id == Some(id)) else {
+        let from = self.sorted.partition_point(|span| span.low < *low);
+        let alike = self.sorted[from..]
+            .iter()
+            .take_while(|span| span.low == *low)
+            .count();
+        let ids = &mut self.ids[from..from + alike];
+        let Some(gap) = ids.iter_mut().find(|other| **other == Some(id)) else {
             return false;
         };
-        entry.id = None;
+        *gap = None;
         self.gaps += 1;
         if self.gaps > 32 + self.sorted.len() / 4 {
             self.sort();
@@ -317,57 +326,89 @@ impl<T: Ord + Clone> Tree<T> {
     }
 
     fn stab(&self, value: &T, found: &mut impl FnMut(QueryId)) {
-        for entry in &self.recent {
-            if let Some(id) = entry.id
-                && entry.low <= *value
-                && *value <= entry.high
+        for (span, id) in &self.recent {
+            if span.contains(value) {
+                found(*id);
+            }
+        }
+        match self.levels.len().checked_sub(1) {
+            Some(top) => self.visit(top, 0..self.levels[top].len(), value, found),
+            None => self.visit_sorted(0..self.sorted.len(), value, found),
+        }
+    }
+
+    /// Visits these blocks of a level.
+    fn visit(
+        &self,
+        level: usize,
+        blocks: Range<usize>,
+        value: &T,
+        found: &mut impl FnMut(QueryId),
+    ) {
+        for at in blocks {
+            let span = &self.levels[level][at];
+            if span.low > *value {
+                return;
+            }
+            if span.high < *value {
+                continue;
+            }
+            let below = at * BLOCK..(at + 1) * BLOCK;
+            match level.checked_sub(1) {
+                Some(lower) => {
+                    let end = below.end.min(self.levels[lower].len());
+                    self.visit(lower, below.start..end, value, found);
+                }
+                None => {
+                    self.visit_sorted(below.start..below.end.min(self.sorted.len()), value, found)
+                }
+            }
+        }
+    }
+
+    fn visit_sorted(&self, places: Range<usize>, value: &T, found: &mut impl FnMut(QueryId)) {
+        for at in places {
+            let span = &self.sorted[at];
+            if span.low > *value {
+                return;
+            }
+            if let Some(id) = self.ids[at]
+                && *value <= span.high
             {
                 found(id);
             }
         }
-        visit(&self.sorted, value, found);
     }
 
     fn sort(&mut self) {
-        self.sorted.append(&mut self.recent);
-        self.sorted.retain(|entry| entry.id.is_some());
+        let kept = mem::take(&mut self.sorted)
+            .into_iter()
+            .zip(mem::take(&mut self.ids))
+            .filter_map(|(span, id)| Some((span, id?)));
+        let mut all: Vec<(Span<T>, QueryId)> = kept.chain(self.recent.drain(..)).collect();
         self.gaps = 0;
-        self.sorted.sort_by(|a, b| a.low.cmp(&b.low));
-        build(&mut self.sorted);
+        all.sort_by(|(a, _), (b, _)| a.low.cmp(&b.low));
+        (self.sorted, self.ids) = all.into_iter().map(|(span, id)| (span, Some(id))).unzip();
+        self.levels.clear();
+        let mut level = bounds(&self.sorted);
+        while level.len() > 1 {
+            let above = bounds(&level);
+            self.levels.push(level);
+            level = above;
+        }
     }
 }
 
-fn visit<T: Ord>(mut part: &[Entry<T>], value: &T, found: &mut impl FnMut(QueryId)) {
-    loop {
-        let middle = part.len() / 2;
-        let Some(root) = part.get(middle).filter(|root| *value <= root.furthest) else {
-            return;
-        };
-        visit(&part[..middle], value, found);
-        if root.low > *value {
-            return;
-        }
-        if let Some(id) = root.id
-            && *value <= root.high
-        {
-            found(id);
-        }
-        part = &part[middle + 1..];
-    }
-}
-
-fn build<T: Ord + Clone>(part: &mut [Entry<T>]) -> Option<T> {
-    let middle = part.len() / 2;
-    let left = part.get_mut(..middle).and_then(|left| {
-        // An empty part has no middle.
-        if left.is_empty() { None } else { build(left) }
-    });
-    let (_, rest) = part.split_at_mut(middle);
-    let (root, right) = rest.split_first_mut()?;
-    let right = build(right);
-    root.furthest = [left, right]
-        .into_iter()
-        .flatten()
-        .fold(root.high.clone(), Ord::max);
-    Some(root.furthest.clone())
+/// The bounds of each block; they stand sorted by their lower ends.
+fn bounds<T: Ord + Clone>(spans: &[Span<T>]) -> Vec<Span<T>> {
+    spans
+        .chunks(BLOCK)
+        .filter_map(|block| {
+            let high = block.iter().map(|span| &span.high).max()?;
+            Some(Span {
+                low: block.first()?.low.clone(),
+                high: high.clone(),
+            })
+        })
+        .collect()
 }

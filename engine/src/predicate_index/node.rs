@@ -146,34 +146,58 @@ impl Node {
         found
     }
 
-    /// Calls `found` with the queries that a row may concern.
-    pub fn candidates(&self, record: &Record, found: &mut impl FnMut(QueryId)) {
+    /// Calls `found` with the queries that a row may concern, as it was or as it is. Where
+    /// both agree is looked once.
+    pub fn candidates(&self, sides: Sides, found: &mut impl FnMut(QueryId)) {
         self.here.as_slice().iter().copied().for_each(&mut *found);
         let Some(branches) = &self.branches else {
             return;
         };
-        let values = record.values();
         for equal in &branches.equal {
-            let value = &values[equal.column];
-            let node = if value.is_canonical(&equal.codec) {
-                equal.nodes.get(value)
-            } else {
-                equal.nodes.get(&value.canonical(&equal.codec))
-            };
-            if let Some(node) = node {
-                node.candidates(record, found);
+            for (value, sides) in sides.values(equal.column) {
+                let node = if value.is_canonical(&equal.codec) {
+                    equal.nodes.get(value)
+                } else {
+                    equal.nodes.get(&value.canonical(&equal.codec))
+                };
+                if let Some(node) = node {
+                    node.candidates(sides, found);
+                }
             }
         }
         for (column, prefixes) in &branches.prefixes {
-            if let Datum::Text(text) = &values[*column] {
-                for node in prefixes.of(text) {
-                    node.candidates(record, found);
+            for (value, sides) in sides.values(*column) {
+                if let Datum::Text(text) = value {
+                    for node in prefixes.of(text) {
+                        node.candidates(sides, found);
+                    }
                 }
             }
         }
         for (column, set) in &branches.ranges {
-            set.stab(&values[*column], found);
+            for (value, _) in sides.values(*column) {
+                set.stab(value, found);
+            }
         }
+    }
+}
+
+/// A row as it was and as it is, as far as it was or is.
+#[derive(Clone, Copy, Debug)]
+pub struct Sides<'a>(pub Option<&'a Record>, pub Option<&'a Record>);
+
+impl<'a> Sides<'a> {
+    /// The values of a column, each with the sides that hold it.
+    fn values(self, column: usize) -> impl Iterator<Item = (&'a Datum, Self)> {
+        let value = |side: Option<&'a Record>| side.map(|record| &record.values()[column]);
+        let both = match (value(self.0), value(self.1)) {
+            (Some(old), Some(new)) if old == new => [Some((old, self)), None],
+            (old, new) => [
+                old.map(|old| (old, Self(self.0, None))),
+                new.map(|new| (new, Self(None, self.1))),
+            ],
+        };
+        both.into_iter().flatten()
     }
 }
 
