@@ -20,12 +20,14 @@ use rowcast_protocol::{PgSnapshot, message};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
+    order::Order,
     predicate_index::{PredicateIndex, QueryId},
-    query::{Answer, Effect, Missing, Query, QuerySpec, Question, QuestionId, Turn},
+    query::{Answer, Effect, HeldSpec, Missing, Query, QuerySpec, Question, QuestionId, Turn},
     record::{Key, Record},
     rows::{RowId, Rows},
     run::{Contradiction, Run},
     schema::TableId,
+    shared::Shared,
     slab::Slab,
     transaction::{NetChange, TableChanges, Transaction, net_effect},
     window::{
@@ -144,6 +146,8 @@ pub struct Engine {
     queries: Slab<Query>,
     identities: FxHashMap<Arc<str>, QueryId>,
     windows: Slab<Window>,
+    orders: Shared<Order>,
+    selects: Shared<[usize]>,
     rows: Rows,
     requests: FxHashMap<RequestId, WindowId>,
     /// Windows whose rows came before the log had been read far enough.
@@ -180,6 +184,8 @@ impl Engine {
             queries: Slab::default(),
             identities: FxHashMap::default(),
             windows: Slab::default(),
+            orders: Shared::default(),
+            selects: Shared::default(),
             rows: Rows::default(),
             requests: FxHashMap::default(),
             early: FxHashSet::default(),
@@ -254,11 +260,12 @@ impl Engine {
     pub fn open(&mut self, query: &QuerySpec, spec: WindowSpec) -> (WindowId, Vec<Output>) {
         let query_id = match self.identities.get(&query.identity) {
             Some(id) => *id,
-            None => self.add_query(query.clone()),
+            None => self.add_query(query),
         };
+        let select = self.selects.one(spec.select);
         let id = WindowId(self.windows.insert(Window {
             query: query_id,
-            spec,
+            spec: WindowSpec { select, ..spec },
             run: None,
             version: Arc::clone(&self.version),
             sent: Sent::Nothing,
@@ -415,7 +422,8 @@ impl Engine {
         self.next_id
     }
 
-    fn add_query(&mut self, spec: QuerySpec) -> QueryId {
+    fn add_query(&mut self, spec: &QuerySpec) -> QueryId {
+        let spec = HeldSpec::new(spec, &mut self.orders);
         let identity = Arc::clone(&spec.identity);
         let id = QueryId(self.queries.insert(Query::new(spec)));
         self.identities.insert(identity, id);

@@ -21,6 +21,7 @@ pub mod record;
 pub mod rows;
 pub mod run;
 pub mod schema;
+mod shared;
 mod slab;
 pub mod transaction;
 pub mod window;

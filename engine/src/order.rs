@@ -11,11 +11,11 @@ use crate::{
 };
 
 /// A total order of rows: the sort keys that were asked for, then the table's key.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq, Hash)]
 pub struct Order(pub Vec<SortKey>);
 
 /// One column of an order.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 pub struct SortKey {
     /// Position of the column.
     pub column: usize,

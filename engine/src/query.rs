@@ -4,6 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use rowcast_protocol::PgSnapshot;
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 
 use crate::{
     datum::Datum,
@@ -13,6 +14,7 @@ use crate::{
     rows::RowId,
     run::Compare,
     schema::{Schema, TableId},
+    shared::Shared,
     transaction::NetChange,
     window::WindowId,
 };
@@ -56,14 +58,36 @@ struct Part<'a> {
     columns: Option<&'a [usize]>,
 }
 
-impl QuerySpec {
+/// A [`QuerySpec`] as it is held, its order shared with other queries'.
+#[derive(Debug)]
+pub(crate) struct HeldSpec {
+    pub identity: Arc<str>,
+    pub schema: Arc<Schema>,
+    pub predicate: Predicate,
+    pub order: Arc<Order>,
+    pub reread: bool,
+    sources: Box<[Source]>,
+}
+
+impl HeldSpec {
+    pub fn new(spec: &QuerySpec, orders: &mut Shared<Order>) -> Self {
+        Self {
+            identity: Arc::clone(&spec.identity),
+            schema: Arc::clone(&spec.schema),
+            predicate: spec.predicate.clone(),
+            order: orders.one(Arc::new(spec.order.clone())),
+            reread: spec.reread,
+            sources: spec.sources.clone().into(),
+        }
+    }
+
     /// The tables that it is made of, its own first.
-    pub(crate) fn tables(&self) -> impl Iterator<Item = (&Schema, &Predicate)> {
+    pub fn tables(&self) -> impl Iterator<Item = (&Schema, &Predicate)> {
         self.parts().map(|part| (part.schema, part.predicate))
     }
 
     /// Its filter of a table's rows, if it looks at that table in one way only.
-    pub(crate) fn only_filter_of(&self, table: TableId) -> Option<&Predicate> {
+    pub fn only_filter_of(&self, table: TableId) -> Option<&Predicate> {
         let mut filters = self
             .parts()
             .filter(|part| part.schema.table == table)
@@ -87,14 +111,14 @@ impl QuerySpec {
     }
 
     /// Whether a net change of a table may concern the query's lists.
-    pub(crate) fn is_concerned_by(&self, table: TableId, change: &NetChange) -> bool {
+    pub fn is_concerned_by(&self, table: TableId, change: &NetChange) -> bool {
         self.parts()
             .filter(|part| part.schema.table == table)
             .any(|part| part.is_concerned_by(change))
     }
 
     /// Whether a row of a table may concern the query's lists.
-    pub(crate) fn is_concerned_with(&self, table: TableId, record: &Record) -> bool {
+    pub fn is_concerned_with(&self, table: TableId, record: &Record) -> bool {
         self.parts()
             .filter(|part| part.schema.table == table)
             .any(|part| part.may_match(record))
@@ -132,8 +156,8 @@ pub struct QuestionId(pub u64);
 /// A live query's state.
 #[derive(Debug)]
 pub(crate) struct Query {
-    pub spec: QuerySpec,
-    pub windows: Vec<WindowId>,
+    pub spec: HeldSpec,
+    pub windows: SmallVec<[WindowId; 4]>,
     /// How many of its windows have rows being read.
     pub reading: u32,
     /// What it waits for; `None` where it never had to, or has what it needs.
@@ -213,10 +237,10 @@ impl Missing {
 }
 
 impl Query {
-    pub fn new(spec: QuerySpec) -> Self {
+    pub fn new(spec: HeldSpec) -> Self {
         Self {
             spec,
-            windows: Vec::new(),
+            windows: SmallVec::new(),
             reading: 0,
             open: None,
         }
