@@ -42,7 +42,9 @@ async fn pages_neither_overlap_nor_miss_a_row() {
 async fn a_row_is_named_by_what_it_is_and_not_by_its_order() {
     let fixture = Fixture::new(TABLES).await;
     let mut first = read(&fixture, "note", "limit=1000").await.rows;
-    let mut other = read(&fixture, "note", "order=n.desc,word&limit=1000").await.rows;
+    let mut other = read(&fixture, "note", "order=n.desc,word&limit=1000")
+        .await
+        .rows;
     let by_key = |row: &rowcast_protocol::message::Row| format!("{:?}", row.key);
     first.sort_by_key(by_key);
     other.sort_by_key(by_key);
@@ -57,6 +59,9 @@ async fn a_filter_counts_only_the_rows_that_match_among_equals() {
     let list = read(&fixture, "seen", "n=eq.1&word=eq.w1&offset=2&limit=2").await;
     assert_eq!(list.total, 5);
     let places: Vec<&Cell> = list.rows.iter().map(|row| &row.key.0[1]).collect();
-    assert_eq!(places, [&Cell::Number("2".into()), &Cell::Number("3".into())]);
+    assert_eq!(
+        places,
+        [&Cell::Number("2".into()), &Cell::Number("3".into())]
+    );
     assert_eq!(read(&fixture, "bare", "").await.rows.len(), 1);
 }
