@@ -9,6 +9,8 @@ pub struct Table {
     pub schema: String,
     /// Its name within the schema.
     pub name: String,
+    /// What it is.
+    pub kind: TableKind,
     /// Whether commits to it arrive in open pages.
     pub live: bool,
     /// Names of the key's columns, in key order; empty if the table has no usable key.
@@ -39,6 +41,21 @@ impl Table {
             .enumerate()
             .find(|(_, column)| column.name == name)
     }
+}
+
+/// What a table is to those who read it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TableKind {
+    /// A table, partitioned or not.
+    #[default]
+    Table,
+    /// A view.
+    View,
+    /// A materialized view.
+    MaterializedView,
+    /// A foreign table.
+    ForeignTable,
 }
 
 /// One column of a table.

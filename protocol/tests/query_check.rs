@@ -2,7 +2,7 @@
 //! would take.
 
 use rowcast_protocol::{
-    ApiError, Column, ColumnKind, Table,
+    ApiError, Column, ColumnKind, Table, TableKind,
     query::{MAX_LIMIT, Query},
 };
 
@@ -25,6 +25,7 @@ fn table() -> Table {
     Table {
         schema: "public".into(),
         name: "orders".into(),
+        kind: TableKind::Table,
         live: true,
         key: vec!["id".into()],
         columns: vec![

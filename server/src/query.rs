@@ -9,3 +9,4 @@ pub mod list;
 pub mod literal;
 pub mod read;
 pub mod sql;
+pub mod unkeyed;

@@ -11,6 +11,8 @@ mod event_stream;
 mod server;
 #[path = "live/socket.rs"]
 mod socket;
+#[path = "live/views.rs"]
+mod views;
 
 use std::time::Duration;
 

@@ -16,3 +16,5 @@ mod cluster;
 mod keyset;
 #[path = "reads/support.rs"]
 mod support;
+#[path = "reads/unkeyed.rs"]
+mod unkeyed;

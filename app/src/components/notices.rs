@@ -2,7 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::{icon, watch_hint::WatchHint};
+use super::{
+    icon,
+    watch_hint::{WatchHint, obstacle},
+};
 use crate::{
     live::status::{Link, LiveStatus},
     pages::table::TableView,
@@ -28,8 +31,8 @@ pub fn Notices(
         ),
         Link::Connecting | Link::Live => None,
     };
-    let path = view.path.get_value();
-    let keyless = view.table.with_value(|table| table.key.is_empty());
+    let table = view.table.get_value();
+    let can_be_live = obstacle(&table).is_none();
     view! {
         {move || {
             lost()
@@ -47,9 +50,8 @@ pub fn Notices(
                     <p class="notice">
                         <span>
                             "Not live: these rows are as they were when they were loaded"
-                            {if keyless { "; " } else { ". " }}
-                            {(!keyless).then_some("Make the table live with ")}
-                            <WatchHint keyless path />
+                            {if can_be_live { ". Make them live with " } else { "; " }}
+                            <WatchHint table />
                         </span>
                     </p>
                 }

@@ -1,19 +1,27 @@
 //! How a table becomes live.
 
 use leptos::{either::Either, prelude::*};
+use rowcast_protocol::{Table, TableKind};
 
-/// The command that makes the table called `path` live, or why none can.
+/// The command that makes a table live, or why none can.
 #[component]
 pub fn WatchHint(
-    /// The table's name.
-    path: String,
-    /// Whether it has no key to know its rows by.
-    keyless: bool,
+    /// The table.
+    table: Table,
 ) -> impl IntoView {
-    if keyless {
-        return Either::Left("it has no key");
+    match obstacle(&table) {
+        Some(reason) => Either::Left(reason),
+        None => Either::Right(view! { <code>{command(&table.path())}</code> }),
     }
-    Either::Right(view! { <code>{command(&path)}</code> })
+}
+
+/// Why a table can't be live, if that is plain to see.
+pub fn obstacle(table: &Table) -> Option<&'static str> {
+    match table.kind {
+        TableKind::View | TableKind::MaterializedView => None,
+        TableKind::ForeignTable => Some("its rows are elsewhere"),
+        TableKind::Table => table.key.is_empty().then_some("it has no key"),
+    }
 }
 
 /// The command, for a shell to read.

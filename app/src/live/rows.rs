@@ -108,7 +108,7 @@ impl Rows {
     pub fn replace(&self, snapshot: &Snapshot) {
         let same_columns = self.take_columns(snapshot);
         let columns = self.columns.get_untracked();
-        let mut known: HashMap<RowKey, LiveRow> = if same_columns && !snapshot.key.is_empty() {
+        let mut known: HashMap<RowKey, LiveRow> = if same_columns {
             let list = self.list.read_untracked();
             list.iter()
                 .map(|row| (row.key.clone(), row.clone()))

@@ -6,7 +6,7 @@ use leptos_router::{
     NavigateOptions,
     hooks::{use_navigate, use_query_map},
 };
-use rowcast_protocol::Table;
+use rowcast_protocol::{Table, TableKind};
 
 use crate::{
     address,
@@ -136,12 +136,12 @@ fn TableList(tables: Vec<Table>) -> impl IntoView {
 fn TableItem(table: Table) -> impl IntoView {
     let path = table.path();
     let href = address::table_root(&path);
-    let (schema, name) = (table.schema, table.name);
+    let (schema, name, kind) = (table.schema.clone(), table.name.clone(), kind(table.kind));
+    let comment = table.comment.clone();
     let rows = table.estimated_rows.map(|rows| match rows {
         1 => "≈ 1 row".to_owned(),
         rows => format!("≈ {} rows", rounded(rows)),
     });
-    let hint = (!table.live).then(|| view! { <WatchHint keyless=table.key.is_empty() path /> });
     let state = if table.live {
         Either::Left(view! {
             <span class="live-mark">
@@ -151,7 +151,7 @@ fn TableItem(table: Table) -> impl IntoView {
         })
     } else {
         Either::Right(view! {
-            <span class="muted">"not live — " {hint}</span>
+            <span class="muted">"not live — " <WatchHint table /></span>
         })
     };
     view! {
@@ -161,12 +161,25 @@ fn TableItem(table: Table) -> impl IntoView {
                     .then(|| view! { <span class="schema">{schema}"."</span> })}
                 {name}
             </a>
-            <span class="table-comment">{table.comment}</span>
+            <span class="table-comment">
+                {kind.map(|kind| view! { <span class="table-kind">{kind}</span> })}
+                {comment}
+            </span>
             <span class="table-rows" title="The planner's estimate">
                 {rows}
             </span>
             <span class="table-state">{state}</span>
         </li>
+    }
+}
+
+/// What it is, if not a table.
+fn kind(kind: TableKind) -> Option<&'static str> {
+    match kind {
+        TableKind::Table => None,
+        TableKind::View => Some("view"),
+        TableKind::MaterializedView => Some("materialized view"),
+        TableKind::ForeignTable => Some("foreign table"),
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use sqlx::{PgConnection, Row, postgres::types::Oid};
 
-/// A hash of every watched relation's definition, partitions included: columns with the
-/// transactions that last wrote them, name, key, triggers, and what this role may see of it.
+/// A hash of every watched relation's definition, and of that of partitions of them and views
+/// over them: columns with the transactions that last wrote them, name, key, rule, triggers,
+/// and what this role may see of it.
 const ALL: &str = "SELECT c.oid, md5(concat_ws('/', c.relname, c.relnamespace, c.relkind, \
      has_table_privilege(c.oid, 'SELECT'), row_security_active(c.oid), \
      (SELECT string_agg(concat(a.attnum, ':', a.xmin, ':', t.xmin), ',' ORDER BY a.attnum) \
@@ -19,9 +20,13 @@ const ALL: &str = "SELECT c.oid, md5(concat_ws('/', c.relname, c.relnamespace, c
      (SELECT string_agg(h.inhrelid::text, ',' ORDER BY h.inhrelid) FROM pg_inherits h \
        WHERE h.inhparent = c.oid), \
      (SELECT string_agg(concat(g.oid, ':', g.tgenabled), ',' ORDER BY g.oid) FROM pg_trigger g \
-       WHERE g.tgrelid = c.oid AND NOT g.tgisinternal))) \
-     FROM pg_class c WHERE c.oid IN (SELECT relation FROM rowcast.watched \
-        UNION SELECT p.relid FROM rowcast.watched w, pg_partition_tree(w.relation) p)";
+       WHERE g.tgrelid = c.oid AND NOT g.tgisinternal), \
+     (SELECT string_agg(concat(r.oid, ':', r.xmin), ',' ORDER BY r.oid) FROM pg_rewrite r \
+       WHERE r.ev_class = c.oid AND c.relkind IN ('v', 'm')))) \
+     FROM pg_class c WHERE c.oid IN ( \
+        WITH watched (oid) AS MATERIALIZED (SELECT relation::oid FROM rowcast.watched \
+            UNION SELECT p.relid FROM rowcast.watched w, pg_partition_tree(w.relation) p) \
+        SELECT oid FROM watched UNION SELECT rowcast.readers(ARRAY(SELECT oid FROM watched)))";
 
 /// The fingerprint of every relation that is watched.
 pub async fn all(connection: &mut PgConnection) -> Result<HashMap<u32, String>, sqlx::Error> {

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 /// The migrations, in order. One that has been released is never changed.
-const MIGRATIONS: [(i32, &str, &str); 2] = [
+const MIGRATIONS: [(i32, &str, &str); 3] = [
     (
         1,
         "capture",
@@ -13,6 +13,11 @@ const MIGRATIONS: [(i32, &str, &str); 2] = [
         2,
         "fingerprint",
         include_str!("../../../migrations/0002_fingerprint.sql"),
+    ),
+    (
+        3,
+        "views",
+        include_str!("../../../migrations/0003_views.sql"),
     ),
 ];
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::anyhow;
-use rowcast_protocol::Table;
+use rowcast_protocol::{Table, TableKind};
 
 use super::Database;
 use crate::{
@@ -34,9 +34,11 @@ fn listing(tables: &[Table]) -> String {
             table
                 .estimated_rows
                 .map_or_else(|| "?".to_owned(), |rows| format!("~{rows}")),
-            match table.key.as_slice() {
-                [] => "none: can't be live".to_owned(),
-                key => shown(&key.join(", ")),
+            match (table.kind, table.key.as_slice()) {
+                (TableKind::View, _) => "a view".to_owned(),
+                (TableKind::MaterializedView, _) => "a materialized view".to_owned(),
+                (_, []) => "none: can't be live".to_owned(),
+                (_, key) => shown(&key.join(", ")),
             },
         ]
     });
@@ -64,9 +66,10 @@ mod tests {
 
     #[test]
     fn tables_are_listed_in_columns() {
-        let table = |name: &str, live, key: &[&str], rows| Table {
+        let table = |name: &str, kind, live, key: &[&str], rows| Table {
             schema: "public".to_owned(),
             name: name.to_owned(),
+            kind,
             live,
             key: key.iter().map(|&name| name.to_owned()).collect(),
             columns: Vec::new(),
@@ -74,13 +77,15 @@ mod tests {
             comment: None,
         };
         let text = listing(&[
-            table("orders", true, &["id"], Some(12_000)),
-            table("a\u{1b}[2J", false, &[], None),
+            table("orders", TableKind::Table, true, &["id"], Some(12_000)),
+            table("totals", TableKind::View, true, &[], None),
+            table("a\u{1b}[2J", TableKind::Table, false, &[], None),
         ]);
         assert_eq!(
             text,
             "TABLE   STATE    ROWS  KEY\n\
              orders  live   ~12000  id\n\
+             totals  live        ?  a view\n\
              a\u{fffd}[2J   -           ?  none: can't be live\n"
         );
     }

@@ -22,26 +22,14 @@ const PAUSE: Duration = Duration::from_millis(500);
 const LOCKED: &str = "55P03";
 
 pub async fn watch(config: &Config, tables: &[String]) -> anyhow::Result<()> {
-    each(
-        config,
-        tables,
-        "SELECT rowcast.watch($1::oid::regclass)",
-        "is live",
-    )
-    .await
+    each(config, tables, "SELECT rowcast.watch($1::oid::regclass)").await
 }
 
 pub async fn unwatch(config: &Config, tables: &[String]) -> anyhow::Result<()> {
-    let sql = "SELECT rowcast.unwatch($1::oid::regclass)";
-    each(config, tables, sql, "is not live any more").await
+    each(config, tables, "SELECT rowcast.unwatch($1::oid::regclass)").await
 }
 
-async fn each(
-    config: &Config,
-    tables: &[String],
-    sql: &'static str,
-    done: &str,
-) -> anyhow::Result<()> {
+async fn each(config: &Config, tables: &[String], sql: &'static str) -> anyhow::Result<()> {
     let database = Database::open(config).await?;
     let pool = writers(database.options.clone(), 1);
     let catalog = Catalog::new(pool.clone());
@@ -55,7 +43,8 @@ async fn each(
             Err(error) => Err(error.message),
         };
         match outcome {
-            Ok(()) => println!("{name} {done}"),
+            Ok(true) => println!("{name} is live"),
+            Ok(false) => println!("{name} is not live any more"),
             Err(why) => {
                 failed += 1;
                 eprintln!("{name}: {why}");
@@ -69,11 +58,18 @@ async fn each(
     Ok(())
 }
 
-async fn call(pool: &PgPool, sql: &'static str, oid: u32) -> Result<(), String> {
+/// Whether the table is live then: a view stays it while all that it reads is watched.
+async fn call(pool: &PgPool, sql: &'static str, oid: u32) -> Result<bool, String> {
     let begun = Instant::now();
     loop {
         let outcome = sqlx::query(sql).bind(i64::from(oid)).execute(pool).await;
-        let Err(error) = outcome else { return Ok(()) };
+        let Err(error) = outcome else {
+            return sqlx::query_scalar("SELECT rowcast.is_live($1::oid)")
+                .bind(i64::from(oid))
+                .fetch_one(pool)
+                .await
+                .map_err(|error| told(&error));
+        };
         let locked = error
             .as_database_error()
             .is_some_and(|error| error.code().as_deref() == Some(LOCKED));

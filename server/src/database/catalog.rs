@@ -15,7 +15,7 @@ use sqlx::PgPool;
 pub use self::{
     column::ColumnMeta,
     load::fingerprint_sql,
-    table::{ForeignKey, RelationKind, TableMeta, Target},
+    table::{ForeignKey, TableMeta, Target},
 };
 use crate::error::{read_error, unknown_table};
 
@@ -71,10 +71,9 @@ impl Catalog {
     /// # Errors
     /// `database_unavailable`.
     pub async fn tables(&self) -> Result<Vec<Table>, ApiError> {
-        let tables = load::tables(&self.pool, None)
+        load::tables(&self.pool)
             .await
-            .map_err(|error| read_error(&error, ""))?;
-        Ok(tables.into_iter().map(|table| table.table).collect())
+            .map_err(|error| read_error(&error, ""))
     }
 
     /// Forgets a table.
@@ -94,10 +93,9 @@ impl Catalog {
     }
 
     async fn read(&self, oid: u32, name: &str) -> Result<Arc<TableMeta>, ApiError> {
-        let table = load::tables(&self.pool, Some(oid))
+        let table = load::table(&self.pool, oid)
             .await
-            .map_err(|error| read_error(&error, name))?
-            .pop();
+            .map_err(|error| read_error(&error, name))?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         match table {
             Some(table) => {

@@ -13,7 +13,8 @@ use crate::{
     database::catalog::TableMeta,
 };
 
-/// The tables that have live queries, by their own oid and by those of their partitions.
+/// The tables that live queries are of or made of, by their own oid and by those of their
+/// partitions.
 #[derive(Debug, Default)]
 pub struct Tables {
     roots: HashMap<u32, Arc<TableMeta>>,
@@ -38,6 +39,12 @@ impl Tables {
     /// The table that a relation belongs to: itself, or what it is a partition of.
     pub fn root_of(&self, relation: u32) -> Option<u32> {
         self.relations.get(&relation).copied()
+    }
+
+    /// Whether this is what is known of the table.
+    pub fn is_known(&self, table: &TableMeta) -> bool {
+        self.get(table.oid)
+            .is_some_and(|known| known.fingerprint == table.fingerprint)
     }
 
     /// Has a table's changes taken in from now on.

@@ -6,7 +6,7 @@ use rowcast_engine::{
     datum::Codec,
     order::{Order, SortKey, is_equality_decided, is_order_decided},
     predicate::{Comparison, Predicate, is_case_decided},
-    query::QuerySpec,
+    query::{QuerySpec, Source},
     run::Slice,
     schema::Schema,
     window::WindowSpec,
@@ -40,7 +40,16 @@ pub fn query_spec(query: &BoundQuery) -> QuerySpec {
                 .collect(),
         ),
         reread: !query.has_keyset() || !can_be_asked(&query.filter, query),
-        sources: Vec::new(),
+        sources: query
+            .table
+            .sources
+            .iter()
+            .map(|source| Source {
+                schema: Arc::clone(&source.schema),
+                predicate: Predicate::And(Vec::new()),
+                columns: None,
+            })
+            .collect(),
     }
 }
 

@@ -106,7 +106,7 @@ fn bind_order(table: &TableMeta, order: &[OrderBy]) -> Result<Vec<BoundSort>, Ap
     for sort in asked.chain(key) {
         let sort = sort?;
         let sorted = |column: &usize| sorts.iter().any(|sort| sort.column == *column);
-        let decided = !table.key.is_empty() && table.key.iter().all(sorted);
+        let decided = table.has_key() && table.key.iter().all(sorted);
         if !decided && !sorted(&sort.column) {
             // Where there are no NULLs both places mean the same.
             let nullable = table.columns[sort.column].nullable;

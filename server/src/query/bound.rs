@@ -9,7 +9,8 @@ use crate::database::catalog::TableMeta;
 /// A query, bound to a table.
 ///
 /// [`BoundQuery::order`] ends in the key's columns where the table has a key, so that it is
-/// total; nothing follows them, for nothing after a key can decide.
+/// total; nothing follows them, for nothing after a key can decide. Without a key it is what
+/// was asked, and [`order_sql`](super::sql::order_sql) makes it total.
 #[derive(Clone, Debug)]
 pub struct BoundQuery {
     /// The table, as it was when the query was bound.
@@ -99,10 +100,15 @@ pub struct BoundSort {
 }
 
 impl BoundQuery {
+    /// The tables whose changes concern its lists, its own first.
+    pub fn tables(&self) -> impl Iterator<Item = &Arc<TableMeta>> {
+        std::iter::once(&self.table).chain(&self.table.sources)
+    }
+
     /// Whether a row's place in the order can be told by its values alone, so that reading
     /// can go on after it: there is a key, and every sorted type has a text form.
     pub fn has_keyset(&self) -> bool {
-        !self.table.key.is_empty()
+        self.table.has_key()
             && self
                 .order
                 .iter()

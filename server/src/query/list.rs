@@ -73,7 +73,13 @@ pub fn snapshot(
 ) -> Snapshot {
     let table = &bound.table;
     let row = |datums: &Vec<Datum>| Row {
-        key: RowKey::new(table.key.iter().map(|column| datums[*column].to_cell())),
+        key: RowKey::new(
+            table
+                .schema
+                .key
+                .iter()
+                .map(|column| datums[*column].to_cell()),
+        ),
         cells: bound
             .select
             .iter()

@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, PgPool, Row};
 use super::{
     bound::BoundQuery,
     sql::{Params, Side, from_sql, image_sql, order_sql, side_sql, where_sql},
+    unkeyed,
 };
 use crate::{
     database::catalog::{TableMeta, fingerprint_sql},
@@ -74,11 +75,7 @@ pub async fn window(
             (*limit, 0, side.is_backward(), Some(beside))
         }
     };
-    let image = image_sql(table, "t");
-    let order = match order_sql(query, "t", backward) {
-        order if order.is_empty() => order,
-        order => format!("ORDER BY {order}"),
-    };
+    let order = order_sql(query, "t", backward);
     let beside = beside
         .map(|beside| format!("AND {beside}"))
         .unwrap_or_default();
@@ -86,7 +83,17 @@ pub async fn window(
         let number = i64::try_from(number).unwrap_or(i64::MAX);
         format!("{}::int8", params.push(number.to_string()))
     };
-    let (limit, offset) = (number(limit), number(offset));
+    let rows = if table.has_key() {
+        let image = image_sql(table, "t");
+        let (limit, offset) = (number(limit), number(offset));
+        format!(
+            "SELECT {image} FROM {from} WHERE {condition} {beside} ORDER BY {order} \
+             LIMIT {limit} OFFSET {offset}"
+        )
+    } else {
+        let (first, offset) = (number(offset.saturating_add(limit)), number(offset));
+        unkeyed::rows_sql(table, &condition, &order, &first, &offset)
+    };
     let (total, fingerprint) = if with_total {
         let count = format!("(SELECT count(*) FROM {from} WHERE {condition})");
         (count, fingerprint_sql(table.oid))
@@ -95,11 +102,7 @@ pub async fn window(
     };
     // The rows are an array, for an array keeps its order whatever plan is chosen, and there
     // is an answer, with its snapshot, also where no row matches.
-    let sql = format!(
-        "SELECT pg_current_snapshot()::text, {total}, \
-         ARRAY(SELECT {image} FROM {from} WHERE {condition} {beside} {order} \
-               LIMIT {limit} OFFSET {offset}), {fingerprint}"
-    );
+    let sql = format!("SELECT pg_current_snapshot()::text, {total}, ARRAY({rows}), {fingerprint}");
     let mut statement = sqlx::query(AssertSqlSafe(sql));
     for text in params.into_texts() {
         statement = statement.bind(text);

@@ -48,12 +48,16 @@ pub fn from_sql(table: &TableMeta, alias: &str) -> String {
 
 /// The image of a row: all of its columns, in table order.
 pub fn image_sql(table: &TableMeta, alias: &str) -> String {
-    let columns: Vec<String> = table
-        .columns
-        .iter()
-        .map(|column| column.image(alias))
-        .collect();
-    format!("pg_catalog.record_send(ROW({}))", columns.join(", "))
+    format!(
+        "pg_catalog.record_send(ROW({}))",
+        images(table, alias).join(", ")
+    )
+}
+
+/// What an image holds of each column.
+pub fn images(table: &TableMeta, alias: &str) -> Vec<String> {
+    let columns = table.columns.iter();
+    columns.map(|column| column.image(alias)).collect()
 }
 
 /// The condition, without `WHERE`.
@@ -72,9 +76,10 @@ pub fn where_sql(
     }
 }
 
-/// The order, without `ORDER BY`; empty if there is none.
+/// The order, without `ORDER BY`. It is total: rows of a table without a key follow each
+/// other by their images, which only equal rows share.
 pub fn order_sql(query: &BoundQuery, alias: &str, reversed: bool) -> String {
-    let keys: Vec<String> = query
+    let mut keys: Vec<String> = query
         .order
         .iter()
         .map(|sort| {
@@ -92,6 +97,9 @@ pub fn order_sql(query: &BoundQuery, alias: &str, reversed: bool) -> String {
             format!("{value} {direction} NULLS {nulls}")
         })
         .collect();
+    if !query.table.has_key() {
+        keys.push(image_sql(&query.table, alias));
+    }
     keys.join(", ")
 }
 

@@ -110,12 +110,9 @@ async fn write(
     let mut params = Params::default();
     let table = &bound.table;
     let condition = where_sql(table, &bound.filter, "t", &mut params);
-    let order = match order_sql(bound, "t", false) {
-        order if order.is_empty() => order,
-        order => format!("ORDER BY {order}"),
-    };
+    let order = order_sql(bound, "t", false);
     let sql = format!(
-        "SELECT {} FROM {} WHERE {condition} {order}",
+        "SELECT {} FROM {} WHERE {condition} ORDER BY {order}",
         image_sql(table, "t"),
         from_sql(table, "t")
     );
@@ -146,7 +143,7 @@ async fn write(
 
 fn write_row(row: &PgRow, bound: &BoundQuery, out: &mut Vec<u8>) -> Result<(), sqlx::Error> {
     let mut image: &[u8] = row.try_get(0)?;
-    let datums = decode_image(&mut image, &bound.table.codecs)
+    let datums = decode_image(&mut image, bound.table.image_codecs())
         .map_err(|error| sqlx::Error::Decode(error.into()))?;
     for (place, column) in bound.select.iter().enumerate() {
         separate(place, out);

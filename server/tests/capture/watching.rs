@@ -3,6 +3,7 @@
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::replica::{Reader, connect, database, execute, failure};
+use rowcast::capture::ChangeKind;
 
 async fn count(connection: &mut PgConnection, sql: &str) -> i64 {
     sqlx::query_scalar(AssertSqlSafe(sql))
@@ -23,7 +24,9 @@ async fn a_refusal_says_what_is_missing() {
          CREATE UNIQUE INDEX ON keyless (a); \
          CREATE TABLE part (id int PRIMARY KEY) PARTITION BY RANGE (id); \
          CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM (0) TO (1); \
-         CREATE VIEW seen AS TABLE part; CREATE MATERIALIZED VIEW kept AS TABLE part; \
+         CREATE VIEW seen AS SELECT * FROM part, keyless; CREATE VIEW above AS TABLE seen; \
+         CREATE VIEW constant AS SELECT 1 AS one; \
+         CREATE VIEW inner_workings AS SELECT relname FROM pg_class; \
          CREATE UNLOGGED TABLE fleeting (id int PRIMARY KEY); \
          CREATE TEMP TABLE mine (id int PRIMARY KEY); \
          CREATE TABLE base (id int PRIMARY KEY); CREATE TABLE derived () INHERITS (base); \
@@ -36,8 +39,19 @@ async fn a_refusal_says_what_is_missing() {
         ("late", "PRIMARY KEY"),
         ("few", "PRIMARY KEY"),
         ("part_1", "partition: watch public.part"),
-        ("seen", "view"),
-        ("kept", "view"),
+        (
+            "seen",
+            "seen can't be live: it reads public.keyless, which can't be: it has no key",
+        ),
+        (
+            "above",
+            "above can't be live: it reads public.keyless, which can't be: it has no key",
+        ),
+        ("constant", "it reads no table"),
+        (
+            "inner_workings",
+            "it reads pg_class, which can't be: it is part of the system",
+        ),
         ("fleeting", "unlogged"),
         ("mine", "temporary"),
         ("base", "inherit"),
@@ -146,4 +160,112 @@ async fn a_busy_table_is_refused_rather_than_blocked() {
     assert!(error.contains("lock timeout"), "{error}");
     execute(&mut writer, "COMMIT").await;
     execute(&mut connection, "SELECT rowcast.watch('t')").await;
+}
+
+#[tokio::test]
+async fn a_view_is_watched_by_its_tables_and_leaves_those_that_were_asked_for() {
+    let database = database().await;
+    let mut connection = connect(&database).await;
+    execute(
+        &mut connection,
+        "SET search_path = public; CREATE TABLE a (id int PRIMARY KEY); \
+         CREATE TABLE b (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY); \
+         CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id); \
+         CREATE TABLE p_1 PARTITION OF p FOR VALUES FROM (0) TO (9); \
+         CREATE FUNCTION of_c() RETURNS bigint STABLE BEGIN ATOMIC SELECT count(*) FROM c; END; \
+         CREATE VIEW inner_v AS SELECT a.id FROM a WHERE id IN (SELECT id FROM b); \
+         CREATE VIEW outer_v AS SELECT id, of_c() FROM inner_v UNION ALL SELECT id, 0 FROM p_1; \
+         CREATE VIEW other AS SELECT count(*) FROM b",
+    )
+    .await;
+    let watched = "SELECT string_agg(w.relation::text, ' ' ORDER BY w.relation::text) \
+        FROM rowcast.watched w JOIN pg_class c ON c.oid = w.relation AND c.relkind <> 'v'";
+    let live = "SELECT string_agg(c.relname::text, ' ' ORDER BY c.relname) FROM pg_class c \
+        WHERE c.relnamespace = 'public'::regnamespace AND rowcast.is_live(c.oid)";
+    let steps = [
+        ("watch('a')", "a", "a"),
+        (
+            "watch('outer_v')",
+            "a b c p",
+            "a b c inner_v other outer_v p",
+        ),
+        ("watch('other')", "a b c p", "a b c inner_v other outer_v p"),
+        // Its tables stay, but those that nothing else needs.
+        ("unwatch('outer_v')", "a b", "a b inner_v other"),
+        ("unwatch('b')", "a", "a"),
+        ("watch('other')", "a b", "a b inner_v other"),
+        ("unwatch('other')", "a", "a"),
+        ("unwatch('a')", "", ""),
+    ];
+    for (step, tables, all) in steps {
+        execute(&mut connection, &format!("SELECT rowcast.{step}")).await;
+        assert_eq!(text(&mut connection, watched).await, tables, "{step}");
+        assert_eq!(text(&mut connection, live).await, all, "{step}");
+    }
+    assert_eq!(count(&mut connection, TRIGGERS).await, 0);
+}
+
+#[tokio::test]
+async fn a_view_that_comes_to_read_other_tables_has_those_watched() {
+    let database = database().await;
+    let mut connection = connect(&database).await;
+    execute(
+        &mut connection,
+        "SET search_path = public; CREATE TABLE a (id int PRIMARY KEY); \
+         CREATE TABLE b (id int PRIMARY KEY); CREATE VIEW v AS TABLE a; \
+         SELECT rowcast.watch('v'); CREATE OR REPLACE VIEW v AS TABLE b",
+    )
+    .await;
+    let watched = "SELECT string_agg(relation::text, ' ' ORDER BY relation::text) \
+        FROM rowcast.watched";
+    assert_eq!(text(&mut connection, watched).await, "b v");
+    execute(&mut connection, "DROP VIEW v").await;
+    assert_eq!(text(&mut connection, watched).await, "");
+    assert_eq!(count(&mut connection, TRIGGERS).await, 0);
+}
+
+#[tokio::test]
+async fn the_refresh_of_a_materialized_view_is_logged() {
+    let database = database().await;
+    let mut connection = connect(&database).await;
+    execute(
+        &mut connection,
+        "SET search_path = public; CREATE TABLE keyless (id int); \
+         CREATE MATERIALIZED VIEW kept AS TABLE keyless; CREATE UNIQUE INDEX ON kept (id); \
+         CREATE VIEW above AS TABLE kept; SELECT rowcast.watch('above')",
+    )
+    .await;
+    let mut reader = Reader::new(&database).await;
+    for statement in [
+        "REFRESH MATERIALIZED VIEW kept",
+        "REFRESH MATERIALIZED VIEW CONCURRENTLY kept",
+    ] {
+        reader.replica.notes.clear();
+        execute(&mut connection, statement).await;
+        reader.read().await;
+        assert!(
+            matches!(*reader.replica.notes, [(_, ChangeKind::Unknown)]),
+            "{statement}: {:?}",
+            reader.replica.notes
+        );
+    }
+    execute(&mut connection, "ALTER EVENT TRIGGER rowcast_ddl DISABLE").await;
+    let error = failure(&mut connection, "SELECT rowcast.watch('kept')").await;
+    assert!(error.contains("event triggers"), "{error}");
+    assert_eq!(
+        text(
+            &mut connection,
+            "SELECT rowcast.is_live('kept'::regclass)::text"
+        )
+        .await,
+        "false"
+    );
+}
+
+async fn text(connection: &mut PgConnection, sql: &str) -> String {
+    sqlx::query_scalar::<_, Option<String>>(AssertSqlSafe(sql))
+        .fetch_one(connection)
+        .await
+        .unwrap()
+        .unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 //! Literals in queries: what the grammar refuses without asking, PostgreSQL refuses too.
 
-use rowcast_protocol::{Column, ColumnKind, Table, query::Query};
+use rowcast_protocol::{Column, ColumnKind, Table, TableKind, query::Query};
 use sqlx::PgConnection;
 
 use crate::{connect, values::Values};
@@ -70,6 +70,7 @@ fn table_of(sql_type: &str, kind: ColumnKind) -> Table {
     Table {
         schema: "public".into(),
         name: "held".into(),
+        kind: TableKind::Table,
         live: false,
         key: Vec::new(),
         columns: vec![Column {

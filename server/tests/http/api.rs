@@ -46,7 +46,7 @@ async fn tables_are_listed_and_described() {
         [
             ("public", "customers", false),
             ("public", "nokey", false),
-            ("public", "open_orders", false),
+            ("public", "open_orders", true),
             ("public", "orders", true),
             ("shop", "region", false),
         ]
@@ -54,6 +54,9 @@ async fn tables_are_listed_and_described() {
     let orders = server.json("/api/tables/orders").await;
     assert_eq!(orders["key"], json!(["id"]));
     assert_eq!(orders["live"], json!(true));
+    assert_eq!(orders["kind"], json!("table"));
+    let view = server.json("/api/tables/open_orders").await;
+    assert_eq!((&view["kind"], &view["key"]), (&json!("view"), &json!([])));
     assert_eq!(orders["columns"][2]["type"], json!("status"));
     assert_eq!(orders["columns"][2]["labels"], json!(["open", "paid"]));
     assert_eq!(
@@ -121,7 +124,9 @@ async fn rows_have_every_digit_and_their_key() {
     assert_eq!(selected["rows"], json!([{"key": [1], "cells": ["", 1]}]));
     assert_eq!(selected["columns"][0]["name"], json!("note"));
     let keyless = server.json("/api/rows/nokey?order=n.desc").await;
-    assert_eq!(keyless["rows"][0], json!({"key": [], "cells": [3]}));
+    assert_eq!(keyless["key"], json!([]));
+    assert_eq!(keyless["rows"][0]["cells"], json!([3]));
+    assert_eq!(keyless["rows"][0]["key"][1], json!(0));
     let view = server.json("/api/rows/open_orders").await;
     assert_eq!(view["total"], json!(1));
     server.stop().await;

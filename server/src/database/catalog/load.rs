@@ -6,12 +6,15 @@ use rowcast_engine::{
     datum::Codec,
     schema::{Collation, ColumnSchema, Schema, TableId},
 };
-use rowcast_protocol::{Column, ColumnKind, Table, table::Reference};
+use rowcast_protocol::{Column, ColumnKind, Table, TableKind, table::Reference};
 use serde::Deserialize;
 use sqlx::{AssertSqlSafe, PgPool, Row, postgres::types::Oid};
 
-use super::{ColumnMeta, ForeignKey, RelationKind, TableMeta, column::OwnOperators};
-use crate::database::quote::{quote_ident, quote_qualified};
+use super::{ColumnMeta, ForeignKey, TableMeta, column::OwnOperators};
+use crate::{
+    database::quote::{quote_ident, quote_qualified},
+    query::unkeyed,
+};
 
 /// Which state of which table.
 #[derive(Debug)]
@@ -67,29 +70,62 @@ pub async fn resolve(pool: &PgPool, name: &str) -> Result<Option<Version>, sqlx:
     .transpose()
 }
 
-/// The visible relation of that oid, or all that are not partitions; of the latter, what
-/// clients are told and no more.
-pub async fn tables(pool: &PgPool, oid: Option<u32>) -> Result<Vec<TableMeta>, sqlx::Error> {
-    let (chosen, codec, fingerprint) = if oid.is_some() {
-        let fingerprint = "rowcast.fingerprint(c.oid)";
-        ("c.oid = $1", "rowcast.codec(a.atttypid)", fingerprint)
-    } else {
-        // Both take longer than all the rest.
-        ("NOT c.relispartition AND $1 IS NULL", "'textual'", "''")
+/// All visible relations that are not partitions: what clients are told of them.
+pub async fn tables(pool: &PgPool) -> Result<Vec<Table>, sqlx::Error> {
+    // What is left out takes longer than all the rest.
+    let columns = COLUMNS.replace("{CODEC}", "'textual'");
+    let chosen = format!("{VISIBLE} AND NOT c.relispartition AND $1 IS NULL");
+    let relations = relations(pool, &chosen, &columns, "'fingerprint', ''", None).await?;
+    relations
+        .into_iter()
+        .map(|relation| Ok(relation.into_meta(Vec::new())?.table))
+        .collect()
+}
+
+/// The visible relation of that oid, with all that is under it.
+pub async fn table(pool: &PgPool, oid: u32) -> Result<Option<TableMeta>, sqlx::Error> {
+    let Some(relation) = whole(pool, oid, VISIBLE).await? else {
+        return Ok(None);
     };
-    let columns = COLUMNS.replace("{CODEC}", codec);
+    let mut sources = Vec::new();
+    for source in relation.sources.iter().flatten() {
+        // Whoever may read a view need not be allowed to read what is under it. One that is
+        // gone meanwhile has changed the view's fingerprint.
+        if let Some(source) = whole(pool, *source, "true").await? {
+            sources.push(Arc::new(source.into_meta(Vec::new())?));
+        }
+    }
+    relation.into_meta(sources).map(Some)
+}
+
+async fn whole(pool: &PgPool, oid: u32, visible: &str) -> Result<Option<Relation>, sqlx::Error> {
+    let columns = COLUMNS.replace("{CODEC}", "rowcast.codec(a.atttypid)");
+    let chosen = format!("{visible} AND c.oid = $1");
+    let more = "'fingerprint', rowcast.fingerprint(c.oid), \
+         'sources', CASE WHEN c.relkind = 'v' \
+             THEN (SELECT jsonb_agg(s::int8 ORDER BY s) FROM rowcast.sources(c.oid) s) END";
+    let relations = relations(pool, &chosen, &columns, more, Some(oid)).await?;
+    Ok(relations.into_iter().next())
+}
+
+async fn relations(
+    pool: &PgPool,
+    chosen: &str,
+    columns: &str,
+    more: &str,
+    oid: Option<u32>,
+) -> Result<Vec<Relation>, sqlx::Error> {
     let sql = format!(
         "SELECT jsonb_build_object( \
              'oid', c.oid::int8, 'schema', n.nspname, 'name', c.relname, 'kind', c.relkind, \
              'comment', obj_description(c.oid, 'pg_class'), 'rows', {ESTIMATE}, \
-             'live', EXISTS (SELECT FROM rowcast.watched w WHERE w.relation = c.oid) \
-                     AND NOT row_security_active(c.oid), \
+             'live', rowcast.is_live(c.oid), \
              'layout', rowcast.layout(c.oid), 'key', {KEY}, 'columns', {columns}, 'foreign_keys', {FOREIGN_KEYS}, \
              'partitions', (SELECT jsonb_agg(p.relid::oid::int8) \
                               FROM pg_partition_tree(c.oid) p WHERE p.relid <> c.oid), \
-             'fingerprint', {fingerprint})::text \
+             {more})::text \
            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-          WHERE {VISIBLE} AND {chosen} \
+          WHERE {chosen} \
           ORDER BY n.nspname, c.relname"
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
@@ -99,9 +135,7 @@ pub async fn tables(pool: &PgPool, oid: Option<u32>) -> Result<Vec<TableMeta>, s
     rows.iter()
         .map(|row| {
             let text: &str = row.try_get(0)?;
-            let relation: Relation =
-                serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))?;
-            relation.into_meta()
+            serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))
         })
         .collect()
 }
@@ -215,6 +249,7 @@ struct Relation {
     key: Option<Vec<i32>>,
     columns: Option<Vec<Attribute>>,
     partitions: Option<Vec<u32>>,
+    sources: Option<Vec<u32>>,
     foreign_keys: Option<Vec<ForeignKey>>,
     fingerprint: String,
 }
@@ -249,7 +284,7 @@ struct Target {
 }
 
 impl Relation {
-    fn into_meta(self) -> Result<TableMeta, sqlx::Error> {
+    fn into_meta(self, sources: Vec<Arc<TableMeta>>) -> Result<TableMeta, sqlx::Error> {
         let attributes = self.columns.unwrap_or_default();
         let position = |attnum: &i32| attributes.iter().position(|a| a.attnum == *attnum);
         let key: Vec<usize> = self.key.iter().flatten().filter_map(position).collect();
@@ -260,6 +295,12 @@ impl Relation {
         let table = Table {
             schema: self.schema,
             name: self.name,
+            kind: match self.kind {
+                'v' => TableKind::View,
+                'm' => TableKind::MaterializedView,
+                'f' => TableKind::ForeignTable,
+                _ => TableKind::Table,
+            },
             live: self.live,
             key: key.iter().map(|at| attributes[*at].name.clone()).collect(),
             columns: attributes.into_iter().map(Attribute::column).collect(),
@@ -269,34 +310,34 @@ impl Relation {
                 .map(|rows| rows as u64),
             comment: self.comment,
         };
-        let schema = Schema {
-            table: TableId(self.oid),
-            columns: columns
-                .iter()
-                .map(|column| ColumnSchema {
-                    name: column.name.as_str().into(),
-                    codec: column.codec.clone(),
-                    collation: column.collation,
-                })
-                .collect(),
-            key: key.clone().into(),
+        let mut schema: Vec<ColumnSchema> = columns
+            .iter()
+            .map(|column| ColumnSchema {
+                name: column.name.as_str().into(),
+                codec: column.codec.clone(),
+                collation: column.collation,
+            })
+            .collect();
+        let named_by = if key.is_empty() {
+            schema.extend(unkeyed::columns());
+            vec![columns.len(), columns.len() + 1]
+        } else {
+            key.clone()
         };
         Ok(TableMeta {
             oid: self.oid,
-            kind: match self.kind {
-                'p' => RelationKind::Partitioned,
-                'v' => RelationKind::View,
-                'm' => RelationKind::MaterializedView,
-                'f' => RelationKind::Foreign,
-                _ => RelationKind::Table,
-            },
-            codecs: columns.iter().map(|column| column.codec.clone()).collect(),
+            codecs: schema.iter().map(|column| column.codec.clone()).collect(),
             table,
             columns,
             key,
             partitions: self.partitions.unwrap_or_default(),
+            sources,
             foreign_keys: self.foreign_keys.unwrap_or_default(),
-            schema: Arc::new(schema),
+            schema: Arc::new(Schema {
+                table: TableId(self.oid),
+                columns: schema.into(),
+                key: named_by.into(),
+            }),
             layout: self.layout.unwrap_or_default(),
             fingerprint: self.fingerprint,
         })

@@ -9,35 +9,11 @@ use serde::{Deserialize, Serialize};
 use super::ColumnMeta;
 use crate::database::quote::quote_qualified;
 
-/// What a relation is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RelationKind {
-    /// An ordinary table.
-    Table,
-    /// A partitioned table.
-    Partitioned,
-    /// A view.
-    View,
-    /// A materialized view.
-    MaterializedView,
-    /// A foreign table.
-    Foreign,
-}
-
-impl RelationKind {
-    /// Whether tables of this kind can be live.
-    pub fn can_be_live(self) -> bool {
-        matches!(self, Self::Table | Self::Partitioned)
-    }
-}
-
 /// A table, its columns and its key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TableMeta {
     /// Its `pg_class.oid`.
     pub oid: u32,
-    /// What it is.
-    pub kind: RelationKind,
     /// What clients are told of it.
     pub table: Table,
     /// Its columns, one for each of `table.columns`.
@@ -48,9 +24,13 @@ pub struct TableMeta {
     pub foreign_keys: Vec<ForeignKey>,
     /// Its partitions, on every level.
     pub partitions: Vec<u32>,
-    /// The columns' codecs, in the order of an image.
+    /// The tables under a view, whose changes change it. Of a table, none.
+    pub sources: Vec<Arc<TableMeta>>,
+    /// The codecs of a row as it is read: those of the columns, and where there is no key
+    /// those of the two values that name the row instead.
     pub codecs: Arc<[Codec]>,
-    /// What the engine knows of it.
+    /// What the engine knows of it. Without a key of its own, two columns more, which can't be
+    /// asked for, are its key: see [`unkeyed`](crate::query::unkeyed).
     pub schema: Arc<Schema>,
     /// The hash of the columns that its images in the change log are made of.
     pub layout: i32,
@@ -83,6 +63,16 @@ impl TableMeta {
         columns
             .filter(|(_, column)| column.kind == ColumnKind::Text)
             .map(|(at, _)| at)
+    }
+
+    /// Whether its rows have a name of their own, not one made of their content.
+    pub fn has_key(&self) -> bool {
+        !self.key.is_empty()
+    }
+
+    /// The codecs of an image of its columns.
+    pub fn image_codecs(&self) -> &[Codec] {
+        &self.codecs[..self.columns.len()]
     }
 
     /// Its name in a statement: `"schema"."name"`.

@@ -20,11 +20,7 @@ impl Hub {
                 reset: None,
             },
         );
-        let known = self
-            .tables
-            .get(bound.table.oid)
-            .is_some_and(|table| table.fingerprint == bound.table.fingerprint);
-        if known {
+        if bound.tables().all(|table| self.tables.is_known(table)) {
             self.attach(query, bound, vec![id]);
         } else {
             let table = Named::Oid(bound.table.oid, bound.table.table.path());
@@ -66,10 +62,10 @@ impl Hub {
             return;
         }
         if let Ok(query) = &bound.result
-            && self
-                .shapes
-                .get(&query.table.oid)
-                .is_some_and(|seen| *seen > bound.shapes)
+            && query.tables().any(|table| {
+                let last = self.shapes.get(&table.oid);
+                last.is_some_and(|seen| *seen > bound.shapes)
+            })
         {
             self.bind(bound.table, bound.query, members);
             return;
@@ -81,16 +77,18 @@ impl Hub {
                 }
             }
             Ok(query) => {
-                let table = query.table.oid;
-                let known = self.tables.get(table);
-                match known.map(|known| known.fingerprint == query.table.fingerprint) {
-                    Some(true) => {}
-                    Some(false) => {
-                        self.reshaped(table);
-                        self.bind(bound.table, bound.query, members);
-                        return;
+                let outdated = query.tables().find(|table| {
+                    self.tables.get(table.oid).is_some() && !self.tables.is_known(table)
+                });
+                if let Some(table) = outdated {
+                    self.reshaped(table.oid);
+                    self.bind(bound.table, bound.query, members);
+                    return;
+                }
+                for table in query.tables() {
+                    if !self.tables.is_known(table) {
+                        self.tables.insert(Arc::clone(table));
                     }
-                    None => self.tables.insert(Arc::clone(&query.table)),
                 }
                 self.attach(bound.query, query, members);
             }
@@ -290,13 +288,11 @@ impl Hub {
         let Some(feed) = self.remove_feed(window) else {
             return;
         };
-        let table = feed.bound.table.oid;
-        if !self
-            .feeds
-            .values()
-            .any(|feed| feed.bound.table.oid == table)
-        {
-            self.tables.remove(table);
+        for table in feed.bound.tables() {
+            let is_used = |feed: &Feed| feed.bound.tables().any(|used| used.oid == table.oid);
+            if !self.feeds.values().any(is_used) {
+                self.tables.remove(table.oid);
+            }
         }
     }
 }
