@@ -8,6 +8,7 @@
 
 mod access;
 mod interval;
+mod needles;
 mod node;
 mod prefix;
 

@@ -13,13 +13,18 @@ pub fn like(pattern: &str, text: &str) -> bool {
 /// PostgreSQL compares the lower case of both, letter by letter; only that of ASCII letters
 /// can equal a letter of the pattern.
 pub fn ilike(pattern: &str, text: &str) -> Option<bool> {
-    const DOTTED_I: char = '\u{130}';
-    const KELVIN: char = '\u{212a}';
-    if !text.is_ascii() && text.contains([DOTTED_I, KELVIN]) {
+    if has_odd_case(text) {
         return None;
     }
     let lower = |byte: u8| byte.to_ascii_lowercase();
     Some(matches(pattern.as_bytes(), text.as_bytes(), lower))
+}
+
+/// Whether the text has one of the two letters that are no ASCII and whose lower case may be.
+pub fn has_odd_case(text: &str) -> bool {
+    const DOTTED_I: char = '\u{130}';
+    const KELVIN: char = '\u{212a}';
+    !text.is_ascii() && text.contains([DOTTED_I, KELVIN])
 }
 
 fn matches(pattern: &[u8], text: &[u8], fold: impl Fn(u8) -> u8) -> bool {

@@ -18,6 +18,12 @@ pub enum Access {
     OneOf(usize, Vec<Datum>),
     /// The column's text begins so.
     Prefix(usize, Box<str>),
+    /// The column's text contains this, or does in any letter case.
+    Contains {
+        column: usize,
+        word: Box<str>,
+        ignores_case: bool,
+    },
     /// The column lies in an interval.
     Within(usize, Interval),
 }
@@ -26,7 +32,10 @@ impl Access {
     /// The column that it looks at.
     pub fn column(&self) -> usize {
         match self {
-            Self::OneOf(column, _) | Self::Prefix(column, _) | Self::Within(column, _) => *column,
+            Self::OneOf(column, _)
+            | Self::Prefix(column, _)
+            | Self::Contains { column, .. }
+            | Self::Within(column, _) => *column,
         }
     }
 }
@@ -142,28 +151,42 @@ fn single(predicate: &Predicate, negated: bool, columns: &[ColumnSchema]) -> Opt
         Predicate::Like {
             column,
             pattern,
-            ignores_case: false,
+            ignores_case,
         } if !negated => {
-            let prefix = literal_prefix(pattern);
-            (!prefix.is_empty() && matches!(columns[*column].codec, Codec::Text))
-                .then(|| Access::Prefix(*column, prefix.into()))
+            let (begins, words) = literals(pattern);
+            let longest = words.into_iter().max_by_key(|word| word.len())?;
+            if begins.is_empty() || *ignores_case || columns[*column].codec != Codec::Text {
+                Some(Access::Contains {
+                    column: *column,
+                    word: longest.into(),
+                    ignores_case: *ignores_case,
+                })
+            } else {
+                Some(Access::Prefix(*column, begins.into()))
+            }
         }
         _ => None,
     }
 }
 
-/// What every text that matches the pattern begins with.
-fn literal_prefix(pattern: &str) -> String {
-    let mut prefix = String::new();
+/// What every text that matches the pattern begins with, and all that it contains.
+fn literals(pattern: &str) -> (String, Vec<String>) {
+    let mut words = vec![String::new()];
     let mut rest = pattern.chars();
     while let Some(character) = rest.next() {
-        match character {
-            '%' | '_' => break,
-            '\\' => prefix.extend(rest.next()),
-            character => prefix.push(character),
+        let literal = match character {
+            '%' | '_' => None,
+            '\\' => rest.next(),
+            character => Some(character),
+        };
+        match (literal, words.last_mut()) {
+            (Some(literal), Some(word)) => word.push(literal),
+            _ => words.push(String::new()),
         }
     }
-    prefix
+    let begins = words[0].clone();
+    words.retain(|word| !word.is_empty());
+    (begins, words)
 }
 
 fn distinct(values: &[Datum], codec: &Codec) -> Vec<Datum> {

@@ -8,6 +8,7 @@ use super::{
     QueryId,
     access::{Access, alternatives},
     interval::IntervalSet,
+    needles::Needles,
     prefix::Prefixes,
 };
 use crate::{
@@ -46,6 +47,8 @@ struct Branches {
     count: usize,
     equal: Vec<Equal>,
     prefixes: Vec<(usize, Prefixes)>,
+    /// By column, and whether letter case is ignored.
+    needles: Vec<((usize, bool), Needles)>,
     ranges: Vec<(usize, IntervalSet)>,
 }
 
@@ -174,6 +177,13 @@ impl Node {
                 }
             }
         }
+        for ((column, _), needles) in &branches.needles {
+            for (value, sides) in sides.values(*column) {
+                if let Datum::Text(text) = value {
+                    needles.of(text, |node| node.candidates(sides, found));
+                }
+            }
+        }
         for (column, set) in &branches.ranges {
             for (value, _) in sides.values(*column) {
                 set.stab(value, found);
@@ -203,7 +213,10 @@ impl<'a> Sides<'a> {
 
 impl Branches {
     fn is_empty(&self) -> bool {
-        self.equal.is_empty() && self.prefixes.is_empty() && self.ranges.is_empty()
+        self.equal.is_empty()
+            && self.prefixes.is_empty()
+            && self.needles.is_empty()
+            && self.ranges.is_empty()
     }
 
     /// How many queries a row is likely to be looked at for that is found by this conjunct,
@@ -224,6 +237,16 @@ impl Branches {
                 let prefixes = self.prefixes.iter().find(|(other, _)| other == column);
                 let node = prefixes.and_then(|(_, prefixes)| prefixes.get(prefix));
                 1 + node.map_or(0, Node::count)
+            }
+            Access::Contains {
+                column,
+                word,
+                ignores_case,
+            } => {
+                let of = (*column, *ignores_case);
+                let needles = self.needles.iter().find(|(other, _)| *other == of);
+                let node = needles.and_then(|(_, needles)| needles.get(word));
+                2 + node.map_or(0, Node::count)
             }
             Access::Within(column, interval) => {
                 let set = self.ranges.iter().find(|(other, _)| other == column);
@@ -274,6 +297,16 @@ impl Branches {
                     .entry(prefix)
                     .insert(id, accesses, way, context);
             }
+            Access::Contains {
+                column,
+                word,
+                ignores_case,
+            } => {
+                let of = (*column, *ignores_case);
+                entry(&mut self.needles, of, || Needles::new(*ignores_case))
+                    .entry(word)
+                    .insert(id, accesses, way, context);
+            }
             Access::Within(column, interval) => {
                 let codec = || IntervalSet::new(context.columns[*column].codec.clone());
                 entry(&mut self.ranges, *column, codec).insert(id, interval);
@@ -306,6 +339,22 @@ impl Branches {
                     }
                     found
                 }),
+            Access::Contains {
+                column,
+                word,
+                ignores_case,
+            } => {
+                let of = (*column, *ignores_case);
+                self.needles
+                    .iter_mut()
+                    .find(|(other, _)| *other == of)
+                    .is_some_and(|(_, needles)| {
+                        let node = needles.get_mut(word);
+                        let found = node.is_some_and(|node| node.remove(id, accesses, way));
+                        needles.tidy(word);
+                        found
+                    })
+            }
             Access::Within(column, interval) => self
                 .ranges
                 .iter_mut()
@@ -314,6 +363,7 @@ impl Branches {
         };
         way.pop();
         self.prefixes.retain(|(_, prefixes)| !prefixes.is_empty());
+        self.needles.retain(|(_, needles)| !needles.is_empty());
         self.ranges.retain(|(_, set)| !set.is_empty());
         found
     }
@@ -347,11 +397,11 @@ impl Branches {
     }
 }
 
-fn entry<T>(of: &mut Vec<(usize, T)>, column: usize, make: impl FnOnce() -> T) -> &mut T {
-    let at = match of.iter().position(|(other, _)| *other == column) {
+fn entry<K: Eq, T>(of: &mut Vec<(K, T)>, key: K, make: impl FnOnce() -> T) -> &mut T {
+    let at = match of.iter().position(|(other, _)| *other == key) {
         Some(at) => at,
         None => {
-            of.push((column, make()));
+            of.push((key, make()));
             of.len() - 1
         }
     };

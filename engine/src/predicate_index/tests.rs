@@ -48,7 +48,7 @@ fn datum(column: usize) -> BoxedStrategy<Datum> {
         ]
         .prop_map(Datum::Float8)
         .boxed(),
-        TEXT => "[ab]{0,4}"
+        TEXT => "[abcdABK\u{212a}é]{0,6}"
             .prop_map(|text| Datum::Text(text.as_str().into()))
             .boxed(),
         _ => any::<bool>().prop_map(Datum::Bool).boxed(),
@@ -78,7 +78,7 @@ fn leaf() -> impl Strategy<Value = Predicate> {
         }),
         1 => (0usize..4).prop_map(Predicate::IsNull),
         1 => any::<bool>().prop_map(|flag| Predicate::Is(FLAG, flag)),
-        2 => ("[ab%_]{0,3}", any::<bool>()).prop_map(|(pattern, ignores_case)| {
+        4 => ("[abcdk%_]{0,5}", any::<bool>()).prop_map(|(pattern, ignores_case)| {
             Predicate::Like { column: TEXT, pattern, ignores_case }
         }),
         1 => Just(Predicate::Asked),
@@ -158,6 +158,53 @@ proptest! {
             index.remove(QueryId(id as u32), predicate, &schema.columns);
         }
         prop_assert!(index.is_empty());
+    }
+
+    #[test]
+    fn words_are_found_in_texts_however_many_came_and_went(
+        words in proptest::collection::hash_set("[abc]{1,4}", 1..150),
+        removed in proptest::collection::vec(any::<bool>(), 150),
+        texts in proptest::collection::vec("[abcABC\u{130}é]{0,12}", 1..6),
+        ignores_case in any::<bool>(),
+    ) {
+        let schema = schema();
+        let pattern = |word: &String| Predicate::Like {
+            column: TEXT,
+            pattern: format!("%{word}%"),
+            ignores_case,
+        };
+        let predicates: Vec<Predicate> = words.iter().map(pattern).collect();
+        let mut index = PredicateIndex::default();
+        let filter_of = |id: QueryId| predicates.get(id.0 as usize);
+        // Some come again, so that gaps are filled too.
+        for round in 0..2 {
+            for (id, predicate) in predicates.iter().enumerate() {
+                if round == 0 || removed[id] {
+                    index.insert(QueryId(id as u32), predicate, &schema.columns, &filter_of);
+                }
+            }
+            for (id, predicate) in predicates.iter().enumerate() {
+                if removed[id] {
+                    index.remove(QueryId(id as u32), predicate, &schema.columns);
+                }
+            }
+        }
+        for text in &texts {
+            let row = vec![
+                Datum::Null,
+                Datum::Null,
+                Datum::Text(text.as_str().into()),
+                Datum::Null,
+            ];
+            let record = Record::new(&schema, row);
+            let mut found = Vec::new();
+            index.candidates(None, Some(&record), &mut |id| found.push(id.0 as usize));
+            found.sort_unstable();
+            let expected: Vec<usize> = (0..predicates.len())
+                .filter(|id| !removed[*id] && may_be(true, &predicates[*id], &schema, &record))
+                .collect();
+            prop_assert_eq!(found, expected);
+        }
     }
 
     #[test]
