@@ -11,6 +11,7 @@ mod interval;
 mod needles;
 mod node;
 mod prefix;
+mod tiers;
 
 use crate::{predicate::Predicate, record::Record, schema::ColumnSchema};
 

@@ -1,8 +1,11 @@
 //! Which of many intervals contain a value.
 
-use std::{cmp::Ordering, mem, ops::Range};
+use std::{cmp::Ordering, ops::Range};
 
-use super::QueryId;
+use super::{
+    QueryId,
+    tiers::{Tier, Tiers},
+};
 use crate::{
     datum::{Codec, Datum, compare_as},
     predicate::Comparison,
@@ -246,20 +249,19 @@ impl PartialEq for Cut {
 impl Eq for Cut {}
 
 /// Intervals `low <= value <= high`, found by a value that lies in them.
-///
-/// They stand sorted by their lower ends, in blocks; above them are, level by level, the
+type Tree<T> = Tiers<(Span<T>, QueryId), Sorted<T>>;
+
+/// Intervals in the order of their lower ends, in blocks; above them are, level by level, the
 /// blocks' bounds, in blocks again. So a look-up visits the blocks that the value lies within
-/// and few others, and each lies in one piece in memory. What was added since the last sorting
-/// is searched one by one, what was removed stays as a gap; sorting again is paid for by those.
+/// and few others, and each lies in one piece in memory.
 #[derive(Debug)]
-struct Tree<T> {
-    sorted: Vec<Span<T>>,
-    /// Of each sorted interval; `None` in a gap.
+struct Sorted<T> {
+    spans: Vec<Span<T>>,
+    /// Of each interval; `None` of one that has been removed.
     ids: Vec<Option<QueryId>>,
-    /// From the blocks of `sorted` up to the last one.
-    levels: Vec<Vec<Span<T>>>,
-    recent: Vec<(Span<T>, QueryId)>,
     gaps: usize,
+    /// From the blocks of `spans` up to the last one.
+    levels: Vec<Vec<Span<T>>>,
 }
 
 /// From the lowest end to the highest, both within.
@@ -272,14 +274,13 @@ struct Span<T> {
 /// How many intervals, or blocks, are in a block.
 const BLOCK: usize = 16;
 
-impl<T> Default for Tree<T> {
+impl<T> Default for Sorted<T> {
     fn default() -> Self {
         Self {
-            sorted: Vec::new(),
+            spans: Vec::new(),
             ids: Vec::new(),
-            levels: Vec::new(),
-            recent: Vec::new(),
             gaps: 0,
+            levels: Vec::new(),
         }
     }
 }
@@ -291,25 +292,68 @@ impl<T: Ord> Span<T> {
 }
 
 impl<T: Ord + Clone> Tree<T> {
-    fn len(&self) -> usize {
-        self.sorted.len() - self.gaps + self.recent.len()
-    }
-
     fn insert(&mut self, low: T, high: T, id: QueryId) {
-        self.recent.push((Span { low, high }, id));
-        if self.recent.len() > 32 + self.sorted.len() / 8 {
-            self.sort();
-        }
+        self.push((Span { low, high }, id));
     }
 
     fn remove(&mut self, low: &T, id: QueryId) -> bool {
-        let mut recent = self.recent.iter();
-        if let Some(at) = recent.position(|(span, other)| *other == id && span.low == *low) {
-            self.recent.swap_remove(at);
+        let is_it = |(span, other): &(Span<T>, _)| *other == id && span.low == *low;
+        if let Some(at) = self.loose.iter().position(is_it) {
+            self.loose.swap_remove(at);
             return true;
         }
-        let from = self.sorted.partition_point(|span| span.low < *low);
-        let alike = self.sorted[from..]
+        self.tiers.iter_mut().any(|tier| tier.remove(low, id))
+    }
+
+    fn stab(&self, value: &T, found: &mut impl FnMut(QueryId)) {
+        for (span, id) in &self.loose {
+            if span.contains(value) {
+                found(*id);
+            }
+        }
+        for tier in &self.tiers {
+            tier.stab(value, found);
+        }
+    }
+}
+
+impl<T: Ord + Clone> Tier<(Span<T>, QueryId)> for Sorted<T> {
+    fn len(&self) -> usize {
+        self.spans.len() - self.gaps
+    }
+
+    fn into_loose(self) -> Vec<(Span<T>, QueryId)> {
+        self.spans
+            .into_iter()
+            .zip(self.ids)
+            .filter_map(|(span, id)| Some((span, id?)))
+            .collect()
+    }
+
+    fn of(mut loose: Vec<(Span<T>, QueryId)>) -> Self {
+        loose.sort_by(|(a, _), (b, _)| a.low.cmp(&b.low));
+        let (spans, ids): (Vec<_>, Vec<_>) =
+            loose.into_iter().map(|(span, id)| (span, Some(id))).unzip();
+        let mut levels = Vec::new();
+        let mut level = bounds(&spans);
+        while level.len() > 1 {
+            let above = bounds(&level);
+            levels.push(level);
+            level = above;
+        }
+        Self {
+            spans,
+            ids,
+            gaps: 0,
+            levels,
+        }
+    }
+}
+
+impl<T: Ord + Clone> Sorted<T> {
+    fn remove(&mut self, low: &T, id: QueryId) -> bool {
+        let from = self.spans.partition_point(|span| span.low < *low);
+        let alike = self.spans[from..]
             .iter()
             .take_while(|span| span.low == *low)
             .count();
@@ -319,21 +363,16 @@ impl<T: Ord + Clone> Tree<T> {
         };
         *gap = None;
         self.gaps += 1;
-        if self.gaps > 32 + self.sorted.len() / 4 {
-            self.sort();
+        if self.gaps > BLOCK + self.spans.len() / 4 {
+            *self = Self::of(std::mem::take(self).into_loose());
         }
         true
     }
 
     fn stab(&self, value: &T, found: &mut impl FnMut(QueryId)) {
-        for (span, id) in &self.recent {
-            if span.contains(value) {
-                found(*id);
-            }
-        }
         match self.levels.len().checked_sub(1) {
             Some(top) => self.visit(top, 0..self.levels[top].len(), value, found),
-            None => self.visit_sorted(0..self.sorted.len(), value, found),
+            None => self.visit_spans(0..self.spans.len(), value, found),
         }
     }
 
@@ -353,22 +392,19 @@ impl<T: Ord + Clone> Tree<T> {
             if span.high < *value {
                 continue;
             }
-            let below = at * BLOCK..(at + 1) * BLOCK;
+            let below = |len: usize| at * BLOCK..((at + 1) * BLOCK).min(len);
             match level.checked_sub(1) {
                 Some(lower) => {
-                    let end = below.end.min(self.levels[lower].len());
-                    self.visit(lower, below.start..end, value, found);
+                    self.visit(lower, below(self.levels[lower].len()), value, found);
                 }
-                None => {
-                    self.visit_sorted(below.start..below.end.min(self.sorted.len()), value, found)
-                }
+                None => self.visit_spans(below(self.spans.len()), value, found),
             }
         }
     }
 
-    fn visit_sorted(&self, places: Range<usize>, value: &T, found: &mut impl FnMut(QueryId)) {
+    fn visit_spans(&self, places: Range<usize>, value: &T, found: &mut impl FnMut(QueryId)) {
         for at in places {
-            let span = &self.sorted[at];
+            let span = &self.spans[at];
             if span.low > *value {
                 return;
             }
@@ -377,24 +413,6 @@ impl<T: Ord + Clone> Tree<T> {
             {
                 found(id);
             }
-        }
-    }
-
-    fn sort(&mut self) {
-        let kept = mem::take(&mut self.sorted)
-            .into_iter()
-            .zip(mem::take(&mut self.ids))
-            .filter_map(|(span, id)| Some((span, id?)));
-        let mut all: Vec<(Span<T>, QueryId)> = kept.chain(self.recent.drain(..)).collect();
-        self.gaps = 0;
-        all.sort_by(|(a, _), (b, _)| a.low.cmp(&b.low));
-        (self.sorted, self.ids) = all.into_iter().map(|(span, id)| (span, Some(id))).unzip();
-        self.levels.clear();
-        let mut level = bounds(&self.sorted);
-        while level.len() > 1 {
-            let above = bounds(&level);
-            self.levels.push(level);
-            level = above;
         }
     }
 }

@@ -303,9 +303,10 @@ impl Branches {
                 ignores_case,
             } => {
                 let of = (*column, *ignores_case);
-                entry(&mut self.needles, of, || Needles::new(*ignores_case))
-                    .entry(word)
-                    .insert(id, accesses, way, context);
+                let needles = entry(&mut self.needles, of, || Needles::new(*ignores_case));
+                if let Some(node) = needles.entry(word) {
+                    node.insert(id, accesses, way, context);
+                }
             }
             Access::Within(column, interval) => {
                 let codec = || IntervalSet::new(context.columns[*column].codec.clone());
@@ -349,10 +350,7 @@ impl Branches {
                     .iter_mut()
                     .find(|(other, _)| *other == of)
                     .is_some_and(|(_, needles)| {
-                        let node = needles.get_mut(word);
-                        let found = node.is_some_and(|node| node.remove(id, accesses, way));
-                        needles.tidy(word);
-                        found
+                        needles.change(word, |node| node.remove(id, accesses, way))
                     })
             }
             Access::Within(column, interval) => self
