@@ -44,6 +44,11 @@ impl Server {
 
     /// Ends it as an operator does.
     pub async fn stop(mut self) {
+        self.end().await;
+    }
+
+    /// The same, to be restarted.
+    pub async fn end(&mut self) {
         let pid = rustix::process::Pid::from_raw(self.process.id().unwrap() as i32).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         let status = tokio::time::timeout(Duration::from_secs(10), self.process.wait())
