@@ -58,6 +58,8 @@ pub struct Tally {
     pub witnessed: u64,
     pub patches: u64,
     pub resets: u64,
+    /// Resets of clients that did not read.
+    pub fell_behind: u64,
     pub resumed: u64,
     pub server_restarts: u64,
     pub database_restarts: u64,
@@ -103,19 +105,18 @@ async fn every_list_equals_its_sql() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failure_is_shrunk_to_a_short_script() {
     let cluster = Cluster::start(&[]);
-    // A client that does not apply a patch: enough are one table, one query and one insert.
+    // A client that applies a patch twice: enough are one table, one query and one insert.
     let manner = Manner {
-        quiet: Duration::from_millis(700),
-        fault: Some(Fault::PatchDropped),
+        fault: Some(Fault::PatchTwice),
         ..Manner::default()
     };
     let plan = Plan::generate(7, false);
     let failure = run(&cluster, &plan, manner, &mut Tally::default())
         .await
-        .expect_err("a dropped patch is found out");
+        .expect_err("a patch applied twice is found out");
     let budget = Budget {
-        runs: 150,
-        time: Duration::from_secs(120),
+        runs: 200,
+        time: Duration::from_secs(240),
     };
     let shrunk = shrink(&cluster, &plan, failure, manner, budget).await;
     let report = report(7, &plan, &shrunk);

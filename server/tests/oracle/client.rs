@@ -48,8 +48,8 @@ pub struct Client {
 /// What a client can be made to do wrong, to see that it is found out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The first patch that inserts a row is not applied.
-    PatchDropped,
+    /// The first patch that inserts a row is applied twice.
+    PatchTwice,
 }
 
 pub enum Command {
@@ -76,6 +76,7 @@ pub struct Shared {
     heard: Mutex<Option<Instant>>,
     pub patches: AtomicU64,
     pub resets: AtomicU64,
+    pub fell_behind: AtomicU64,
     pub resumed: AtomicU64,
 }
 
@@ -149,12 +150,13 @@ impl Client {
         self.shared.failure.lock().unwrap().clone()
     }
 
-    pub fn counts(&self) -> [u64; 3] {
+    pub fn counts(&self) -> [u64; 4] {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let shared = &self.shared;
         [
             get(&shared.patches),
             get(&shared.resets),
+            get(&shared.fell_behind),
             get(&shared.resumed),
         ]
     }
@@ -263,14 +265,18 @@ impl Shared {
                 }
                 let inserts = patch.ops.iter().any(|op| matches!(op, Op::Insert { .. }));
                 let fault = self.fault.lock().unwrap().take_if(|_| inserts);
-                if fault.is_none() {
-                    let list = held.list.as_mut().ok_or("a patch without a list")?;
-                    apply(list, patch)?;
-                    held.remember()?;
+                let list = held.list.as_mut().ok_or("a patch without a list")?;
+                if fault == Some(Fault::PatchTwice) {
+                    apply(list, patch.clone())?;
                 }
+                apply(list, patch)?;
+                held.remember()?;
             }
-            Event::Reset { .. } => {
+            Event::Reset { reason } => {
                 count(&self.resets);
+                if reason == "the client fell behind" {
+                    count(&self.fell_behind);
+                }
                 held.list = None;
             }
             Event::Error(error) if is_passing(&error) => return Ok(Next::ConnectAgain),

@@ -141,7 +141,7 @@ impl Plan {
     fn invite(&mut self, random: &mut Random) {
         for _ in 0..2 + random.below(3) {
             self.clients.push(Transport::WebSocket);
-            for _ in 0..10 + random.below(50) {
+            for _ in 0..20 + random.below(80) {
                 self.follow(random, self.clients.len() - 1);
             }
         }

@@ -356,8 +356,13 @@ impl Condition {
                     .used()
                     .filter(|(_, column)| column.kind.is_text)
                     .map(|(_, column)| {
+                        // Patterns can't be matched under a collation of equal texts.
+                        let collation = match column.kind.sql.contains("any_case") {
+                            true => " COLLATE \"default\"",
+                            false => "",
+                        };
                         format!(
-                            "({}::text COLLATE \"default\" ILIKE {})",
+                            "({}::text{collation} ILIKE {})",
                             quote(&column.name),
                             literal(&format!("%{pattern}%"), "text")
                         )

@@ -41,7 +41,7 @@ pub async fn shrink(
     let mut shrinker = Shrinker {
         cluster,
         manner: Manner {
-            quiet: manner.quiet.min(Duration::from_millis(1500)),
+            quiet: manner.quiet.min(Duration::from_secs(3)),
             deadline: None,
             ..manner
         },

@@ -163,9 +163,10 @@ impl<'a> World<'a> {
         let last = self.plan.steps.len().saturating_sub(1);
         let done = self.check(tally).await;
         for client in &self.clients {
-            let [patches, resets, resumed] = client.counts();
+            let [patches, resets, fell_behind, resumed] = client.counts();
             tally.patches += patches;
             tally.resets += resets;
+            tally.fell_behind += fell_behind;
             tally.resumed += resumed;
         }
         done.map_err(|failure| Failure {
