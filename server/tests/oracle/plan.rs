@@ -129,6 +129,11 @@ impl Plan {
         needed.into_iter()
     }
 
+    /// What happens, waiting for the lists aside.
+    pub fn events(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| **step != Step::Check)
+    }
+
     fn fill(&mut self, random: &mut Random) {
         for at in 0..self.tables.len() {
             for _ in 0..random.below(40) {
@@ -270,8 +275,8 @@ impl Plan {
                     self.steps.push(control(by, end));
                 }
             }
-            if random.chance(20) {
-                let sample = (0..8)
+            if random.chance(30) {
+                let sample = (0..12)
                     .map(|_| random.below(self.subscriptions.len() as u64) as usize)
                     .collect();
                 self.steps.push(Step::Witness(sample));

@@ -50,10 +50,11 @@ pub fn script(plan: &Plan, failure: &Failure) -> String {
                 }
             }
             Step::Follow(nth) => line(&follow(plan, *nth)),
+            Step::Check => line("-- every list equals its SQL, until:"),
             step => line(&format!("-- {step:?}")),
         }
     }
-    line(&format!("-- and then:\n{}", failure.what));
+    line(&format!("-- what is wrong:\n{}", failure.what));
     if let Some(nth) = failure.subscription {
         let query = &plan.subscriptions[nth].query;
         let table = &plan.tables[query.table];

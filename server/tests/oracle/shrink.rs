@@ -80,8 +80,9 @@ impl Shrinker<'_> {
             return;
         }
         self.only_who_failed().await;
-        self.without(|step| !matches!(step, Step::Write(..) | Step::Follow(_)))
+        self.without(|step| !matches!(step, Step::Write(..) | Step::Follow(_) | Step::Check))
             .await;
+        self.calm().await;
         loop {
             let before = self.size();
             self.fewer_steps().await;
@@ -132,11 +133,48 @@ impl Shrinker<'_> {
         }
     }
 
+    /// Waits for the lists after every transaction and every subscription, if it fails so as
+    /// well: then it no longer depends on the timing.
+    async fn calm(&mut self) {
+        let mut plan = self.best.plan.clone();
+        let waits = |step: &Step| match step {
+            Step::Follow(_) => true,
+            Step::Write(_, Statement::Control(sql)) => sql == "COMMIT",
+            _ => false,
+        };
+        plan.steps = plan
+            .steps
+            .into_iter()
+            .flat_map(|step| {
+                let check = waits(&step).then_some(Step::Check);
+                std::iter::once(step).chain(check)
+            })
+            .collect();
+        self.attempt(plan).await;
+    }
+
+    /// Without steps that are not needed. Waiting stays, for what does not depend on the timing
+    /// is not to begin to.
     async fn fewer_steps(&mut self) {
-        let mut chunks = Chunks::new(self.best.plan.steps.len());
-        while let Some((from, to)) = chunks.next(self.best.plan.steps.len()) {
+        let places = |plan: &Plan| -> Vec<usize> {
+            let steps = plan.steps.iter().enumerate();
+            steps
+                .filter(|(_, step)| **step != Step::Check)
+                .map(|(at, _)| at)
+                .collect()
+        };
+        let mut chunks = Chunks::new(places(&self.best.plan).len());
+        loop {
+            let places = places(&self.best.plan);
+            let Some((from, to)) = chunks.next(places.len()) else {
+                break;
+            };
             let mut plan = self.best.plan.clone();
-            plan.steps.drain(from..to);
+            for at in places[from..to].iter().rev() {
+                plan.steps.remove(*at);
+            }
+            plan.steps
+                .dedup_by(|next, before| *next == Step::Check && *before == Step::Check);
             if !self.attempt(plan).await {
                 chunks.keep();
             }
