@@ -1,7 +1,7 @@
 //! Huge things: whatever is done to one table, memory stays within what the settings allow,
 //! the clients of other tables keep being told, and those of that table end up exact.
 //!
-//! Sizes are those that a test run can afford; `HUGE_ROWS` (300,000 unless set) sets another,
+//! Sizes are those that a test run can afford; `HUGE_ROWS` (100,000 unless set) sets another,
 //! such as 10,000,000.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
@@ -29,7 +29,7 @@ fn rows() -> u64 {
     std::env::var("HUGE_ROWS")
         .ok()
         .and_then(|rows| rows.parse().ok())
-        .unwrap_or(300_000)
+        .unwrap_or(100_000)
 }
 
 /// A server with these tables, live since before it started.

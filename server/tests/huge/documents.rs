@@ -45,7 +45,8 @@ async fn a_cell_of_ten_megabytes_is_a_cell() {
         "/api/rows/doc.csv",
         "/tables/doc?limit=50",
     ] {
-        let (status, length) = get(&server.address, path).await;
+        let (status, text) = get(&server.address, path).await;
+        let length = text.len() as u64;
         assert_eq!(status, 200, "{path}");
         println!("{path}: {length} bytes");
         assert!(
@@ -96,15 +97,15 @@ async fn a_list_beyond_the_bound_is_an_error_that_says_so() {
     server.stop().await;
 }
 
-/// The status of a page and how long it is.
-async fn get(address: &str, path: &str) -> (u16, u64) {
+/// The status of a page, and all that comes with it.
+pub async fn get(address: &str, path: &str) -> (u16, String) {
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).await.unwrap();
-    let status = String::from_utf8_lossy(&bytes[9..12]).parse().unwrap();
-    (status, bytes.len() as u64)
+    let text = String::from_utf8(bytes).unwrap();
+    (text[9..12].parse().unwrap(), text)
 }
 
 /// The head of an event stream, after so many bytes of it have come.
