@@ -112,6 +112,7 @@ async fn a_failure_is_shrunk_to_a_short_script() {
     };
     let mut plan = Plan::generate(7, false);
     plan.steps.truncate(400);
+    plan.settings.clear();
     let failure = run(&cluster, &plan, manner, &mut Tally::default())
         .await
         .expect_err("a patch applied twice is found out");

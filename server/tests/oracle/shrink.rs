@@ -1,6 +1,6 @@
 //! Makes a plan that fails smaller, as long as it fails.
 //!
-//! Each attempt carries the smaller plan out on a database of its own. Any failure will do:
+//! Each attempt carries the smaller plan out on tables of its own. Any failure will do:
 //! what is looked for is the least that is wrong.
 
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use super::{
     plan::{Plan, Step},
     queries::{Condition, Query},
     statements::Statement,
-    world::{Failure, Manner, run},
+    world::{Failure, Ground, Manner, run_on},
 };
 
 /// How much may be spent on it.
@@ -47,6 +47,7 @@ pub async fn shrink(
         },
         until: Instant::now() + budget.time,
         budget,
+        ground: None,
         best: Shrunk {
             plan: plan.clone(),
             failure,
@@ -55,6 +56,9 @@ pub async fn shrink(
         },
     };
     shrinker.shrink().await;
+    if let Some(ground) = shrinker.ground.take() {
+        ground.leave(cluster).await;
+    }
     shrinker.best
 }
 
@@ -63,6 +67,7 @@ struct Shrinker<'a> {
     manner: Manner,
     until: Instant,
     budget: Budget,
+    ground: Option<Ground>,
     best: Shrunk,
 }
 
@@ -79,10 +84,11 @@ impl Shrinker<'_> {
         if !self.best.is_repeatable {
             return;
         }
+        self.calm().await;
         self.only_who_failed().await;
         self.without(|step| !matches!(step, Step::Write(..) | Step::Follow(_) | Step::Check))
             .await;
-        self.calm().await;
+        self.plain().await;
         loop {
             let before = self.size();
             self.fewer_steps().await;
@@ -101,7 +107,8 @@ impl Shrinker<'_> {
             return false;
         }
         self.best.runs += 1;
-        match run(self.cluster, &plan, self.manner, &mut Tally::default()).await {
+        let tally = &mut Tally::default();
+        match run_on(&mut self.ground, self.cluster, &plan, self.manner, tally).await {
             Ok(()) => false,
             Err(failure) => {
                 self.best.plan = plan;
@@ -137,19 +144,17 @@ impl Shrinker<'_> {
     /// well: then it no longer depends on the timing.
     async fn calm(&mut self) {
         let mut plan = self.best.plan.clone();
-        let waits = |step: &Step| match step {
-            Step::Follow(_) => true,
-            Step::Write(_, Statement::Control(sql)) => sql == "COMMIT",
-            _ => false,
-        };
-        plan.steps = plan
-            .steps
-            .into_iter()
-            .flat_map(|step| {
-                let check = waits(&step).then_some(Step::Check);
-                std::iter::once(step).chain(check)
-            })
-            .collect();
+        let mut steps = std::mem::take(&mut plan.steps).into_iter().peekable();
+        while let Some(step) = steps.next() {
+            let next_follows = matches!(steps.peek(), Some(Step::Follow(_)));
+            let waits = match &step {
+                Step::Follow(_) => !next_follows,
+                Step::Write(_, Statement::Control(sql)) => sql == "COMMIT",
+                _ => false,
+            };
+            plan.steps.push(step);
+            plan.steps.extend(waits.then_some(Step::Check));
+        }
         self.attempt(plan).await;
     }
 
@@ -232,7 +237,8 @@ impl Shrinker<'_> {
         }
     }
 
-    async fn simpler_tables(&mut self) {
+    /// Tables and settings as most have them.
+    async fn plain(&mut self) {
         let mut plan = self.best.plan.clone();
         plan.settings.clear();
         for table in &mut plan.tables {
@@ -240,6 +246,9 @@ impl Shrinker<'_> {
             table.has_trigger = false;
         }
         self.attempt(plan).await;
+    }
+
+    async fn simpler_tables(&mut self) {
         let needed: Vec<usize> = self.best.plan.needed_tables().collect();
         for at in needed {
             for column in (0..self.best.plan.tables[at].columns.len()).rev() {

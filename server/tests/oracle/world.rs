@@ -64,29 +64,89 @@ pub async fn run(
     manner: Manner,
     tally: &mut Tally,
 ) -> Result<(), Failure> {
-    let mut world = World::new(cluster, plan, manner).await;
-    let result = world.run(tally).await;
-    let World {
-        database, server, ..
-    } = world;
-    // A run that failed may have left the server in any state.
-    if result.is_ok() {
-        server.stop().await;
-    } else {
-        drop(server);
+    let mut ground = None;
+    let result = run_on(&mut ground, cluster, plan, manner, tally).await;
+    if let Some(ground) = ground {
+        ground.leave(cluster).await;
     }
-    let admin = cluster.named("postgres");
-    let sql = format!("DROP DATABASE {} WITH (FORCE)", database.name);
-    admin.execute(&sql).await;
     result
+}
+
+/// Carries out a plan where another one was, if it left things in order.
+pub async fn run_on(
+    ground: &mut Option<Ground>,
+    cluster: &Cluster,
+    plan: &Plan,
+    manner: Manner,
+    tally: &mut Tally,
+) -> Result<(), Failure> {
+    let taken = match ground.take() {
+        Some(ground) => ground,
+        None => Ground::new(cluster).await,
+    };
+    let mut world = World::new(taken, cluster, plan, manner).await;
+    let result = world.run(tally).await;
+    let is_in_order = world.server_runs
+        && world.database_runs
+        && plan.settings.is_empty()
+        // What the server itself counts against it stays.
+        && result.as_ref().err().is_none_or(|failure| failure.subscription.is_some());
+    world.start_database();
+    let left = world.into_ground();
+    if is_in_order {
+        left.clear(plan).await;
+        *ground = Some(left);
+    } else {
+        left.remove(cluster).await;
+    }
+    result
+}
+
+/// A database and a server on it.
+pub struct Ground {
+    database: Database,
+    server: Server,
+}
+
+impl Ground {
+    async fn new(cluster: &Cluster) -> Self {
+        let database = cluster.database().await;
+        let prelude: Vec<&str> = PRELUDE.iter().map(|(_, sql)| *sql).collect();
+        database.execute(&prelude.join("; ")).await;
+        let server = Server::start(&database.url).await;
+        Self { database, server }
+    }
+
+    /// Removes what a plan made.
+    async fn clear(&self, plan: &Plan) {
+        for table in &plan.tables {
+            let sql = format!(
+                "DROP TABLE IF EXISTS {0} CASCADE; DROP FUNCTION IF EXISTS {0}_echo",
+                table.name
+            );
+            self.database.execute(&sql).await;
+        }
+    }
+
+    /// Ends the server as an operator does.
+    pub async fn leave(mut self, cluster: &Cluster) {
+        self.server.end().await;
+        self.remove(cluster).await;
+    }
+
+    async fn remove(self, cluster: &Cluster) {
+        let Self { database, server } = self;
+        drop(server);
+        let sql = format!("DROP DATABASE {} WITH (FORCE)", database.name);
+        cluster.named("postgres").execute(&sql).await;
+    }
 }
 
 struct World<'a> {
     cluster: &'a Cluster,
     plan: &'a Plan,
     manner: Manner,
-    database: Database,
-    server: Server,
+    ground: Ground,
     server_runs: bool,
     database_runs: bool,
     clients: Vec<Client>,
@@ -103,11 +163,7 @@ struct Writer {
 }
 
 impl<'a> World<'a> {
-    async fn new(cluster: &'a Cluster, plan: &'a Plan, manner: Manner) -> Self {
-        let database = cluster.database().await;
-        let prelude: Vec<&str> = PRELUDE.iter().map(|(_, sql)| *sql).collect();
-        database.execute(&prelude.join("; ")).await;
-        let server = Server::start(&database.url).await;
+    async fn new(ground: Ground, cluster: &'a Cluster, plan: &'a Plan, manner: Manner) -> Self {
         let mut sql = Vec::new();
         for (name, value) in &plan.settings {
             sql.push(format!(
@@ -119,18 +175,19 @@ impl<'a> World<'a> {
             sql.push(table.create_sql());
             sql.push(format!("SELECT rowcast.watch('{}')", table.name));
         }
-        database.execute(&sql.join(";\n")).await;
+        if !sql.is_empty() {
+            ground.database.execute(&sql.join(";\n")).await;
+        }
         let clients = plan
             .clients
             .iter()
-            .map(|transport| Client::new(*transport, server.address.clone(), manner.fault))
+            .map(|transport| Client::new(*transport, ground.server.address.clone(), manner.fault))
             .collect();
         Self {
             cluster,
             plan,
             manner,
-            database,
-            server,
+            ground,
             server_runs: true,
             database_runs: true,
             clients,
@@ -139,6 +196,11 @@ impl<'a> World<'a> {
             followed: BTreeSet::new(),
             witnesses: BTreeMap::new(),
         }
+    }
+
+    /// Ends clients and transactions, and leaves the rest.
+    fn into_ground(self) -> Ground {
+        self.ground
     }
 
     async fn run(&mut self, tally: &mut Tally) -> Result<(), Failure> {
@@ -184,7 +246,7 @@ impl<'a> World<'a> {
                 {
                     let is_control = matches!(statement, Statement::Control(_));
                     self.writers[*by]
-                        .write(&self.database, &sql, is_control)
+                        .write(&self.ground.database, &sql, is_control)
                         .await;
                 }
             }
@@ -210,7 +272,8 @@ impl<'a> World<'a> {
             Step::Resume(client) => self.clients[*client].pause(false),
             Step::LoseConnections if self.database_runs => {
                 tally.lost_connections += 1;
-                self.database
+                self.ground
+                    .database
                     .execute(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                          WHERE application_name = 'rowcast' AND datname = current_database()",
@@ -220,12 +283,12 @@ impl<'a> World<'a> {
             Step::KillServer if self.server_runs => {
                 tally.server_restarts += 1;
                 self.server_runs = false;
-                self.server.kill().await;
+                self.ground.server.kill().await;
             }
             Step::StopServer if self.server_runs && self.database_runs => {
                 tally.server_restarts += 1;
                 self.server_runs = false;
-                self.server.end().await;
+                self.ground.server.end().await;
             }
             Step::StartServer => self.start_server().await,
             Step::CrashDatabase | Step::StopDatabase if self.database_runs => {
@@ -257,7 +320,7 @@ impl<'a> World<'a> {
         if !self.server_runs {
             // It would not start without.
             self.start_database();
-            self.server.restart().await;
+            self.ground.server.restart().await;
             self.server_runs = true;
         }
     }
@@ -275,7 +338,7 @@ impl<'a> World<'a> {
             .copied()
             .filter(|nth| self.followed.contains(nth))
             .collect();
-        let database = &self.database;
+        let database = &self.ground.database;
         let checker = match &mut self.checker {
             Some(checker) => checker,
             none => none.insert(database.connect().await),
@@ -297,10 +360,10 @@ impl<'a> World<'a> {
             client.pause(false);
         }
         for writer in &mut self.writers {
-            writer.write(&self.database, "COMMIT", true).await;
+            writer.write(&self.ground.database, "COMMIT", true).await;
         }
         let followed: Vec<usize> = self.followed.iter().copied().collect();
-        let database = &self.database;
+        let database = &self.ground.database;
         let checker = match &mut self.checker {
             Some(checker) => checker,
             none => none.insert(database.connect().await),
@@ -357,7 +420,7 @@ impl<'a> World<'a> {
 
     /// The server counts changes that contradict the rows that it holds.
     async fn look_for_contradictions(&self) -> Result<(), Failure> {
-        let metrics = get(&self.server.address, "/metrics")
+        let metrics = get(&self.ground.server.address, "/metrics")
             .await
             .map_err(|error| Failure::of(None, format!("no metrics: {error}")))?;
         let count = metrics
