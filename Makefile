@@ -1,7 +1,7 @@
 # Every target first sets up what it needs and is missing (scripts/setup.sh), so each works
 # in a clean clone: Linux, rustup, Node.js and a C compiler are all that must be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test build bench
+.PHONY: help setup run test oracle build bench
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -16,6 +16,10 @@ run: ## start Rowcast on demo data and print the address to open
 test: ## run every test: unit, property, database, browser
 	@scripts/setup.sh test
 	@scripts/test.sh
+
+oracle: ## compare live queries with SQL under random writes and crashes (SECONDS=600, SEED=…)
+	@scripts/setup.sh test
+	@ORACLE_SECONDS=$(or $(SECONDS),60) ORACLE_SEED=$(SEED) scripts/oracle.sh
 
 build: ## build target/release/rowcast and target/site, optimised
 	@scripts/setup.sh build

@@ -27,7 +27,7 @@ pub trait PageData: Send + Sync + 'static {
     /// The rows of a query over the table of that name.
     ///
     /// Its errors are the public interface's; `unknown_table` makes the page a 404,
-    /// `database_unavailable` and `too_slow` a 503, any other a 400.
+    /// `database_unavailable` and `too_slow` a 503, `too_large` a 413, any other a 400.
     fn snapshot(&self, table: &str, query: &str) -> BoxFuture<'_, Result<TablePage, ApiError>>;
 }
 
@@ -41,6 +41,7 @@ pub struct ResponseStatus(pub Arc<dyn Fn(u16) + Send + Sync>);
 pub fn status_of(code: &str) -> u16 {
     match code {
         "unknown_table" => 404,
+        "too_large" => 413,
         "database_unavailable"
         | "unavailable"
         | "too_slow"

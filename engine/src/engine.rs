@@ -44,6 +44,9 @@ pub struct Limits {
     pub held_images: usize,
     /// The bytes that these take. What comes beyond has the rows read once more.
     pub held_bytes: usize,
+    /// Images held back for all windows together, those that several hold counted as often.
+    /// What comes beyond has the rows of the window that it would be held for read once more.
+    pub held_images_in_all: usize,
     /// Changes of one query that wait for PostgreSQL's verdict. What comes beyond has the
     /// query read again.
     pub pending_changes: usize,
@@ -54,6 +57,7 @@ impl Default for Limits {
         Self {
             held_images: 200_000,
             held_bytes: 64 << 20,
+            held_images_in_all: 2_000_000,
             pending_changes: 50_000,
         }
     }
@@ -126,6 +130,8 @@ pub struct Figures {
     pub windows: usize,
     /// Rows held, each once however many lists show it.
     pub rows: usize,
+    /// Images held back until rows have been read.
+    pub held_images: usize,
     /// Rows asked for after the first ones of a window.
     pub refills: u64,
     /// Windows read again because a change could not tell what became of them.
@@ -152,6 +158,8 @@ pub struct Engine {
     requests: FxHashMap<RequestId, WindowId>,
     /// Windows whose rows came before the log had been read far enough.
     early: FxHashSet<WindowId>,
+    /// Images held back for all windows.
+    held_images: usize,
     next_id: u64,
     figures: Figures,
     outputs: Vec<Output>,
@@ -189,6 +197,7 @@ impl Engine {
             rows: Rows::default(),
             requests: FxHashMap::default(),
             early: FxHashSet::default(),
+            held_images: 0,
             next_id: 0,
             figures: Figures::default(),
             outputs: Vec::new(),
@@ -232,6 +241,7 @@ impl Engine {
             queries: self.queries.len(),
             windows: self.windows.len(),
             rows: self.rows.len(),
+            held_images: self.held_images,
             ..self.figures
         }
     }

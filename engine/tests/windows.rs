@@ -653,6 +653,7 @@ proptest! {
             Limits {
                 held_images: 10,
                 held_bytes: 1 << 20,
+                held_images_in_all: 25,
                 pending_changes: 10,
             }
         } else {
@@ -666,5 +667,6 @@ proptest! {
             world.engine.close(client.id);
         }
         prop_assert_eq!(world.engine.figures().rows, 0, "rows that no list holds");
+        prop_assert_eq!(world.engine.figures().held_images, 0, "images that no window waits for");
     }
 }

@@ -173,6 +173,25 @@ pub struct Settings {
         default_value = "10000"
     )]
     pub max_clients: String,
+    /// The most bytes of changes read from the log at once. Of a table of which more has
+    /// changed, lists are read again
+    #[arg(
+        long,
+        global = true,
+        env = "ROWCAST_READ_BYTES",
+        value_name = "BYTES",
+        default_value = "33554432"
+    )]
+    pub read_bytes: String,
+    /// The most bytes of the rows of one list
+    #[arg(
+        long,
+        global = true,
+        env = "ROWCAST_LIST_BYTES",
+        value_name = "BYTES",
+        default_value = "67108864"
+    )]
+    pub list_bytes: String,
     /// Where the site's files are [default: site, beside the program's directory]
     #[arg(long, global = true, env = "LEPTOS_SITE_ROOT", value_name = "DIR")]
     pub site: Option<String>,

@@ -25,6 +25,10 @@ pub struct Config {
     pub connections: u32,
     /// The most clients connected at once.
     pub max_clients: u32,
+    /// The most bytes of changes that one read of the log holds.
+    pub read_bytes: u32,
+    /// The most bytes of the rows of one list.
+    pub list_bytes: u32,
     /// Where the site's files are.
     pub site: PathBuf,
 }
@@ -72,6 +76,8 @@ impl Config {
             retention: retention(&settings.retention)?,
             connections: number("ROWCAST_CONNECTIONS", &settings.connections, 1, 1000)?,
             max_clients: number("ROWCAST_MAX_CLIENTS", &settings.max_clients, 1, 1_000_000)?,
+            read_bytes: number("ROWCAST_READ_BYTES", &settings.read_bytes, 1 << 20, 1 << 30)?,
+            list_bytes: number("ROWCAST_LIST_BYTES", &settings.list_bytes, 1 << 20, 1 << 29)?,
             site: match settings.site.as_deref() {
                 None | Some("") => default_site(),
                 Some(site) => PathBuf::from(site),
@@ -219,6 +225,8 @@ mod tests {
             retention: "24h".to_owned(),
             connections: "8".to_owned(),
             max_clients: "10".to_owned(),
+            read_bytes: "33554432".to_owned(),
+            list_bytes: "67108864".to_owned(),
             ..Settings::default()
         }
     }
@@ -226,7 +234,7 @@ mod tests {
     #[test]
     fn a_wrong_value_is_told_in_one_line_that_names_it_and_what_is_allowed() {
         type Change = fn(&mut Settings);
-        let wrong: [(&str, Change); 16] = [
+        let wrong: [(&str, Change); 18] = [
             ("DATABASE_URL", |s| {
                 s.database_url = Some("mysql://x".into())
             }),
@@ -245,6 +253,8 @@ mod tests {
             ("ROWCAST_RETENTION", |s| s.retention = "5s".into()),
             ("ROWCAST_CONNECTIONS", |s| s.connections = "0".into()),
             ("ROWCAST_MAX_CLIENTS", |s| s.max_clients = "many".into()),
+            ("ROWCAST_READ_BYTES", |s| s.read_bytes = "1000".into()),
+            ("ROWCAST_LIST_BYTES", |s| s.list_bytes = "64M".into()),
         ];
         for (name, change) in wrong {
             let mut settings = settings();

@@ -66,6 +66,15 @@ pub fn database_unavailable() -> ApiError {
     )
 }
 
+/// The rows of a list are more than is held of one.
+pub fn too_large() -> ApiError {
+    ApiError::new(
+        "too_large",
+        "the rows are too large for one answer",
+        "ask for fewer rows with limit",
+    )
+}
+
 /// A fault of ours, or one of the database that no request can mend.
 pub fn internal() -> ApiError {
     ApiError::new("internal", "the server failed to answer", "")
@@ -144,11 +153,7 @@ pub fn read_error(error: &sqlx::Error, table: &str) -> ApiError {
             "a value of the query can't be compared with its column",
             "",
         ),
-        Fault::TooLarge => ApiError::new(
-            "too_large",
-            "the rows are too large for one answer",
-            "ask for fewer rows with limit",
-        ),
+        Fault::TooLarge => too_large(),
         Fault::Stale | Fault::Internal => {
             tracing::error!(sqlstate = sqlstate(error), "a read failed");
             internal()

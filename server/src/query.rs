@@ -8,5 +8,6 @@ pub mod bound;
 pub mod list;
 pub mod literal;
 pub mod read;
+pub mod slice;
 pub mod sql;
 pub mod unkeyed;

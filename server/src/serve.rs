@@ -31,15 +31,12 @@ use crate::{
         hub::{Following, Hub, HubParts},
     },
     metrics::Metrics,
+    query::slice::bounded,
     router::router,
     routes::pages::{build_id, site_options},
     shutdown::Shutdown,
     state::AppState,
 };
-
-/// The most bytes of row images that one read of the log holds. What is larger makes the
-/// queries that it touches be read again.
-const READ_BOUND: usize = 64 << 20;
 
 /// How many whole tables may be exported at once, each over a connection of its own.
 const EXPORTS: usize = 4;
@@ -104,20 +101,22 @@ pub struct LiveParts {
 }
 
 impl LiveParts {
-    /// Starts to follow a database that has been [prepared](prepare).
+    /// Starts to follow a database that has been [prepared](prepare), with so many
+    /// connections for reading rows.
     ///
     /// # Errors
     /// If it can't be reached.
     pub async fn start(
         database: &PgConnectOptions,
+        config: &Config,
         connections: u32,
         stop: watch::Receiver<bool>,
     ) -> Result<Self, StartError> {
-        let pool = readers(database.clone(), connections);
+        let pool = readers(bounded(database.clone(), config.list_bytes), connections);
         let catalog = Arc::new(Catalog::new(pool.clone()));
         let started = tail::start(TailOptions {
             database: session(database.clone()),
-            read_bound: READ_BOUND,
+            read_bound: config.read_bytes as usize,
         })
         .await?;
         let figures = Arc::new(Figures::default());
@@ -160,7 +159,7 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: Shutdown,
 ) -> Result<(), StartError> {
-    let parts = LiveParts::start(database, config.connections, shutdown.receiver()).await?;
+    let parts = LiveParts::start(database, config, config.connections, shutdown.receiver()).await?;
     let housekeeping = writers(database.clone(), 1);
     let retention = tokio::spawn(retention::run(
         housekeeping.clone(),

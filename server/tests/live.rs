@@ -7,6 +7,8 @@
 mod cluster;
 #[path = "live/event_stream.rs"]
 mod event_stream;
+#[path = "live/rights.rs"]
+mod rights;
 #[path = "support/server.rs"]
 mod server;
 #[path = "live/socket.rs"]
@@ -434,4 +436,94 @@ async fn a_stopping_server_tells_its_clients_and_ends_in_time() {
 /// A message of this type, whatever else comes before it.
 fn is(message: &Value, name: &str) -> bool {
     message["type"] == name
+}
+
+#[tokio::test]
+async fn a_page_of_another_build_is_told_to_load_itself_again() {
+    let (_, server) = start().await;
+    for query in [
+        "?encoding=postcard",
+        "?encoding=postcard&wire=0&build=",
+        "?encoding=postcard&wire=1&build=another",
+    ] {
+        let mut socket = Socket::open_with(&server.address, query).await;
+        assert_eq!(socket.close_code().await, Some(4001), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_restored_dump_is_another_history_and_live() {
+    let (database, server) = start().await;
+    let cluster = Cluster::shared();
+    let mut socket = Socket::open(&server.address).await;
+    let snapshot = socket.subscribe(1, "t", "order=id&limit=1").await;
+    database
+        .execute("UPDATE t SET name = 'logged' WHERE id = 1")
+        .await;
+    socket.next("patch").await;
+    let dump = cluster.program("pg_dump", &database).output().unwrap();
+    assert!(dump.status.success());
+    let copy = cluster.database().await;
+    let mut connection = copy.connect().await;
+    let file = cluster.directory().join("dump.sql");
+    std::fs::write(&file, dump.stdout).unwrap();
+    let restored = cluster
+        .program("psql", &copy)
+        .args(["-v", "ON_ERROR_STOP=1", "-qf"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&restored.stderr);
+    assert!(restored.status.success(), "{error}");
+    let server = Server::start(&copy.url).await;
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM rowcast.change_log WHERE kind = 'i'")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(left, 0, "the log of the original means nothing here");
+    let mut socket = Socket::open(&server.address).await;
+    let message = json!({"type": "subscribe", "id": 1, "table": "t",
+        "query": "order=id&limit=1", "cursor": snapshot["cursor"]});
+    socket.send(&message.to_string()).await;
+    socket.next("reset").await;
+    let list = socket.next("snapshot").await;
+    assert_eq!(list["rows"][0]["cells"][1], "logged");
+    copy.execute("UPDATE t SET name = 'here' WHERE id = 1")
+        .await;
+    let patch = socket.next("patch").await;
+    assert_eq!(patch["ops"][0]["cells"], json!({"name": "here"}));
+}
+
+#[tokio::test]
+async fn lists_that_nobody_follows_any_more_stay_live_up_to_a_number() {
+    let (_, server) = start().await;
+    for connection in 0..2 {
+        let mut socket = Socket::open(&server.address).await;
+        for id in 1..=150 {
+            let query = format!("id=gt.{}", connection * 1000 + id);
+            socket.subscribe(id, "t", &query).await;
+        }
+    }
+    // Their connections are gone; the server hears of it a little later.
+    let (mut followed, mut windows) = (1, 0);
+    while followed > 0 {
+        let metrics = metrics(&server.address).await;
+        let figure = |name: &str| -> u64 {
+            let line = metrics.lines().find(|line| line.starts_with(name)).unwrap();
+            line.rsplit(' ').next().unwrap().parse().unwrap()
+        };
+        followed = figure("rowcast_subscriptions ");
+        windows = figure("rowcast_live_windows ");
+    }
+    assert_eq!(windows, 256);
+}
+
+async fn metrics(address: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }

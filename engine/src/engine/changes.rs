@@ -285,6 +285,7 @@ impl Engine {
                 continue;
             };
             fetch.held_images += changes.images.len();
+            self.held_images += changes.images.len();
             fetch.held_bytes += bytes;
             fetch.held.push(Held {
                 to: Arc::clone(&turn.to),
@@ -292,6 +293,7 @@ impl Engine {
                 changes: Arc::clone(changes),
             });
             if fetch.held_images > self.limits.held_images
+                || self.held_images > self.limits.held_images_in_all
                 || fetch.held_bytes > self.limits.held_bytes
             {
                 beyond.push(*window_id);

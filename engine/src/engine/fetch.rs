@@ -41,6 +41,7 @@ impl Engine {
             return;
         };
         if let Some(fetch) = window.fetch.take() {
+            self.held_images -= fetch.held_images;
             self.requests.remove(&fetch.request);
             let query = window.query;
             self.count_reading(query, -1);
@@ -75,7 +76,8 @@ impl Engine {
         };
         if fetch.wanted.is_whole() {
             fetch.is_outrun = true;
-            fetch.held.clear();
+            fetch.held = Vec::new();
+            self.held_images -= std::mem::take(&mut fetch.held_images);
         } else if is_prefetch {
             // The run is maintained without them; they are asked for again when they are due.
             self.cancel_fetch(id);

@@ -2,7 +2,7 @@
 
 use futures::TryStreamExt;
 use rowcast_protocol::PgSnapshot;
-use sqlx::{PgConnection, Row, postgres::types::Oid};
+use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::types::Oid};
 
 /// What a row of the log tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,25 +57,72 @@ pub struct Read {
     pub clock: i64,
 }
 
-const READ: &str = "SELECT pg_catalog.pg_current_snapshot()::text, \
+/// What a row of the log counts beside its images.
+const ROW_BYTES: usize = 512;
+
+/// What both statements begin with.
+const COLUMNS: &str = "SELECT pg_catalog.pg_current_snapshot()::text, \
      (extract(epoch FROM clock_timestamp()) * 1000000)::int8, \
+     coalesce((SELECT s.purged_below > $4::text::xid8 FROM rowcast.state s), true), \
      l.xid::text, (extract(epoch FROM l.at) * 1000000)::int8, l.relation, l.kind::text, \
-     l.layout, octet_length(l.old), octet_length(l.new), \
-     CASE WHEN octet_length(l.old) <= $3 THEN l.old END, \
-     CASE WHEN octet_length(l.new) <= $3 THEN l.new END, \
-     coalesce((SELECT s.purged_below > $4::text::xid8 FROM rowcast.state s), true) \
-     FROM (SELECT) AS once LEFT JOIN rowcast.change_log l \
-     ON l.xid >= $1::text::xid8 OR l.xid = ANY ($2::text[]::xid8[])";
+     l.layout";
+
+/// What is new. A row's size, and the log's up to it.
+const NEW: &str = "c.xid >= $1::text::xid8 OR c.xid = ANY ($2::text[]::xid8[])";
+const SIZE: &str = "($5 + coalesce(octet_length(c.old), 0) + coalesce(octet_length(c.new), 0))";
 
 /// Reads what is new since `cursor`: one statement, so one version of the database.
 ///
-/// Of all the images at most `bound` bytes are held; the relations of what lies beyond are
-/// named in [`Read::overflow`].
+/// At most `bound` bytes are held. Where there is more, relations are read whole or not at
+/// all, the least changed ones first; the others are named in [`Read::overflow`].
 pub async fn read(
     connection: &mut PgConnection,
     cursor: &PgSnapshot,
     bound: usize,
 ) -> Result<Read, sqlx::Error> {
+    // Most reads are small, and it is found out in passing if one is not: of that, rows up to
+    // the first one beyond the bound are read.
+    let usual = format!(
+        "{COLUMNS}, CASE WHEN l.held <= $3 THEN l.old END, CASE WHEN l.held <= $3 THEN l.new END, \
+             CASE WHEN l.held > $3 THEN ARRAY[]::oid[] END \
+         FROM (SELECT) AS once LEFT JOIN (SELECT * FROM ( \
+             SELECT c.*, {SIZE} AS size, sum({SIZE}) OVER (ROWS UNBOUNDED PRECEDING) AS held \
+               FROM rowcast.change_log c WHERE {NEW} LIMIT $3 / $5 + 1) AS w \
+             WHERE w.held - w.size <= $3) AS l ON true"
+    );
+    if let Some(read) = run(connection, &usual, cursor, bound, false).await? {
+        return Ok(read);
+    }
+    let by_relation = format!(
+        "WITH sizes AS MATERIALIZED ( \
+             SELECT c.relation, sum({SIZE}) AS size FROM rowcast.change_log c \
+              WHERE {NEW} GROUP BY c.relation), \
+         fit AS MATERIALIZED ( \
+             SELECT s.relation FROM ( \
+                 SELECT *, sum(size) OVER (ORDER BY size ROWS UNBOUNDED PRECEDING) AS held \
+                   FROM sizes) AS s \
+              WHERE s.held <= $3) \
+         {COLUMNS}, l.old, l.new, \
+             ARRAY(SELECT relation FROM sizes EXCEPT SELECT relation FROM fit) \
+         FROM (SELECT) AS once LEFT JOIN ( \
+             SELECT c.* FROM rowcast.change_log c \
+              WHERE ({NEW}) AND c.relation IN (SELECT relation FROM fit)) AS l ON true"
+    );
+    match run(connection, &by_relation, cursor, bound, true).await? {
+        Some(read) => Ok(read),
+        None => Err(sqlx::Error::WorkerCrashed),
+    }
+}
+
+/// Runs a statement that reads the log. `None` if it found more than the bound, which one
+/// that `chooses` what to leave out never does.
+async fn run(
+    connection: &mut PgConnection,
+    sql: &str,
+    cursor: &PgSnapshot,
+    bound: usize,
+    chooses: bool,
+) -> Result<Option<Read>, sqlx::Error> {
     let running: Vec<String> = cursor.running.iter().map(u64::to_string).collect();
     let mut read = Read {
         from: cursor.clone(),
@@ -86,44 +133,29 @@ pub async fn read(
         is_purged: false,
         clock: 0,
     };
-    let mut held = 0;
+    let mut fits = true;
     let mut first = true;
-    let bound_text = i32::try_from(bound).unwrap_or(i32::MAX);
-    let mut rows = sqlx::query(READ)
+    let mut rows = sqlx::query(AssertSqlSafe(sql))
         .bind(cursor.xmax.to_string())
         .bind(running)
-        .bind(bound_text)
+        .bind(i64::try_from(bound).unwrap_or(i64::MAX))
         .bind(cursor.xmin.to_string())
+        .bind(i64::try_from(ROW_BYTES).unwrap_or(i64::MAX))
         .fetch(connection);
     while let Some(row) = rows.try_next().await? {
+        let left_out: Option<Vec<Oid>> = row.try_get(10)?;
         if first {
             first = false;
             read.to = decode(row.try_get::<&str, _>(0)?.parse())?;
             read.clock = row.try_get(1)?;
-            read.is_purged = row.try_get(11)?;
+            read.is_purged = row.try_get(2)?;
+            read.overflow = left_out.iter().flatten().map(|oid| oid.0).collect();
         }
-        let Some(xid) = row.try_get::<Option<&str>, _>(2)? else {
+        let Some(xid) = row.try_get::<Option<&str>, _>(3)? else {
             break;
         };
-        let relation = row.try_get::<Oid, _>(4)?.0;
-        let lengths: (Option<i32>, Option<i32>) = (row.try_get(7)?, row.try_get(8)?);
-        let size = lengths.0.unwrap_or(0).unsigned_abs() as usize
-            + lengths.1.unwrap_or(0).unsigned_abs() as usize;
-        held += size;
-        if read.overflow.contains(&relation) {
-            held -= size;
-            continue;
-        }
-        if held > bound {
-            held -= size;
-            read.rows.retain(|row| {
-                let stays = row.relation != relation;
-                if !stays {
-                    held -= row.old.len() + row.new.len();
-                }
-                stays
-            });
-            read.overflow.push(relation);
+        fits &= chooses || left_out.is_none();
+        if !fits {
             continue;
         }
         let images = |at: usize| -> Result<Vec<u8>, sqlx::Error> {
@@ -131,15 +163,15 @@ pub async fn read(
         };
         read.rows.push(LogRow {
             xid: decode(xid.parse())?,
-            at: row.try_get(3)?,
-            relation,
-            kind: kind(row.try_get(5)?),
-            layout: row.try_get::<Option<i32>, _>(6)?.unwrap_or_default(),
-            old: images(9)?,
-            new: images(10)?,
+            at: row.try_get(4)?,
+            relation: row.try_get::<Oid, _>(5)?.0,
+            kind: kind(row.try_get(6)?),
+            layout: row.try_get::<Option<i32>, _>(7)?.unwrap_or_default(),
+            old: images(8)?,
+            new: images(9)?,
         });
     }
-    Ok(read)
+    Ok(fits.then_some(read))
 }
 
 /// The database's present version.

@@ -77,7 +77,8 @@ const CHANNEL: &str = "rowcast";
 pub struct TailOptions {
     /// The database, with the session settings of all our connections.
     pub database: PgConnectOptions,
-    /// The most bytes of images that one read holds.
+    /// The most bytes of changes that one read holds; of tables of which more was logged,
+    /// lists are read again.
     pub read_bound: usize,
 }
 

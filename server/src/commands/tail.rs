@@ -31,7 +31,8 @@ const CONNECTIONS: u32 = 2;
 pub async fn run(config: &Config, table: &str, query: &str) -> anyhow::Result<()> {
     let mut shutdown = on_signals().context("signals can't be received")?;
     let database = Database::open(config).await?;
-    let parts = LiveParts::start(&database.options, CONNECTIONS, shutdown.receiver()).await?;
+    let parts =
+        LiveParts::start(&database.options, config, CONNECTIONS, shutdown.receiver()).await?;
     let table = parts.catalog.table(table).await.map_err(told)?;
     let query = Query::parse_for(query, &table.table).map_err(told)?;
     if !table.table.live {

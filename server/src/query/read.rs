@@ -6,12 +6,13 @@ use sqlx::{AssertSqlSafe, PgPool, Row};
 
 use super::{
     bound::BoundQuery,
-    sql::{Params, Side, from_sql, image_sql, order_sql, side_sql, where_sql},
+    slice,
+    sql::{Params, Side, from_sql, order_sql, side_sql, where_sql},
     unkeyed,
 };
 use crate::{
     database::catalog::{TableMeta, fingerprint_sql},
-    error::{Fault, fault, internal, read_error},
+    error::{Fault, fault, internal, read_error, too_large},
 };
 
 /// Which rows of the query's order.
@@ -84,15 +85,16 @@ pub async fn window(
         format!("{}::int8", params.push(number.to_string()))
     };
     let rows = if table.has_key() {
-        let image = image_sql(table, "t");
         let (limit, offset) = (number(limit), number(offset));
-        format!(
-            "SELECT {image} FROM {from} WHERE {condition} {beside} ORDER BY {order} \
-             LIMIT {limit} OFFSET {offset}"
-        )
+        let slice = format!(
+            "{from} WHERE {condition} {beside} ORDER BY {order} LIMIT {limit} OFFSET {offset}"
+        );
+        slice::rows_sql(table, &slice)
     } else {
         let (first, offset) = (number(offset.saturating_add(limit)), number(offset));
-        unkeyed::rows_sql(table, &condition, &order, &first, &offset)
+        slice::made_sql(&unkeyed::rows_sql(
+            table, &condition, &order, &first, &offset,
+        ))
     };
     let (total, fingerprint) = if with_total {
         let count = format!("(SELECT count(*) FROM {from} WHERE {condition})");
@@ -114,18 +116,22 @@ pub async fn window(
     if with_total && row.try_get::<Option<&str>, _>(3).ok().flatten() != Some(&table.fingerprint) {
         return Err(catalog_changed());
     }
-    decode(&row, query, backward).map_err(|error| read_failed(&error, query))
+    let images: Vec<Option<Vec<u8>>> =
+        row.try_get(2).map_err(|error| read_failed(&error, query))?;
+    let images = images.into_iter().collect::<Option<Vec<_>>>();
+    let images = images.ok_or_else(too_large)?;
+    decode(&row, images, query, backward).map_err(|error| read_failed(&error, query))
 }
 
 fn decode(
     row: &sqlx::postgres::PgRow,
+    images: Vec<Vec<u8>>,
     query: &BoundQuery,
     backward: bool,
 ) -> Result<WindowRead, sqlx::Error> {
     let table = &query.table;
     let snapshot: &str = row.try_get(0)?;
     let total: Option<i64> = row.try_get(1)?;
-    let images: Vec<Vec<u8>> = row.try_get(2)?;
     if images.first().is_some_and(|image| !fits(image, table)) {
         return Err(sqlx::Error::Decode("an image of other types".into()));
     }

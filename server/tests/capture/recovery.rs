@@ -158,7 +158,28 @@ async fn a_read_too_large_to_hold_names_its_tables() {
     let read = change_log::read(&mut reader.connection, &reader.cursor, 100_000)
         .await
         .unwrap();
-    assert_eq!(read.overflow.len(), 1);
+    let relation = async |name: &str| -> u32 {
+        let mut connection = database.connect().await;
+        let oid: i64 = sqlx::query_scalar("SELECT $1::text::regclass::oid::int8")
+            .bind(name)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        oid as u32
+    };
+    // The table of which less was logged is told whole.
+    assert_eq!(read.overflow, [relation("item").await]);
     assert_eq!(read.rows.len(), 20);
-    assert!(read.rows.iter().all(|row| row.relation != read.overflow[0]));
+    let small = relation("small").await;
+    assert!(read.rows.iter().all(|row| row.relation == small));
+    // Each row counts, whatever its size; and the end is the same.
+    let none = change_log::read(&mut reader.connection, &reader.cursor, 1000)
+        .await
+        .unwrap();
+    assert_eq!((none.rows.len(), none.overflow.len()), (0, 2));
+    assert!(none.to.covers(&read.to));
+    let next = change_log::read(&mut reader.connection, &none.to, 1000)
+        .await
+        .unwrap();
+    assert_eq!((next.rows.len(), next.overflow.len()), (0, 0));
 }

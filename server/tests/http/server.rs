@@ -47,6 +47,8 @@ impl Server {
             retention: "24h".to_owned(),
             connections: "8".to_owned(),
             max_clients: "100".to_owned(),
+            read_bytes: "33554432".to_owned(),
+            list_bytes: "67108864".to_owned(),
             site: Some(site.to_string_lossy().into_owned()),
             ..Settings::default()
         })

@@ -14,7 +14,12 @@ pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
     pub async fn open(address: &str) -> Self {
-        let url = format!("ws://{address}/api/ws");
+        Self::open_with(address, "").await
+    }
+
+    /// With a query of the address.
+    pub async fn open_with(address: &str, query: &str) -> Self {
+        let url = format!("ws://{address}/api/ws{query}");
         Self(tokio_tungstenite::connect_async(url).await.unwrap().0)
     }
 

@@ -1,260 +1,363 @@
-//! A client that knows the public interface alone.
+//! A client that knows the public interface alone, and is strict about it.
+//!
+//! It keeps its lists over connections: a patch that comes after it has come back is applied
+//! to what it held before. So a change that it is told twice, or not at all, shows as a
+//! contradiction or as a list that is not what its SQL says.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, VecDeque},
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use futures::{SinkExt, StreamExt};
 use rowcast_protocol::{
-    Cell, Column,
+    ApiError, Cell, Column, Cursor,
     json::read_event,
     list::List,
-    message::{ClientMessage, Event},
+    message::{Event, Op, Patch},
 };
-use tokio::{net::TcpStream, sync::Notify};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    task::JoinSet,
+};
 
-use super::{Expected, queries::Query, tables::Table};
+use super::{event_stream, expected::Expected, plan::Transport, socket};
+
+/// How many versions of a short list are remembered.
+const HISTORY: usize = 32;
+
+/// A list of up to so many rows is short.
+const SHORT: usize = 10;
+
+/// How long a client waits before it connects again.
+pub const BACKOFF: Duration = Duration::from_millis(20);
 
 pub struct Client {
-    subscriptions: Vec<(u32, Table, Query)>,
-    state: Arc<State>,
-    task: tokio::task::JoinHandle<()>,
+    transport: Transport,
+    address: String,
+    shared: Arc<Shared>,
+    /// To the task of each connection; of sockets there is one.
+    connections: BTreeMap<usize, mpsc::UnboundedSender<Command>>,
+    paused: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+/// What a client can be made to do wrong, to see that it is found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The first patch that inserts a row is applied twice.
+    PatchTwice,
+}
+
+pub enum Command {
+    Follow(Wanted),
+    Leave(usize),
+    Disconnect,
+}
+
+/// A subscription: its number in the plan, the table's name and the query's text.
+#[derive(Clone)]
+pub struct Wanted {
+    pub nth: usize,
+    pub table: String,
+    pub query: String,
 }
 
 #[derive(Default)]
-struct State {
-    lists: Mutex<HashMap<u32, Held>>,
+pub struct Shared {
+    lists: Mutex<BTreeMap<usize, Held>>,
     changed: Notify,
-    disconnect: Notify,
-    server_is_back: Notify,
-    paused: AtomicBool,
-    resumed_reading: Notify,
-    fault: Mutex<Option<String>>,
-    patches: AtomicU64,
-    resets: AtomicU64,
-    resumed: AtomicU64,
+    failure: Mutex<Option<(usize, String)>>,
+    /// Whether the fault has not been committed yet.
+    fault: Mutex<Option<Fault>>,
+    heard: Mutex<Option<Instant>>,
+    pub patches: AtomicU64,
+    pub resets: AtomicU64,
+    pub fell_behind: AtomicU64,
+    pub resumed: AtomicU64,
 }
 
 #[derive(Default)]
 struct Held {
     columns: Vec<Column>,
     list: Option<List>,
-    cursor: Option<String>,
+    /// Whether no event has come since the client came back.
+    is_resuming: bool,
+    history: VecDeque<(Cursor, List)>,
 }
 
 impl Client {
-    pub fn start(address: String, subscriptions: Vec<(u32, Table, Query)>) -> Self {
-        let state = Arc::new(State::default());
-        let wanted = subscriptions
-            .iter()
-            .map(|(id, table, query)| (*id, table.name.clone(), query.text.clone()))
-            .collect();
-        let task = tokio::spawn(run(address, wanted, Arc::clone(&state)));
+    pub fn new(transport: Transport, address: String, fault: Option<Fault>) -> Self {
+        let shared = Arc::new(Shared::default());
+        *shared.fault.lock().unwrap() = fault;
         Self {
-            subscriptions,
-            state,
-            task,
+            transport,
+            address,
+            shared,
+            connections: BTreeMap::new(),
+            paused: watch::Sender::new(false),
+            tasks: JoinSet::new(),
         }
     }
 
-    pub fn subscriptions(&self) -> &[(u32, Table, Query)] {
-        &self.subscriptions
+    pub fn follow(&mut self, wanted: Wanted) {
+        self.shared.lists().insert(wanted.nth, Held::default());
+        let (address, shared) = (self.address.clone(), Arc::clone(&self.shared));
+        let (sender, commands) = mpsc::unbounded_channel();
+        match self.transport {
+            Transport::WebSocket => {
+                let tasks = &mut self.tasks;
+                let paused = self.paused.subscribe();
+                let socket = self.connections.entry(0).or_insert_with(|| {
+                    tasks.spawn(socket::run(address, commands, shared, paused));
+                    sender
+                });
+                let _ = socket.send(Command::Follow(wanted));
+            }
+            Transport::EventStream => {
+                self.connections.insert(wanted.nth, sender);
+                let paused = self.paused.subscribe();
+                self.tasks
+                    .spawn(event_stream::run(address, wanted, commands, shared, paused));
+            }
+        }
     }
 
-    /// Breaks the connection; it is made again, with cursors.
+    pub fn leave(&mut self, nth: usize) {
+        self.shared.lists().remove(&nth);
+        match self.transport {
+            Transport::WebSocket => self.command(|| Command::Leave(nth)),
+            // Its task ends with the channel.
+            Transport::EventStream => drop(self.connections.remove(&nth)),
+        }
+    }
+
+    /// Breaks the connections; they are made again, with cursors.
     pub fn disconnect(&self) {
-        self.state.disconnect.notify_one();
+        self.command(|| Command::Disconnect);
     }
 
-    /// The server can be connected to again.
-    pub fn server_is_back(&self) {
-        self.state.server_is_back.notify_one();
+    /// Reads no more, or again.
+    pub fn pause(&self, paused: bool) {
+        self.paused.send_replace(paused);
     }
 
-    /// Stops to read from the connection.
-    pub fn pause(&self) {
-        self.state.paused.store(true, Ordering::SeqCst);
+    /// What contradicted itself, and in which subscription.
+    pub fn failure(&self) -> Option<(usize, String)> {
+        self.shared.failure.lock().unwrap().clone()
     }
 
-    pub fn resume(&self) {
-        self.state.paused.store(false, Ordering::SeqCst);
-        self.state.resumed_reading.notify_one();
+    pub fn counts(&self) -> [u64; 4] {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let shared = &self.shared;
+        [
+            get(&shared.patches),
+            get(&shared.resets),
+            get(&shared.fell_behind),
+            get(&shared.resumed),
+        ]
     }
 
-    pub fn changed(&self) -> impl Future<Output = ()> + '_ {
-        let notified = self.state.changed.notified();
-        async move {
-            let mut notified = Box::pin(notified);
-            notified.as_mut().enable();
-            // What happened just before is seen at the next look.
-            let _ = tokio::time::timeout(Duration::from_millis(100), notified).await;
+    /// Whether nothing has come for so long.
+    pub fn is_quiet_for(&self, time: Duration) -> bool {
+        let heard = *self.shared.heard.lock().unwrap();
+        heard.is_none_or(|heard| heard.elapsed() >= time)
+    }
+
+    /// Waits for the next event, or a little.
+    pub async fn changed(&self) {
+        let _ =
+            tokio::time::timeout(Duration::from_millis(100), self.shared.changed.notified()).await;
+    }
+
+    /// How the list differs, if it does.
+    pub fn difference(&self, nth: usize, expected: &Expected) -> Option<String> {
+        let lists = self.shared.lists();
+        match lists.get(&nth).and_then(|held| held.list.as_ref()) {
+            Some(list) => expected.difference(list),
+            None => Some("there is no list".to_owned()),
         }
     }
 
-    pub fn fault(&self) -> Option<String> {
-        self.state.fault.lock().unwrap().clone()
+    /// What a short list was at versions that are remembered.
+    pub fn history(&self, nth: usize) -> Vec<(Cursor, List)> {
+        let lists = self.shared.lists();
+        lists
+            .get(&nth)
+            .map(|held| held.history.iter().cloned().collect())
+            .unwrap_or_default()
     }
 
-    pub fn patches(&self) -> u64 {
-        self.state.patches.load(Ordering::Relaxed)
+    /// Forgets what was: ids of transactions may come again.
+    pub fn forget_history(&self) {
+        for held in self.shared.lists().values_mut() {
+            held.history.clear();
+        }
     }
 
-    pub fn resets(&self) -> u64 {
-        self.state.resets.load(Ordering::Relaxed)
+    fn command(&self, command: impl Fn() -> Command) {
+        for connection in self.connections.values() {
+            let _ = connection.send(command());
+        }
+    }
+}
+
+/// What a connection does after an event.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    ReadOn,
+    /// The subscription has ended for a reason that passes.
+    ConnectAgain,
+}
+
+impl Shared {
+    /// The cursor to come back with.
+    pub fn cursor(&self, nth: usize) -> Option<String> {
+        let mut lists = self.lists();
+        let held = lists.get_mut(&nth)?;
+        let cursor = held.list.as_ref().map(|list| list.cursor.clone());
+        held.is_resuming = cursor.is_some();
+        cursor
     }
 
-    pub fn resumed(&self) -> u64 {
-        self.state.resumed.load(Ordering::Relaxed)
-    }
-
-    pub fn shows(&self, id: u32, expected: &Expected) -> bool {
-        let lists = self.state.lists.lock().unwrap();
-        let Some(list) = lists.get(&id).and_then(|held| held.list.as_ref()) else {
-            return false;
+    /// Takes an event in.
+    pub fn take(&self, nth: usize, name: &str, text: &str) -> Next {
+        let mut lists = self.lists();
+        // Patches of a list that was left may still be on their way.
+        let Some(held) = lists.get_mut(&nth) else {
+            return Next::ReadOn;
         };
-        let same = |cells: &[Cell], texts: &[String]| {
-            cells.len() == texts.len()
-                && cells
-                    .iter()
-                    .zip(texts)
-                    .all(|(cell, text)| *cell == Cell::from_json(text).unwrap())
-        };
-        list.total == expected.total
-            && list.rows.len() == expected.rows.len()
-            && list
-                .rows
-                .iter()
-                .zip(&expected.rows)
-                .all(|(row, (key, cells))| same(&row.key.0, key) && same(&row.cells, cells))
+        *self.heard.lock().unwrap() = Some(Instant::now());
+        let next = read_event(name, text, &mut held.columns)
+            .map_err(|error| error.to_string())
+            .and_then(|event| self.take_event(held, event));
+        let next = next.unwrap_or_else(|fault| {
+            let mut failure = self.failure.lock().unwrap();
+            failure.get_or_insert_with(|| (nth, format!("{fault}\nevent {name}: {text}")));
+            Next::ReadOn
+        });
+        drop(lists);
+        self.changed.notify_waiters();
+        next
     }
 
-    pub fn difference(&self, id: u32, expected: &Expected) -> String {
-        let lists = self.state.lists.lock().unwrap();
-        let Some(list) = lists.get(&id).and_then(|held| held.list.as_ref()) else {
-            return "there is no list".to_owned();
-        };
-        let mut text = format!(
-            "total {} (expected {}), {} rows (expected {}), at {}\n",
-            list.total,
-            expected.total,
-            list.rows.len(),
-            expected.rows.len(),
-            list.cursor
-        );
-        for at in 0..list.rows.len().max(expected.rows.len()) {
-            let row = list.rows.get(at).map(|row| {
-                let json: Vec<String> = row.cells.iter().map(Cell::to_json).collect();
-                json
-            });
-            let wanted = expected.rows.get(at).map(|(_, cells)| cells.clone());
-            if row != wanted {
-                text += &format!("row {at}: {row:?}\n   not {wanted:?}\n");
+    /// Takes in that a subscription can't begin.
+    pub fn refused(&self, nth: usize, error: &ApiError) {
+        let mut failure = self.failure.lock().unwrap();
+        failure.get_or_insert_with(|| (nth, format!("{error:?}")));
+    }
+
+    fn take_event(&self, held: &mut Held, event: Event) -> Result<Next, String> {
+        let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
+        match event {
+            Event::Snapshot(snapshot) => {
+                held.is_resuming = false;
+                held.list = Some(List::new(snapshot));
+                held.remember()?;
             }
+            Event::Patch(patch) => {
+                count(&self.patches);
+                if std::mem::take(&mut held.is_resuming) {
+                    count(&self.resumed);
+                }
+                let inserts = patch.ops.iter().any(|op| matches!(op, Op::Insert { .. }));
+                let fault = self.fault.lock().unwrap().take_if(|_| inserts);
+                let list = held.list.as_mut().ok_or("a patch without a list")?;
+                if fault == Some(Fault::PatchTwice) {
+                    apply(list, patch.clone())?;
+                }
+                apply(list, patch)?;
+                held.remember()?;
+            }
+            Event::Reset { reason } => {
+                count(&self.resets);
+                if reason == "the client fell behind" {
+                    count(&self.fell_behind);
+                }
+                held.list = None;
+            }
+            Event::Error(error) if is_passing(&error) => return Ok(Next::ConnectAgain),
+            Event::Error(error) => return Err(format!("{error:?}")),
         }
-        text
+        Ok(Next::ReadOn)
+    }
+
+    fn lists(&self) -> MutexGuard<'_, BTreeMap<usize, Held>> {
+        self.lists.lock().unwrap()
     }
 }
 
-impl Drop for Client {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn run(address: String, wanted: Vec<(u32, String, String)>, state: Arc<State>) {
-    loop {
-        match tokio_tungstenite::connect_async(format!("ws://{address}/api/ws")).await {
-            // However the connection ends, the next one resumes.
-            Ok((socket, _)) => drop(follow(socket, &wanted, &state).await),
-            // The server was killed: it says when it is back.
-            Err(_) => state.server_is_back.notified().await,
-        }
-    }
-}
-
-async fn follow(
-    mut socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    wanted: &[(u32, String, String)],
-    state: &State,
-) -> Result<(), tokio_tungstenite::tungstenite::Error> {
-    let mut fresh: HashMap<u32, bool> = HashMap::new();
-    for (id, table, query) in wanted {
-        let cursor = state
-            .lists
-            .lock()
-            .unwrap()
-            .get(id)
-            .and_then(|held| held.cursor.clone());
-        fresh.insert(*id, cursor.is_some());
-        let message = ClientMessage::Subscribe {
-            id: *id,
-            table: table.clone(),
-            query: query.clone(),
-            cursor,
-        };
-        socket.send(Message::text(message.to_json())).await?;
-    }
-    loop {
-        while state.paused.load(Ordering::SeqCst) {
-            state.resumed_reading.notified().await;
-        }
-        let message = tokio::select! {
-            message = socket.next() => message,
-            () = state.disconnect.notified() => return Ok(()),
-        };
-        let Some(message) = message.transpose()? else {
-            return Ok(());
-        };
-        if let Message::Text(text) = message
-            && let Err(fault) = take(state, &text, &mut fresh)
+impl Held {
+    fn remember(&mut self) -> Result<(), String> {
+        if let Some(list) = &self.list
+            && list.rows.len() <= SHORT
         {
-            *state.fault.lock().unwrap() = Some(fault);
+            self.history
+                .push_back((cursor(&list.cursor)?, list.clone()));
+            if self.history.len() > HISTORY {
+                self.history.pop_front();
+            }
         }
-        state.changed.notify_waiters();
+        Ok(())
     }
 }
 
-fn take(state: &State, text: &str, resuming: &mut HashMap<u32, bool>) -> Result<(), String> {
-    let message: serde_json::Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
-    let id = message["id"].as_u64().ok_or("a message without an id")? as u32;
-    let name = message["type"].as_str().ok_or("a message without a type")?;
-    let mut lists = state.lists.lock().unwrap();
-    let held = lists.entry(id).or_default();
-    let event = read_event(name, text, &mut held.columns).map_err(|e| format!("{e}: {text}"))?;
-    match event {
-        Event::Snapshot(snapshot) => {
-            resuming.insert(id, false);
-            held.cursor = Some(snapshot.cursor.clone());
-            held.list = Some(List::new(snapshot));
-        }
-        Event::Patch(patch) => {
-            state.patches.fetch_add(1, Ordering::Relaxed);
-            if resuming.insert(id, false) == Some(true) {
-                state.resumed.fetch_add(1, Ordering::Relaxed);
-            }
-            held.cursor = Some(patch.cursor.clone());
-            held.list
-                .as_mut()
-                .ok_or("a patch without a list")?
-                .apply(&patch)
-                .map_err(|e| format!("{e}: {text}"))?;
-        }
-        Event::Reset { .. } => {
-            state.resets.fetch_add(1, Ordering::Relaxed);
-            held.list = None;
-            held.cursor = None;
-        }
-        // While the database can't be reached a subscription can't begin.
-        Event::Error(error) if error.code == "database_unavailable" => {
-            state.disconnect.notify_one();
-        }
-        Event::Error(error) => return Err(format!("{error:?}")),
+fn cursor(text: &str) -> Result<Cursor, String> {
+    text.parse().map_err(|_| format!("{text} is not a cursor"))
+}
+
+fn is_passing(error: &ApiError) -> bool {
+    matches!(
+        error.code.as_str(),
+        "database_unavailable" | "stopping" | "too_slow" | "catalog_changed"
+    )
+}
+
+/// Applies a patch that has to take the list to another, later version, and each of whose
+/// steps has to change something.
+fn apply(list: &mut List, patch: Patch) -> Result<(), String> {
+    let (from, to) = (cursor(&list.cursor)?, cursor(&patch.cursor)?);
+    if from.epoch != to.epoch || !to.snapshot.covers(&from.snapshot) {
+        return Err(format!("a patch leads from {} back", list.cursor));
     }
+    if from.snapshot.covers(&to.snapshot) {
+        return Err(format!("a second patch for {}", list.cursor));
+    }
+    if patch.ops.is_empty() && patch.total == list.total {
+        return Err("a patch that changes nothing".to_owned());
+    }
+    for op in patch.ops {
+        let before = list.rows.iter().position(|row| match &op {
+            Op::Insert { .. } | Op::Remove { .. } => false,
+            Op::Move { key, .. } | Op::Update { key, .. } => row.key == *key,
+        });
+        let is_idle = match &op {
+            Op::Move { to, .. } => before == Some(*to as usize),
+            Op::Update { cells, .. } => before.is_some_and(|at| {
+                let old: &[Cell] = &list.rows[at].cells;
+                // SQL's NULL and JSON's look the same.
+                let same = |(column, new): &(u16, Cell)| {
+                    old.get(usize::from(*column)) == Some(new) && *new != Cell::Null
+                };
+                cells.is_empty() || cells.iter().any(same)
+            }),
+            Op::Insert { .. } | Op::Remove { .. } => false,
+        };
+        if is_idle {
+            return Err(format!("a step that changes nothing: {op:?}"));
+        }
+        let step = Patch {
+            ops: vec![op],
+            total: patch.total,
+            cursor: patch.cursor.clone(),
+            changed_at: patch.changed_at,
+        };
+        list.apply(&step).map_err(|misfit| misfit.to_string())?;
+    }
+    list.total = patch.total;
+    list.cursor = patch.cursor;
     Ok(())
 }

@@ -1,4 +1,11 @@
 //! Random queries, each in the grammar and in SQL.
+//!
+//! A query is data, so that a run that failed can be made smaller. A new kind of condition is
+//! a variant of [`Condition`] or [`Op`] with a line in `group`, `sql` and `columns`; what
+//! changes where rows come from or what they have is in `source` and `cells`; what is beside
+//! the rows, such as the total, is in `beside`. [`generate`] draws from all of them.
+
+use std::collections::BTreeSet;
 
 use super::{
     random::Random,
@@ -7,287 +14,420 @@ use super::{
 
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// In the grammar, percent-encoded.
-    pub text: String,
-    condition: String,
-    order: String,
-    limit: u64,
-    offset: u64,
-    select: Option<Vec<String>>,
+    /// Which of the run's tables.
+    pub table: usize,
+    /// With whether each is a parameter of its own where it can be.
+    pub conditions: Vec<(Condition, bool)>,
+    pub order: Vec<SortKey>,
+    pub limit: u64,
+    pub offset: u64,
+    /// Positions of columns; all if it is not said.
+    pub select: Option<Vec<usize>>,
 }
 
-/// A condition: inside a group of the grammar, and in SQL.
-struct Condition {
-    /// For a parameter of its own: name and value.
-    parameter: Option<(String, String)>,
-    group: String,
-    sql: String,
+#[derive(Clone, Debug)]
+pub enum Condition {
+    Group {
+        word: &'static str,
+        is_negated: bool,
+        parts: Vec<Condition>,
+    },
+    Test {
+        column: usize,
+        is_negated: bool,
+        op: Op,
+    },
+    /// `q=`: not inside groups.
+    Search(&'static str),
 }
 
-pub fn generate(random: &mut Random, table: &Table) -> Query {
-    let mut parameters = Vec::new();
-    let mut conditions = vec!["TRUE".to_owned()];
-    for _ in 0..random.below(4) {
-        let condition = condition(random, table, 0);
-        match condition.parameter {
-            Some((name, value)) if random.chance(80) => {
-                parameters.push(format!("{}={}", encode(&name), encode(&value)));
-            }
-            _ => parameters.push(format!("and={}", encode(&format!("({})", condition.group)))),
-        }
-        conditions.push(condition.sql);
-    }
+#[derive(Clone, Debug)]
+pub enum Op {
+    IsNull,
+    IsTrue,
+    Like(&'static str, &'static str),
+    In(Vec<String>),
+    /// The grammar's word, SQL's sign.
+    Compare(&'static str, &'static str, String),
+}
+
+#[derive(Clone, Debug)]
+pub struct SortKey {
+    pub column: usize,
+    pub is_descending: bool,
+    pub nulls_first: bool,
+}
+
+pub fn generate(random: &mut Random, tables: &[Table]) -> Query {
+    let at = random.below(tables.len() as u64) as usize;
+    let table = &tables[at];
+    let mut conditions: Vec<(Condition, bool)> = (0..random.below(4))
+        .map(|_| (condition(random, table, 0), random.chance(80)))
+        .collect();
     if random.chance(10) {
         let word = *random.pick(&["a", "B", "zz", "%", "_", "ä", "\\"]);
-        parameters.push(format!("q={}", encode(word)));
-        let pattern = word
-            .replace('\\', "\\\\")
-            .replace('%', "\\%")
-            .replace('_', "\\_");
-        let tests: Vec<String> = table
-            .columns
-            .iter()
-            .filter(|column| column.kind.is_text)
-            .map(|column| {
-                format!(
-                    "({}::text COLLATE \"default\" ILIKE {})",
-                    quote(&column.name),
-                    literal(&format!("%{pattern}%"), "text")
-                )
-            })
-            .collect();
-        conditions.push(match tests.is_empty() {
-            true => "FALSE".to_owned(),
-            false => format!("({})", tests.join(" OR ")),
-        });
+        conditions.push((Condition::Search(word), true));
     }
-
-    let mut keys: Vec<(usize, bool, bool)> = Vec::new();
+    let mut order: Vec<SortKey> = Vec::new();
     for _ in 0..random.below(3) {
-        let at = random.below(table.columns.len() as u64) as usize;
-        if table.columns[at].kind.has_order && keys.iter().all(|(known, ..)| *known != at) {
-            let descending = random.chance(50);
+        let column = random.below(table.columns.len() as u64) as usize;
+        if table.columns[column].kind.has_order && order.iter().all(|key| key.column != column) {
+            let is_descending = random.chance(50);
             let nulls_first = match random.below(3) {
-                0 => !descending,
-                _ => descending,
+                0 => !is_descending,
+                _ => is_descending,
             };
-            keys.push((at, descending, nulls_first));
+            order.push(SortKey {
+                column,
+                is_descending,
+                nulls_first,
+            });
         }
-    }
-    if !keys.is_empty() {
-        let words: Vec<String> = keys
-            .iter()
-            .map(|(at, descending, nulls_first)| {
-                let mut word = name(&table.columns[*at]);
-                word += if *descending { ".desc" } else { "" };
-                if nulls_first != descending {
-                    word += if *nulls_first {
-                        ".nullsfirst"
-                    } else {
-                        ".nullslast"
-                    };
-                }
-                word
-            })
-            .collect();
-        parameters.push(format!("order={}", encode(&words.join(","))));
-    }
-    for &at in &table.key {
-        if keys.iter().all(|(known, ..)| *known != at) {
-            keys.push((at, false, false));
-        }
-    }
-    let order: Vec<String> = keys
-        .iter()
-        .map(|(at, descending, nulls_first)| {
-            format!(
-                "{} {} NULLS {}",
-                quote(&table.columns[*at].name),
-                if *descending { "DESC" } else { "ASC" },
-                if *nulls_first { "FIRST" } else { "LAST" },
-            )
-        })
-        .collect();
-
-    let limit = *random.pick(&[0, 1, 3, 10, 50, 50, 200]);
-    let offset = *random.pick(&[0, 0, 0, 2, 7, 30]);
-    parameters.push(format!("limit={limit}"));
-    if offset > 0 {
-        parameters.push(format!("offset={offset}"));
     }
     let select = random.chance(25).then(|| {
-        let chosen: Vec<String> = table
-            .columns
-            .iter()
+        let chosen: Vec<usize> = (0..table.columns.len())
             .filter(|_| random.chance(50))
-            .map(|column| column.name.clone())
             .collect();
-        match chosen.is_empty() {
-            true => vec![table.columns[0].name.clone()],
-            false => chosen,
-        }
+        if chosen.is_empty() { vec![0] } else { chosen }
     });
-    if let Some(select) = &select {
-        let names: Vec<String> = select.iter().map(|name| quoted(name)).collect();
-        parameters.push(format!("select={}", encode(&names.join(","))));
-    }
     Query {
-        text: parameters.join("&"),
-        condition: conditions.join(" AND "),
-        order: order.join(", "),
-        limit,
-        offset,
+        table: at,
+        conditions,
+        order,
+        limit: *random.pick(&[0, 1, 3, 10, 50, 50, 200]),
+        offset: *random.pick(&[0, 0, 0, 2, 7, 30]),
         select,
-    }
-}
-
-impl Query {
-    pub fn rows_sql(&self, table: &Table, columns: &[String]) -> String {
-        let key = table.key.iter().map(|&at| &table.columns[at].name);
-        let cells: Vec<String> = key
-            .chain(self.select.as_deref().unwrap_or(columns))
-            .map(|name| format!("to_jsonb({})::text", quote(name)))
-            .collect();
-        format!(
-            "SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT {} OFFSET {}",
-            cells.join(", "),
-            table.name,
-            self.condition,
-            self.order,
-            self.limit,
-            self.offset
-        )
-    }
-
-    pub fn total_sql(&self, table: &Table) -> String {
-        format!(
-            "SELECT count(*) FROM {} WHERE {}",
-            table.name, self.condition
-        )
     }
 }
 
 fn condition(random: &mut Random, table: &Table, depth: u32) -> Condition {
     if depth < 3 && random.chance(20) {
-        let word = *random.pick(&["and", "or"]);
-        let negated = random.chance(30);
-        let parts: Vec<Condition> = (0..1 + random.below(3))
-            .map(|_| condition(random, table, depth + 1))
-            .collect();
-        let groups: Vec<&str> = parts.iter().map(|part| &*part.group).collect();
-        let sqls: Vec<String> = parts.iter().map(|part| format!("({})", part.sql)).collect();
-        let (not, sql_not) = if negated { ("not.", "NOT ") } else { ("", "") };
-        return Condition {
-            parameter: None,
-            group: format!("{not}{word}({})", groups.join(",")),
-            sql: format!("{sql_not}({})", sqls.join(&format!(" {word} "))),
+        return Condition::Group {
+            word: *random.pick::<&str>(&["and", "or"]),
+            is_negated: random.chance(30),
+            parts: (0..1 + random.below(3))
+                .map(|_| condition(random, table, depth + 1))
+                .collect(),
         };
     }
-    let column = random.pick(&table.columns);
-    test(random, column)
+    let column = random.below(table.columns.len() as u64) as usize;
+    Condition::Test {
+        column,
+        is_negated: random.chance(20),
+        op: op(random, &table.columns[column]),
+    }
 }
 
-fn test(random: &mut Random, column: &Column) -> Condition {
+fn op(random: &mut Random, column: &Column) -> Op {
     let kind = column.kind;
-    let sql_name = quote(&column.name);
-    let value = *random.pick(kind.values);
-    let negated = random.chance(20);
-    let (operator, group_value, top_value, sql) = match random.below(10) {
-        0 | 1 => (
-            "is",
-            "null".to_owned(),
-            "null".to_owned(),
-            format!("{sql_name} IS NULL"),
+    let value = (*random.pick(kind.values)).to_owned();
+    match random.below(10) {
+        0 | 1 => Op::IsNull,
+        2 if kind.sql == "bool" => Op::IsTrue,
+        3 | 4 if kind.has_like => Op::Like(
+            *random.pick::<&str>(&["like", "ilike"]),
+            *random.pick::<&str>(&["*", "a*", "*b", "*a*", "A_", "*%*", "ab", "*\\_*", "ä*"]),
         ),
-        2 if kind.sql == "bool" => (
-            "is",
-            "true".to_owned(),
-            "true".to_owned(),
-            format!("{sql_name} IS TRUE"),
+        5 if kind.has_equality => Op::In(
+            (0..random.below(4))
+                .map(|_| (*random.pick(kind.values)).to_owned())
+                .collect(),
         ),
-        3 | 4 if kind.has_like => {
-            let word = *random.pick(&["like", "ilike"]);
-            let pattern = *random.pick(&["*", "a*", "*b", "*a*", "A_", "*%*", "ab", "*\\_*", "ä*"]);
-            let sql_pattern = literal(
-                &pattern.replace('*', "%"),
-                if kind.cast == "citext" {
-                    "citext"
-                } else {
-                    "text"
-                },
-            );
-            (
-                word,
-                quoted(pattern),
-                pattern.to_owned(),
-                format!("{sql_name} {word} {sql_pattern}"),
-            )
-        }
-        5 if kind.has_equality => {
-            let values: Vec<&str> = (0..random.below(4))
-                .map(|_| *random.pick(kind.values))
-                .collect();
-            let list: Vec<String> = values.iter().map(|value| quoted(value)).collect();
-            let list = format!("({})", list.join(","));
-            let sql: Vec<String> = values
-                .iter()
-                .map(|value| literal(value, kind.cast))
-                .collect();
-            let sql = match sql.is_empty() {
-                true => "FALSE".to_owned(),
-                false => format!("{sql_name} IN ({})", sql.join(", ")),
-            };
-            ("in", list.clone(), list, sql)
-        }
         6 | 7 if kind.has_order => {
             let (word, sign) =
                 *random.pick(&[("gt", ">"), ("gte", ">="), ("lt", "<"), ("lte", "<=")]);
-            (
-                word,
-                quoted(value),
-                value.to_owned(),
-                format!("{sql_name} {sign} {}", literal(value, kind.cast)),
-            )
+            Op::Compare(word, sign, value)
         }
         _ if kind.has_equality => {
             let (word, sign) = *random.pick(&[("eq", "="), ("eq", "="), ("neq", "<>")]);
-            (
-                word,
-                quoted(value),
-                value.to_owned(),
-                format!("{sql_name} {sign} {}", literal(value, kind.cast)),
-            )
+            Op::Compare(word, sign, value)
         }
-        _ => (
-            "is",
-            "null".to_owned(),
-            "null".to_owned(),
-            format!("{sql_name} IS NULL"),
-        ),
-    };
-    let not = if negated { "not." } else { "" };
-    let is_reserved = matches!(
-        column.name.as_str(),
-        "order" | "select" | "limit" | "offset" | "q"
-    );
-    Condition {
-        parameter: (!is_reserved)
-            .then(|| (column.name.clone(), format!("{not}{operator}.{top_value}"))),
-        group: format!("{}.{not}{operator}.{group_value}", name(column)),
-        sql: if negated { format!("NOT ({sql})") } else { sql },
+        _ => Op::IsNull,
     }
 }
 
-/// A column's name where dots, commas and parentheses mean something.
-fn name(column: &Column) -> String {
-    quoted(&column.name)
+impl Query {
+    /// In the grammar, percent-encoded.
+    pub fn text(&self, table: &Table) -> String {
+        let mut parameters: Vec<String> = self
+            .conditions
+            .iter()
+            .map(|(condition, alone)| match condition.parameter(table) {
+                Some((name, value)) if *alone => format!("{}={}", encode(&name), encode(&value)),
+                _ => format!("and={}", encode(&format!("({})", condition.group(table)))),
+            })
+            .collect();
+        if !self.order.is_empty() {
+            let words: Vec<String> = self.order.iter().map(|key| key.word(table)).collect();
+            parameters.push(format!("order={}", encode(&words.join(","))));
+        }
+        parameters.push(format!("limit={}", self.limit));
+        if self.offset > 0 {
+            parameters.push(format!("offset={}", self.offset));
+        }
+        if let Some(select) = &self.select {
+            let names: Vec<String> = select
+                .iter()
+                .map(|&at| quoted(&table.columns[at].name))
+                .collect();
+            parameters.push(format!("select={}", encode(&names.join(","))));
+        }
+        parameters.join("&")
+    }
+
+    /// What the query's `limit` and `offset` rows are, in order: a key's and a row's cells as
+    /// JSON text in one array, and the place. `columns` are the table's, by name.
+    pub fn rows_sql(&self, table: &Table, columns: &[String]) -> String {
+        let order = self.order_sql(table);
+        format!(
+            "SELECT row_number() OVER (ORDER BY {order}) AS place, ARRAY[{}]::text[] AS cells \
+             FROM {} WHERE {} ORDER BY {order} LIMIT {} OFFSET {}",
+            self.cells(table, columns).join(", "),
+            self.source(table),
+            self.condition_sql(table),
+            self.limit,
+            self.offset
+        )
+    }
+
+    /// What a list has beside its rows: the total.
+    pub fn beside_sql(&self, table: &Table) -> String {
+        format!(
+            "SELECT 0::int8 AS place, ARRAY[count(*)::text] AS cells FROM {} WHERE {}",
+            self.source(table),
+            self.condition_sql(table)
+        )
+    }
+
+    /// Positions of the columns that it names.
+    pub fn columns(&self) -> BTreeSet<usize> {
+        let mut columns: BTreeSet<usize> = self.order.iter().map(|key| key.column).collect();
+        columns.extend(self.select.iter().flatten());
+        for (condition, _) in &self.conditions {
+            condition.columns(&mut columns);
+        }
+        columns
+    }
+
+    fn source(&self, table: &Table) -> String {
+        table.name.clone()
+    }
+
+    fn cells(&self, table: &Table, columns: &[String]) -> Vec<String> {
+        let cell = |name: &String| format!("to_jsonb({})::text", quote(name));
+        let key = table.key.iter().map(|&at| cell(&table.columns[at].name));
+        match &self.select {
+            Some(select) => key
+                .chain(select.iter().map(|&at| cell(&table.columns[at].name)))
+                .collect(),
+            None => key.chain(columns.iter().map(cell)).collect(),
+        }
+    }
+
+    fn condition_sql(&self, table: &Table) -> String {
+        let parts: Vec<String> = self
+            .conditions
+            .iter()
+            .map(|(condition, _)| condition.sql(table))
+            .collect();
+        match parts.is_empty() {
+            true => "TRUE".to_owned(),
+            false => parts.join(" AND "),
+        }
+    }
+
+    fn order_sql(&self, table: &Table) -> String {
+        let mut parts: Vec<String> = self.order.iter().map(|key| key.sql(table)).collect();
+        for &column in &table.key {
+            if self.order.iter().all(|key| key.column != column) {
+                let key = SortKey {
+                    column,
+                    is_descending: false,
+                    nulls_first: false,
+                };
+                parts.push(key.sql(table));
+            }
+        }
+        parts.join(", ")
+    }
 }
 
+impl SortKey {
+    fn word(&self, table: &Table) -> String {
+        let mut word = quoted(&table.columns[self.column].name);
+        word += if self.is_descending { ".desc" } else { "" };
+        if self.nulls_first != self.is_descending {
+            word += if self.nulls_first {
+                ".nullsfirst"
+            } else {
+                ".nullslast"
+            };
+        }
+        word
+    }
+
+    fn sql(&self, table: &Table) -> String {
+        format!(
+            "{} {} NULLS {}",
+            quote(&table.columns[self.column].name),
+            if self.is_descending { "DESC" } else { "ASC" },
+            if self.nulls_first { "FIRST" } else { "LAST" },
+        )
+    }
+}
+
+impl Condition {
+    /// As a parameter of its own: name and value. Not every condition can be one.
+    fn parameter(&self, table: &Table) -> Option<(String, String)> {
+        match self {
+            Self::Group { .. } => None,
+            Self::Search(word) => Some(("q".to_owned(), (*word).to_owned())),
+            Self::Test {
+                column,
+                is_negated,
+                op,
+            } => {
+                let name = &table.columns[*column].name;
+                let is_reserved =
+                    matches!(name.as_str(), "order" | "select" | "limit" | "offset" | "q");
+                let not = if *is_negated { "not." } else { "" };
+                (!is_reserved).then(|| (name.clone(), format!("{not}{}", op.word(str::to_owned))))
+            }
+        }
+    }
+
+    /// Inside a group.
+    fn group(&self, table: &Table) -> String {
+        match self {
+            Self::Group {
+                word,
+                is_negated,
+                parts,
+            } => {
+                let parts: Vec<String> = parts.iter().map(|part| part.group(table)).collect();
+                let not = if *is_negated { "not." } else { "" };
+                format!("{not}{word}({})", parts.join(","))
+            }
+            Self::Test {
+                column,
+                is_negated,
+                op,
+            } => {
+                let not = if *is_negated { "not." } else { "" };
+                let name = quoted(&table.columns[*column].name);
+                format!("{name}.{not}{}", op.word(quoted))
+            }
+            Self::Search(_) => unreachable!("a search is a parameter of its own"),
+        }
+    }
+
+    fn sql(&self, table: &Table) -> String {
+        match self {
+            Self::Group {
+                word,
+                is_negated,
+                parts,
+            } => {
+                let parts: Vec<String> = parts
+                    .iter()
+                    .map(|part| format!("({})", part.sql(table)))
+                    .collect();
+                let not = if *is_negated { "NOT " } else { "" };
+                format!("{not}({})", parts.join(&format!(" {word} ")))
+            }
+            Self::Test {
+                column,
+                is_negated,
+                op,
+            } => {
+                let sql = op.sql(&table.columns[*column]);
+                if *is_negated {
+                    format!("NOT ({sql})")
+                } else {
+                    sql
+                }
+            }
+            Self::Search(word) => {
+                let pattern = word
+                    .replace('\\', "\\\\")
+                    .replace('%', "\\%")
+                    .replace('_', "\\_");
+                let tests: Vec<String> = table
+                    .used()
+                    .filter(|(_, column)| column.kind.is_text)
+                    .map(|(_, column)| {
+                        // Patterns can't be matched under a collation of equal texts.
+                        let collation = match column.kind.sql.contains("any_case") {
+                            true => " COLLATE \"default\"",
+                            false => "",
+                        };
+                        format!(
+                            "({}::text{collation} ILIKE {})",
+                            quote(&column.name),
+                            literal(&format!("%{pattern}%"), "text")
+                        )
+                    })
+                    .collect();
+                match tests.is_empty() {
+                    true => "FALSE".to_owned(),
+                    false => format!("({})", tests.join(" OR ")),
+                }
+            }
+        }
+    }
+
+    fn columns(&self, columns: &mut BTreeSet<usize>) {
+        match self {
+            Self::Group { parts, .. } => parts.iter().for_each(|part| part.columns(columns)),
+            Self::Test { column, .. } => {
+                columns.insert(*column);
+            }
+            Self::Search(_) => {}
+        }
+    }
+}
+
+impl Op {
+    /// Operator and value of the grammar; `quote` is how a value is written there.
+    fn word(&self, quote: fn(&str) -> String) -> String {
+        match self {
+            Self::IsNull => "is.null".to_owned(),
+            Self::IsTrue => "is.true".to_owned(),
+            Self::Like(word, pattern) => format!("{word}.{}", quote(pattern)),
+            Self::In(values) => {
+                let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
+                format!("in.({})", values.join(","))
+            }
+            Self::Compare(word, _, value) => format!("{word}.{}", quote(value)),
+        }
+    }
+
+    fn sql(&self, column: &Column) -> String {
+        let name = quote(&column.name);
+        let cast = column.kind.cast;
+        match self {
+            Self::IsNull => format!("{name} IS NULL"),
+            Self::IsTrue => format!("{name} IS TRUE"),
+            Self::Like(word, pattern) => {
+                let of = if cast == "citext" { "citext" } else { "text" };
+                format!("{name} {word} {}", literal(&pattern.replace('*', "%"), of))
+            }
+            Self::In(values) if values.is_empty() => "FALSE".to_owned(),
+            Self::In(values) => {
+                let values: Vec<String> = values.iter().map(|value| literal(value, cast)).collect();
+                format!("{name} IN ({})", values.join(", "))
+            }
+            Self::Compare(_, sign, value) => format!("{name} {sign} {}", literal(value, cast)),
+        }
+    }
+}
+
+/// A name or value where dots, commas and parentheses mean something.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-pub fn encode(text: &str) -> String {
+fn encode(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         match byte {
@@ -300,9 +440,7 @@ pub fn encode(text: &str) -> String {
             | b'*'
             | b'('
             | b')'
-            | b',' => {
-                out.push(byte as char);
-            }
+            | b',' => out.push(byte as char),
             _ => out += &format!("%{byte:02X}"),
         }
     }

@@ -7,12 +7,7 @@ impl Random {
         Self(seed)
     }
 
-    /// Another source, so that what one part draws does not move what another one does.
-    pub fn fork(&mut self) -> Self {
-        Self(self.next())
-    }
-
-    pub fn next(&mut self) -> u64 {
+    fn next(&mut self) -> u64 {
         // SplitMix64.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

@@ -2,12 +2,24 @@
 
 use super::random::Random;
 
-/// Types and collations that the tables use.
-pub const PRELUDE: &str = "CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy', 'Ok'); \
-    CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false); \
-    CREATE DOMAIN positive AS int4 CHECK (VALUE >= 0); \
-    CREATE TYPE pair AS (a int4, b text); \
-    CREATE EXTENSION citext";
+/// What the tables' types and collations need, each with the word that shows its use.
+pub const PRELUDE: &[(&str, &str)] = &[
+    (
+        "mood",
+        "CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy', 'Ok')",
+    ),
+    (
+        "any_case",
+        "CREATE COLLATION any_case \
+         (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+    ),
+    (
+        "positive",
+        "CREATE DOMAIN positive AS int4 CHECK (VALUE >= 0)",
+    ),
+    ("pair", "CREATE TYPE pair AS (a int4, b text)"),
+    ("citext", "CREATE EXTENSION citext"),
+];
 
 #[derive(Clone, Debug)]
 pub struct Table {
@@ -15,13 +27,19 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Positions of the key's columns.
     pub key: Vec<usize>,
-    partitioned: bool,
+    pub is_partitioned: bool,
+    /// Whether a trigger of the user's changes each row once more that is inserted.
+    pub has_trigger: bool,
 }
 
 #[derive(Clone, Debug)]
 pub struct Column {
     pub name: String,
     pub kind: &'static Kind,
+    /// The table whose key it refers to, and what happens to it with that key.
+    pub refers: Option<(String, &'static str)>,
+    /// Whether a shrunk run does without it.
+    pub is_left_out: bool,
 }
 
 /// A type, with values of it as SQL text (unquoted) and what can be done with it.
@@ -218,20 +236,21 @@ pub static KINDS: &[Kind] = &[
 ];
 
 impl Table {
-    pub fn generate(random: &mut Random, nth: u64) -> Self {
+    /// The `nth` table of a run; it may refer to those before.
+    pub fn generate(random: &mut Random, nth: usize, others: &[Self]) -> Self {
         let mut columns = Vec::new();
         let key = match random.below(4) {
             0 => {
-                columns.push(column("part", "text"));
-                columns.push(column("nr", "int4"));
+                columns.push(Column::new("part", kind_of("text")));
+                columns.push(Column::new("nr", kind_of("int4")));
                 vec![0, 1]
             }
             1 => {
-                columns.push(column("id", "int8"));
+                columns.push(Column::new("id", kind_of("int8")));
                 vec![0]
             }
             _ => {
-                columns.push(column("id", "int4"));
+                columns.push(Column::new("id", kind_of("int4")));
                 vec![0]
             }
         };
@@ -245,55 +264,121 @@ impl Table {
                 3 if nth == 1 => "select".to_owned(),
                 _ => format!("c{nth}"),
             };
-            columns.push(Column { name, kind });
+            columns.push(Column::new(&name, kind));
+        }
+        if let Some(other) = others.iter().find(|other| other.key.len() == 1)
+            && random.chance(40)
+        {
+            let action = *random.pick(&["CASCADE", "SET NULL"]);
+            columns.push(Column {
+                refers: Some((other.name.clone(), action)),
+                ..Column::new("owner", kind_of("int8"))
+            });
         }
         Self {
             name: format!("t{nth}"),
             columns,
             key,
-            partitioned: random.chance(15),
+            is_partitioned: random.chance(15),
+            has_trigger: random.chance(15),
         }
+    }
+
+    /// The columns that the run uses, with their positions.
+    pub fn used(&self) -> impl Iterator<Item = (usize, &Column)> {
+        self.columns
+            .iter()
+            .enumerate()
+            .filter(|(_, column)| !column.is_left_out)
+    }
+
+    /// Whether the column may be left out of a shrunk run.
+    pub fn is_spare(&self, column: usize) -> bool {
+        !self.key.contains(&column) && !self.columns[column].is_left_out
+    }
+
+    pub fn key_sql(&self) -> String {
+        let names: Vec<String> = self
+            .key
+            .iter()
+            .map(|&at| quote(&self.columns[at].name))
+            .collect();
+        names.join(", ")
     }
 
     pub fn create_sql(&self) -> String {
         let columns: Vec<String> = self
-            .columns
-            .iter()
-            .map(|column| format!("{} {}", quote(&column.name), column.kind.sql))
-            .collect();
-        let key: Vec<String> = self
-            .key
-            .iter()
-            .map(|&at| quote(&self.columns[at].name))
+            .used()
+            .map(|(_, column)| {
+                let mut sql = format!("{} {}", quote(&column.name), column.kind.sql);
+                if let Some((table, action)) = &column.refers {
+                    sql += &format!(" REFERENCES {table} ON DELETE {action} ON UPDATE CASCADE");
+                }
+                sql
+            })
             .collect();
         let mut sql = format!(
             "CREATE TABLE {} ({}, PRIMARY KEY ({}))",
             self.name,
             columns.join(", "),
-            key.join(", ")
+            self.key_sql(),
         );
-        if self.partitioned {
-            let by = &key[key.len() - 1];
+        if self.is_partitioned {
+            let by = quote(&self.columns[*self.key.last().expect("a key has columns")].name);
             sql += &format!(
-                " PARTITION BY RANGE ({by}); \
-                 CREATE TABLE {0}_low PARTITION OF {0} FOR VALUES FROM (MINVALUE) TO (30); \
+                " PARTITION BY RANGE ({by});\n\
+                 CREATE TABLE {0}_low PARTITION OF {0} FOR VALUES FROM (MINVALUE) TO (30);\n\
                  CREATE TABLE {0}_high PARTITION OF {0} FOR VALUES FROM (30) TO (MAXVALUE)",
                 self.name
             );
         }
+        if let Some((_, column)) = self.used().find(|(at, _)| !self.key.contains(at))
+            && self.has_trigger
+        {
+            sql += &format!(
+                ";\nCREATE FUNCTION {0}_echo() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN \
+                 UPDATE {0} SET {1} = NULL WHERE ({2}) = ({3}); RETURN NULL; END';\n\
+                 CREATE TRIGGER echo AFTER INSERT ON {0} FOR EACH ROW \
+                 WHEN ({4} % 3 = 0) EXECUTE FUNCTION {0}_echo()",
+                self.name,
+                quote(&column.name).replace('\'', "''"),
+                self.key_sql(),
+                self.key_sql_of("NEW"),
+                self.key_sql_of("NEW")
+                    .rsplit(", ")
+                    .next()
+                    .expect("a key has columns"),
+            );
+        }
         sql
+    }
+
+    fn key_sql_of(&self, row: &str) -> String {
+        let names: Vec<String> = self
+            .key
+            .iter()
+            .map(|&at| format!("{row}.{}", quote(&self.columns[at].name)))
+            .collect();
+        names.join(", ")
     }
 }
 
-fn column(name: &str, sql: &str) -> Column {
-    let kind = KINDS
+impl Column {
+    fn new(name: &str, kind: &'static Kind) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind,
+            refers: None,
+            is_left_out: false,
+        }
+    }
+}
+
+fn kind_of(sql: &str) -> &'static Kind {
+    KINDS
         .iter()
         .find(|kind| kind.sql == sql)
-        .expect("a kind of that type");
-    Column {
-        name: name.to_owned(),
-        kind,
-    }
+        .expect("a kind of that type")
 }
 
 pub fn quote(name: &str) -> String {

@@ -18,20 +18,31 @@ pub struct Server {
     /// `127.0.0.1:PORT`, the same after a restart.
     pub address: String,
     url: String,
+    settings: Vec<(&'static str, &'static str)>,
     process: Child,
 }
 
 impl Server {
     pub async fn start(url: &str) -> Self {
+        Self::with(url, &[]).await
+    }
+
+    /// With settings, as environment variables.
+    pub async fn with(url: &str, settings: &[(&'static str, &'static str)]) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         drop(listener);
-        let process = spawn(url, &address).await;
+        let process = spawn(url, &address, settings).await;
         Self {
             address,
             url: url.to_owned(),
+            settings: settings.to_vec(),
             process,
         }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id().unwrap()
     }
 
     pub async fn kill(&mut self) {
@@ -39,11 +50,16 @@ impl Server {
     }
 
     pub async fn restart(&mut self) {
-        self.process = spawn(&self.url, &self.address).await;
+        self.process = spawn(&self.url, &self.address, &self.settings).await;
     }
 
     /// Ends it as an operator does.
     pub async fn stop(mut self) {
+        self.end().await;
+    }
+
+    /// The same, to be restarted.
+    pub async fn end(&mut self) {
         let pid = rustix::process::Pid::from_raw(self.process.id().unwrap() as i32).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         let status = tokio::time::timeout(Duration::from_secs(10), self.process.wait())
@@ -54,12 +70,13 @@ impl Server {
     }
 }
 
-async fn spawn(url: &str, address: &str) -> Child {
+async fn spawn(url: &str, address: &str, settings: &[(&str, &str)]) -> Child {
     let mut process = Command::new(env!("CARGO_BIN_EXE_rowcast"))
         .arg("serve")
         .env("DATABASE_URL", url)
         .env("ROWCAST_ADDR", address)
         .env("RUST_LOG", "error")
+        .envs(settings.iter().copied())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()

@@ -54,7 +54,8 @@ impl Follower {
             .rows
             .iter()
             .any(|row| matches!(row.kind, ChangeKind::Definition | ChangeKind::Unknown));
-        if suspicious || !self.is_told {
+        // What was left out may have told of a change too.
+        if suspicious || !read.overflow.is_empty() || !self.is_told {
             self.compare(connection).await?;
         }
         Ok(())

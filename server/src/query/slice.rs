@@ -1,0 +1,72 @@
+//! The rows of a slice: their images, as far as they may be held.
+
+use rowcast_engine::datum::Codec;
+use sqlx::postgres::PgConnectOptions;
+
+use super::sql::image_sql;
+use crate::database::{catalog::TableMeta, quote::quote_ident};
+
+/// The most bytes of the rows of one read, where the session doesn't say.
+const BYTES: u32 = 64 << 20;
+
+/// The session's setting that does.
+const SETTING: &str = "rowcast.list_bytes";
+
+/// Connections over which one read gives so many bytes of rows at the most.
+pub fn bounded(options: PgConnectOptions, bytes: u32) -> PgConnectOptions {
+    options.options([(SETTING, bytes)])
+}
+
+/// The images of `slice`: what follows `FROM`, of the table as `t`, in order. An image is NULL
+/// where those up to it are more than the session allows.
+///
+/// Sizes are known before values are fetched, so what goes beyond the bound costs nothing; and
+/// no image is made of rows that an offset skips.
+pub fn rows_sql(table: &TableMeta, slice: &str) -> String {
+    // Beside the table's own columns, so of another name than theirs.
+    let mut size = "size".to_owned();
+    while table.columns.iter().any(|column| column.name == size) {
+        size.push('_');
+    }
+    format!(
+        "SELECT CASE WHEN {} THEN {} END FROM (SELECT t.*, {} AS {size} FROM {slice}) AS t",
+        fits_sql(&format!("t.{size}")),
+        image_sql(table, "t"),
+        size_sql(table, "t"),
+    )
+}
+
+/// The same of a statement that makes images: so much is handed over at the most, whatever it
+/// took to make them.
+pub fn made_sql(images: &str) -> String {
+    let fits = fits_sql("pg_catalog.octet_length(made.image)");
+    format!("SELECT CASE WHEN {fits} THEN made.image END FROM ({images}) AS made (image)")
+}
+
+fn fits_sql(size: &str) -> String {
+    format!(
+        "pg_catalog.sum({size}) OVER (ROWS UNBOUNDED PRECEDING) OPERATOR(pg_catalog.<=) \
+         coalesce(nullif(current_setting('{SETTING}', true), ''), '{BYTES}')::int8"
+    )
+}
+
+/// About how many bytes a row has, of what can be told without fetching its values.
+fn size_sql(table: &TableMeta, alias: &str) -> String {
+    let mut fixed = 24;
+    let mut size = String::new();
+    for column in &table.columns {
+        let value = format!("{alias}.{}", quote_ident(&column.name));
+        match column.codec {
+            // Told by the header, compressed or not.
+            Codec::Text | Codec::BpChar | Codec::Bytea => {
+                size += &format!(" + coalesce(pg_catalog.octet_length({value}), 0)");
+            }
+            // As they are stored.
+            Codec::Numeric | Codec::Json | Codec::Jsonb | Codec::JsonbOf | Codec::Textual => {
+                size += &format!(" + coalesce(pg_catalog.pg_column_size({value}), 0)");
+            }
+            _ => fixed += 8,
+        }
+    }
+    format!("{fixed}{size}")
+}

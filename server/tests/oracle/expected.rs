@@ -1,0 +1,153 @@
+//! What lists have to be, asked of PostgreSQL for many queries at once.
+
+use rowcast_protocol::{Cell, PgSnapshot, list::List};
+use sqlx::{AssertSqlSafe, PgConnection, Row};
+
+use super::plan::Plan;
+
+/// How many queries are asked with one statement.
+const BATCH: usize = 32;
+
+/// What a list has to be.
+#[derive(Clone, Debug, Default)]
+pub struct Expected {
+    /// Key cells and cells of each row.
+    rows: Vec<(Vec<Cell>, Vec<Cell>)>,
+    total: u64,
+}
+
+impl Expected {
+    /// How a list differs, if it does.
+    pub fn difference(&self, list: &List) -> Option<String> {
+        let same = list.total == self.total
+            && list.rows.len() == self.rows.len()
+            && list
+                .rows
+                .iter()
+                .zip(&self.rows)
+                .all(|(row, (key, cells))| row.key.0[..] == key[..] && row.cells == *cells);
+        if same {
+            return None;
+        }
+        let mut text = format!(
+            "total {}, by SQL {}; {} rows, by SQL {}; at {}\n",
+            list.total,
+            self.total,
+            list.rows.len(),
+            self.rows.len(),
+            list.cursor
+        );
+        for at in 0..list.rows.len().max(self.rows.len()) {
+            let row = list
+                .rows
+                .get(at)
+                .map(|row| (&row.key.0[..], &row.cells[..]));
+            let wanted = self.rows.get(at).map(|(key, cells)| (&key[..], &cells[..]));
+            if row != wanted {
+                let show = |row: Option<(&[Cell], &[Cell])>| match row {
+                    Some((_, cells)) => json(cells),
+                    None => "none".to_owned(),
+                };
+                text += &format!("row {at}: {}\n   SQL: {}\n", show(row), show(wanted));
+            }
+        }
+        Some(text)
+    }
+}
+
+/// What these subscriptions' lists are now.
+pub async fn now(
+    connection: &mut PgConnection,
+    plan: &Plan,
+    subscriptions: &[usize],
+) -> Result<Vec<Expected>, String> {
+    let mut expected = Vec::new();
+    for batch in subscriptions.chunks(BATCH) {
+        expected.extend(ask(connection, plan, batch).await?.1);
+    }
+    Ok(expected)
+}
+
+/// The same, of few, with the version that it is true of.
+pub async fn at(
+    connection: &mut PgConnection,
+    plan: &Plan,
+    subscriptions: &[usize],
+) -> Result<(PgSnapshot, Vec<Expected>), String> {
+    ask(connection, plan, subscriptions).await
+}
+
+async fn ask(
+    connection: &mut PgConnection,
+    plan: &Plan,
+    subscriptions: &[usize],
+) -> Result<(PgSnapshot, Vec<Expected>), String> {
+    let mut parts = vec![
+        "(SELECT -1 AS nth, 0::int8 AS place, ARRAY[pg_current_snapshot()::text] AS cells)"
+            .to_owned(),
+    ];
+    for (nth, &subscription) in subscriptions.iter().enumerate() {
+        let query = &plan.subscriptions[subscription].query;
+        let table = &plan.tables[query.table];
+        let columns: Vec<String> = sqlx::query_scalar(
+            "SELECT attname::text FROM pg_attribute WHERE attrelid = $1::text::regclass \
+             AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+        )
+        .bind(&table.name)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(|error| error.to_string())?;
+        parts.push(format!(
+            "(SELECT {nth}, * FROM ({}) AS beside)",
+            query.beside_sql(table)
+        ));
+        parts.push(format!(
+            "(SELECT {nth}, * FROM ({}) AS rows)",
+            query.rows_sql(table, &columns)
+        ));
+    }
+    let sql = format!(
+        "SELECT nth, cells FROM ({}) AS all_of_them ORDER BY nth, place",
+        parts.join(" UNION ALL ")
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql.clone()))
+        .fetch_all(connection)
+        .await
+        .map_err(|error| format!("{error}\n{sql}"))?;
+    let mut snapshot = PgSnapshot::default();
+    let mut expected: Vec<Option<Expected>> = vec![None; subscriptions.len()];
+    for row in rows {
+        let nth: i32 = row.get(0);
+        let cells: Vec<Option<String>> = row.get(1);
+        let first = || cells[0].as_deref().expect("not NULL");
+        let Ok(nth) = usize::try_from(nth) else {
+            snapshot = first().parse().expect("a snapshot");
+            continue;
+        };
+        match &mut expected[nth] {
+            // What is beside the rows comes first.
+            none @ None => {
+                *none = Some(Expected {
+                    rows: Vec::new(),
+                    total: first().parse().expect("a number"),
+                });
+            }
+            Some(expected) => {
+                let query = &plan.subscriptions[subscriptions[nth]].query;
+                let mut key: Vec<Cell> = cells
+                    .iter()
+                    .map(|text| Cell::from_json(text.as_deref().unwrap_or("null")).expect("JSON"))
+                    .collect();
+                let cells = key.split_off(plan.tables[query.table].key.len());
+                expected.rows.push((key, cells));
+            }
+        }
+    }
+    let expected = expected.into_iter().map(Option::unwrap_or_default);
+    Ok((snapshot, expected.collect()))
+}
+
+fn json(cells: &[Cell]) -> String {
+    let cells: Vec<String> = cells.iter().map(Cell::to_json).collect();
+    format!("[{}]", cells.join(", "))
+}
