@@ -20,7 +20,7 @@ pub struct Machine {
 
 impl Machine {
     /// This one, with the PostgreSQL that was used, if one was.
-    pub fn this(postgresql: Option<String>) -> Self {
+    pub fn this(postgresql: impl Into<Option<String>>) -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let value = |text: &str, name: &str| -> String {
             text.lines()
@@ -41,7 +41,7 @@ impl Machine {
             memory_gib: kib.unwrap_or(0) >> 20,
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
             load: load.split(' ').next().unwrap_or_default().to_owned(),
-            postgresql,
+            postgresql: postgresql.into(),
         }
     }
 }

@@ -26,7 +26,8 @@ pub struct Program {
 }
 
 impl Program {
-    fn path(&self) -> anyhow::Result<PathBuf> {
+    /// Its path.
+    pub fn path(&self) -> anyhow::Result<PathBuf> {
         match &self.server {
             Some(path) => Ok(path.clone()),
             None => Ok(std::env::current_exe()?.with_file_name("rowcast")),
