@@ -1,8 +1,16 @@
 //! Rowcast's benchmarks: each part prints a table and writes `target/bench/PART.json`.
 
+#[cfg(feature = "capture")]
 mod capture;
+mod fanout;
 mod follow;
+mod latency;
+mod progress;
 mod report;
+mod served;
+mod side_by_side;
+mod swarm;
+mod throughput;
 
 #[path = "../../server/tests/support/cluster.rs"]
 mod cluster;
@@ -21,9 +29,18 @@ struct Cli {
 #[derive(Subcommand)]
 enum Part {
     /// What our triggers cost a writer, next to no trigger and to a plain notify trigger
+    #[cfg(feature = "capture")]
     Capture(capture::Options),
     /// pgbench against a followed database: is every list exact, how late, at what cost
     Follow(follow::Arguments),
+    /// COMMIT to client, next to a bare LISTEN client
+    Latency(latency::Options),
+    /// Changes a second from COMMIT to every client
+    Throughput(throughput::Options),
+    /// Ten thousand clients: memory, messages a second, time to the last of them
+    Fanout(fanout::Options),
+    /// Rowcast beside what one would use instead
+    SideBySide(side_by_side::Options),
 }
 
 #[tokio::main]
@@ -31,7 +48,7 @@ async fn main() -> anyhow::Result<()> {
     match Cli::parse().part {
         Some(part) => run(part).await,
         None => {
-            for name in ["capture"] {
+            for name in ["capture", "latency", "throughput", "fanout"] {
                 let all = Cli::parse_from(["rowcast-bench", name]);
                 if let Some(part) = all.part {
                     run(part).await?;
@@ -44,7 +61,12 @@ async fn main() -> anyhow::Result<()> {
 
 async fn run(part: Part) -> anyhow::Result<()> {
     match part {
+        #[cfg(feature = "capture")]
         Part::Capture(options) => capture::run(&options).await,
         Part::Follow(arguments) => follow::run(arguments).await,
+        Part::Latency(options) => latency::run(&options).await,
+        Part::Throughput(options) => throughput::run(&options).await,
+        Part::Fanout(options) => fanout::run(&options).await,
+        Part::SideBySide(options) => side_by_side::run(&options).await,
     }
 }
