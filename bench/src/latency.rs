@@ -1,0 +1,244 @@
+//! From COMMIT to a client, beside the floor: a bare `LISTEN` client of the same database,
+//! notified by the same transactions.
+//!
+//! The clock starts when COMMIT is sent, so both figures hold the database's own time for it.
+//! Each commit changes one row, which one client of all follows.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+use sqlx::{AssertSqlSafe, postgres::PgListener};
+
+use crate::{
+    report::{Machine, write},
+    served::{Program, Served, raise_open_files},
+    swarm::{Kind, Swarm},
+};
+
+/// How much to measure.
+#[derive(clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    program: Program,
+    /// Numbers of clients, each with a query of its own
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 100, 1000])]
+    clients: Vec<usize>,
+    /// Commits a second; 0 is as many as possible
+    #[arg(long, value_delimiter = ',', default_values_t = [50, 500, 0])]
+    rates: Vec<u32>,
+    /// Seconds that each combination takes
+    #[arg(long, default_value_t = 8)]
+    seconds: u32,
+}
+
+/// How many connections write.
+const WRITERS: usize = 4;
+
+#[derive(Serialize)]
+struct Row {
+    clients: usize,
+    /// Commits a second that were asked for; 0: as many as possible.
+    rate: u32,
+    commits_per_second: f64,
+    /// To the client that follows the row.
+    client: Delays,
+    /// To the bare `LISTEN` client.
+    floor: Delays,
+    /// Of the medians.
+    ratio: f64,
+    server_cores: f64,
+    database_cores: f64,
+}
+
+#[derive(Serialize)]
+struct Delays {
+    messages: usize,
+    median_ms: f64,
+    p99_ms: f64,
+    max_ms: f64,
+}
+
+const SCHEMA: &str = "CREATE TABLE late (id int PRIMARY KEY, owner int NOT NULL, n bigint NOT NULL, \
+     title text NOT NULL); CREATE INDEX ON late (owner); \
+     INSERT INTO late SELECT g, g % 1000, 0, 'row number ' || g FROM generate_series(0, 9999) g; \
+     ANALYZE late; SELECT rowcast.watch('late')";
+
+/// When each commit was sent, and how long the news of it took.
+#[derive(Default)]
+struct Times {
+    sent: Mutex<Vec<Option<Instant>>>,
+    client: Mutex<Vec<Duration>>,
+    floor: Mutex<Vec<Duration>>,
+}
+
+impl Times {
+    fn arrived(&self, n: usize, into: &Mutex<Vec<Duration>>) {
+        let now = Instant::now();
+        if let Some(Some(sent)) = lock(&self.sent).get(n) {
+            lock(into).push(now - *sent);
+        }
+    }
+}
+
+pub async fn run(options: &Options) -> anyhow::Result<()> {
+    raise_open_files();
+    let served = Served::start(&options.program, SCHEMA).await?;
+    let mut connection = served.database.connect().await;
+    let version = served.version(&mut connection).await?;
+    let mut rows = Vec::new();
+    println!(
+        "clients  commits/s      client ms: median    p99    max   floor: median    p99   ratio  \
+         server  database"
+    );
+    for &clients in &options.clients {
+        for &rate in &options.rates {
+            let row = measure(options, &served, clients, rate).await?;
+            println!(
+                "{:>7}  {:>9.0}  {:>25.2} {:>6.2} {:>6.1}  {:>14.2} {:>6.2}  {:>6.2}  {:>6.2}  {:>8.2}",
+                row.clients,
+                row.commits_per_second,
+                row.client.median_ms,
+                row.client.p99_ms,
+                row.client.max_ms,
+                row.floor.median_ms,
+                row.floor.p99_ms,
+                row.ratio,
+                row.server_cores,
+                row.database_cores,
+            );
+            rows.push(row);
+        }
+    }
+    write("latency", &Machine::this(version), &rows)
+}
+
+async fn measure(
+    options: &Options,
+    served: &Served,
+    clients: usize,
+    rate: u32,
+) -> anyhow::Result<Row> {
+    let times = Arc::new(Times::default());
+    let noted = Arc::clone(&times);
+    let mut swarm = Swarm::connect(&served.address, clients, move |_, kind, text| {
+        if kind == Kind::Patch {
+            for n in values_of_n(text) {
+                noted.arrived(n, &noted.client);
+            }
+        }
+    })?;
+    swarm.subscribe("late", |client| format!("owner=eq.{client}&order=id"))?;
+    swarm.wait(clients as u64, Duration::from_secs(60), |s| &s.snapshots)?;
+    let mut listener = PgListener::connect_with(&served.database.pool(1).await).await?;
+    listener.listen("floor").await?;
+    let noted = Arc::clone(&times);
+    let floor = tokio::spawn(async move {
+        while let Ok(notification) = listener.recv().await {
+            if let Ok(n) = notification.payload().parse() {
+                noted.arrived(n, &noted.floor);
+            }
+        }
+    });
+
+    let (before, begun) = (served.cpu(), Instant::now());
+    let next = Arc::new(AtomicU64::new(1));
+    let end = begun + Duration::from_secs(options.seconds.into());
+    let mut writers = Vec::new();
+    for _ in 0..WRITERS {
+        let mut connection = served.database.connect().await;
+        let (next, times) = (Arc::clone(&next), Arc::clone(&times));
+        writers.push(tokio::spawn(async move {
+            while Instant::now() < end {
+                let n = next.fetch_add(1, Relaxed);
+                if rate > 0 {
+                    let due = begun + Duration::from_secs(1) * n as u32 / rate;
+                    tokio::time::sleep_until(due.into()).await;
+                }
+                // Spread over the rows, each of which one client follows.
+                let id = (n * 7919) % 10 * 1000 + (n * 104_729) % clients as u64;
+                let sql = format!(
+                    "BEGIN; UPDATE late SET n = {n} WHERE id = {id}; \
+                     SELECT pg_notify('floor', '{n}')"
+                );
+                sqlx::raw_sql(AssertSqlSafe(sql))
+                    .execute(&mut connection)
+                    .await?;
+                {
+                    let mut sent = lock(&times.sent);
+                    let at = n as usize;
+                    if sent.len() <= at {
+                        sent.resize(at + 1, None);
+                    }
+                    sent[at] = Some(Instant::now());
+                }
+                sqlx::raw_sql("COMMIT").execute(&mut connection).await?;
+            }
+            anyhow::Ok(())
+        }));
+    }
+    for writer in writers {
+        writer.await??;
+    }
+    let took = begun.elapsed().as_secs_f64();
+    let cpu = served.cpu().since(before);
+    // What is on its way arrives.
+    while swarm.last().elapsed() < Duration::from_millis(300) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    floor.abort();
+    drop(swarm);
+    let (client, floor) = (delays(&times.client), delays(&times.floor));
+    Ok(Row {
+        clients,
+        rate,
+        commits_per_second: floor.messages as f64 / took,
+        ratio: client.median_ms / floor.median_ms,
+        client,
+        floor,
+        server_cores: cpu.server.as_secs_f64() / took,
+        database_cores: cpu.database.as_secs_f64() / took,
+    })
+}
+
+fn delays(times: &Mutex<Vec<Duration>>) -> Delays {
+    let mut times = std::mem::take(&mut *lock(times));
+    times.sort_unstable();
+    let at = |share: f64| {
+        let place = (times.len().saturating_sub(1) as f64 * share) as usize;
+        times
+            .get(place)
+            .map_or(f64::NAN, |time| time.as_secs_f64() * 1000.0)
+    };
+    Delays {
+        messages: times.len(),
+        median_ms: at(0.5),
+        p99_ms: at(0.99),
+        max_ms: at(1.0),
+    }
+}
+
+/// The values that a patch gives the column `n`.
+fn values_of_n(text: &[u8]) -> impl Iterator<Item = usize> {
+    const NAME: &[u8] = b"\"n\":";
+    let starts = text
+        .windows(NAME.len())
+        .enumerate()
+        .filter(|(_, part)| *part == NAME)
+        .map(|(at, _)| at + NAME.len());
+    starts.map(|start| {
+        text[start..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .fold(0, |n, digit| n * 10 + usize::from(digit - b'0'))
+    })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
