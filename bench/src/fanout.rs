@@ -4,7 +4,10 @@
 //! changes is one transaction that touches every client's list: one row in the first case, a
 //! row for each client in the second.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
 
 use anyhow::ensure;
 use serde::Serialize;
@@ -13,7 +16,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use crate::{
     report::{Machine, median, write},
     served::{Program, Served, raise_open_files},
-    swarm::Swarm,
+    swarm::{Kind as Message, Swarm},
 };
 
 /// How much to measure.
@@ -35,6 +38,9 @@ pub struct Options {
     only: Option<Kind>,
 }
 
+/// How long all clients together may take to get their first lists.
+const ATTACH_PATIENCE: Duration = Duration::from_secs(300);
+
 /// Whose queries are whose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -49,6 +55,8 @@ struct Row {
     clients: usize,
     /// Subscribing all at once: until the last has its snapshot.
     attach_ms: f64,
+    /// Subscriptions that were refused meanwhile, and asked for again.
+    attach_refused: u64,
     /// Processor time of the database for that.
     attach_database_ms: f64,
     /// Processor time of the server for that.
@@ -120,32 +128,49 @@ async fn measure(
     let clients = options.clients as u64;
     let each = |total: u64| total as f64 / clients as f64;
     // What any client at all costs, once, is behind us.
-    let mut first = Swarm::connect(&served.address, 1, |_, _, _| {})?;
+    let first = Swarm::connect(&served.address, 1, |_, _, _| {})?;
     first.subscribe("fan", |_| "topic=eq.-1".to_owned())?;
     first.wait(1, Duration::from_secs(30), |seen| &seen.snapshots)?;
     let empty = served.resident();
 
-    let mut swarm = Swarm::connect(&served.address, options.clients, |_, _, _| {})?;
+    let refused = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&refused);
+    let swarm = Swarm::connect(
+        &served.address,
+        options.clients,
+        move |client, message, _| {
+            if message == Message::Error {
+                lock(&noted).push(client);
+            }
+        },
+    )?;
     let connected = served.resident();
-    let (before, begun) = (served.cpu(), Instant::now());
-    swarm.subscribe("fan", |client| match kind {
+    let query = |client: usize| match kind {
         Kind::Shared => "topic=eq.-1&order=id&limit=50".to_owned(),
         Kind::Distinct => format!("topic=eq.{client}&order=id&limit=50"),
-    })?;
-    let attached = swarm.wait(clients, Duration::from_secs(300), |seen| &seen.snapshots)?;
+    };
+    let (before, begun) = (served.cpu(), Instant::now());
+    swarm.subscribe("fan", query)?;
+    while swarm.seen.snapshots.load(Relaxed) < clients && begun.elapsed() < ATTACH_PATIENCE {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        for client in std::mem::take(&mut *lock(&refused)) {
+            swarm.subscribe_one(client, "fan", &query(client))?;
+        }
+    }
+    let attached = swarm.wait(clients, Duration::ZERO, |seen| &seen.snapshots)?;
     let attach_ms = (attached - begun).as_secs_f64() * 1000.0;
     let attach = served.cpu().since(before);
-    eprintln!("{kind:?}: {clients} clients attached in {attach_ms:.0} ms");
+    let attach_refused = swarm.seen.errors.load(Relaxed);
+    eprintln!(
+        "{kind:?}: {clients} clients attached in {attach_ms:.0} ms, {attach_refused} times refused"
+    );
     tokio::time::sleep(Duration::from_secs(5)).await;
     let idle = served.resident();
 
     let mut sent = 0;
     let mut singles = Vec::new();
     for _ in 0..7 {
-        let before = swarm
-            .seen
-            .patches
-            .load(std::sync::atomic::Ordering::Relaxed);
+        let before = swarm.seen.patches.load(Relaxed);
         let begun = change(connection, kind, options.clients, sent).await?.0;
         sent += 1;
         let last = swarm.wait(before + clients, Duration::from_secs(60), |s| &s.patches)?;
@@ -166,6 +191,7 @@ async fn measure(
         kind,
         clients: options.clients,
         attach_ms,
+        attach_refused,
         attach_database_ms: attach.database.as_secs_f64() * 1000.0,
         attach_server_ms: attach.server.as_secs_f64() * 1000.0,
         connected_bytes_per_client: each(connected.saturating_sub(empty)),
@@ -205,7 +231,6 @@ async fn step(
     rate: u32,
     sent: &mut u64,
 ) -> anyhow::Result<Step> {
-    use std::sync::atomic::Ordering::Relaxed;
     let (messages, resets) = (
         swarm.seen.patches.load(Relaxed),
         swarm.seen.resets.load(Relaxed),
@@ -243,12 +268,13 @@ async fn step(
 
 fn print(row: &Row) {
     println!(
-        "{:?}, {} clients: attached in {:.0} ms (server {:.0}, database {:.0} ms of processor); \
+        "{:?}, {} clients: attached in {:.0} ms, {} refusals (server {:.0}, database {:.0} ms of processor); \
          {:.1} KiB a connection, {:.1} KiB an idle client, {:.1} KiB after traffic; \
          one change reaches the last in {:.1} ms",
         row.kind,
         row.clients,
         row.attach_ms,
+        row.attach_refused,
         row.attach_server_ms,
         row.attach_database_ms,
         row.connected_bytes_per_client / 1024.0,
@@ -270,4 +296,8 @@ fn print(row: &Row) {
             step.resets,
         );
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

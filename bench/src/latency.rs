@@ -126,7 +126,7 @@ async fn measure(
 ) -> anyhow::Result<Row> {
     let times = Arc::new(Times::default());
     let noted = Arc::clone(&times);
-    let mut swarm = Swarm::connect(&served.address, clients, move |_, kind, text| {
+    let swarm = Swarm::connect(&served.address, clients, move |_, kind, text| {
         if kind == Kind::Patch {
             for n in values_of_n(text) {
                 noted.arrived(n, &noted.client);

@@ -77,14 +77,6 @@ impl Served {
         })
     }
 
-    /// Ends the server and starts it again, at another address.
-    pub async fn restart(&mut self, program: &Program) -> anyhow::Result<()> {
-        let (server, address) = spawn(&program.path()?, &self.database.url).await?;
-        end(std::mem::replace(&mut self.server, server)).await?;
-        self.address = address;
-        Ok(())
-    }
-
     /// Processor time used so far.
     pub fn cpu(&self) -> Cpu {
         let postmaster = fs::read_to_string(self.cluster.directory().join("data/postmaster.pid"))

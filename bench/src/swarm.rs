@@ -117,24 +117,20 @@ impl Swarm {
         })
     }
 
-    /// Sends a message of one client's.
-    pub fn send(&mut self, client: usize, text: &str) -> anyhow::Result<()> {
-        (&*self.writers[client]).write_all(&frame(0x81, text.as_bytes()))?;
+    /// Has every client follow its query.
+    pub fn subscribe(&self, table: &str, query: impl Fn(usize) -> String) -> anyhow::Result<()> {
+        for client in 0..self.writers.len() {
+            self.subscribe_one(client, table, &query(client))?;
+        }
         Ok(())
     }
 
-    /// Has every client follow its query.
-    pub fn subscribe(
-        &mut self,
-        table: &str,
-        query: impl Fn(usize) -> String,
-    ) -> anyhow::Result<()> {
-        for client in 0..self.writers.len() {
-            let message = serde_json::json!({
-                "type": "subscribe", "id": 1, "table": table, "query": query(client),
-            });
-            self.send(client, &message.to_string())?;
-        }
+    /// Has one client follow a query.
+    pub fn subscribe_one(&self, client: usize, table: &str, query: &str) -> anyhow::Result<()> {
+        let message = serde_json::json!({
+            "type": "subscribe", "id": 1, "table": table, "query": query,
+        });
+        (&*self.writers[client]).write_all(&frame(0x81, message.to_string().as_bytes()))?;
         Ok(())
     }
 

@@ -80,7 +80,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     // Each client has seen the final mark of a step when its list shows it.
     let marked = Arc::new(AtomicU64::new(0));
     let noted = Arc::clone(&marked);
-    let mut swarm = Swarm::connect(&served.address, options.clients, move |_, kind, text| {
+    let swarm = Swarm::connect(&served.address, options.clients, move |_, kind, text| {
         let is_mark = text
             .windows(6)
             .any(|part| part == b"\"n\":-1" || part == b"\"n\":-2");
