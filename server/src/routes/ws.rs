@@ -149,7 +149,7 @@ impl Connection {
         let session = &self.0;
         let (outbox, live, encoding) = (&session.outbox, &session.state.live, session.encoding);
         let mut shutdown = session.state.shutdown.clone();
-        let mut stopping = pin!(shutdown.wait_for(|stop| *stop));
+        let mut stopping = pin!(async move { drop(shutdown.wait_for(|stop| *stop).await) });
         let mut heartbeat = interval_at(Instant::now(), HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut following = live.following();
@@ -158,22 +158,42 @@ impl Connection {
         // A message that is being acted on. The next one is read when it has been.
         let mut acting: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
         loop {
+            let has_outgoing = socket.has_outgoing();
             tokio::select! {
                 biased;
-                _ = &mut stopping => {
+                () = &mut stopping => {
                     if encoding == Encoding::Postcard {
                         socket.queue_message(Opcode::Binary, &compact(&ServerMessage::Goodbye));
                     }
                     socket.queue_close(GOING_AWAY, "the server is stopping: connect again");
                     return;
                 }
-                flushed = socket.flush(), if socket.has_outgoing() => {
-                    if flushed.is_err() {
-                        return;
+                incoming = socket.next(acting.is_none()) => {
+                    let message = match incoming {
+                        Incoming::Sent => continue,
+                        Incoming::Text(text) => session.read_text(&text),
+                        Incoming::Binary(bytes) => session.read_binary(&bytes),
+                        Incoming::Sign => {
+                            heard = Instant::now();
+                            continue;
+                        }
+                        Incoming::Close | Incoming::Gone => return,
+                        Incoming::Violation(violation) => {
+                            socket.queue_close(violation as u16, "");
+                            return;
+                        }
+                    };
+                    heard = Instant::now();
+                    match message {
+                        Ok(message) => {
+                            let session = Arc::clone(session);
+                            acting = Some(Box::pin(async move { session.handle(message).await }));
+                        }
+                        Err((id, error)) => session.complain(id, error),
                     }
                 }
                 // Not before what was taken is on its way: what waits in the outbox is bounded.
-                due = outbox.next(), if !socket.has_outgoing() => match due {
+                due = outbox.next(), if !has_outgoing => match due {
                     Due::Event(waiting) => session.take(waiting, socket),
                     // All that waited has been handed over; only now is there a point in a
                     // fresh list.
@@ -189,28 +209,9 @@ impl Connection {
                         None => pending().await,
                     }
                 } => acting = None,
-                incoming = socket.receive(), if acting.is_none() => {
-                    heard = Instant::now();
-                    let message = match incoming {
-                        Incoming::Text(text) => session.read_text(&text),
-                        Incoming::Binary(bytes) => session.read_binary(&bytes),
-                        Incoming::Sign => continue,
-                        Incoming::Close | Incoming::Gone => return,
-                        Incoming::Violation(violation) => {
-                            socket.queue_close(violation as u16, "");
-                            return;
-                        }
-                    };
-                    match message {
-                        Ok(message) => {
-                            let session = Arc::clone(session);
-                            acting = Some(Box::pin(async move { session.handle(message).await }));
-                        }
-                        Err((id, error)) => session.complain(id, error),
-                    }
-                }
                 _ = heartbeat.tick() => {
-                    if heard.elapsed() >= SILENCE {
+                    // The last sign came a moment after a heartbeat.
+                    if heard.elapsed() + HEARTBEAT / 2 >= SILENCE {
                         socket.queue_close(GOING_AWAY, "nothing has been heard for too long");
                         return;
                     }

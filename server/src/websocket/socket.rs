@@ -35,9 +35,11 @@ pub struct Socket {
     outgoing: VecDeque<Bytes>,
 }
 
-/// What a client says.
+/// What happened on a connection.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Incoming {
+    /// All that was to be sent has been.
+    Sent,
     /// A text message.
     Text(String),
     /// A binary message.
@@ -88,23 +90,30 @@ impl Socket {
         !self.outgoing.is_empty()
     }
 
-    /// Sends what is to be sent. Safe to cancel.
-    ///
-    /// # Errors
-    /// If the connection is gone.
-    pub async fn flush(&mut self) -> io::Result<()> {
-        poll_fn(|context| self.poll_flush(context)).await
-    }
-
-    /// The next that the client says. Safe to cancel.
-    pub async fn receive(&mut self) -> Incoming {
-        poll_fn(|context| self.poll_receive(context)).await
+    /// Sends what is to be sent and, if `reads`, receives; returns what happens first. Safe to
+    /// cancel.
+    pub async fn next(&mut self, reads: bool) -> Incoming {
+        poll_fn(|context| {
+            if self.has_outgoing() {
+                match self.poll_flush(context) {
+                    Poll::Ready(Ok(())) => return Poll::Ready(Incoming::Sent),
+                    Poll::Ready(Err(_)) => return Poll::Ready(Incoming::Gone),
+                    Poll::Pending => {}
+                }
+            }
+            if reads {
+                self.poll_receive(context)
+            } else {
+                Poll::Pending
+            }
+        })
+        .await
     }
 
     /// Says no more and waits for the client to end the connection: one that is dropped with
     /// something unread takes what was sent last with it.
     pub async fn finish(&mut self) {
-        if self.flush().await.is_err()
+        if poll_fn(|context| self.poll_flush(context)).await.is_err()
             || tokio::io::AsyncWriteExt::shutdown(&mut self.stream)
                 .await
                 .is_err()
