@@ -161,7 +161,8 @@ pub struct Hub {
     pool: PgPool,
     worker: Worker,
     tail: TailHandle,
-    commands: mpsc::Sender<Command>,
+    /// For what the hub has had done.
+    results: (mpsc::Sender<Command>, mpsc::Receiver<Command>),
     fan_out: FanOut,
     feeds: FxHashMap<WindowId, Feed>,
     by_key: FxHashMap<FeedKey, WindowId>,
@@ -218,14 +219,15 @@ impl Hub {
     /// A hub, and where its commands go in.
     pub fn new(parts: HubParts) -> (Self, mpsc::Sender<Command>, mpsc::Receiver<Command>) {
         let (commands, receiver) = mpsc::channel(4096);
+        let results = mpsc::channel(1024);
         let hub = Self {
             engine: Engine::new(parts.version),
             epoch: parts.epoch,
             catalog: parts.catalog,
-            worker: Worker::new(parts.pool.clone(), commands.clone()),
+            worker: Worker::new(parts.pool.clone(), results.0.clone()),
             pool: parts.pool,
             tail: parts.tail,
-            commands: commands.clone(),
+            results,
             fan_out: FanOut::start(),
             feeds: FxHashMap::default(),
             by_key: FxHashMap::default(),
@@ -264,7 +266,8 @@ impl Hub {
                         self.follow(event);
                         // However much is written, clients and answers get their turn.
                         for _ in 0..COMMANDS_A_TURN {
-                            match commands.try_recv() {
+                            let waiting = self.results.1.try_recv();
+                            match waiting.or_else(|_| commands.try_recv()) {
                                 Ok(command) => self.command(command),
                                 Err(_) => break,
                             }
@@ -272,6 +275,8 @@ impl Hub {
                     }
                     None => break,
                 },
+                // Patches wait for these, and clients that come in thousands do not.
+                Some(result) = self.results.1.recv() => self.command(result),
                 command = commands.recv() => match command {
                     Some(command) => self.command(command),
                     None => break,

@@ -53,7 +53,7 @@ impl Hub {
         };
         let shapes = self.shapes_seen;
         let (catalog, pool) = (Arc::clone(&self.catalog), self.pool.clone());
-        let commands = self.commands.clone();
+        let results = self.results.0.clone();
         tokio::spawn(async move {
             let mut bound = Vec::with_capacity(queries.len());
             let mut found = look_up(&catalog, &table).await;
@@ -74,7 +74,7 @@ impl Hub {
                 bound.push((unbound, result));
             }
             // The hub being gone means that the server is stopping.
-            let _ = commands
+            let _ = results
                 .send(Command::Bound(Bound {
                     table,
                     shapes,
