@@ -236,7 +236,8 @@ impl Questions {
         while jobs.len() < QUESTIONS
             && let Some(job) = self.waiting.pop_front()
         {
-            if job.query().table.fingerprint == table.fingerprint {
+            let of = &job.query().table;
+            if (of.oid, &of.fingerprint) == (table.oid, &table.fingerprint) {
                 jobs.push(job);
             } else {
                 others.push_back(job);
