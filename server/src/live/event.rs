@@ -15,9 +15,9 @@ use crate::websocket::frame::{HEAD_MAX, Opcode, write_head};
 pub struct SharedEvent {
     event: Event,
     columns: Arc<[Column]>,
-    json: OnceLock<Bytes>,
-    compact: OnceLock<Bytes>,
-    /// The frames for the number that asked first, by encoding: mostly all ask for the same.
+    /// The event's own encodings.
+    bodies: [OnceLock<Bytes>; 2],
+    /// The frames for the number that asked first.
     frames: [OnceLock<(u32, Bytes)>; 2],
     size: usize,
 }
@@ -38,8 +38,7 @@ impl SharedEvent {
             size: estimate(&event),
             event,
             columns,
-            json: OnceLock::new(),
-            compact: OnceLock::new(),
+            bodies: [OnceLock::new(), OnceLock::new()],
             frames: [OnceLock::new(), OnceLock::new()],
         })
     }
@@ -65,34 +64,34 @@ impl SharedEvent {
 
     /// The event's JSON object, as an SSE `data:` line has it.
     pub fn json(&self) -> &Bytes {
-        self.json.get_or_init(|| {
-            let mut out = Vec::new();
-            json::write_event(&self.event, &self.columns, None, &mut out);
-            out.into()
-        })
+        self.bodies[Encoding::Json as usize].get_or_init(|| self.body(Encoding::Json))
     }
 
     /// The WebSocket frame of the message for the subscription of this number, as pieces to
     /// be sent one after the other.
     ///
-    /// What depends on the number stands at the beginning, in the event's own small piece; the
-    /// rest is shared by all.
+    /// What depends on the number stands at the beginning. For the number that asks first the
+    /// frame is kept whole, since mostly all ask for the same; for others the rest is shared.
     pub fn frame(&self, encoding: Encoding, id: u32) -> [Bytes; 2] {
         let (first, whole) = self.frames[encoding as usize].get_or_init(|| {
-            let [head, body] = self.pieces(encoding, id);
-            (id, [head, body].concat().into())
+            let body = match self.bodies[encoding as usize].get() {
+                Some(body) => body.clone(),
+                None => self.body(encoding),
+            };
+            (id, self.pieces(encoding, id, body).concat().into())
         });
         if *first == id {
             return [whole.clone(), Bytes::new()];
         }
-        self.pieces(encoding, id)
+        let body = self.bodies[encoding as usize].get_or_init(|| self.body(encoding));
+        self.pieces(encoding, id, body.clone())
     }
 
-    fn pieces(&self, encoding: Encoding, id: u32) -> [Bytes; 2] {
+    /// A frame's pieces, the latter being the end of `body`.
+    fn pieces(&self, encoding: Encoding, id: u32, body: Bytes) -> [Bytes; 2] {
         let mut prefix = Vec::with_capacity(48);
-        let (opcode, body) = match encoding {
+        let (opcode, rest) = match encoding {
             Encoding::Json => {
-                let body = self.json();
                 json::write_message(self.name(), Some(id), b"{", &mut prefix);
                 (Opcode::Text, body.slice(1..))
             }
@@ -106,32 +105,38 @@ impl SharedEvent {
                     rest >>= 7;
                 }
                 prefix.push(rest as u8);
-                (Opcode::Binary, self.compact().clone())
+                (Opcode::Binary, body)
             }
         };
         let mut head = Vec::with_capacity(HEAD_MAX + prefix.len());
-        write_head(opcode, prefix.len() + body.len(), &mut head);
+        write_head(opcode, prefix.len() + rest.len(), &mut head);
         head.extend_from_slice(&prefix);
-        [head.into(), body]
+        [head.into(), rest]
     }
 
-    fn compact(&self) -> &Bytes {
-        self.compact.get_or_init(|| {
+    fn body(&self, encoding: Encoding) -> Bytes {
+        match encoding {
+            Encoding::Json => {
+                let mut out = Vec::new();
+                json::write_event(&self.event, &self.columns, None, &mut out);
+                out.into()
+            }
             // Nothing in an event is of a kind that postcard can't write.
-            postcard::to_allocvec(&self.event)
+            Encoding::Postcard => postcard::to_allocvec(&self.event)
                 .unwrap_or_default()
-                .into()
-        })
+                .into(),
+        }
     }
 
-    /// Roughly how many bytes its encoding takes.
+    /// Roughly how many bytes it takes.
     pub fn size(&self) -> usize {
         self.size
     }
 }
 
-/// What an event costs beside its cells' text.
-const OVERHEAD: usize = 128;
+/// What an event costs beside its cells' text: the rest of its encoding, and what it is kept
+/// in.
+const OVERHEAD: usize = 768;
 
 fn estimate(event: &Event) -> usize {
     let row = |row: &Row| 16 + row.cells.iter().map(cell_size).sum::<usize>();

@@ -61,7 +61,7 @@ const WHOLE_READ_APART: Duration = Duration::from_secs(30);
 
 /// The most bytes of patches that are kept for clients that come back, of all windows
 /// together.
-const BACKLOG_BYTES: usize = 32 << 20;
+const BACKLOG_BYTES: usize = 64 << 20;
 
 /// How long a list is kept as an event for others that ask for the same.
 const SNAPSHOT_KEPT: Duration = Duration::from_secs(1);
