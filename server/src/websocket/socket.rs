@@ -9,10 +9,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::{io::AsyncWrite, net::TcpStream};
 
 use super::frame::{self, Opcode, Violation};
 
@@ -20,7 +17,7 @@ use super::frame::{self, Opcode, Violation};
 const READ: usize = 4096;
 
 /// How many pieces are written at once.
-const PIECES: usize = 64;
+const PIECES: usize = 32;
 
 /// A WebSocket. Neither side of it waits for the other: one task has both.
 #[derive(Debug)]
@@ -173,12 +170,18 @@ impl Socket {
 
     /// Reads some of what has come into the inbox.
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut bytes = [0; READ];
-        let mut buffer = ReadBuf::new(&mut bytes);
-        ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
-        let read = buffer.filled();
-        self.inbox.extend_from_slice(read);
-        Poll::Ready(Ok(read.len()))
+        loop {
+            ready!(self.stream.poll_read_ready(context))?;
+            let mut bytes = [0; READ];
+            match self.stream.try_read(&mut bytes) {
+                Ok(length) => {
+                    self.inbox.extend_from_slice(&bytes[..length]);
+                    return Poll::Ready(Ok(length));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
     }
 
     /// The next thing that the inbox holds whole.
