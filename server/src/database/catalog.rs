@@ -2,6 +2,7 @@
 
 mod column;
 mod load;
+mod shared;
 mod table;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
 use rowcast_protocol::{ApiError, Table};
 use sqlx::PgPool;
 
+use self::shared::Shared;
 pub use self::{
     column::ColumnMeta,
     load::fingerprint_sql,
@@ -23,12 +25,14 @@ use crate::error::{read_error, unknown_table};
 ///
 /// What it says of a table is never older than the call: every call asks the database
 /// whether the table is still the one that is remembered, by a hash of its catalog rows, and
-/// reads it anew where it is not. System schemas, the schema `rowcast` and temporary tables
+/// reads it anew where it is not. Those who call at the same time share that. System schemas, the schema `rowcast` and temporary tables
 /// do not exist here.
 #[derive(Debug)]
 pub struct Catalog {
     pool: PgPool,
     known: RwLock<HashMap<u32, Arc<TableMeta>>>,
+    by_name: Shared<String, Result<Arc<TableMeta>, ApiError>>,
+    by_oid: Shared<u32, Result<Arc<TableMeta>, ApiError>>,
 }
 
 impl Catalog {
@@ -37,6 +41,8 @@ impl Catalog {
         Self {
             pool,
             known: RwLock::default(),
+            by_name: Shared::default(),
+            by_oid: Shared::default(),
         }
     }
 
@@ -45,6 +51,12 @@ impl Catalog {
     /// # Errors
     /// `unknown_table` if there is none or it may not be read; `database_unavailable`.
     pub async fn table(&self, name: &str) -> Result<Arc<TableMeta>, ApiError> {
+        self.by_name
+            .get(name.to_owned(), || self.resolve(name))
+            .await
+    }
+
+    async fn resolve(&self, name: &str) -> Result<Arc<TableMeta>, ApiError> {
         let version = load::resolve(&self.pool, name)
             .await
             .map_err(|error| read_error(&error, name))?
@@ -62,7 +74,12 @@ impl Catalog {
     /// # Errors
     /// As [`Catalog::table`].
     pub async fn by_oid(&self, oid: u32) -> Result<Arc<TableMeta>, ApiError> {
-        self.read(oid, &oid.to_string()).await
+        self.by_oid
+            .get(
+                oid,
+                || async move { self.read(oid, &oid.to_string()).await },
+            )
+            .await
     }
 
     /// Every table, by schema and name, as of now. Partitions are not listed: the table

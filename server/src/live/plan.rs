@@ -24,7 +24,7 @@ use crate::{
 pub fn query_spec(query: &BoundQuery) -> QuerySpec {
     let schema = &query.table.schema;
     QuerySpec {
-        identity: query.identity.as_str().into(),
+        identity: Arc::clone(&query.identity),
         schema: Arc::clone(schema),
         predicate: predicate(&query.filter, &query.table),
         order: Order(

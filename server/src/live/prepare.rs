@@ -28,6 +28,7 @@ pub async fn prepare(state: &AppState, table: &str, query: &str) -> Result<Prepa
     if !table.table.live {
         return Err(not_live(&table.table.path()));
     }
+    let _turn = state.live.admit_binding().await;
     let bound = bind(&state.pool, table, &query).await?;
     Ok(Prepared {
         query: Arc::new(query),

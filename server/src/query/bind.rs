@@ -63,7 +63,7 @@ pub async fn bind(
             .collect::<Result<_, _>>()?,
     };
     Ok(BoundQuery {
-        identity: identity(&table, &filter, &order),
+        identity: identity(&table, &filter, &order).into(),
         filter,
         order,
         limit: query.limit,

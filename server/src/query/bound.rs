@@ -27,7 +27,7 @@ pub struct BoundQuery {
     pub select: Vec<usize>,
     /// Canonical text of table, filter and order: the same text means the same rows in the
     /// same order. It does not tell limit, offset and select.
-    pub identity: String,
+    pub identity: Arc<str>,
 }
 
 /// A condition, in SQL's three-valued logic.
