@@ -1,6 +1,7 @@
 //! What tables there are, and what their columns are made of.
 
 mod column;
+mod embedding;
 mod load;
 mod table;
 
@@ -12,9 +13,10 @@ use std::{
 use rowcast_protocol::{ApiError, Table};
 use sqlx::PgPool;
 
+use self::load::{Version, fingerprint_sql};
 pub use self::{
     column::ColumnMeta,
-    load::fingerprint_sql,
+    embedding::{Embedding, Join},
     table::{ForeignKey, TableMeta, Target},
 };
 use crate::error::{read_error, unknown_table};
@@ -49,20 +51,29 @@ impl Catalog {
             .await
             .map_err(|error| read_error(&error, name))?
             .ok_or_else(|| unknown_table(name))?;
+        self.current(version, name).await
+    }
+
+    /// The table of that `pg_class.oid`.
+    ///
+    /// # Errors
+    /// As [`Catalog::table`].
+    pub async fn by_oid(&self, oid: u32) -> Result<Arc<TableMeta>, ApiError> {
+        let name = oid.to_string();
+        let version = load::version(&self.pool, oid)
+            .await
+            .map_err(|error| read_error(&error, &name))?
+            .ok_or_else(|| unknown_table(&name))?;
+        self.current(version, &name).await
+    }
+
+    async fn current(&self, version: Version, name: &str) -> Result<Arc<TableMeta>, ApiError> {
         if let Some(table) = self.remembered(version.oid)
             && table.fingerprint == version.fingerprint
         {
             return Ok(table);
         }
         self.read(version.oid, name).await
-    }
-
-    /// The table of that `pg_class.oid`, read anew.
-    ///
-    /// # Errors
-    /// As [`Catalog::table`].
-    pub async fn by_oid(&self, oid: u32) -> Result<Arc<TableMeta>, ApiError> {
-        self.read(oid, &oid.to_string()).await
     }
 
     /// Every table, by schema and name, as of now. Partitions are not listed: the table

@@ -6,11 +6,11 @@ use sqlx::{AssertSqlSafe, PgPool, Row};
 
 use super::{
     bound::BoundQuery,
-    sql::{Params, Side, from_sql, image_sql, order_sql, side_sql, where_sql},
+    sql::{Params, Side, image_sql, order_sql, side_sql, where_sql},
     unkeyed,
 };
 use crate::{
-    database::catalog::{TableMeta, fingerprint_sql},
+    database::catalog::TableMeta,
     error::{Fault, fault, internal, read_error},
 };
 
@@ -62,7 +62,7 @@ pub async fn window(
     let table = &query.table;
     let mut params = Params::default();
     let condition = where_sql(table, &query.filter, "t", &mut params);
-    let from = from_sql(table, "t");
+    let from = table.from_sql("t");
     let (limit, offset, backward, beside) = match range {
         Range::Offset { offset, limit } => (*limit, *offset, false, None),
         Range::Beside {
@@ -96,7 +96,7 @@ pub async fn window(
     };
     let (total, fingerprint) = if with_total {
         let count = format!("(SELECT count(*) FROM {from} WHERE {condition})");
-        (count, fingerprint_sql(table.oid))
+        (count, table.fingerprint_sql())
     } else {
         ("NULL::int8".to_owned(), "NULL::text".to_owned())
     };

@@ -310,10 +310,7 @@ async fn bind_now(
         },
         Named::Path(path) => catalog.table(path).await?,
     };
-    if !table.table.live {
-        return Err(crate::live::not_live(&table.table.path()));
-    }
-    bind(pool, table, query).await
+    bind_live(catalog, pool, table, query).await
 }
 
 fn reset(reason: &str) -> Arc<SharedEvent> {
