@@ -133,5 +133,10 @@ fn an_unknown_column_is_answered_with_the_nearest_one_or_all() {
             .hint
             .starts_with("its columns are id, count")
     );
+    assert!(
+        refused("assignee.name=eq.x")
+            .hint
+            .contains("select=*,relation(column)")
+    );
     assert!(parse_for(&format!("limit={MAX_LIMIT}"), &table()).is_ok());
 }

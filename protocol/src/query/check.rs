@@ -49,6 +49,9 @@ pub fn known_column<'a>(name: &str, table: &'a Table) -> Result<&'a Column, ApiE
         .filter(|(distance, _)| *distance <= name.chars().count().min(9) / 3 + 1);
     let hint = match nearest {
         Some((_, column)) => format!("did you mean {:?}?", column.name),
+        None if name.contains('.') => {
+            "a related table's columns are embedded first: select=*,relation(column)".into()
+        }
         None => {
             let names: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
             format!("its columns are {}", names.join(", "))
