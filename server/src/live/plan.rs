@@ -1,14 +1,15 @@
 //! From a bound query to what the engine keeps of it.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use rowcast_engine::{
     datum::{Codec, Datum},
     order::{Order, SortKey, is_equality_decided, is_order_decided},
     predicate::{Comparison, Predicate, Truth, is_case_decided},
     query::{QuerySpec, Source},
+    related::Reference,
     run::Slice,
-    schema::Schema,
+    schema::{ColumnSchema, Schema},
     window::WindowSpec,
 };
 
@@ -50,6 +51,7 @@ pub fn query_spec(query: &BoundQuery) -> QuerySpec {
                 schema: Arc::clone(&source.schema),
                 predicate: Predicate::And(Vec::new()),
                 columns: None,
+                shown_by: None,
             })
             .chain(query.table.joins().iter().map(|join| source(join, query)))
             .collect(),
@@ -105,6 +107,40 @@ fn source(join: &Join, query: &BoundQuery) -> Source {
         schema: Arc::clone(&join.table.schema),
         predicate: Predicate::And(conditions.collect()),
         columns: Some(columns.into()),
+        shown_by: shown_by(join, query),
+    }
+}
+
+/// How a list tells whether it shows a row of the joined table, where that is all that the row
+/// is looked at for.
+fn shown_by(join: &Join, query: &BoundQuery) -> Option<Reference> {
+    let columns = join.first..join.first + join.columns.len();
+    let decides = is_tested(&query.filter, &columns)
+        || query
+            .order
+            .iter()
+            .any(|sort| columns.contains(&sort.column));
+    let own = &query.table.schema.columns;
+    let theirs = &join.table.schema.columns;
+    let is_written_alike = |column: &ColumnSchema| match column.codec {
+        Codec::Int2 | Codec::Int4 | Codec::Int8 | Codec::Uuid => true,
+        Codec::Text => is_equality_decided(column),
+        _ => false,
+    };
+    let mut on = join.on.iter();
+    let comparable =
+        on.all(|(from, to)| is_written_alike(&own[*from]) && is_written_alike(&theirs[*to]));
+    (!decides && comparable).then(|| join.on.as_slice().into())
+}
+
+fn is_tested(filter: &BoundFilter, columns: &Range<usize>) -> bool {
+    match filter {
+        BoundFilter::And(parts) | BoundFilter::Or(parts) => {
+            parts.iter().any(|part| is_tested(part, columns))
+        }
+        BoundFilter::Not(part) => is_tested(part, columns),
+        BoundFilter::Search(_) => false,
+        BoundFilter::Test { column, .. } => columns.contains(column),
     }
 }
 

@@ -1,6 +1,10 @@
 //! Lists with columns of the rows that theirs refer to.
 
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::{
     cluster::{Cluster, Database},
@@ -242,10 +246,61 @@ async fn transactions_that_overlap_are_seen_when_they_commit() {
 }
 
 #[tokio::test]
+async fn a_change_of_a_row_that_nothing_shown_refers_to_is_passed_over() {
+    let (database, server) = start().await;
+    let mut socket = Socket::open(&server.address).await;
+    List::open(&mut socket, 1, "select=id,people(name)&order=id&limit=3").await;
+    socket.subscribe(2, "people", "").await;
+    let before = rereads(&server).await;
+    for (sql, more) in [
+        ("UPDATE people SET name = 'x' WHERE id = 9", 0),
+        ("UPDATE people SET age = 99 WHERE id = 2", 0),
+        ("INSERT INTO people VALUES (10, 'y')", 0),
+        ("UPDATE people SET name = 'z' WHERE id = 2", 1),
+    ] {
+        database.execute(sql).await;
+        socket.next_of(2, "patch").await;
+        assert_eq!(rereads(&server).await, before + more, "{sql}");
+    }
+    assert_eq!(
+        socket.next_of(1, "patch").await["ops"],
+        json!([{"op": "update", "key": [1], "cells": {"people.name": "z"}}])
+    );
+}
+
+/// How many whole lists were read again so far.
+async fn rereads(server: &Server) -> u64 {
+    let mut stream = TcpStream::connect(&server.address).await.unwrap();
+    let request = format!(
+        "GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+        server.address
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("rowcast_rereads_total "));
+    line.unwrap().trim().parse().unwrap()
+}
+
+#[tokio::test]
 async fn lists_come_to_be_what_their_sql_gives_however_the_tables_change() {
     let (database, server) = start().await;
     let mut socket = Socket::open(&server.address).await;
     let queries = [
+        (
+            "select=id,by:people(name,age),up:tasks(title)&order=id&limit=8&offset=4",
+            "SELECT jsonb_build_array(t.id, p.name, p.age, u.title) FROM tasks t \
+             LEFT JOIN people p ON p.id = t.assignee LEFT JOIN tasks u ON u.id = t.parent \
+             ORDER BY t.id LIMIT 8 OFFSET 4",
+            "SELECT count(*) FROM tasks",
+        ),
+        (
+            "select=id,title&order=id&limit=8&offset=4",
+            "SELECT jsonb_build_array(id, title) FROM tasks ORDER BY id LIMIT 8 OFFSET 4",
+            "SELECT count(*) FROM tasks",
+        ),
         (
             "select=id,by:people(name,age)&order=by(name).desc,id&limit=10&offset=3",
             "SELECT jsonb_build_array(t.id, p.name, p.age) FROM tasks t \
