@@ -83,7 +83,8 @@ fn join(
         .map(|test| &test.column)
         .chain(query.order.iter().map(|by| &by.column));
     for name in used {
-        if let Some((of, name)) = query.embedded(name)
+        if table.table.column(name).is_none()
+            && let Some((of, name)) = query.embedded(name)
             && of == embed
         {
             let position = their_position(name)?;
