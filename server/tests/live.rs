@@ -5,6 +5,8 @@
 
 #[path = "support/cluster.rs"]
 mod cluster;
+#[path = "live/embedding.rs"]
+mod embedding;
 #[path = "live/event_stream.rs"]
 mod event_stream;
 #[path = "live/frames.rs"]

@@ -1,6 +1,7 @@
 //! What tables there are, and what their columns are made of.
 
 mod column;
+mod embedding;
 mod load;
 mod shared;
 mod table;
@@ -13,11 +14,14 @@ use std::{
 use rowcast_protocol::{ApiError, Table};
 use sqlx::PgPool;
 
-use self::shared::Shared;
 pub use self::{
     column::ColumnMeta,
-    load::fingerprint_sql,
+    embedding::{Embedding, Join},
     table::{ForeignKey, TableMeta, Target},
+};
+use self::{
+    load::{Version, fingerprint_sql},
+    shared::Shared,
 };
 use crate::error::{read_error, unknown_table};
 
@@ -61,25 +65,33 @@ impl Catalog {
             .await
             .map_err(|error| read_error(&error, name))?
             .ok_or_else(|| unknown_table(name))?;
+        self.current(version, name).await
+    }
+
+    /// The table of that `pg_class.oid`.
+    ///
+    /// # Errors
+    /// As [`Catalog::table`].
+    pub async fn by_oid(&self, oid: u32) -> Result<Arc<TableMeta>, ApiError> {
+        self.by_oid.get(oid, || self.look_up(oid)).await
+    }
+
+    async fn look_up(&self, oid: u32) -> Result<Arc<TableMeta>, ApiError> {
+        let name = oid.to_string();
+        let version = load::version(&self.pool, oid)
+            .await
+            .map_err(|error| read_error(&error, &name))?
+            .ok_or_else(|| unknown_table(&name))?;
+        self.current(version, &name).await
+    }
+
+    async fn current(&self, version: Version, name: &str) -> Result<Arc<TableMeta>, ApiError> {
         if let Some(table) = self.remembered(version.oid)
             && table.fingerprint == version.fingerprint
         {
             return Ok(table);
         }
         self.read(version.oid, name).await
-    }
-
-    /// The table of that `pg_class.oid`, read anew.
-    ///
-    /// # Errors
-    /// As [`Catalog::table`].
-    pub async fn by_oid(&self, oid: u32) -> Result<Arc<TableMeta>, ApiError> {
-        self.by_oid
-            .get(
-                oid,
-                || async move { self.read(oid, &oid.to_string()).await },
-            )
-            .await
     }
 
     /// Every table, by schema and name, as of now. Partitions are not listed: the table

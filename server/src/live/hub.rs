@@ -35,13 +35,14 @@ use super::{
     figures::Figures,
     outbox::Outbox,
     plan::{query_spec, window_spec},
+    prepare::bind_live,
     work::{Job, Outcome, Worker},
 };
 use crate::{
     capture::{Read, TailEvent, TailHandle},
     database::catalog::{Catalog, TableMeta},
     error::unknown_table,
-    query::{bind::bind, bound::BoundQuery},
+    query::bound::BoundQuery,
 };
 
 /// How long a window without clients stays live, for one that comes back or for a page that

@@ -4,7 +4,7 @@ use std::{fmt::Write, sync::Arc};
 
 use rowcast_engine::datum::Datum;
 
-use crate::database::catalog::TableMeta;
+use crate::database::catalog::{Join, TableMeta};
 
 /// A query, bound to a table.
 ///
@@ -13,7 +13,8 @@ use crate::database::catalog::TableMeta;
 /// was asked, and [`order_sql`](super::sql::order_sql) makes it total.
 #[derive(Clone, Debug)]
 pub struct BoundQuery {
-    /// The table, as it was when the query was bound.
+    /// The table, as it was when the query was bound, with the columns that the query embeds
+    /// behind its own.
     pub table: Arc<TableMeta>,
     /// Which rows.
     pub filter: BoundFilter,
@@ -25,8 +26,8 @@ pub struct BoundQuery {
     pub offset: u64,
     /// Positions of the columns shown, in the order shown.
     pub select: Vec<usize>,
-    /// Canonical text of table, filter and order: the same text means the same rows in the
-    /// same order. It does not tell limit, offset and select.
+    /// Canonical text of table, filter, order and embeddings: the same text means the same
+    /// rows in the same order. It does not tell limit, offset and select.
     pub identity: Arc<str>,
 }
 
@@ -102,7 +103,13 @@ pub struct BoundSort {
 impl BoundQuery {
     /// The tables whose changes concern its lists, its own first.
     pub fn tables(&self) -> impl Iterator<Item = &Arc<TableMeta>> {
-        std::iter::once(&self.table).chain(&self.table.sources)
+        let (own, joins) = match &self.table.embedding {
+            Some(embedding) => (&embedding.base, embedding.joins.as_slice()),
+            None => (&self.table, [].as_slice()),
+        };
+        std::iter::once(own)
+            .chain(joins.iter().map(|join| &join.table))
+            .chain(&self.table.sources)
     }
 
     /// Whether a row's place in the order can be told by its values alone, so that reading
@@ -132,6 +139,16 @@ pub fn identity(table: &TableMeta, filter: &BoundFilter, order: &[BoundSort]) ->
         let nulls = if sort.nulls_first { 'f' } else { 'l' };
         // Writing to a string can't fail.
         let _ = write!(text, "{direction}{}{nulls}", sort.column);
+    }
+    for join in table.joins() {
+        let Join {
+            name,
+            table,
+            on,
+            columns,
+            ..
+        } = join;
+        let _ = write!(text, "&{name:?}={}{on:?}{columns:?}", table.oid);
     }
     text
 }

@@ -46,8 +46,8 @@ async fn read_once(
     query: &str,
 ) -> Result<(Table, Snapshot), ApiError> {
     let table = catalog.table(table).await?;
-    let query = Query::parse_for(query, &table.table)?;
-    let bound = bind(pool, table, &query).await?;
+    let query = Query::parse(query)?;
+    let bound = bind(catalog, pool, table, &query).await?;
     let range = Range::Offset {
         offset: bound.offset,
         limit: bound.limit.into(),
@@ -60,7 +60,7 @@ async fn read_once(
         epoch,
         read.snapshot,
     );
-    Ok((bound.table.table.clone(), list))
+    Ok((bound.table.base().table.clone(), list))
 }
 
 /// The list of these whole rows.

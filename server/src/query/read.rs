@@ -7,11 +7,11 @@ use sqlx::{AssertSqlSafe, PgPool, Row};
 use super::{
     bound::BoundQuery,
     slice,
-    sql::{Params, Side, from_sql, order_sql, side_sql, where_sql},
+    sql::{Params, Side, order_sql, side_sql, where_sql},
     unkeyed,
 };
 use crate::{
-    database::catalog::{TableMeta, fingerprint_sql},
+    database::catalog::TableMeta,
     error::{Fault, fault, internal, read_error, too_large},
 };
 
@@ -63,7 +63,7 @@ pub async fn window(
     let table = &query.table;
     let mut params = Params::default();
     let condition = where_sql(table, &query.filter, "t", &mut params);
-    let from = from_sql(table, "t");
+    let from = table.from_sql("t");
     let (limit, offset, backward, beside) = match range {
         Range::Offset { offset, limit } => (*limit, *offset, false, None),
         Range::Beside {
@@ -98,7 +98,7 @@ pub async fn window(
     };
     let (total, fingerprint) = if with_total {
         let count = format!("(SELECT count(*) FROM {from} WHERE {condition})");
-        (count, fingerprint_sql(table.oid))
+        (count, table.fingerprint_sql())
     } else {
         ("NULL::int8".to_owned(), "NULL::text".to_owned())
     };

@@ -60,7 +60,9 @@ impl Hub {
             for unbound in queries {
                 let result = loop {
                     let result = match &found {
-                        Ok(table) => bind(&pool, Arc::clone(table), &unbound.query).await,
+                        Ok(table) => {
+                            bind_live(&catalog, &pool, Arc::clone(table), &unbound.query).await
+                        }
                         Err(error) => Err(error.clone()),
                     };
                     match result {
@@ -361,17 +363,13 @@ impl Hub {
 }
 
 async fn look_up(catalog: &Catalog, table: &Named) -> Result<Arc<TableMeta>, ApiError> {
-    let table = match table {
+    match table {
         Named::Oid(oid, path) => match catalog.by_oid(*oid).await {
             Err(error) if error.code == "unknown_table" => return Err(unknown_table(path)),
-            table => table?,
+            table => table,
         },
-        Named::Path(path) => catalog.table(path).await?,
-    };
-    if !table.table.live {
-        return Err(crate::live::not_live(&table.table.path()));
+        Named::Path(path) => catalog.table(path).await,
     }
-    Ok(table)
 }
 
 fn reset(reason: &str) -> Arc<SharedEvent> {

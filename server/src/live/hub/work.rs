@@ -169,13 +169,13 @@ impl Hub {
             Job::Ask { id, query, .. } => (self.engine.windows_of(*id).collect(), query),
         };
         if matches!(error.code.as_str(), "catalog_changed" | "unknown_table") {
-            // Only if it is still the table that the windows know.
-            let table = query.table.oid;
-            if self
-                .tables
-                .get(table)
-                .is_some_and(|known| known.fingerprint == query.table.fingerprint)
-            {
+            // Only if they are still the tables that the windows know.
+            let known: Vec<u32> = query
+                .tables()
+                .filter(|table| self.tables.is_known(table))
+                .map(|table| table.oid)
+                .collect();
+            for table in known {
                 self.reshaped(table);
             }
             return;
