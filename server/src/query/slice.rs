@@ -4,7 +4,7 @@ use rowcast_engine::datum::Codec;
 use sqlx::postgres::PgConnectOptions;
 
 use super::sql::image_sql;
-use crate::database::{catalog::TableMeta, quote::quote_ident};
+use crate::database::catalog::TableMeta;
 
 /// The most bytes of the rows of one read, where the session doesn't say.
 const BYTES: u32 = 64 << 20;
@@ -55,7 +55,7 @@ fn size_sql(table: &TableMeta, alias: &str) -> String {
     let mut fixed = 24;
     let mut size = String::new();
     for column in &table.columns {
-        let value = format!("{alias}.{}", quote_ident(&column.name));
+        let value = column.value(alias);
         match column.codec {
             // Told by the header, compressed or not.
             Codec::Text | Codec::BpChar | Codec::Bytea => {
