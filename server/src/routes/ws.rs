@@ -158,7 +158,7 @@ impl Connection {
         // A message that is being acted on. The next one is read when it has been.
         let mut acting: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
         loop {
-            let has_outgoing = socket.has_outgoing();
+            let (has_outgoing, is_acting) = (socket.has_outgoing(), acting.is_some());
             tokio::select! {
                 // What is sent all the time comes last: it must not keep the rest waiting.
                 biased;
@@ -192,7 +192,7 @@ impl Connection {
                         None => pending().await,
                     }
                 } => acting = None,
-                incoming = socket.next(acting.is_none()) => {
+                incoming = socket.next(!is_acting) => {
                     let message = match incoming {
                         Incoming::Sent => continue,
                         Incoming::Text(text) => session.read_text(&text),
