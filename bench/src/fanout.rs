@@ -14,7 +14,8 @@ use serde::Serialize;
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::{
-    report::{Machine, median, write},
+    progress::Progress,
+    report::{Machine, median, print as table, write},
     served::{Program, Served, raise_open_files},
     swarm::{Kind as Message, Swarm},
 };
@@ -104,6 +105,8 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     );
     let mut rows = Vec::new();
     let mut version = String::new();
+    let steps = 2 * (1 + options.rates.len() as u64);
+    let mut progress = Progress::new("fanout", steps);
     for kind in [Kind::Shared, Kind::Distinct] {
         if options.only.is_some_and(|only| only != kind) {
             continue;
@@ -112,10 +115,11 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
         let served = Served::start(&options.program, &schema).await?;
         let mut connection = served.database.connect().await;
         version = served.version(&mut connection).await?;
-        let row = measure(options, kind, &served, &mut connection).await?;
-        print(&row);
+        let row = measure(options, kind, &served, &mut connection, &mut progress).await?;
         rows.push(row);
     }
+    drop(progress);
+    rows.iter().for_each(print);
     write("fanout", &Machine::this(version), &rows)
 }
 
@@ -124,6 +128,7 @@ async fn measure(
     kind: Kind,
     served: &Served,
     connection: &mut PgConnection,
+    progress: &mut Progress,
 ) -> anyhow::Result<Row> {
     let clients = options.clients as u64;
     let each = |total: u64| total as f64 / clients as f64;
@@ -161,9 +166,7 @@ async fn measure(
     let attach_ms = (attached - begun).as_secs_f64() * 1000.0;
     let attach = served.cpu().since(before);
     let attach_refused = swarm.seen.errors.load(Relaxed);
-    eprintln!(
-        "{kind:?}: {clients} clients attached in {attach_ms:.0} ms, {attach_refused} times refused"
-    );
+    progress.advance(1, &format!("{clients} clients attached"));
     tokio::time::sleep(Duration::from_secs(5)).await;
     let idle = served.resident();
 
@@ -179,10 +182,7 @@ async fn measure(
     let mut steps = Vec::new();
     for &rate in &options.rates {
         let step = step(options, kind, served, connection, &swarm, rate, &mut sent).await?;
-        eprintln!(
-            "{kind:?}: {rate} rounds/s: {:.0} messages/s, {:.0} a server core second, lag {:.0} ms",
-            step.messages_per_second, step.messages_per_server_core_second, step.lag_ms
-        );
+        progress.advance(1, &format!("{rate} changes a second"));
         steps.push(step);
     }
     tokio::time::sleep(Duration::from_secs(5)).await;
@@ -282,20 +282,31 @@ fn print(row: &Row) {
         row.used_bytes_per_client / 1024.0,
         row.one_change_to_last_ms,
     );
-    println!("rounds/s  messages/s  merged   lag ms  server  database  messages/core s  resets");
-    for step in &row.steps {
-        println!(
-            "{:>8}  {:>10.0}  {:>6.2}  {:>7.1}  {:>6.2}  {:>8.2}  {:>15.0}  {:>6}",
-            step.rounds_per_second,
-            step.messages_per_second,
-            step.merged,
-            step.lag_ms,
-            step.server_cores,
-            step.database_cores,
-            step.messages_per_server_core_second,
-            step.resets,
-        );
-    }
+    let cells = |step: &Step| {
+        vec![
+            step.rounds_per_second.to_string(),
+            format!("{:.0}", step.messages_per_second),
+            format!("{:.2}", step.merged),
+            format!("{:.1}", step.lag_ms),
+            format!("{:.2}", step.server_cores),
+            format!("{:.2}", step.database_cores),
+            format!("{:.0}", step.messages_per_server_core_second),
+            step.resets.to_string(),
+        ]
+    };
+    table(
+        &[
+            "rounds/s",
+            "messages/s",
+            "merged",
+            "lag ms",
+            "server cores",
+            "database",
+            "messages/server core s",
+            "resets",
+        ],
+        &row.steps.iter().map(cells).collect::<Vec<_>>(),
+    );
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

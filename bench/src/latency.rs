@@ -16,7 +16,8 @@ use serde::Serialize;
 use sqlx::{AssertSqlSafe, postgres::PgListener};
 
 use crate::{
-    report::{Machine, write},
+    progress::Progress,
+    report::{Machine, print, write},
     served::{Program, Served, raise_open_files},
     swarm::{Kind, Swarm},
 };
@@ -92,29 +93,45 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     let mut connection = served.database.connect().await;
     let version = served.version(&mut connection).await?;
     let mut rows = Vec::new();
-    println!(
-        "clients  commits/s      client ms: median    p99    max   floor: median    p99   ratio  \
-         server  database"
-    );
+    let steps = (options.clients.len() * options.rates.len()) as u64;
+    let mut progress = Progress::new("latency", steps);
     for &clients in &options.clients {
         for &rate in &options.rates {
-            let row = measure(options, &served, clients, rate).await?;
-            println!(
-                "{:>7}  {:>9.0}  {:>25.2} {:>6.2} {:>6.1}  {:>14.2} {:>6.2}  {:>6.2}  {:>6.2}  {:>8.2}",
-                row.clients,
-                row.commits_per_second,
-                row.client.median_ms,
-                row.client.p99_ms,
-                row.client.max_ms,
-                row.floor.median_ms,
-                row.floor.p99_ms,
-                row.ratio,
-                row.server_cores,
-                row.database_cores,
-            );
-            rows.push(row);
+            progress.say(&format!("{clients} clients, {rate} commits a second"));
+            rows.push(measure(options, &served, clients, rate).await?);
+            progress.advance(1, "");
         }
     }
+    drop(progress);
+    let cells = |row: &Row| {
+        vec![
+            row.clients.to_string(),
+            format!("{:.0}", row.commits_per_second),
+            format!("{:.2}", row.client.median_ms),
+            format!("{:.2}", row.client.p99_ms),
+            format!("{:.1}", row.client.max_ms),
+            format!("{:.2}", row.floor.median_ms),
+            format!("{:.2}", row.floor.p99_ms),
+            format!("{:.2}", row.ratio),
+            format!("{:.2}", row.server_cores),
+            format!("{:.2}", row.database_cores),
+        ]
+    };
+    print(
+        &[
+            "clients",
+            "commits/s",
+            "median ms",
+            "p99",
+            "max",
+            "floor: median",
+            "p99",
+            "ratio",
+            "server cores",
+            "database",
+        ],
+        &rows.iter().map(cells).collect::<Vec<_>>(),
+    );
     write("latency", &Machine::this(version), &rows)
 }
 

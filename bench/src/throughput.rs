@@ -16,7 +16,8 @@ use serde::Serialize;
 use sqlx::AssertSqlSafe;
 
 use crate::{
-    report::{Machine, write},
+    progress::Progress,
+    report::{Machine, print, write},
     served::{Program, Served, raise_open_files},
     swarm::{Kind, Swarm},
 };
@@ -94,35 +95,51 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     swarm.wait(options.clients as u64, Duration::from_secs(60), |s| {
         &s.snapshots
     })?;
-    println!(
-        "rows/commit  offered/s  committed/s   lag ms  sustained  server  database  \
-         changes/server core s  resets"
-    );
+    let progress = Progress::new("throughput", 1);
     let mut rows = Vec::new();
     for &batch in &options.batches {
         let mut offered = options.from;
         loop {
+            progress.say(&format!(
+                "{batch} rows a transaction, {offered} changes a second"
+            ));
             let row = step(options, &served, &swarm, &marked, batch, offered).await?;
-            println!(
-                "{:>11}  {:>9}  {:>11.0}  {:>7.0}  {:>9}  {:>6.2}  {:>8.2}  {:>21.0}  {:>6}",
-                row.batch,
-                row.offered_per_second,
-                row.committed_per_second,
-                row.lag_ms,
-                row.sustained,
-                row.server_cores,
-                row.database_cores,
-                row.changes_per_server_core_second,
-                row.resets,
-            );
-            let sustained = row.sustained;
+            let is_sustained = row.sustained;
             rows.push(row);
-            if !sustained {
+            if !is_sustained {
                 break;
             }
             offered *= 2;
         }
     }
+    drop(progress);
+    let cells = |row: &Row| {
+        vec![
+            row.batch.to_string(),
+            row.offered_per_second.to_string(),
+            format!("{:.0}", row.committed_per_second),
+            format!("{:.0}", row.lag_ms),
+            if row.sustained { "yes" } else { "no" }.to_owned(),
+            format!("{:.2}", row.server_cores),
+            format!("{:.2}", row.database_cores),
+            format!("{:.0}", row.changes_per_server_core_second),
+            row.resets.to_string(),
+        ]
+    };
+    print(
+        &[
+            "rows/commit",
+            "offered/s",
+            "committed/s",
+            "lag ms",
+            "sustained",
+            "server cores",
+            "database",
+            "changes/server core s",
+            "resets",
+        ],
+        &rows.iter().map(cells).collect::<Vec<_>>(),
+    );
     write("throughput", &Machine::this(version), &rows)
 }
 

@@ -158,8 +158,9 @@ impl Connection {
         // A message that is being acted on. The next one is read when it has been.
         let mut acting: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
         loop {
-            let has_outgoing = socket.has_outgoing();
+            let (has_outgoing, is_acting) = (socket.has_outgoing(), acting.is_some());
             tokio::select! {
+                // What is sent all the time comes last: it must not keep the rest waiting.
                 biased;
                 () = &mut stopping => {
                     if encoding == Encoding::Postcard {
@@ -168,7 +169,30 @@ impl Connection {
                     socket.queue_close(GOING_AWAY, "the server is stopping: connect again");
                     return;
                 }
-                incoming = socket.next(acting.is_none()) => {
+                _ = heartbeat.tick() => {
+                    // The last sign came a moment after a heartbeat.
+                    if heard.elapsed() + HEARTBEAT / 2 >= SILENCE {
+                        socket.queue_close(GOING_AWAY, "nothing has been heard for too long");
+                        return;
+                    }
+                    if encoding == Encoding::Postcard {
+                        let clock = ServerMessage::Clock { now: live.figures().database_now() };
+                        socket.queue_message(Opcode::Binary, &compact(&clock));
+                    }
+                    socket.queue_message(Opcode::Ping, &[]);
+                }
+                Ok(()) = following.changed(), if encoding == Encoding::Postcard => {
+                    let Following(following) = *following.borrow_and_update();
+                    let message = ServerMessage::Database { following };
+                    socket.queue_message(Opcode::Binary, &compact(&message));
+                }
+                () = async {
+                    match &mut acting {
+                        Some(acting) => acting.await,
+                        None => pending().await,
+                    }
+                } => acting = None,
+                incoming = socket.next(!is_acting) => {
                     let message = match incoming {
                         Incoming::Sent => continue,
                         Incoming::Text(text) => session.read_text(&text),
@@ -203,29 +227,6 @@ impl Connection {
                         return;
                     }
                 },
-                () = async {
-                    match &mut acting {
-                        Some(acting) => acting.await,
-                        None => pending().await,
-                    }
-                } => acting = None,
-                _ = heartbeat.tick() => {
-                    // The last sign came a moment after a heartbeat.
-                    if heard.elapsed() + HEARTBEAT / 2 >= SILENCE {
-                        socket.queue_close(GOING_AWAY, "nothing has been heard for too long");
-                        return;
-                    }
-                    if encoding == Encoding::Postcard {
-                        let clock = ServerMessage::Clock { now: live.figures().database_now() };
-                        socket.queue_message(Opcode::Binary, &compact(&clock));
-                    }
-                    socket.queue_message(Opcode::Ping, &[]);
-                }
-                Ok(()) = following.changed(), if encoding == Encoding::Postcard => {
-                    let Following(following) = *following.borrow_and_update();
-                    let message = ServerMessage::Database { following };
-                    socket.queue_message(Opcode::Binary, &compact(&message));
-                }
             }
         }
     }

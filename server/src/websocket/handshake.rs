@@ -103,7 +103,7 @@ fn accept(key: &[u8]) -> HeaderValue {
 
 fn not_a_websocket() -> HttpError {
     HttpError(ApiError::new(
-        "websocket_required",
+        "bad_request",
         "the request does not ask for a WebSocket of version 13",
         "connect with a WebSocket client; GET /api/live/{table} is for plain HTTP",
     ))

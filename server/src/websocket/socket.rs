@@ -87,19 +87,24 @@ impl Socket {
         !self.outgoing.is_empty()
     }
 
-    /// Sends what is to be sent and, if `reads`, receives; returns what happens first. Safe to
-    /// cancel.
+    /// Sends what is to be sent and, if `reads`, receives; returns at the first thing that
+    /// happens. Safe to cancel.
     pub async fn next(&mut self, reads: bool) -> Incoming {
         poll_fn(|context| {
+            let mut is_sent = false;
             if self.has_outgoing() {
                 match self.poll_flush(context) {
-                    Poll::Ready(Ok(())) => return Poll::Ready(Incoming::Sent),
+                    Poll::Ready(Ok(())) => is_sent = true,
                     Poll::Ready(Err(_)) => return Poll::Ready(Incoming::Gone),
                     Poll::Pending => {}
                 }
             }
-            if reads {
-                self.poll_receive(context)
+            // However much is sent, the client gets a hearing.
+            if reads && let Poll::Ready(incoming) = self.poll_receive(context) {
+                return Poll::Ready(incoming);
+            }
+            if is_sent {
+                Poll::Ready(Incoming::Sent)
             } else {
                 Poll::Pending
             }
