@@ -13,6 +13,7 @@ mod fetch;
 mod publish;
 mod reread;
 mod route;
+mod time;
 
 use std::{mem, sync::Arc};
 
@@ -88,6 +89,14 @@ pub enum Output {
         /// Which rows.
         wanted: RowsWanted,
     },
+    /// A window's list is next changed by the time alone at this moment, if by nothing before:
+    /// [`Engine::time_passed`] is to be called then. It replaces what was said before.
+    Turns {
+        /// Which window.
+        window: WindowId,
+        /// The moment; `None`: never.
+        at: Option<i64>,
+    },
     /// The log has to be read up to the present before rows that came can be used.
     CatchUp,
     /// PostgreSQL has to be asked.
@@ -108,8 +117,19 @@ pub struct EnginePatch {
     pub total: u64,
     /// The version afterwards.
     pub to: Arc<PgSnapshot>,
-    /// When the newest change in it was logged: microseconds since 1970.
+    /// When the newest change in it was logged, or time made it: microseconds since 1970.
     pub changed_at: i64,
+    /// Where the list depends on the time, of which it is.
+    pub time: Option<PatchTime>,
+}
+
+/// Of which time a list is, in microseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PatchTime {
+    /// Up to which moment the list before was exact, at its version.
+    pub from: i64,
+    /// The moment of the list afterwards.
+    pub to: i64,
 }
 
 /// A window's list, as its clients hold it.
@@ -121,6 +141,8 @@ pub struct ListState {
     pub total: u64,
     /// The version up to which the list is exact.
     pub version: PgSnapshot,
+    /// Where it depends on the time, the moment that it is of.
+    pub moment: Option<i64>,
 }
 
 /// Figures about what an engine holds and did.
@@ -345,6 +367,10 @@ impl Engine {
                 .collect(),
             total,
             version: PgSnapshot::clone(self.exact_version(window)?),
+            moment: self.queries.get(window.query.0).and_then(|query| {
+                let moment = query.moment.as_ref()?;
+                Some(moment.stale_after.unwrap_or(moment.at))
+            }),
         })
     }
 

@@ -13,6 +13,8 @@
 pub mod datum;
 pub mod diff;
 pub mod engine;
+mod moment;
+pub mod moving;
 pub mod order;
 pub mod predicate;
 pub mod predicate_index;

@@ -4,6 +4,7 @@ use std::{cmp::Ordering, ops::Not};
 
 use crate::{
     datum::{Datum, compare_as, ilike, like},
+    moving::{Moving, MovingComparison},
     schema::{Collation, ColumnSchema},
 };
 
@@ -50,6 +51,14 @@ pub enum Predicate {
     IsNull(usize),
     /// The column is true, or is false; never NULL.
     Is(usize, bool),
+    /// The column compared with a time that moves: decided once the moment is, by
+    /// [`Predicate::at`].
+    Moving {
+        /// Position of the column.
+        column: usize,
+        /// With which time, and how.
+        moving: Moving,
+    },
     /// Only PostgreSQL knows.
     Asked,
 }
@@ -85,7 +94,7 @@ pub enum Truth {
 }
 
 impl Predicate {
-    /// Whether no verdict of PostgreSQL's can ever be needed.
+    /// Whether no verdict of PostgreSQL's can ever be needed, given a moment.
     pub fn is_decided_here(&self) -> bool {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().all(Self::is_decided_here),
@@ -142,7 +151,64 @@ impl Predicate {
             Self::Is(column, wanted) => {
                 matches!(values[*column], Datum::Bool(flag) if flag == *wanted).into()
             }
-            Self::Asked => Truth::Unknown,
+            Self::Moving { .. } | Self::Asked => Truth::Unknown,
+        }
+    }
+
+    /// Whether it depends on the time.
+    pub fn moves(&self) -> bool {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::moves),
+            Self::Not(part) => part.moves(),
+            Self::Moving { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// The filter that it is at a moment, in microseconds since 1970.
+    pub fn at(&self, columns: &[ColumnSchema], moment: i64) -> Self {
+        let all = |parts: &[Self]| parts.iter().map(|part| part.at(columns, moment)).collect();
+        match self {
+            Self::And(parts) => Self::And(all(parts)),
+            Self::Or(parts) => Self::Or(all(parts)),
+            Self::Not(part) => Self::Not(Box::new(part.at(columns, moment))),
+            Self::Moving { column, moving } => {
+                match moving.value_at(&columns[*column].codec, moment) {
+                    Some(value) => Self::Compare {
+                        column: *column,
+                        comparison: moving.comparison.into(),
+                        value,
+                    },
+                    None => Self::Asked,
+                }
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// The first moment after this one at which a row of these values may be judged otherwise.
+    pub fn turns_after(&self, values: &[Datum], moment: i64) -> Option<i64> {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts
+                .iter()
+                .filter_map(|part| part.turns_after(values, moment))
+                .min(),
+            Self::Not(part) => part.turns_after(values, moment),
+            Self::Moving { column, moving } => moving
+                .turns_for(&values[*column])
+                .filter(|turns| *turns > moment),
+            _ => None,
+        }
+    }
+}
+
+impl From<MovingComparison> for Comparison {
+    fn from(comparison: MovingComparison) -> Self {
+        match comparison {
+            MovingComparison::Greater => Self::Greater,
+            MovingComparison::GreaterOrEqual => Self::GreaterOrEqual,
+            MovingComparison::Less => Self::Less,
+            MovingComparison::LessOrEqual => Self::LessOrEqual,
         }
     }
 }

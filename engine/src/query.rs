@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use crate::{
     datum::Datum,
+    moment::Moment,
     order::{Order, Rankings},
     predicate::{Predicate, Truth},
     record::Record,
@@ -208,6 +209,8 @@ pub(crate) struct Query {
     pub reading: u32,
     /// What it waits for; `None` where it never had to, or has what it needs.
     pub open: Option<Box<Open>>,
+    /// Where its lists are in time, if they depend on that.
+    pub moment: Option<Box<Moment>>,
 }
 
 /// What a query needs PostgreSQL for.
@@ -285,6 +288,7 @@ impl Missing {
 impl Query {
     pub fn new(spec: HeldSpec) -> Self {
         Self {
+            moment: Moment::new(&spec.predicate),
             spec,
             windows: SmallVec::new(),
             reading: 0,
@@ -323,8 +327,9 @@ impl Query {
 
     /// What the filter says of a row, without PostgreSQL.
     pub fn truth(&self, record: &Record) -> Truth {
-        self.spec
-            .predicate
+        let moment = self.moment.as_ref();
+        moment
+            .map_or(&self.spec.predicate, |moment| &moment.filter)
             .evaluate(&self.spec.schema.columns, record.values())
     }
 

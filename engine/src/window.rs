@@ -78,6 +78,17 @@ pub struct RowsRead {
     pub rows: Vec<Arc<Record>>,
     /// How many rows the result has, where that was wanted.
     pub total: Option<u64>,
+    /// Of which time they are, where the filter depends on that.
+    pub time: Option<ReadTime>,
+}
+
+/// Of which time rows are, in microseconds since 1970 by the database's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadTime {
+    /// The moment that the filter was asked for.
+    pub moment: i64,
+    /// The next moment at which the filter may judge otherwise of some row of that version.
+    pub turns: Option<i64>,
 }
 
 /// A window's state.

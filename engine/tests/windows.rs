@@ -354,6 +354,7 @@ impl World {
                 snapshot,
                 rows,
                 total,
+                time: None,
             },
         ));
     }
@@ -403,7 +404,7 @@ impl World {
                     wanted,
                 } => self.requested.push((request, window, wanted)),
                 Output::Ask { query, question } => self.questions.push((query, question)),
-                Output::CatchUp => {}
+                Output::CatchUp | Output::Turns { .. } => {}
                 Output::Ready(id) => {
                     let state = self.engine.list(id).expect("a ready window has a list");
                     let list = List {

@@ -83,11 +83,18 @@ pub struct Cursor {
     pub epoch: u64,
     /// The version within that history.
     pub snapshot: Snapshot,
+    /// Where the list depends on the time: the moment that it is of, in microseconds since
+    /// 1970 by the database's clock.
+    pub moment: Option<i64>,
 }
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}.{}", self.epoch, self.snapshot)
+        write!(f, "{:016x}.{}", self.epoch, self.snapshot)?;
+        match self.moment {
+            Some(moment) => write!(f, "@{moment}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -99,9 +106,14 @@ impl FromStr for Cursor {
         if epoch.len() != 16 {
             return Err(NotACursor);
         }
+        let (snapshot, moment) = match snapshot.split_once('@') {
+            Some((snapshot, moment)) => (snapshot, Some(moment.parse().map_err(|_| NotACursor)?)),
+            None => (snapshot, None),
+        };
         Ok(Self {
             epoch: u64::from_str_radix(epoch, 16).map_err(|_| NotACursor)?,
             snapshot: snapshot.parse()?,
+            moment,
         })
     }
 }

@@ -12,12 +12,14 @@ mod escape;
 mod parse;
 mod pattern;
 mod print;
+mod relative;
 mod scan;
 mod select;
 mod value;
 
 pub use check::known_column;
 pub use pattern::like_pattern;
+pub use relative::{NotRelative, Relative};
 pub use select::{Embed, Selected};
 
 /// How many rows a query shows that doesn't say.

@@ -9,12 +9,14 @@
 pub mod ask;
 pub mod changes;
 pub mod channel;
+pub mod clock;
 pub mod event;
 pub mod fanout;
 pub mod feed;
 pub mod figures;
 pub mod hub;
 pub mod outbox;
+pub mod place;
 pub mod plan;
 pub mod prepare;
 pub mod work;

@@ -7,6 +7,7 @@ pub mod bind;
 pub mod bound;
 pub mod list;
 pub mod literal;
+pub mod moving;
 pub mod read;
 pub mod slice;
 pub mod sql;

@@ -11,6 +11,8 @@ mod embedding;
 mod event_stream;
 #[path = "live/frames.rs"]
 mod frames;
+#[path = "live/moving.rs"]
+mod moving;
 #[path = "live/rights.rs"]
 mod rights;
 #[path = "support/server.rs"]

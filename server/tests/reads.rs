@@ -16,6 +16,8 @@ mod cluster;
 mod embedding;
 #[path = "reads/keyset.rs"]
 mod keyset;
+#[path = "reads/moving.rs"]
+mod moving;
 #[path = "reads/support.rs"]
 mod support;
 #[path = "reads/unkeyed.rs"]

@@ -67,6 +67,20 @@ impl Engine {
             }
             return;
         }
+        if let Some(moment) = &mut query.moment {
+            if turn.changed_at >= moment.turns {
+                let turned = moment.turns;
+                self.pass_time(id, turned);
+                self.reread(id, turn, None, None);
+                return;
+            }
+            let spec = &query.spec;
+            moment.advance(&spec.predicate, &spec.schema, turn.changed_at);
+            self.take_in_time(id, changes.table, net.clone().map(|(change, _)| change));
+        }
+        let Some(query) = self.queries.get_mut(id.0) else {
+            return;
+        };
         if query.is_at_rest() {
             let mut missing = Missing::default();
             let effects = query.effects(net.clone(), &mut missing);
@@ -137,6 +151,10 @@ impl Engine {
             else {
                 return;
             };
+            if let Some(query) = self.queries.get(id.0) {
+                let table = query.spec.schema.table;
+                self.take_in_time(id, table, read.changes.iter());
+            }
             let effects = match self.queries.get(id.0) {
                 Some(query) => query.effects(unnumbered(&read.changes), &mut missing),
                 None => return,

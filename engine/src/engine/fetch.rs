@@ -127,6 +127,21 @@ impl Engine {
             }
             return;
         }
+        if let Some(time) = read.time {
+            let (query, whole) = (window.query, fetch.wanted.is_whole());
+            if !self.meet_time(query, time, whole) {
+                self.overtaken(id, whole);
+                return;
+            }
+        }
+        let Some(window) = self.windows.get(id.0) else {
+            return;
+        };
+        let Some(query) = self.queries.get(window.query.0) else {
+            return;
+        };
+        let Some(fetch) = &window.fetch else { return };
+        let Some(read) = &fetch.arrived else { return };
 
         let mut changed_at = window.changed_at;
         // Each read of the log by itself: a row may change in several.
@@ -164,10 +179,13 @@ impl Engine {
             return;
         };
         window.changed_at = changed_at;
+        let query = window.query;
         match placed {
             Ok(true) => {
                 window.set_run(Some(run), &mut self.rows);
                 window.version = version;
+                self.take_in_time(query, table, held.iter().flatten());
+                self.tell_turns(query);
                 self.publish(id, &from);
             }
             // The rows that came share none with those held: their place is not known.

@@ -110,11 +110,19 @@ impl Engine {
             shown,
             outputs,
             just_ready,
+            queries,
             ..
         } = self;
         let Some(window) = windows.get_mut(id.0) else {
             return;
         };
+        let time = queries.get_mut(window.query.0).and_then(|query| {
+            let moment = query.moment.as_mut()?;
+            Some(PatchTime {
+                from: moment.stale_after.take().unwrap_or(moment.at),
+                to: moment.at,
+            })
+        });
         let slice = window.spec.slice;
         let Some(run) = &mut window.run else { return };
         let ops = ops(shown, run.visible(slice), &window.spec.select, rows);
@@ -129,6 +137,7 @@ impl Engine {
                     total: run.total,
                     to: Arc::clone(&window.version),
                     changed_at,
+                    time,
                 },
             });
         }
@@ -159,6 +168,10 @@ impl Engine {
         match mem::replace(&mut window.sent, Sent::Run) {
             Sent::Nothing => {
                 window.changed_at = 0;
+                let query = self.queries.get_mut(window.query.0);
+                if let Some(moment) = query.and_then(|query| query.moment.as_mut()) {
+                    moment.stale_after = None;
+                }
                 self.outputs.push(Output::Ready(id));
                 self.just_ready.push(id);
                 if let Some(run) = &mut window.run {

@@ -96,6 +96,8 @@ impl Engine {
             RowsWanted::Places { start, .. } => (*start).min(total),
             RowsWanted::From { .. } | RowsWanted::UpTo { .. } => 0,
         };
+        // Rows that are taken as they came are of their own moment, too.
+        let time = read.time;
         let snapshot = Arc::new(read.snapshot);
         let from = window
             .stale_since
@@ -110,7 +112,11 @@ impl Engine {
         };
         window.set_run(Some(run), rows);
         window.version = Arc::clone(&snapshot);
+        let query = window.query;
         self.cancel_fetch(id);
+        if let Some(time) = time {
+            self.take_time(query, time);
+        }
         self.publish(id, &from);
         if dirty && let Some(window) = self.windows.get_mut(id.0) {
             window.stale_since.get_or_insert(snapshot);

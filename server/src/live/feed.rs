@@ -8,12 +8,12 @@ use std::{
 
 use rowcast_engine::{engine::ListState, window::WindowSpec};
 use rowcast_protocol::{
-    Column, Cursor, PgSnapshot,
+    Column,
     message::{Event, Patch, Snapshot},
     query::Query,
 };
 
-use super::{channel::Channel, event::SharedEvent};
+use super::{channel::Channel, event::SharedEvent, place::Place};
 use crate::query::bound::BoundQuery;
 
 /// The most patches that a window keeps for clients that come back.
@@ -46,11 +46,13 @@ pub struct Feed {
     pub last_whole_read: Option<Instant>,
     /// How long that took the database.
     pub whole_read_took: Duration,
+    /// When the time changes its rows: here, and by the database's clock.
+    pub due: Option<(Instant, i64)>,
     columns: Arc<[Column]>,
     backlog: VecDeque<Past>,
     backlog_bytes: usize,
-    /// The version from which on the backlog tells everything.
-    known_from: Option<Arc<PgSnapshot>>,
+    /// The place from which on the backlog tells everything.
+    known_from: Option<Place>,
     /// The newest snapshot that was given out, until a patch outdates it.
     snapshot: Option<Arc<SharedEvent>>,
 }
@@ -63,8 +65,8 @@ pub struct PatchNumber(pub u64);
 #[derive(Debug)]
 struct Past {
     number: PatchNumber,
-    from: Arc<PgSnapshot>,
-    to: Arc<PgSnapshot>,
+    from: Place,
+    to: Place,
     event: Arc<SharedEvent>,
 }
 
@@ -94,6 +96,7 @@ impl Feed {
             empty_since: None,
             last_whole_read: None,
             whole_read_took: Duration::ZERO,
+            due: None,
             columns,
             backlog: VecDeque::new(),
             backlog_bytes: 0,
@@ -115,14 +118,17 @@ impl Feed {
     ) -> Option<Arc<SharedEvent>> {
         if self.snapshot.is_none() {
             let state = state()?;
-            self.known_from
-                .get_or_insert_with(|| Arc::new(state.version.clone()));
+            let place = Place {
+                version: Arc::new(state.version),
+                moment: state.moment,
+            };
+            self.known_from.get_or_insert_with(|| place.clone());
             let snapshot = Snapshot {
                 columns: self.columns.to_vec(),
                 key: self.bound.table.table.key.clone(),
                 rows: state.rows,
                 total: state.total,
-                cursor: cursor(epoch, &state.version),
+                cursor: place.cursor(epoch),
             };
             self.snapshot = Some(SharedEvent::new(
                 Event::Snapshot(snapshot),
@@ -132,12 +138,12 @@ impl Feed {
         self.snapshot.clone()
     }
 
-    /// Records a patch that takes the list from one version to another.
+    /// Records a patch that takes the list from one place to another.
     pub fn patch(
         &mut self,
         number: PatchNumber,
-        from: Arc<PgSnapshot>,
-        to: Arc<PgSnapshot>,
+        from: Place,
+        to: Place,
         patch: Patch,
     ) -> Arc<SharedEvent> {
         self.snapshot = None;
@@ -183,22 +189,22 @@ impl Feed {
         }
     }
 
-    /// The patches that a client is missing that holds the list of this version; `None` if
-    /// they can't be told any more, or never could. The list is exact up to `now`.
-    pub fn missed(&self, version: &PgSnapshot, now: &PgSnapshot) -> Option<Vec<Arc<SharedEvent>>> {
+    /// The patches that a client is missing that holds the list of this place; `None` if they
+    /// can't be told any more, or never could. The list is exact up to `now`.
+    pub fn missed(&self, place: &Place, now: &Place) -> Option<Vec<Arc<SharedEvent>>> {
         let known_from = self.known_from.as_ref()?;
-        if !version.covers(known_from) || !now.covers(version) {
+        if !place.covers(known_from) || !now.covers(place) {
             return None;
         }
         let missed = self
             .backlog
             .iter()
-            .position(|past| !version.covers(&past.to))
+            .position(|past| !place.covers(&past.to))
             .unwrap_or(self.backlog.len());
         // A patch takes the list on from where it stood before: a client that stands in the
         // middle of one holds a list that this window never was.
         if let Some(next) = self.backlog.get(missed)
-            && !next.from.covers(version)
+            && !next.from.covers(place)
         {
             return None;
         }
@@ -210,13 +216,4 @@ impl Feed {
                 .collect(),
         )
     }
-}
-
-/// A cursor's text.
-pub fn cursor(epoch: u64, version: &PgSnapshot) -> String {
-    Cursor {
-        epoch,
-        snapshot: version.clone(),
-    }
-    .to_string()
 }

@@ -2,10 +2,11 @@
 
 mod follow;
 mod members;
+mod turns;
 mod work;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -29,11 +30,13 @@ use super::{
     SubscriberId,
     changes::{Changes, Tables},
     channel::Seat,
+    clock::Clock,
     event::SharedEvent,
     fanout::FanOut,
-    feed::{Feed, FeedKey, PatchNumber, cursor},
+    feed::{Feed, FeedKey, PatchNumber},
     figures::Figures,
     outbox::Outbox,
+    place::Place,
     plan::{query_spec, window_spec},
     prepare::bind_live,
     work::{Job, Outcome, Worker},
@@ -184,6 +187,10 @@ pub struct Hub {
     backlog: VecDeque<(WindowId, PatchNumber, usize)>,
     backlog_bytes: usize,
     patches_made: u64,
+    /// Windows whose list the time changes, and when it does.
+    turns: BTreeSet<(Instant, WindowId)>,
+    /// What the database's clock says; `None` while no list depends on the time.
+    clock: Option<Clock>,
     following: watch::Sender<Following>,
     figures: Arc<Figures>,
 }
@@ -243,6 +250,8 @@ impl Hub {
             backlog: VecDeque::new(),
             backlog_bytes: 0,
             patches_made: 0,
+            turns: BTreeSet::new(),
+            clock: None,
             following: parts.following,
             figures: parts.figures,
         };
@@ -259,6 +268,7 @@ impl Hub {
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            let next_turn = self.next_turn();
             tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => break,
@@ -278,6 +288,7 @@ impl Hub {
                 },
                 // Patches wait for these, and clients that come in thousands do not.
                 Some(result) = self.results.1.recv() => self.command(result),
+                () = turns::until(next_turn) => self.turn(),
                 command = commands.recv() => match command {
                     Some(command) => self.command(command),
                     None => break,

@@ -24,10 +24,18 @@ use crate::{
 /// The query as the engine maintains it.
 pub fn query_spec(query: &BoundQuery) -> QuerySpec {
     let schema = &query.table.schema;
+    let filter = predicate(&query.filter, &query.table);
+    // Where PostgreSQL were asked about a row it would judge at another moment.
+    let is_asked_of_moments = filter.moves() && !filter.is_decided_here();
     QuerySpec {
-        identity: Arc::clone(&query.identity),
+        identity: if filter.moves() {
+            // Its windows are read at moments of their own, so none is a part of another.
+            format!("{}&{:?}", query.identity, window_spec(query)).into()
+        } else {
+            Arc::clone(&query.identity)
+        },
         schema: Arc::clone(schema),
-        predicate: predicate(&query.filter, &query.table),
+        predicate: filter,
         order: Order(
             query
                 .order
@@ -40,7 +48,8 @@ pub fn query_spec(query: &BoundQuery) -> QuerySpec {
                 })
                 .collect(),
         ),
-        reread: query.table.embedding.is_some()
+        reread: is_asked_of_moments
+            || query.table.embedding.is_some()
             || !query.has_keyset()
             || !can_be_asked(&query.filter, query),
         sources: query
@@ -250,6 +259,10 @@ fn test(column: usize, op: &BoundOp, schema: &Schema) -> Predicate {
             }
         }
         BoundOp::In(_) | BoundOp::Like(_) | BoundOp::Ilike(_) => Predicate::Asked,
+        BoundOp::Moving(moving) => Predicate::Moving {
+            column,
+            moving: *moving,
+        },
         BoundOp::IsNull => Predicate::IsNull(column),
         BoundOp::IsTrue => Predicate::Is(column, true),
         BoundOp::IsFalse => Predicate::Is(column, false),

@@ -12,14 +12,14 @@ use rowcast_engine::{
     predicate_index::QueryId,
     query::{Answer, Question},
     record::Record,
-    window::{RequestId, RowsRead, RowsWanted, WindowId},
+    window::{ReadTime, RequestId, RowsRead, RowsWanted, WindowId},
 };
 use rowcast_protocol::ApiError;
 use sqlx::PgPool;
 use tokio::sync::mpsc;
 
 use self::queue::Queue;
-use super::{ask::ask, hub::Command};
+use super::{ask::ask, clock::Clock, hub::Command};
 use crate::query::{
     bound::BoundQuery,
     read::{Range, window},
@@ -139,7 +139,7 @@ impl Worker {
                 let took = begun.elapsed();
                 lock(&worker.0.reads).finish(ticket, took);
                 worker.read_on();
-                worker.tell(job, result.map(Outcome::Rows), took).await;
+                worker.tell(job, result, took).await;
             });
         }
     }
@@ -187,7 +187,7 @@ impl Worker {
             .await;
     }
 
-    async fn read(&self, job: &Job) -> Result<RowsRead, ApiError> {
+    async fn read(&self, job: &Job) -> Result<Outcome, ApiError> {
         let Job::Read { wanted, query, .. } = job else {
             return Err(crate::error::internal());
         };
@@ -212,7 +212,8 @@ impl Worker {
             RowsWanted::UpTo { anchor, count } => (beside(anchor, Side::UpTo, *count), false),
         };
         let read = window(&self.0.pool, query, &range, total).await?;
-        Ok(RowsRead {
+        let clock = read.clock.map(|clock| Clock::heard(clock.end));
+        let rows = RowsRead {
             snapshot: read.snapshot,
             rows: read
                 .rows
@@ -220,7 +221,12 @@ impl Worker {
                 .map(|values| Record::new(&query.table.schema, values))
                 .collect(),
             total: read.total,
-        })
+            time: read.clock.map(|clock| ReadTime {
+                moment: clock.moment,
+                turns: clock.turns,
+            }),
+        };
+        Ok(Outcome::Rows(rows, clock))
     }
 }
 
@@ -252,8 +258,8 @@ impl Questions {
 /// What a job brought.
 #[derive(Debug)]
 pub enum Outcome {
-    /// Rows.
-    Rows(RowsRead),
+    /// Rows, and where they depend on the time the database's clock.
+    Rows(RowsRead, Option<Clock>),
     /// An answer.
     Answer(Answer),
 }

@@ -3,11 +3,12 @@
 mod embed;
 mod values;
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, slice, sync::Arc};
 
+use rowcast_engine::moving::{Moving, MovingComparison};
 use rowcast_protocol::{
     ApiError,
-    query::{Filter, Is, Operator, OrderBy, Query, Selected, Test, like_pattern},
+    query::{Filter, Is, Operator, OrderBy, Query, Relative, Selected, Test, like_pattern},
 };
 use sqlx::{AssertSqlSafe, PgPool};
 
@@ -15,9 +16,12 @@ use self::{
     embed::embed,
     values::{Wanted, is_unsure, resolve},
 };
-use super::bound::{BoundFilter, BoundOp, BoundQuery, BoundSort, Literal, identity};
+use super::{
+    bound::{BoundFilter, BoundOp, BoundQuery, BoundSort, Literal, identity},
+    moving::{distance, is_of_time},
+};
 use crate::{
-    database::catalog::{Catalog, Join, TableMeta},
+    database::catalog::{Catalog, ColumnMeta, Join, TableMeta},
     error::{Fault, fault, read_error},
 };
 
@@ -192,13 +196,16 @@ fn collect<'a>(
         }
         Filter::Test(test) => {
             let column = &table.columns[position(table, &test.column)?];
+            if moving(column, test)?.is_some() {
+                return Ok(());
+            }
             let (operator, symbol, texts): (_, _, &[String]) = match &test.operator {
-                Operator::Eq(text) => ("eq", "=", std::slice::from_ref(text)),
-                Operator::Neq(text) => ("neq", "<>", std::slice::from_ref(text)),
-                Operator::Gt(text) => ("gt", ">", std::slice::from_ref(text)),
-                Operator::Gte(text) => ("gte", ">=", std::slice::from_ref(text)),
-                Operator::Lt(text) => ("lt", "<", std::slice::from_ref(text)),
-                Operator::Lte(text) => ("lte", "<=", std::slice::from_ref(text)),
+                Operator::Eq(text) => ("eq", "=", slice::from_ref(text)),
+                Operator::Neq(text) => ("neq", "<>", slice::from_ref(text)),
+                Operator::Gt(text) => ("gt", ">", slice::from_ref(text)),
+                Operator::Gte(text) => ("gte", ">=", slice::from_ref(text)),
+                Operator::Lt(text) => ("lt", "<", slice::from_ref(text)),
+                Operator::Lte(text) => ("lte", "<=", slice::from_ref(text)),
                 Operator::In(texts) => ("in", "=", texts),
                 Operator::Like(_) | Operator::Ilike(_) | Operator::Is(_) => return Ok(()),
             };
@@ -242,6 +249,10 @@ fn build_test(
     literals: &mut std::vec::IntoIter<Literal>,
 ) -> Result<BoundFilter, ApiError> {
     let column = position(table, &test.column)?;
+    if let Some(moving) = moving(&table.columns[column], test)? {
+        let op = BoundOp::Moving(moving);
+        return Ok(BoundFilter::Test { column, op });
+    }
     // `collect` listed a literal for each of these, so there is one to take.
     let mut next = || literals.next().ok_or_else(crate::error::internal);
     let op = match &test.operator {
@@ -259,6 +270,55 @@ fn build_test(
         Operator::Is(Is::False) => BoundOp::IsFalse,
     };
     Ok(BoundFilter::Test { column, op })
+}
+
+/// The comparison with a moving time that a test is; `None` if it is none.
+fn moving(column: &ColumnMeta, test: &Test) -> Result<Option<Moving>, ApiError> {
+    if !is_of_time(&column.codec) {
+        return Ok(None);
+    }
+    let (comparison, texts) = match &test.operator {
+        Operator::Gt(text) => (Some(MovingComparison::Greater), slice::from_ref(text)),
+        Operator::Gte(text) => (
+            Some(MovingComparison::GreaterOrEqual),
+            slice::from_ref(text),
+        ),
+        Operator::Lt(text) => (Some(MovingComparison::Less), slice::from_ref(text)),
+        Operator::Lte(text) => (Some(MovingComparison::LessOrEqual), slice::from_ref(text)),
+        Operator::Eq(text) | Operator::Neq(text) => (None, slice::from_ref(text)),
+        Operator::In(texts) => (None, texts.as_slice()),
+        Operator::Like(_) | Operator::Ilike(_) | Operator::Is(_) => return Ok(None),
+    };
+    for text in texts {
+        let invalid = |reason: String| {
+            ApiError::new(
+                "invalid_value",
+                format!("{}: \"{text}\": {reason}", column.name),
+                "a time relative to now is written such as gte.now-15m; of a date, gte.now-7d",
+            )
+        };
+        let Some(relative) = Relative::parse(text) else {
+            continue;
+        };
+        let relative = relative.map_err(|reason| invalid(reason.to_string()))?;
+        match comparison {
+            Some(comparison) => {
+                let distance = distance(&column.codec, relative)
+                    .map_err(|reason| invalid(reason.to_string()))?;
+                return Ok(Some(Moving {
+                    comparison,
+                    distance,
+                }));
+            }
+            // For PostgreSQL's own input: the moment of binding.
+            None if text == "now" => {}
+            None => {
+                let allowed = "a time relative to now is compared by gt, gte, lt and lte";
+                return Err(invalid(allowed.to_owned()));
+            }
+        }
+    }
+    Ok(None)
 }
 
 fn pattern_of(test: &Test, pattern: &str) -> Result<String, ApiError> {

@@ -1,9 +1,10 @@
 //! A query whose every name and value is known to fit its table.
 
-use std::{fmt::Write, sync::Arc};
+use std::{borrow::Cow, fmt::Write, sync::Arc};
 
-use rowcast_engine::datum::Datum;
+use rowcast_engine::{datum::Datum, moving::Moving};
 
+use super::moving::word;
 use crate::database::catalog::{Join, TableMeta};
 
 /// A query, bound to a table.
@@ -72,6 +73,8 @@ pub enum BoundOp {
     Like(String),
     /// `ILIKE`, likewise.
     Ilike(String),
+    /// A comparison with a time that moves.
+    Moving(Moving),
     /// `IS NULL`
     IsNull,
     /// `IS TRUE`
@@ -165,22 +168,26 @@ fn canonical(filter: &BoundFilter) -> String {
         },
         BoundFilter::Search(word) => format!("q({word:?})"),
         BoundFilter::Test { column, op } => {
-            let (name, values): (&str, Vec<&str>) = match op {
-                BoundOp::Eq(literal) => ("eq", vec![&literal.text]),
-                BoundOp::Neq(literal) => ("neq", vec![&literal.text]),
-                BoundOp::Gt(literal) => ("gt", vec![&literal.text]),
-                BoundOp::Gte(literal) => ("gte", vec![&literal.text]),
-                BoundOp::Lt(literal) => ("lt", vec![&literal.text]),
-                BoundOp::Lte(literal) => ("lte", vec![&literal.text]),
+            let (name, values): (&str, Vec<Cow<str>>) = match op {
+                BoundOp::Eq(literal) => ("eq", vec![literal.text.as_str().into()]),
+                BoundOp::Neq(literal) => ("neq", vec![literal.text.as_str().into()]),
+                BoundOp::Gt(literal) => ("gt", vec![literal.text.as_str().into()]),
+                BoundOp::Gte(literal) => ("gte", vec![literal.text.as_str().into()]),
+                BoundOp::Lt(literal) => ("lt", vec![literal.text.as_str().into()]),
+                BoundOp::Lte(literal) => ("lte", vec![literal.text.as_str().into()]),
                 BoundOp::In(literals) => {
-                    let mut texts: Vec<&str> =
-                        literals.iter().map(|literal| &*literal.text).collect();
+                    let texts = literals.iter().map(|literal| literal.text.as_str().into());
+                    let mut texts: Vec<Cow<str>> = texts.collect();
                     texts.sort_unstable();
                     texts.dedup();
                     ("in", texts)
                 }
-                BoundOp::Like(pattern) => ("like", vec![pattern]),
-                BoundOp::Ilike(pattern) => ("ilike", vec![pattern]),
+                BoundOp::Like(pattern) => ("like", vec![pattern.into()]),
+                BoundOp::Ilike(pattern) => ("ilike", vec![pattern.into()]),
+                BoundOp::Moving(moving) => (
+                    word(moving.comparison),
+                    vec!["now".into(), format!("{:?}", moving.distance).into()],
+                ),
                 BoundOp::IsNull => ("null", vec![]),
                 BoundOp::IsTrue => ("true", vec![]),
                 BoundOp::IsFalse => ("false", vec![]),

@@ -2,7 +2,7 @@
 
 use rowcast_engine::datum::Datum;
 use rowcast_protocol::{
-    ApiError, Cursor, PgSnapshot, RowKey, Table,
+    ApiError, Cursor, RowKey, Table,
     message::{Row, Snapshot},
     query::Query,
 };
@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use super::{
     bind::bind,
     bound::BoundQuery,
-    read::{Range, window},
+    read::{Range, WindowRead, window},
 };
 use crate::database::catalog::Catalog;
 
@@ -53,24 +53,12 @@ async fn read_once(
         limit: bound.limit.into(),
     };
     let read = window(pool, &bound, &range, true).await?;
-    let list = snapshot(
-        &bound,
-        &read.rows,
-        read.total.unwrap_or_default(),
-        epoch,
-        read.snapshot,
-    );
+    let list = snapshot(&bound, read, epoch);
     Ok((bound.table.base().table.clone(), list))
 }
 
-/// The list of these whole rows.
-pub fn snapshot(
-    bound: &BoundQuery,
-    rows: &[Vec<Datum>],
-    total: u64,
-    epoch: u64,
-    version: PgSnapshot,
-) -> Snapshot {
+/// The list of rows that were read and counted.
+fn snapshot(bound: &BoundQuery, read: WindowRead, epoch: u64) -> Snapshot {
     let table = &bound.table;
     let row = |datums: &Vec<Datum>| Row {
         key: RowKey::new(
@@ -93,11 +81,12 @@ pub fn snapshot(
             .map(|column| table.table.columns[*column].clone())
             .collect(),
         key: table.table.key.clone(),
-        rows: rows.iter().map(row).collect(),
-        total,
+        rows: read.rows.iter().map(row).collect(),
+        total: read.total.unwrap_or_default(),
         cursor: Cursor {
             epoch,
-            snapshot: version,
+            snapshot: read.snapshot,
+            moment: read.clock.map(|clock| clock.moment),
         }
         .to_string(),
     }

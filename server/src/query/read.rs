@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, PgPool, Row};
 
 use super::{
     bound::BoundQuery,
+    moving::clock_sql,
     slice,
     sql::{Params, Side, order_sql, side_sql, where_sql},
     unkeyed,
@@ -45,6 +46,19 @@ pub struct WindowRead {
     pub rows: Vec<Vec<Datum>>,
     /// How many rows match the filter; `None` if it was not asked.
     pub total: Option<u64>,
+    /// Of which time they are, where the filter depends on it.
+    pub clock: Option<Clock>,
+}
+
+/// The time of a read, by the database's clock, in microseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// The moment that the filter was asked for.
+    pub moment: i64,
+    /// The next moment at which the filter may say something else of some row of that version.
+    pub turns: Option<i64>,
+    /// What the clock said in the end.
+    pub end: i64,
 }
 
 /// Reads rows and, if asked, counts all that match.
@@ -102,9 +116,14 @@ pub async fn window(
     } else {
         ("NULL::int8".to_owned(), "NULL::text".to_owned())
     };
+    // The clock's end comes last, for what stands before it takes its time first.
+    let [moment, turns, end] = clock_sql(table, &query.filter, &mut params);
     // The rows are an array, for an array keeps its order whatever plan is chosen, and there
     // is an answer, with its snapshot, also where no row matches.
-    let sql = format!("SELECT pg_current_snapshot()::text, {total}, ARRAY({rows}), {fingerprint}");
+    let sql = format!(
+        "SELECT pg_current_snapshot()::text, {total}, ARRAY({rows}), {fingerprint}, \
+         {moment}, {turns}, {end}"
+    );
     let mut statement = sqlx::query(AssertSqlSafe(sql));
     for text in params.into_texts() {
         statement = statement.bind(text);
@@ -151,6 +170,14 @@ fn decode(
             .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
         rows,
         total: total.map(|total| u64::try_from(total).unwrap_or_default()),
+        clock: match (row.try_get(4)?, row.try_get(6)?) {
+            (Some(moment), Some(end)) => Some(Clock {
+                moment,
+                turns: row.try_get(5)?,
+                end,
+            }),
+            _ => None,
+        },
     })
 }
 

@@ -6,7 +6,10 @@
 
 use rowcast_engine::{datum::Datum, schema::Collation};
 
-use super::bound::{BoundFilter, BoundOp, BoundQuery, BoundSort};
+use super::{
+    bound::{BoundFilter, BoundOp, BoundQuery, BoundSort},
+    moving::moving_sql,
+};
 use crate::database::catalog::{ColumnMeta, TableMeta};
 
 /// The parameters of a statement, in the order of their numbers.
@@ -269,6 +272,7 @@ fn test_sql(column: &ColumnMeta, op: &BoundOp, alias: &str, params: &mut Params)
         }
         BoundOp::Like(pattern) => pattern_sql(column, "~~", pattern, &value, params),
         BoundOp::Ilike(pattern) => pattern_sql(column, "~~*", pattern, &value, params),
+        BoundOp::Moving(moving) => moving_sql(*moving, column, alias, params),
         BoundOp::IsNull => format!("({value} IS NULL)"),
         BoundOp::IsTrue => format!("({value} IS TRUE)"),
         BoundOp::IsFalse => format!("({value} IS FALSE)"),

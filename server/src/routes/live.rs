@@ -82,6 +82,7 @@ pub fn unreadable() -> Cursor {
     Cursor {
         epoch: 0,
         snapshot: Default::default(),
+        moment: None,
     }
 }
 

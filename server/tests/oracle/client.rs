@@ -320,10 +320,11 @@ fn is_passing(error: &ApiError) -> bool {
 /// steps has to change something.
 fn apply(list: &mut List, mut patch: Patch) -> Result<(), String> {
     let (from, to) = (cursor(&list.cursor)?, cursor(&patch.cursor)?);
-    if from.epoch != to.epoch || !to.snapshot.covers(&from.snapshot) {
+    let is_back = !to.snapshot.covers(&from.snapshot) || to.moment < from.moment;
+    if from.epoch != to.epoch || is_back {
         return Err(format!("a patch leads from {} back", list.cursor));
     }
-    if from.snapshot.covers(&to.snapshot) {
+    if from.snapshot.covers(&to.snapshot) && from.moment >= to.moment {
         return Err(format!("a second patch for {}", list.cursor));
     }
     if patch.ops.is_empty() && patch.total == list.total {

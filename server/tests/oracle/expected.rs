@@ -11,7 +11,7 @@ const BATCH: usize = 32;
 /// What a list has to be.
 #[derive(Clone, Debug, Default)]
 pub struct Expected {
-    /// Key cells and cells of each row.
+    /// Key cells, if there is a key, and cells of each row.
     rows: Vec<(Vec<Cell>, Vec<Cell>)>,
     total: u64,
 }
@@ -21,11 +21,9 @@ impl Expected {
     pub fn difference(&self, list: &List) -> Option<String> {
         let same = list.total == self.total
             && list.rows.len() == self.rows.len()
-            && list
-                .rows
-                .iter()
-                .zip(&self.rows)
-                .all(|(row, (key, cells))| row.key.0[..] == key[..] && row.cells == *cells);
+            && list.rows.iter().zip(&self.rows).all(|(row, (key, cells))| {
+                (key.is_empty() || row.key.0[..] == key[..]) && row.cells == *cells
+            });
         if same {
             return None;
         }
@@ -89,12 +87,14 @@ async fn ask(
     for (nth, &subscription) in subscriptions.iter().enumerate() {
         let query = &plan.subscriptions[subscription].query;
         let table = &plan.tables[query.table];
-        let columns: Vec<String> = sqlx::query_scalar(
-            "SELECT attname::text FROM pg_attribute WHERE attrelid = $1::text::regclass \
-             AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+        let (columns, image): (Vec<String>, String) = sqlx::query_as(
+            "SELECT array_agg(name::text ORDER BY place), \
+             format('record_send(ROW(%s))', string_agg( \
+                 rowcast.image_of(codec, quote_ident(name)), ', ' ORDER BY place)) \
+             FROM rowcast.columns($1::text::regclass)",
         )
-        .bind(&table.name)
-        .fetch_all(&mut *connection)
+        .bind(query.source(table))
+        .fetch_one(&mut *connection)
         .await
         .map_err(|error| error.to_string())?;
         parts.push(format!(
@@ -103,7 +103,7 @@ async fn ask(
         ));
         parts.push(format!(
             "(SELECT {nth}, * FROM ({}) AS rows)",
-            query.rows_sql(table, &columns)
+            query.rows_sql(table, &columns, &image)
         ));
     }
     let sql = format!(
@@ -138,7 +138,7 @@ async fn ask(
                     .iter()
                     .map(|text| Cell::from_json(text.as_deref().unwrap_or("null")).expect("JSON"))
                     .collect();
-                let cells = key.split_off(plan.tables[query.table].key.len());
+                let cells = key.split_off(query.key(&plan.tables[query.table]).len());
                 expected.rows.push((key, cells));
             }
         }

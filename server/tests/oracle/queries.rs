@@ -16,6 +16,8 @@ use super::{
 pub struct Query {
     /// Which of the run's tables.
     pub table: usize,
+    /// Whether it is asked of the table's view.
+    pub is_of_view: bool,
     /// With whether each is a parameter of its own where it can be.
     pub conditions: Vec<(Condition, bool)>,
     pub order: Vec<SortKey>,
@@ -49,6 +51,8 @@ pub enum Op {
     In(Vec<String>),
     /// The grammar's word, SQL's sign.
     Compare(&'static str, &'static str, String),
+    /// The same with a time that moves.
+    Moving(&'static str, &'static str, &'static str),
 }
 
 #[derive(Clone, Debug)]
@@ -92,6 +96,7 @@ pub fn generate(random: &mut Random, tables: &[Table]) -> Query {
     });
     Query {
         table: at,
+        is_of_view: table.has_view && random.chance(40),
         conditions,
         order,
         limit: *random.pick(&[0, 1, 3, 10, 50, 50, 200]),
@@ -118,9 +123,15 @@ fn condition(random: &mut Random, table: &Table, depth: u32) -> Condition {
     }
 }
 
+const ORDERS: &[(&str, &str)] = &[("gt", ">"), ("gte", ">="), ("lt", "<"), ("lte", "<=")];
+
 fn op(random: &mut Random, column: &Column) -> Op {
     let kind = column.kind;
     let value = (*random.pick(kind.values)).to_owned();
+    if !kind.near.is_empty() && random.chance(50) {
+        let (word, sign) = *random.pick(ORDERS);
+        return Op::Moving(word, sign, random.pick::<&str>(kind.near));
+    }
     match random.below(10) {
         0 | 1 => Op::IsNull,
         2 if kind.sql == "bool" => Op::IsTrue,
@@ -134,8 +145,7 @@ fn op(random: &mut Random, column: &Column) -> Op {
                 .collect(),
         ),
         6 | 7 if kind.has_order => {
-            let (word, sign) =
-                *random.pick(&[("gt", ">"), ("gte", ">="), ("lt", "<"), ("lte", "<=")]);
+            let (word, sign) = *random.pick(ORDERS);
             Op::Compare(word, sign, value)
         }
         _ if kind.has_equality => {
@@ -176,9 +186,10 @@ impl Query {
     }
 
     /// What the query's `limit` and `offset` rows are, in order: a key's and a row's cells as
-    /// JSON text in one array, and the place. `columns` are the table's, by name.
-    pub fn rows_sql(&self, table: &Table, columns: &[String]) -> String {
-        let order = self.order_sql(table);
+    /// JSON text in one array, and the place. `columns` are the table's, by name; `image` is
+    /// an expression for all of a row, in whose order a view's rows are that are equal otherwise.
+    pub fn rows_sql(&self, table: &Table, columns: &[String], image: &str) -> String {
+        let order = self.order_sql(table, image);
         format!(
             "SELECT row_number() OVER (ORDER BY {order}) AS place, ARRAY[{}]::text[] AS cells \
              FROM {} WHERE {} ORDER BY {order} LIMIT {} OFFSET {}",
@@ -209,13 +220,35 @@ impl Query {
         columns
     }
 
-    fn source(&self, table: &Table) -> String {
-        table.name.clone()
+    /// The relation that it is asked of.
+    pub fn source(&self, table: &Table) -> String {
+        match self.is_of_view {
+            true => table.view(),
+            false => table.name.clone(),
+        }
+    }
+
+    /// Positions of its key's columns. A view has none; its rows' names are the server's to
+    /// make.
+    pub fn key<'a>(&self, table: &'a Table) -> &'a [usize] {
+        match self.is_of_view {
+            true => &[],
+            false => &table.key,
+        }
+    }
+
+    /// Whether its rows depend on the time.
+    pub fn moves(&self) -> bool {
+        let mut conditions = self.conditions.iter();
+        conditions.any(|(condition, _)| condition.moves())
     }
 
     fn cells(&self, table: &Table, columns: &[String]) -> Vec<String> {
         let cell = |name: &String| format!("to_jsonb({})::text", quote(name));
-        let key = table.key.iter().map(|&at| cell(&table.columns[at].name));
+        let key = self
+            .key(table)
+            .iter()
+            .map(|&at| cell(&table.columns[at].name));
         match &self.select {
             Some(select) => key
                 .chain(select.iter().map(|&at| cell(&table.columns[at].name)))
@@ -236,9 +269,12 @@ impl Query {
         }
     }
 
-    fn order_sql(&self, table: &Table) -> String {
+    fn order_sql(&self, table: &Table, image: &str) -> String {
         let mut parts: Vec<String> = self.order.iter().map(|key| key.sql(table)).collect();
-        for &column in &table.key {
+        if self.is_of_view {
+            parts.push(image.to_owned());
+        }
+        for &column in self.key(table) {
             if self.order.iter().all(|key| key.column != column) {
                 let key = SortKey {
                     column,
@@ -376,6 +412,14 @@ impl Condition {
         }
     }
 
+    fn moves(&self) -> bool {
+        match self {
+            Self::Group { parts, .. } => parts.iter().any(Self::moves),
+            Self::Test { op, .. } => matches!(op, Op::Moving(..)),
+            Self::Search(_) => false,
+        }
+    }
+
     fn columns(&self, columns: &mut BTreeSet<usize>) {
         match self {
             Self::Group { parts, .. } => parts.iter().for_each(|part| part.columns(columns)),
@@ -399,6 +443,7 @@ impl Op {
                 format!("in.({})", values.join(","))
             }
             Self::Compare(word, _, value) => format!("{word}.{}", quote(value)),
+            Self::Moving(word, _, value) => format!("{word}.{value}"),
         }
     }
 
@@ -418,6 +463,7 @@ impl Op {
                 format!("{name} IN ({})", values.join(", "))
             }
             Self::Compare(_, sign, value) => format!("{name} {sign} {}", literal(value, cast)),
+            Self::Moving(_, sign, value) => format!("{name} {sign} {}", literal(value, cast)),
         }
     }
 }

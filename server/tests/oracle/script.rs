@@ -2,7 +2,7 @@
 
 use super::{
     plan::{Plan, Step, Transport},
-    tables::PRELUDE,
+    tables::{PRELUDE, quote},
     world::Failure,
 };
 
@@ -63,7 +63,10 @@ pub fn script(plan: &Plan, failure: &Failure) -> String {
             .map(|(_, column)| column.name.clone())
             .collect();
         line(&follow(plan, nth));
-        line(&format!("{};", query.rows_sql(table, &all)));
+        // As far as the server's own form of a row is that of its columns.
+        let names: Vec<String> = all.iter().map(|name| quote(name)).collect();
+        let image = format!("record_send(ROW({}))", names.join(", "));
+        line(&format!("{};", query.rows_sql(table, &all, &image)));
         line(&format!("{};", query.beside_sql(table)));
     }
     out
@@ -79,7 +82,7 @@ fn follow(plan: &Plan, nth: usize) -> String {
     format!(
         "-- client {} follows {nth}, {transport}: /api/live/{}?{}",
         subscription.client,
-        table.name,
+        subscription.query.source(table),
         subscription.query.text(table)
     )
 }

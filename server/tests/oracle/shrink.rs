@@ -241,9 +241,15 @@ impl Shrinker<'_> {
     async fn plain(&mut self) {
         let mut plan = self.best.plan.clone();
         plan.settings.clear();
-        for table in &mut plan.tables {
+        let of_views: Vec<usize> = plan
+            .followed()
+            .filter(|query| query.is_of_view)
+            .map(|query| query.table)
+            .collect();
+        for (at, table) in plan.tables.iter_mut().enumerate() {
             table.is_partitioned = false;
             table.has_trigger = false;
+            table.has_view = of_views.contains(&at);
         }
         self.attempt(plan).await;
     }
@@ -320,6 +326,9 @@ fn simpler(query: &Query) -> Vec<Query> {
     }
     for at in 0..query.order.len() {
         push(&|query| drop(query.order.remove(at)));
+    }
+    if query.is_of_view {
+        push(&|query| query.is_of_view = false);
     }
     if query.select.is_some() {
         push(&|query| query.select = None);

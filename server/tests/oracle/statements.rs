@@ -323,7 +323,11 @@ fn value(random: &mut Random, table: &Table, at: usize) -> String {
     if column.refers.is_some() {
         return random.below(80).to_string();
     }
-    let value: &str = random.pick::<&str>(column.kind.values);
+    let values = match column.kind.near {
+        near if !near.is_empty() && random.chance(60) => near,
+        _ => column.kind.values,
+    };
+    let value: &str = random.pick::<&str>(values);
     literal(value, column.kind.cast)
 }
 

@@ -30,6 +30,8 @@ pub struct Table {
     pub is_partitioned: bool,
     /// Whether a trigger of the user's changes each row once more that is inserted.
     pub has_trigger: bool,
+    /// Whether there is a view of all its columns, named after it.
+    pub has_view: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -49,6 +51,8 @@ pub struct Kind {
     /// For casts of literals.
     pub cast: &'static str,
     pub values: &'static [&'static str],
+    /// Times near the present, which rows have beside those values: see [`literal`].
+    pub near: &'static [&'static str],
     pub is_text: bool,
     pub has_like: bool,
     pub has_order: bool,
@@ -60,6 +64,7 @@ const fn kind(sql: &'static str, values: &'static [&'static str]) -> Kind {
         sql,
         cast: sql,
         values,
+        near: &[],
         is_text: false,
         has_like: false,
         has_order: true,
@@ -102,6 +107,10 @@ const WORDS: &[&str] = &[
     "日本",
     "x.y",
     "*",
+];
+
+const NEAR: &[&str] = &[
+    "now", "now-1s", "now-3s", "now+1s", "now+2s", "now+5s", "now-1h", "now+1h",
 ];
 
 pub static KINDS: &[Kind] = &[
@@ -154,35 +163,44 @@ pub static KINDS: &[Kind] = &[
         "citext",
         &["a", "A", "b", "B", "ab", "AB", "äb", "Äb"],
     ),
-    kind(
-        "date",
-        &[
-            "2024-02-29",
-            "1999-12-31",
-            "infinity",
-            "0044-03-15 BC",
-            "2024-03-01",
-        ],
-    ),
+    Kind {
+        near: &["now", "now-1d", "now+1d"],
+        ..kind(
+            "date",
+            &[
+                "2024-02-29",
+                "1999-12-31",
+                "infinity",
+                "0044-03-15 BC",
+                "2024-03-01",
+            ],
+        )
+    },
     kind("time", &["00:00:00", "12:34:56.789", "23:59:59.999999"]),
-    kind(
-        "timestamp",
-        &[
-            "2024-01-01 00:00:00",
-            "2024-01-01 00:00:00.5",
-            "-infinity",
-            "1969-07-20 20:17:40",
-        ],
-    ),
-    kind(
-        "timestamptz",
-        &[
-            "2024-01-01 00:00:00+00",
-            "2024-01-01 00:00:00+02",
-            "infinity",
-            "1969-07-20 20:17:40.000001+00",
-        ],
-    ),
+    Kind {
+        near: NEAR,
+        ..kind(
+            "timestamp",
+            &[
+                "2024-01-01 00:00:00",
+                "2024-01-01 00:00:00.5",
+                "-infinity",
+                "1969-07-20 20:17:40",
+            ],
+        )
+    },
+    Kind {
+        near: NEAR,
+        ..kind(
+            "timestamptz",
+            &[
+                "2024-01-01 00:00:00+00",
+                "2024-01-01 00:00:00+02",
+                "infinity",
+                "1969-07-20 20:17:40.000001+00",
+            ],
+        )
+    },
     kind(
         "interval",
         &[
@@ -281,6 +299,7 @@ impl Table {
             key,
             is_partitioned: random.chance(15),
             has_trigger: random.chance(15),
+            has_view: random.chance(40),
         }
     }
 
@@ -350,7 +369,15 @@ impl Table {
                     .expect("a key has columns"),
             );
         }
+        if self.has_view {
+            sql += &format!(";\nCREATE VIEW {} AS TABLE {}", self.view(), self.name);
+        }
         sql
+    }
+
+    /// The view of it.
+    pub fn view(&self) -> String {
+        format!("{}_view", self.name)
     }
 
     fn key_sql_of(&self, row: &str) -> String {
@@ -385,7 +412,19 @@ pub fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// A value as SQL. What begins with `now` is a time at that distance from the statement's.
 pub fn literal(value: &str, cast: &str) -> String {
+    if let Some(distance) = value.strip_prefix("now")
+        && matches!(cast, "date" | "timestamp" | "timestamptz")
+    {
+        let distance = if distance.is_empty() { "0s" } else { distance };
+        let at = format!("(statement_timestamp() + interval '{distance}')");
+        return match cast {
+            "timestamptz" => at,
+            // A day's distance is one from the day.
+            _ => format!("timezone('UTC', {at})::{cast}"),
+        };
+    }
     format!(
         "E'{}'::{cast}",
         value.replace('\\', "\\\\").replace('\'', "''")

@@ -255,7 +255,7 @@ impl<'a> World<'a> {
                 let table = &self.plan.tables[subscription.query.table];
                 self.clients[subscription.client].follow(Wanted {
                     nth: *nth,
-                    table: table.name.clone(),
+                    table: subscription.query.source(table),
                     query: subscription.query.text(table),
                 });
                 if self.followed.insert(*nth) {
@@ -337,6 +337,8 @@ impl<'a> World<'a> {
             .iter()
             .copied()
             .filter(|nth| self.followed.contains(nth))
+            // A version says nothing of the moment.
+            .filter(|nth| !self.plan.subscriptions[*nth].query.moves())
             .collect();
         let database = &self.ground.database;
         let checker = match &mut self.checker {
@@ -372,14 +374,22 @@ impl<'a> World<'a> {
             .await
             .map_err(|what| Failure::of(None, what))?;
         let begun = Instant::now();
-        for (&nth, expected) in followed.iter().zip(&expected) {
-            let client = &self.clients[self.plan.subscriptions[nth].client];
+        for (&nth, expected) in followed.iter().zip(expected) {
+            let subscription = &self.plan.subscriptions[nth];
+            let client = &self.clients[subscription.client];
+            let mut expected = expected;
             loop {
                 if let Some((nth, fault)) = client.failure() {
                     return Err(Failure::of(Some(nth), fault));
                 }
                 let changed = client.changed();
-                let Some(difference) = client.difference(nth, expected) else {
+                // Such a list is never still: it has to be what the SQL says at some time.
+                if subscription.query.moves() {
+                    let now = expected::now(checker, self.plan, &[nth]).await;
+                    let now = now.map_err(|what| Failure::of(Some(nth), what))?;
+                    expected = now.into_iter().next().unwrap_or_default();
+                }
+                let Some(difference) = client.difference(nth, &expected) else {
                     break;
                 };
                 let Manner {

@@ -21,6 +21,11 @@ impl Hub {
 
     pub(super) fn read(&mut self, mut read: Read) {
         self.figures.clock(read.clock);
+        // Heard a little later than it was said, so only for what it is ahead.
+        let clock = Clock::heard(read.clock);
+        if self.clock.is_some_and(|known| clock.is_ahead_of(known)) {
+            self.clock = Some(clock);
+        }
         let reshaped: Vec<u32> = std::mem::take(&mut read.changed_schemas);
         let Changes {
             transaction,

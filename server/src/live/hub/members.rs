@@ -226,8 +226,11 @@ impl Hub {
                     .as_ref()
                     .filter(|cursor| cursor.epoch == self.epoch && subscriber.reset.is_none())
                     .and_then(|cursor| {
-                        let now = engine.exact_version_of(window)?;
-                        feed.missed(&cursor.snapshot, now)
+                        let now = Place {
+                            version: Arc::new(engine.exact_version_of(window)?.clone()),
+                            moment: engine.exact_until(window),
+                        };
+                        feed.missed(&Place::from(&**cursor), &now)
                     });
                 match missed {
                     Some(patches) => {
@@ -318,6 +321,7 @@ impl Hub {
 
     pub(super) fn remove_feed(&mut self, window: WindowId) -> Option<Feed> {
         self.lingering.remove(&window);
+        self.forget_turn(window);
         let feed = self.feeds.remove(&window)?;
         self.by_key.remove(&feed.key);
         for table in feed.bound.tables() {

@@ -15,15 +15,23 @@ impl Hub {
                     let Some(feed) = self.feeds.get_mut(&window) else {
                         continue;
                     };
+                    let from = Place {
+                        version: from,
+                        moment: patch.time.map(|time| time.from),
+                    };
+                    let to = Place {
+                        version: patch.to,
+                        moment: patch.time.map(|time| time.to),
+                    };
                     let message = Patch {
                         ops: patch.ops,
                         total: patch.total,
-                        cursor: cursor(self.epoch, &patch.to),
+                        cursor: to.cursor(self.epoch),
                         changed_at: patch.changed_at,
                     };
                     self.patches_made += 1;
                     let number = PatchNumber(self.patches_made);
-                    let event = feed.patch(number, from, patch.to, message);
+                    let event = feed.patch(number, from, to, message);
                     self.backlog_bytes += event.size();
                     self.backlog.push_back((window, number, event.size()));
                     self.figures.patches.add(1);
@@ -70,6 +78,7 @@ impl Hub {
                         self.worker.start(job, Duration::ZERO);
                     }
                 }
+                Output::Turns { window, at } => self.turns_at(window, at),
                 Output::CatchUp => self.tail.nudge(),
             }
         }
@@ -126,7 +135,10 @@ impl Hub {
             feed.whole_read_took = took;
         }
         match (job, result) {
-            (Job::Read { request, .. }, Ok(Outcome::Rows(rows))) => {
+            (Job::Read { request, .. }, Ok(Outcome::Rows(rows, clock))) => {
+                if let Some(clock) = clock {
+                    self.clock = Some(clock);
+                }
                 let outputs = self.engine.rows(request, rows);
                 self.act(outputs);
             }
