@@ -319,7 +319,9 @@ fn simpler(query: &Query) -> Vec<Query> {
         }
     }
     for at in 0..query.order.len() {
-        push(&|query| drop(query.order.remove(at)));
+        push(&|query| {
+            query.order.remove(at);
+        });
     }
     if query.select.is_some() {
         push(&|query| query.select = None);
