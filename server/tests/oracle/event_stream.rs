@@ -46,7 +46,7 @@ async fn follow(
     let cursor = shared.cursor(wanted.nth);
     // A cursor may come in either way.
     let (header, parameter) = match cursor {
-        Some(cursor) if wanted.nth % 2 == 0 => {
+        Some(cursor) if wanted.nth.is_multiple_of(2) => {
             (format!("Last-Event-ID: {cursor}\r\n"), String::new())
         }
         Some(cursor) => (String::new(), format!("&cursor={cursor}")),

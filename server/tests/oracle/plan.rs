@@ -238,7 +238,7 @@ impl Plan {
         let Some(fat) = statements::fatten(random, &self.tables) else {
             return;
         };
-        for nth in 0..10 {
+        for nth in 0..4 {
             self.steps.push(Step::Write(0, fat(Some(nth))));
         }
         self.steps.push(Step::Write(0, fat(None)));

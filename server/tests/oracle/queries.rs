@@ -108,7 +108,7 @@ pub fn generate(random: &mut Random, tables: &[Table]) -> Query {
 fn condition(random: &mut Random, table: &Table, depth: u32) -> Condition {
     if depth < 3 && random.chance(20) {
         return Condition::Group {
-            word: *random.pick::<&str>(&["and", "or"]),
+            word: random.pick::<&str>(&["and", "or"]),
             is_negated: random.chance(30),
             parts: (0..1 + random.below(3))
                 .map(|_| condition(random, table, depth + 1))
@@ -136,8 +136,8 @@ fn op(random: &mut Random, column: &Column) -> Op {
         0 | 1 => Op::IsNull,
         2 if kind.sql == "bool" => Op::IsTrue,
         3 | 4 if kind.has_like => Op::Like(
-            *random.pick::<&str>(&["like", "ilike"]),
-            *random.pick::<&str>(&["*", "a*", "*b", "*a*", "A_", "*%*", "ab", "*\\_*", "ä*"]),
+            random.pick::<&str>(&["like", "ilike"]),
+            random.pick::<&str>(&["*", "a*", "*b", "*a*", "A_", "*%*", "ab", "*\\_*", "ä*"]),
         ),
         5 if kind.has_equality => Op::In(
             (0..random.below(4))

@@ -325,7 +325,9 @@ fn simpler(query: &Query) -> Vec<Query> {
         }
     }
     for at in 0..query.order.len() {
-        push(&|query| drop(query.order.remove(at)));
+        push(&|query| {
+            query.order.remove(at);
+        });
     }
     if query.is_of_view {
         push(&|query| query.is_of_view = false);

@@ -302,7 +302,7 @@ pub fn fatten(
         table,
         column,
         value: match nth {
-            Some(nth) => format!("repeat('fat{nth} ', 2000)"),
+            Some(nth) => format!("repeat('fat{nth} ', 12000)"),
             None => "NULL".to_owned(),
         },
         rows: "TRUE".to_owned(),
