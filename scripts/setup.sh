@@ -2,7 +2,7 @@
 # Installs what is missing to run, build or test Rowcast. Each step says in one line what it
 # does, is quick where it has been done, and pins what it downloads.
 #
-#   scripts/setup.sh run|build|test|bench|all
+#   scripts/setup.sh run|build|test|bench|browser|side-by-side|all
 #   scripts/setup.sh where       only tells the directory of PostgreSQL's programs
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -168,6 +168,16 @@ chromium() {
   (cd end2end && npx playwright install "${dependencies[@]}" chromium </dev/null)
 }
 
+# An extension of PostgreSQL that PostGraphile's live queries read changes through. Where it
+# can't be had, they are left out.
+wal2json() {
+  local programs
+  programs=$(postgres_programs) || return 0
+  [ -e "$programs/../lib/wal2json.so" ] && return
+  say "installing PostgreSQL's extension wal2json, for PostGraphile"
+  apt_install "postgresql-$(major_version "$programs")-wal2json" || true
+}
+
 # One command a line: in `a && b`, bash would not stop at a failure inside `a`.
 part=${1:-all}
 case $part in
@@ -175,8 +185,8 @@ case $part in
     postgres_programs
     exit
     ;;
-  run | build | test | bench | all) ;;
-  *) fail "unknown part '$part': run, build, test, bench or all" ;;
+  run | build | test | bench | browser | side-by-side | all) ;;
+  *) fail "unknown part '$part': run, build, test, bench, browser, side-by-side or all" ;;
 esac
 rust
 # A database of one's own needs no programs; the tests make clusters all the same.
@@ -184,6 +194,7 @@ case $part in
   run | bench) [ -n "${DATABASE_URL:-}" ] || postgres ;;
   test | all) postgres ;;
 esac
-case $part in build | all) node_packages xtask ;; esac
-case $part in test | all) node_packages end2end ;; esac
-case $part in test | all) chromium ;; esac
+case $part in build | browser | all) node_packages xtask ;; esac
+case $part in test | browser | all) node_packages end2end ;; esac
+case $part in test | browser | all) chromium ;; esac
+case $part in side-by-side) wal2json ;; esac

@@ -1,5 +1,6 @@
 //! Rowcast's benchmarks: each part prints a table and writes `target/bench/PART.json`.
 
+mod browser;
 #[cfg(feature = "capture")]
 mod capture;
 mod fanout;
@@ -11,6 +12,7 @@ mod served;
 mod side_by_side;
 mod swarm;
 mod throughput;
+mod window;
 
 #[path = "../../server/tests/support/cluster.rs"]
 mod cluster;
@@ -21,9 +23,8 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 #[command(name = "rowcast-bench")]
 struct Cli {
-    /// Without one, all
     #[command(subcommand)]
-    part: Option<Part>,
+    part: Part,
 }
 
 #[derive(Subcommand)]
@@ -39,6 +40,10 @@ enum Part {
     Throughput(throughput::Options),
     /// Ten thousand clients: memory, messages a second, time to the last of them
     Fanout(fanout::Options),
+    /// A change ahead of, in and behind a window deep in ten million rows
+    Window(window::Options),
+    /// Cell updates, hydration and sizes in Chromium
+    Browser(browser::Options),
     /// Rowcast beside what one would use instead
     SideBySide(side_by_side::Options),
 }
@@ -46,27 +51,14 @@ enum Part {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().part {
-        Some(part) => run(part).await,
-        None => {
-            for name in ["capture", "latency", "throughput", "fanout"] {
-                let all = Cli::parse_from(["rowcast-bench", name]);
-                if let Some(part) = all.part {
-                    run(part).await?;
-                }
-            }
-            Ok(())
-        }
-    }
-}
-
-async fn run(part: Part) -> anyhow::Result<()> {
-    match part {
         #[cfg(feature = "capture")]
         Part::Capture(options) => capture::run(&options).await,
         Part::Follow(arguments) => follow::run(arguments).await,
         Part::Latency(options) => latency::run(&options).await,
         Part::Throughput(options) => throughput::run(&options).await,
         Part::Fanout(options) => fanout::run(&options).await,
+        Part::Window(options) => window::run(&options).await,
+        Part::Browser(options) => browser::run(&options).await,
         Part::SideBySide(options) => side_by_side::run(&options).await,
     }
 }
