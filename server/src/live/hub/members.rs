@@ -369,7 +369,7 @@ impl Hub {
 async fn look_up(catalog: &Catalog, table: &Named) -> Result<Arc<TableMeta>, ApiError> {
     match table {
         Named::Oid(oid, path) => match catalog.by_oid(*oid).await {
-            Err(error) if error.code == "unknown_table" => return Err(unknown_table(path)),
+            Err(error) if error.code == "unknown_table" => Err(unknown_table(path)),
             table => table,
         },
         Named::Path(path) => catalog.table(path).await,
