@@ -297,8 +297,12 @@ fn op(step: &Step, select: &[usize], rows: &Rows) -> Option<Op> {
             let cells: Vec<(u16, Cell)> = select
                 .iter()
                 .enumerate()
-                .filter(|&(_, &column)| !old.values()[column].same(&new.values()[column]))
-                .map(|(at, &column)| (at as u16, new.values()[column].to_cell()))
+                .map(|(at, &column)| (at, &old.values()[column], &new.values()[column]))
+                .filter(|(_, old, new)| !old.same(new))
+                .map(|(at, old, new)| (at, old.to_cell(), new.to_cell()))
+                // Values may differ and look the same: 0 and -0, SQL's NULL and JSON's.
+                .filter(|(_, old, new)| old != new)
+                .map(|(at, _, new)| (at as u16, new))
                 .collect();
             if cells.is_empty() {
                 return None;

@@ -339,10 +339,7 @@ fn apply(list: &mut List, mut patch: Patch) -> Result<(), String> {
             Op::Move { to, .. } => before == Some(*to as usize),
             Op::Update { cells, .. } => before.is_some_and(|at| {
                 let old: &[Cell] = &list.rows[at].cells;
-                // SQL's NULL and JSON's look the same.
-                let same = |(column, new): &(u16, Cell)| {
-                    old.get(usize::from(*column)) == Some(new) && *new != Cell::Null
-                };
+                let same = |(column, new): &(u16, Cell)| old.get(usize::from(*column)) == Some(new);
                 cells.is_empty() || cells.iter().any(same)
             }),
             Op::Insert { .. } | Op::Remove { .. } => false,
