@@ -65,16 +65,17 @@ struct Row {
     patches_per_change: f64,
     questions_per_change: f64,
     refills_per_change: f64,
-    /// Rows that are shown, each counted once.
+    /// Rows that are shown, each counted once, and rows that the engine holds.
     rows: u64,
+    rows_held: u64,
     /// One of them.
     bytes_per_row: f64,
     /// Rows in all lists: so many would be held if they were not shared.
     rows_listed: u64,
     /// Engine time to open one query and take in its rows.
     ns_per_open: f64,
-    /// The same queries and a hundredth as many that nothing can be looked up for, so that
-    /// each change asks PostgreSQL about each of them.
+    /// The same queries and a hundredth as many that only PostgreSQL can decide and nothing
+    /// can be looked up for, so that each change asks it about each of them.
     residual_queries: u32,
     residual_ns: f64,
     /// Changes that were left out because the thread lost its processor.
@@ -177,6 +178,7 @@ fn open(queries: u32, progress: &mut Progress) -> anyhow::Result<Size> {
             questions_per_change: 0.0,
             refills_per_change: 0.0,
             rows,
+            rows_held: world.rows_held(),
             bytes_per_row,
             rows_listed: opened.listed,
             ns_per_open: opened.time.as_nanos() as f64 * per_query,
@@ -281,6 +283,7 @@ fn print(rows: &[Row]) {
                 format!("{:.1}", row.patches_per_change),
                 format!("{:.0}", row.bytes_per_query),
                 row.rows.to_string(),
+                row.rows_held.to_string(),
                 row.rows_listed.to_string(),
                 format!("{:.0}", row.bytes_per_row),
                 format!("{:.0}", row.ns_per_open),
@@ -299,6 +302,7 @@ fn print(rows: &[Row]) {
             "patches",
             "bytes/query",
             "rows",
+            "held",
             "listed",
             "bytes/row",
             "ns/open",

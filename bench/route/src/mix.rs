@@ -11,9 +11,7 @@ use rowcast_engine::{
     window::WindowSpec,
 };
 
-use crate::table::{
-    AT, COLUMNS, Groups, ID, LEVEL, OWNER, PLACE, SCORE, SHELF, SITE, Table, is_paper,
-};
+use crate::table::{AT, COLUMNS, Groups, ID, LEVEL, OWNER, PLACE, SCORE, SHELF, TITLE, Table};
 
 /// One query. `u32` says which of its kind.
 #[derive(Clone, Copy, Debug)]
@@ -26,9 +24,9 @@ pub enum Query {
     Range(u32),
     /// `shelf=eq.N&order=…&limit=50`, of 60 rows, in four orders: 20 of 100.
     Ordered(u32),
-    /// `site=eq.N&title=ilike.*paper*`: 1 of 100.
+    /// `title=ilike.*tagN;*`: 1 of 100.
     Ilike(u32),
-    /// `title=ilike.*tagN;*` and nothing else, beside the hundred.
+    /// The same filter as one that only PostgreSQL can decide, beside the hundred.
     Residual(u32),
 }
 
@@ -79,11 +77,15 @@ impl Query {
                 compare(SHELF, Comparison::Equal, n / 4),
             ),
             Self::Ilike(n) => (
-                format!("public.orders?site=eq.{n}&title=ilike.*paper*"),
-                Predicate::And(vec![compare(SITE, Comparison::Equal, n), Predicate::Asked]),
+                format!("public.orders?title=ilike.*tag{n};*"),
+                Predicate::Like {
+                    column: TITLE,
+                    pattern: format!("%tag{n};%"),
+                    ignores_case: true,
+                },
             ),
             Self::Residual(n) => (
-                format!("public.orders?title=ilike.*tag{n};*"),
+                format!("public.orders?title=ilike.*täg{n};*"),
                 Predicate::Asked,
             ),
         };
@@ -134,8 +136,7 @@ impl Query {
                 .flat_map(|level| table.members(level, levels))
                 .collect(),
             Self::Ordered(n) => table.members(n / 4, shelves).collect(),
-            Self::Ilike(n) => table.members(n, sites).filter(|&id| is_paper(id)).collect(),
-            Self::Residual(n) => table.members(n, sites).collect(),
+            Self::Ilike(n) | Self::Residual(n) => table.members(n, sites).collect(),
         };
         rows.sort_unstable_by(|&a, &b| self.compare(table, a, b));
         rows
@@ -145,7 +146,6 @@ impl Query {
     /// asked about.
     pub fn holds(self, id: u32, groups: Groups) -> bool {
         match self {
-            Self::Ilike(_) => is_paper(id),
             Self::Residual(n) => id % groups.sites == n,
             _ => true,
         }
@@ -173,5 +173,5 @@ impl Query {
 }
 
 /// How many queries' filters a row satisfies, beside the residual ones: one by its owner, one
-/// by its place, two by its level, four by its shelf, and one by its site where it is paper.
-pub const TOUCHED: f64 = 1.0 + 1.0 + 2.0 + 4.0 + 0.5;
+/// by its place, two by its level, four by its shelf, and one by its title.
+pub const TOUCHED: f64 = 1.0 + 1.0 + 2.0 + 4.0 + 1.0;

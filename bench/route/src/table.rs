@@ -17,9 +17,9 @@ pub const OWNER: usize = 1;
 pub const PLACE: usize = 2;
 pub const LEVEL: usize = 3;
 pub const SHELF: usize = 4;
-pub const SITE: usize = 5;
 pub const SCORE: usize = 6;
 pub const AT: usize = 7;
+pub const TITLE: usize = 8;
 pub const COLUMNS: usize = 10;
 
 /// Rows for each query, on average.
@@ -222,11 +222,6 @@ impl Table {
 fn title(id: u32, sites: u32) -> String {
     let thing = ["Paper, A4", "Desk lamp"][(id / 7 % 2) as usize];
     format!("{thing}, order {id} by tag{};", id % sites)
-}
-
-/// Whether `title ILIKE '%paper%'`.
-pub fn is_paper(id: u32) -> bool {
-    (id / 7).is_multiple_of(2)
 }
 
 /// Numbers that are the same in every run (xorshift64*).

@@ -93,6 +93,11 @@ impl World {
         Ok(cost)
     }
 
+    /// Rows that the engine holds.
+    pub fn rows_held(&self) -> u64 {
+        self.engine.figures().rows as u64
+    }
+
     /// Changes that contradicted what the engine held: none, unless it or this is wrong.
     pub fn contradictions(&self) -> u64 {
         self.engine.figures().contradictions
@@ -155,7 +160,8 @@ impl World {
         let mut waiting = std::collections::VecDeque::from(outputs);
         while let Some(output) = waiting.pop_front() {
             let more = match output {
-                Output::Ready(_) => continue,
+                // Nothing here depends on the time.
+                Output::Ready(_) | Output::Turns { .. } => continue,
                 Output::Patch { .. } => {
                     cost.patches += 1;
                     continue;
@@ -217,6 +223,7 @@ impl World {
             snapshot: snapshot(self.version),
             rows: all[rows].iter().map(|&id| self.table.record(id)).collect(),
             total,
+            time: None,
         };
         let begun = Instant::now();
         let outputs = self.engine.rows(request, read);
