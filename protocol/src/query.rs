@@ -6,6 +6,7 @@
 //! [`Query::parse`] and `Display` are inverse: printing gives the one canonical text of a
 //! query, and parsing that gives the query again.
 
+mod aggregate;
 mod check;
 mod edit;
 mod escape;
@@ -15,6 +16,7 @@ mod print;
 mod scan;
 mod value;
 
+pub use aggregate::{Aggregate, Function, MAX_AGGREGATES};
 pub use pattern::like_pattern;
 
 /// How many rows a query shows that doesn't say.
@@ -34,8 +36,18 @@ pub const MAX_WORDS: usize = 32;
 
 /// Parameter names with a meaning of their own. A column that is named so is filtered inside
 /// `and=(…)`. `cursor` belongs to the routes and is no part of a query.
-pub const RESERVED: [&str; 10] = [
-    "and", "or", "not.and", "not.or", "order", "limit", "offset", "select", "q", "cursor",
+pub const RESERVED: [&str; 11] = [
+    "and",
+    "or",
+    "not.and",
+    "not.or",
+    "order",
+    "limit",
+    "offset",
+    "select",
+    "aggregate",
+    "q",
+    "cursor",
 ];
 
 /// A question about one table's rows.
@@ -58,6 +70,8 @@ pub struct Query {
     pub offset: u64,
     /// The columns to show, in this order; `None` is all of them.
     pub select: Option<Vec<String>>,
+    /// Figures over all rows that match, whatever the slice.
+    pub aggregates: Vec<Aggregate>,
 }
 
 impl Default for Query {
@@ -69,6 +83,7 @@ impl Default for Query {
             limit: DEFAULT_LIMIT,
             offset: 0,
             select: None,
+            aggregates: Vec::new(),
         }
     }
 }

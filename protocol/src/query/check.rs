@@ -24,11 +24,14 @@ impl Query {
         for name in self.select.iter().flatten() {
             column(name, table)?;
         }
-        Ok(())
+        self.aggregates
+            .iter()
+            .try_for_each(|aggregate| aggregate.check(table))
     }
 }
 
-fn column<'a>(name: &str, table: &'a Table) -> Result<&'a Column, ApiError> {
+/// The column of that name.
+pub fn column<'a>(name: &str, table: &'a Table) -> Result<&'a Column, ApiError> {
     if let Some((_, column)) = table.column(name) {
         return Ok(column);
     }
@@ -87,7 +90,7 @@ fn check_test(test: &Test, column: &Column) -> Result<(), ApiError> {
 }
 
 /// Whether PostgreSQL can say if two values are equal.
-fn is_comparable(column: &Column) -> bool {
+pub fn is_comparable(column: &Column) -> bool {
     !matches!(&*column.type_name, "json" | "xml" | "json[]" | "xml[]")
 }
 

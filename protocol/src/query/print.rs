@@ -48,6 +48,9 @@ impl Query {
             let columns: Vec<String> = columns.iter().map(|column| name(column)).collect();
             parameter("select", &columns.join(","), &mut out);
         }
+        if !self.aggregates.is_empty() {
+            parameter("aggregate", &self.aggregate_names().join(","), &mut out);
+        }
         if self.limit != DEFAULT_LIMIT {
             parameter("limit", &self.limit.to_string(), &mut out);
         }
@@ -165,7 +168,7 @@ fn element(value: &str, out: &mut String) {
 }
 
 /// A column's name among other text.
-fn name(column: &str) -> String {
+pub fn name(column: &str) -> String {
     let plain = |char: char| char.is_alphanumeric() || matches!(char, '_' | '-' | '$');
     if column.chars().all(plain) {
         return column.into();
