@@ -1,0 +1,142 @@
+//! How many rows have each value of a column.
+
+use std::cmp::Ordering;
+
+use rowcast_protocol::Cell;
+use rustc_hash::FxHashMap;
+
+use super::{
+    Lost,
+    extremes::{compare_forms, text_bytes},
+};
+use crate::datum::{Codec, Datum, compare_as};
+
+/// The most different values that are kept of a column.
+pub const MAX_KEPT_VALUES: usize = 10_000;
+
+/// The most bytes of text in them.
+pub const MAX_KEPT_BYTES: usize = 1 << 20;
+
+/// The most groups that `count_by` shows.
+const MAX_SHOWN: usize = 1000;
+
+/// The most bytes of JSON that it shows.
+const MAX_SHOWN_BYTES: usize = 64 * 1024;
+
+/// A column's values with the number of rows of each.
+#[derive(Clone, Debug, Default)]
+pub struct Groups {
+    /// By the values' canonical form: each way in which the value is written.
+    groups: FxHashMap<Datum, Vec<(Datum, u64)>>,
+    bytes: usize,
+}
+
+impl Groups {
+    /// The groups that were read; `None` if they are too much to be kept.
+    pub fn new(codec: &Codec, read: Vec<(Datum, u64)>) -> Option<Self> {
+        let mut groups = Self::default();
+        for (value, rows) in &read {
+            groups.add(codec, value, *rows).ok()?;
+        }
+        Some(groups)
+    }
+
+    pub fn add(&mut self, codec: &Codec, value: &Datum, rows: u64) -> Result<(), Lost> {
+        let forms = self.groups.entry(value.canonical(codec)).or_default();
+        match forms.iter_mut().find(|(form, _)| form.same(value)) {
+            Some((_, count)) => *count += rows,
+            None => {
+                forms.push((value.clone(), rows));
+                self.bytes += text_bytes(value);
+            }
+        }
+        if self.groups.len() > MAX_KEPT_VALUES || self.bytes > MAX_KEPT_BYTES {
+            return Err(Lost);
+        }
+        Ok(())
+    }
+
+    pub fn remove(&mut self, codec: &Codec, value: &Datum) -> Result<(), Lost> {
+        let canonical = value.canonical(codec);
+        let forms = self.groups.get_mut(&canonical).ok_or(Lost)?;
+        let at = forms
+            .iter()
+            .position(|(form, _)| form.same(value))
+            .ok_or(Lost)?;
+        forms[at].1 -= 1;
+        if forms[at].1 == 0 {
+            forms.swap_remove(at);
+            self.bytes -= text_bytes(value);
+            if forms.is_empty() {
+                self.groups.remove(&canonical);
+            }
+        }
+        Ok(())
+    }
+
+    /// How many different values there are, NULL not counted.
+    pub fn distinct(&self) -> u64 {
+        (self.groups.len() - usize::from(self.groups.contains_key(&Datum::Null))) as u64
+    }
+
+    /// The value of `count_by`.
+    pub fn count_by(&self, codec: &Codec) -> Cell {
+        if self.groups.len() > MAX_SHOWN {
+            return Cell::Null;
+        }
+        let mut shown: Vec<(&Datum, u64)> = self
+            .groups
+            .values()
+            .filter_map(|forms| {
+                let rows = forms.iter().map(|(_, rows)| rows).sum();
+                let (shown, _) = forms.iter().min_by(|(a, _), (b, _)| compare_forms(a, b))?;
+                Some((shown, rows))
+            })
+            .collect();
+        shown.sort_unstable_by(|(a, _), (b, _)| {
+            let by_order = || compare_as(codec, a, b);
+            a.is_null()
+                .cmp(&b.is_null())
+                .then_with(|| by_order().unwrap_or(Ordering::Equal))
+        });
+        write(
+            shown
+                .into_iter()
+                .map(|(value, rows)| (value.to_cell(), rows)),
+        )
+    }
+}
+
+/// The value of `count_by` for these groups, whose values only PostgreSQL compares: in the
+/// order of their text, NULL last; NULL itself if they are too many or too long.
+pub fn count_by(mut groups: Vec<(Cell, u64)>) -> Cell {
+    if groups.len() > MAX_SHOWN {
+        return Cell::Null;
+    }
+    groups.sort_by(|(a, _), (b, _)| match (a, b) {
+        (Cell::Text(a), Cell::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
+        _ => {
+            let is_null = |cell: &Cell| matches!(cell, Cell::Null);
+            is_null(a)
+                .cmp(&is_null(b))
+                .then_with(|| a.to_json().cmp(&b.to_json()))
+        }
+    });
+    write(groups.into_iter())
+}
+
+/// `[["open", 12], [null, 3]]`, as `jsonb` prints it.
+fn write(groups: impl Iterator<Item = (Cell, u64)>) -> Cell {
+    let mut json = Vec::from(b"[");
+    for (at, (value, rows)) in groups.enumerate() {
+        json.extend_from_slice(if at > 0 { b", [" } else { b"[" });
+        value.write_json(&mut json);
+        json.extend_from_slice(format!(", {rows}]").as_bytes());
+    }
+    json.push(b']');
+    if json.len() > MAX_SHOWN_BYTES {
+        return Cell::Null;
+    }
+    // Whole strings went in, so it is UTF-8.
+    Cell::Json(String::from_utf8(json).unwrap_or_default().into())
+}
