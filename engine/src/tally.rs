@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use rowcast_protocol::{Cell, query::Function};
 
-use self::{extremes::Extremes, groups::Groups, sums::Sums};
+use self::{extremes::Extremes, sums::Sums};
 use crate::{
     datum::{Codec, Datum, Numeric},
     order::{is_equality_decided, is_order_decided},
@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub use extremes::KEPT as KEPT_EXTREMES;
-pub use groups::{MAX_KEPT_BYTES, MAX_KEPT_VALUES, count_by};
+pub use groups::{Groups, MAX_KEPT_BYTES, MAX_KEPT_VALUES, count_by};
 
 /// An aggregate of a table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]

@@ -409,6 +409,7 @@ impl World {
                     let list = List {
                         rows: state.rows,
                         total: state.total,
+                        aggregates: Vec::new(),
                         cursor: state.version.to_string(),
                     };
                     self.check(id, &list);
@@ -431,6 +432,7 @@ impl World {
                     list.apply(&message::Patch {
                         ops: patch.ops,
                         total: patch.total,
+                        aggregates: Vec::new(),
                         cursor: patch.to.to_string(),
                         changed_at: patch.changed_at,
                     })

@@ -41,7 +41,7 @@ impl Groups {
         Some(groups)
     }
 
-    pub fn add(&mut self, codec: &Codec, value: &Datum, rows: u64) -> Result<(), Lost> {
+    pub(super) fn add(&mut self, codec: &Codec, value: &Datum, rows: u64) -> Result<(), Lost> {
         let forms = self.groups.entry(value.canonical(codec)).or_default();
         match forms.iter_mut().find(|(form, _)| form.same(value)) {
             Some((_, count)) => *count += rows,
@@ -56,7 +56,7 @@ impl Groups {
         Ok(())
     }
 
-    pub fn remove(&mut self, codec: &Codec, value: &Datum) -> Result<(), Lost> {
+    pub(super) fn remove(&mut self, codec: &Codec, value: &Datum) -> Result<(), Lost> {
         let canonical = value.canonical(codec);
         let forms = self.groups.get_mut(&canonical).ok_or(Lost)?;
         let at = forms
@@ -84,6 +84,7 @@ impl Groups {
         if self.groups.len() > MAX_SHOWN {
             return Cell::Null;
         }
+        let is_null_last = |a: &Datum, b: &Datum| a.is_null().cmp(&b.is_null());
         let mut shown: Vec<(&Datum, u64)> = self
             .groups
             .values()
@@ -94,10 +95,7 @@ impl Groups {
             })
             .collect();
         shown.sort_unstable_by(|(a, _), (b, _)| {
-            let by_order = || compare_as(codec, a, b);
-            a.is_null()
-                .cmp(&b.is_null())
-                .then_with(|| by_order().unwrap_or(Ordering::Equal))
+            is_null_last(a, b).then_with(|| compare_as(codec, a, b).unwrap_or(Ordering::Equal))
         });
         write(
             shown
@@ -107,8 +105,8 @@ impl Groups {
     }
 }
 
-/// The value of `count_by` for these groups, whose values only PostgreSQL compares: in the
-/// order of their text, NULL last; NULL itself if they are too many or too long.
+/// The value of `count_by` for groups whose values only PostgreSQL compares: in the order of
+/// their text, NULL last; NULL itself if they are too many or too long.
 pub fn count_by(mut groups: Vec<(Cell, u64)>) -> Cell {
     if groups.len() > MAX_SHOWN {
         return Cell::Null;

@@ -4,7 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use rowcast_protocol::{
-    Cell, Column, json,
+    Cell,
+    json::{self, Heading},
     message::{Event, Op, Row, ServerMessage},
 };
 
@@ -12,19 +13,24 @@ use rowcast_protocol::{
 #[derive(Debug)]
 pub struct SharedEvent {
     event: Event,
-    columns: Arc<[Column]>,
+    heading: Arc<Heading>,
     json: OnceLock<Bytes>,
     compact: OnceLock<Bytes>,
     size: usize,
 }
 
 impl SharedEvent {
-    /// An event of a list of these columns.
-    pub fn new(event: Event, columns: Arc<[Column]>) -> Arc<Self> {
+    /// An event that names nothing of a list.
+    pub fn bare(event: Event) -> Arc<Self> {
+        Self::new(event, Arc::default())
+    }
+
+    /// An event of a list with this heading.
+    pub fn new(event: Event, heading: Arc<Heading>) -> Arc<Self> {
         Arc::new(Self {
             size: estimate(&event),
             event,
-            columns,
+            heading,
             json: OnceLock::new(),
             compact: OnceLock::new(),
         })
@@ -53,7 +59,7 @@ impl SharedEvent {
     pub fn json(&self) -> &Bytes {
         self.json.get_or_init(|| {
             let mut out = Vec::new();
-            json::write_event(&self.event, &self.columns, None, &mut out);
+            json::write_event(&self.event, &self.heading, None, &mut out);
             out.into()
         })
     }
@@ -100,18 +106,27 @@ const OVERHEAD: usize = 128;
 fn estimate(event: &Event) -> usize {
     let row = |row: &Row| 16 + row.cells.iter().map(cell_size).sum::<usize>();
     let content = match event {
-        Event::Snapshot(snapshot) => snapshot.rows.iter().map(row).sum(),
-        Event::Patch(patch) => patch
-            .ops
-            .iter()
-            .map(|op| match op {
-                Op::Insert { row: inserted, .. } => row(inserted),
-                Op::Update { cells, .. } => {
-                    32 + cells.iter().map(|(_, cell)| cell_size(cell)).sum::<usize>()
-                }
-                Op::Move { .. } | Op::Remove { .. } => 32,
-            })
-            .sum::<usize>(),
+        Event::Snapshot(snapshot) => {
+            let aggregates = snapshot.aggregates.iter();
+            snapshot.rows.iter().map(row).sum::<usize>()
+                + aggregates.map(|of| cell_size(&of.value)).sum::<usize>()
+        }
+        Event::Patch(patch) => {
+            let aggregates = patch.aggregates.iter();
+            let aggregates = aggregates.map(|(_, value)| cell_size(value)).sum::<usize>();
+            aggregates
+                + patch
+                    .ops
+                    .iter()
+                    .map(|op| match op {
+                        Op::Insert { row: inserted, .. } => row(inserted),
+                        Op::Update { cells, .. } => {
+                            32 + cells.iter().map(|(_, cell)| cell_size(cell)).sum::<usize>()
+                        }
+                        Op::Move { .. } | Op::Remove { .. } => 32,
+                    })
+                    .sum::<usize>()
+        }
         Event::Reset { reason } => reason.len(),
         Event::Error(error) => error.message.len() + error.hint.len(),
     };
@@ -144,7 +159,7 @@ mod tests {
             let event = Event::Reset {
                 reason: "why".to_owned(),
             };
-            let shared = SharedEvent::new(event.clone(), Arc::new([]));
+            let shared = SharedEvent::bare(event.clone());
             assert_eq!(
                 shared.compact_message(id),
                 compact(&ServerMessage::Event { id, event })
@@ -157,7 +172,7 @@ mod tests {
         let event = Event::Reset {
             reason: "why".to_owned(),
         };
-        let shared = SharedEvent::new(event, Arc::new([]));
+        let shared = SharedEvent::bare(event);
         assert_eq!(
             &shared.json_message(7)[..],
             br#"{"type":"reset","id":7,"reason":"why"}"#

@@ -4,7 +4,8 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use rowcast_engine::{engine::ListState, window::WindowSpec};
 use rowcast_protocol::{
-    Column, Cursor, PgSnapshot,
+    Cursor, PgSnapshot,
+    json::Heading,
     message::{Event, Patch, Snapshot},
     query::Query,
 };
@@ -42,7 +43,7 @@ pub struct Feed {
     pub empty_since: Option<Instant>,
     /// When its rows were last asked for whole.
     pub last_whole_read: Option<Instant>,
-    columns: Arc<[Column]>,
+    heading: Arc<Heading>,
     backlog: VecDeque<Past>,
     backlog_bytes: usize,
     /// The version from which on the backlog tells everything.
@@ -72,11 +73,14 @@ impl FeedKey {
 impl Feed {
     /// A window without clients.
     pub fn new(key: FeedKey, query: Arc<Query>, bound: Arc<BoundQuery>) -> Self {
-        let columns = bound
-            .select
-            .iter()
-            .map(|&at| bound.table.table.columns[at].clone())
-            .collect();
+        let columns = bound.select.iter();
+        let aggregates = bound.aggregates.iter();
+        let heading = Heading {
+            columns: columns
+                .map(|&at| bound.table.table.columns[at].clone())
+                .collect(),
+            aggregates: aggregates.map(|of| of.name.clone()).collect(),
+        };
         Self {
             key,
             query,
@@ -85,17 +89,12 @@ impl Feed {
             waiting: Vec::new(),
             empty_since: None,
             last_whole_read: None,
-            columns,
+            heading: Arc::new(heading),
             backlog: VecDeque::new(),
             backlog_bytes: 0,
             known_from: None,
             snapshot: None,
         }
-    }
-
-    /// What its cells hold.
-    pub fn columns(&self) -> &Arc<[Column]> {
-        &self.columns
     }
 
     /// The list as an event. `state` is what the engine says the clients hold.
@@ -109,15 +108,16 @@ impl Feed {
             self.known_from
                 .get_or_insert_with(|| Arc::new(state.version.clone()));
             let snapshot = Snapshot {
-                columns: self.columns.to_vec(),
+                columns: self.heading.columns.clone(),
                 key: self.bound.table.table.key.clone(),
                 rows: state.rows,
                 total: state.total,
+                aggregates: Vec::new(),
                 cursor: cursor(epoch, &state.version),
             };
             self.snapshot = Some(SharedEvent::new(
                 Event::Snapshot(snapshot),
-                Arc::clone(&self.columns),
+                Arc::clone(&self.heading),
             ));
         }
         self.snapshot.clone()
@@ -131,7 +131,7 @@ impl Feed {
         patch: Patch,
     ) -> Arc<SharedEvent> {
         self.snapshot = None;
-        let event = SharedEvent::new(Event::Patch(patch), Arc::clone(&self.columns));
+        let event = SharedEvent::new(Event::Patch(patch), Arc::clone(&self.heading));
         self.backlog_bytes += event.size();
         self.backlog.push_back(Past {
             from,

@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, mpsc};
 use super::{ask::ask, hub::Command};
 use crate::query::{
     bound::BoundQuery,
-    read::{Range, window},
+    read::{Range, Totals, window},
     sql::Side,
 };
 
@@ -113,7 +113,8 @@ impl Worker {
             RowsWanted::From { anchor, count } => (beside(anchor, Side::From, *count), false),
             RowsWanted::UpTo { anchor, count } => (beside(anchor, Side::UpTo, *count), false),
         };
-        let read = window(&self.pool, query, &range, total).await?;
+        let totals = if total { Totals::Kept } else { Totals::Unread };
+        let read = window(&self.pool, query, &range, totals).await?;
         Ok(RowsRead {
             snapshot: read.snapshot,
             rows: read

@@ -1,5 +1,6 @@
 //! Binding a query to a table: names become positions, texts become values.
 
+mod aggregates;
 mod values;
 
 use std::sync::Arc;
@@ -10,7 +11,10 @@ use rowcast_protocol::{
 };
 use sqlx::{AssertSqlSafe, PgPool};
 
-use self::values::{Wanted, is_unsure, resolve};
+use self::{
+    aggregates::bind_aggregates,
+    values::{Wanted, is_unsure, resolve},
+};
 use super::bound::{BoundFilter, BoundOp, BoundQuery, BoundSort, Literal, identity};
 use crate::{
     database::catalog::TableMeta,
@@ -24,8 +28,8 @@ use crate::{
 /// they mean in SQL, at the time of binding.
 ///
 /// # Errors
-/// Those of [`Query::check`]; `invalid_value`, `invalid_operator` and `invalid_order`, whose
-/// messages name the part of the query; `database_unavailable`.
+/// Those of [`Query::check`]; `invalid_value`, `invalid_operator`, `invalid_order` and
+/// `invalid_aggregate`, whose messages name the part of the query; `database_unavailable`.
 pub async fn bind(
     pool: &PgPool,
     table: Arc<TableMeta>,
@@ -62,6 +66,7 @@ pub async fn bind(
             .map(|name| position(&table, name))
             .collect::<Result<_, _>>()?,
     };
+    let aggregates = bind_aggregates(pool, &table, &query.aggregates).await?;
     Ok(BoundQuery {
         identity: identity(&table, &filter, &order),
         filter,
@@ -69,6 +74,7 @@ pub async fn bind(
         limit: query.limit,
         offset: query.offset,
         select,
+        aggregates,
         table,
     })
 }

@@ -2,7 +2,10 @@
 
 use std::{fmt::Write, sync::Arc};
 
-use rowcast_engine::datum::Datum;
+use rowcast_engine::{
+    datum::Datum,
+    tally::{self, Basis},
+};
 
 use crate::database::catalog::TableMeta;
 
@@ -25,9 +28,20 @@ pub struct BoundQuery {
     pub offset: u64,
     /// Positions of the columns shown, in the order shown.
     pub select: Vec<usize>,
+    /// Figures over all rows that match.
+    pub aggregates: Vec<BoundAggregate>,
     /// Canonical text of table, filter and order: the same text means the same rows in the
-    /// same order. It does not tell limit, offset and select.
+    /// same order. It does not tell limit, offset, select and aggregates.
     pub identity: String,
+}
+
+/// An aggregate whose column is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundAggregate {
+    /// As clients name it.
+    pub name: String,
+    /// What it is.
+    pub of: tally::Aggregate,
 }
 
 /// A condition, in SQL's three-valued logic.
@@ -113,6 +127,19 @@ impl BoundQuery {
                 .order
                 .iter()
                 .all(|sort| self.table.columns[sort.column].has_text_form())
+    }
+
+    /// The aggregates as the engine maintains them.
+    pub fn tallied(&self) -> Vec<tally::Aggregate> {
+        self.aggregates
+            .iter()
+            .map(|aggregate| aggregate.of)
+            .collect()
+    }
+
+    /// What the aggregates are kept from.
+    pub fn bases(&self) -> Vec<Basis> {
+        tally::bases(&self.tallied(), &self.table.schema.columns)
     }
 
     /// The values of `row` by which it is ordered.

@@ -2,8 +2,8 @@
 
 use rowcast_engine::datum::Datum;
 use rowcast_protocol::{
-    ApiError, Cursor, PgSnapshot, RowKey, Table,
-    message::{Row, Snapshot},
+    ApiError, Cell, Cursor, RowKey, Table,
+    message::{AggregateValue, Row, Snapshot},
     query::Query,
 };
 use sqlx::PgPool;
@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use super::{
     bind::bind,
     bound::BoundQuery,
-    read::{Range, window},
+    read::{Range, Totals, WindowRead, window},
 };
 use crate::database::catalog::Catalog;
 
@@ -52,25 +52,13 @@ async fn read_once(
         offset: bound.offset,
         limit: bound.limit.into(),
     };
-    let read = window(pool, &bound, &range, true).await?;
-    let list = snapshot(
-        &bound,
-        &read.rows,
-        read.total.unwrap_or_default(),
-        epoch,
-        read.snapshot,
-    );
+    let read = window(pool, &bound, &range, Totals::Shown).await?;
+    let list = snapshot(&bound, read, epoch);
     Ok((bound.table.table.clone(), list))
 }
 
-/// The list of these whole rows.
-pub fn snapshot(
-    bound: &BoundQuery,
-    rows: &[Vec<Datum>],
-    total: u64,
-    epoch: u64,
-    version: PgSnapshot,
-) -> Snapshot {
+/// The list that was read whole.
+fn snapshot(bound: &BoundQuery, read: WindowRead, epoch: u64) -> Snapshot {
     let table = &bound.table;
     let row = |datums: &Vec<Datum>| Row {
         key: RowKey::new(
@@ -93,12 +81,24 @@ pub fn snapshot(
             .map(|column| table.table.columns[*column].clone())
             .collect(),
         key: table.table.key.clone(),
-        rows: rows.iter().map(row).collect(),
-        total,
+        rows: read.rows.iter().map(row).collect(),
+        total: read.total.unwrap_or_default(),
+        aggregates: aggregates(bound, &read.aggregates.values),
         cursor: Cursor {
             epoch,
-            snapshot: version,
+            snapshot: read.snapshot,
         }
         .to_string(),
     }
+}
+
+/// The aggregates' values with their names.
+pub fn aggregates(bound: &BoundQuery, values: &[Cell]) -> Vec<AggregateValue> {
+    let named = bound.aggregates.iter().zip(values);
+    named
+        .map(|(aggregate, value)| AggregateValue {
+            name: aggregate.name.clone(),
+            value: value.clone(),
+        })
+        .collect()
 }

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use futures::{SinkExt, StreamExt, stream::SplitSink};
 use http::HeaderMap;
 use rowcast_protocol::{
-    ApiError, Column, Cursor, json,
+    ApiError, Cursor, json,
     message::{ClientMessage, Event, ServerMessage},
     version::WIRE_VERSION,
 };
@@ -303,8 +303,7 @@ impl Session {
     }
 
     fn complain(&self, id: Option<u32>, error: ApiError) {
-        let columns: Arc<[Column]> = Arc::new([]);
-        let event = SharedEvent::new(Event::Error(error), columns);
+        let event = SharedEvent::bare(Event::Error(error));
         self.outbox.complain(id.unwrap_or(0), event);
     }
 }

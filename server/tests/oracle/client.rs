@@ -14,8 +14,8 @@ use std::{
 };
 
 use rowcast_protocol::{
-    ApiError, Cell, Column, Cursor,
-    json::read_event,
+    ApiError, Cell, Cursor,
+    json::{Heading, read_event},
     list::List,
     message::{Event, Op, Patch},
 };
@@ -82,7 +82,7 @@ pub struct Shared {
 
 #[derive(Default)]
 struct Held {
-    columns: Vec<Column>,
+    heading: Heading,
     list: Option<List>,
     /// Whether no event has come since the client came back.
     is_resuming: bool,
@@ -231,7 +231,7 @@ impl Shared {
             return Next::ReadOn;
         };
         *self.heard.lock().unwrap() = Some(Instant::now());
-        let next = read_event(name, text, &mut held.columns)
+        let next = read_event(name, text, &mut held.heading)
             .map_err(|error| error.to_string())
             .and_then(|event| self.take_event(held, event));
         let next = next.unwrap_or_else(|fault| {
