@@ -18,3 +18,8 @@ mod keyset;
 mod support;
 #[path = "reads/unkeyed.rs"]
 mod unkeyed;
+#[path = "reads/tallies.rs"]
+mod tallies;
+#[path = "datum/values.rs"]
+#[allow(dead_code, reason = "the tests of datums use all of it")]
+mod values;

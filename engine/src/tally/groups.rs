@@ -105,22 +105,25 @@ impl Groups {
     }
 }
 
-/// The value of `count_by` for groups whose values only PostgreSQL compares: in the order of
-/// their text, NULL last; NULL itself if they are too many or too long.
-pub fn count_by(mut groups: Vec<(Cell, u64)>) -> Cell {
+/// The value of `count_by` for groups whose values only PostgreSQL compares, each given as its
+/// JSON's text: in the order of what they read, NULL last; NULL itself if they are too many
+/// or too long.
+pub fn count_by(groups: Vec<(Datum, u64)>) -> Cell {
     if groups.len() > MAX_SHOWN {
         return Cell::Null;
     }
-    groups.sort_by(|(a, _), (b, _)| match (a, b) {
-        (Cell::Text(a), Cell::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
-        _ => {
-            let is_null = |cell: &Cell| matches!(cell, Cell::Null);
-            is_null(a)
-                .cmp(&is_null(b))
-                .then_with(|| a.to_json().cmp(&b.to_json()))
-        }
-    });
-    write(groups.into_iter())
+    let mut shown: Vec<(Option<String>, Cell, u64)> = groups
+        .into_iter()
+        .map(|(value, rows)| match value {
+            Datum::Text(json) => match Cell::from_json(&json) {
+                Ok(Cell::Text(text)) => (Some(text.to_string()), Cell::Text(text), rows),
+                cell => (Some(json.to_string()), cell.unwrap_or(Cell::Null), rows),
+            },
+            _ => (None, Cell::Null, rows),
+        })
+        .collect();
+    shown.sort_by(|(a, ..), (b, ..)| a.is_none().cmp(&b.is_none()).then_with(|| a.cmp(b)));
+    write(shown.into_iter().map(|(_, value, rows)| (value, rows)))
 }
 
 /// `[["open", 12], [null, 3]]`, as `jsonb` prints it.

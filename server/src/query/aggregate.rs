@@ -6,7 +6,7 @@
 
 use rowcast_engine::{
     datum::{Codec, Datum, decode_image},
-    order::is_equality_decided,
+    order::{is_equality_decided, is_order_decided},
     schema::ColumnSchema,
     tally::{
         AggregatesRead, Basis, BasisKind, Groups, KEPT_EXTREMES, MAX_KEPT_BYTES, MAX_KEPT_VALUES,
@@ -46,6 +46,10 @@ enum ValueSource {
     Distinct(usize),
     /// The groups of a list.
     Groups(usize),
+    /// The first value of a list.
+    First(usize),
+    /// The first value of a list, as its JSON.
+    FirstJson(usize),
 }
 
 /// Where what an aggregate is kept from is found.
@@ -56,7 +60,6 @@ enum PartSource {
     ScaleList(usize),
     ExtremeList(usize),
     GroupList(usize),
-    Nowhere,
 }
 
 impl<'a> Summary<'a> {
@@ -76,6 +79,9 @@ impl<'a> Summary<'a> {
             let source = match aggregate.of.function {
                 Function::Distinct => ValueSource::Distinct(summary.groups(column)),
                 Function::CountBy => ValueSource::Groups(summary.groups(column)),
+                Function::Min | Function::Max if !column.is_written_alike() => {
+                    summary.first(column, aggregate.of.function == Function::Min, is_kept)
+                }
                 function => ValueSource::Figure(summary.figure(column.figure(function))),
             };
             summary.values.push(source);
@@ -123,6 +129,17 @@ impl<'a> Summary<'a> {
                 ValueSource::Figure(at) => figures[*at].to_cell(),
                 ValueSource::Distinct(at) => Cell::integer(column.decode_groups(&lists[*at])?.0),
                 ValueSource::Groups(at) => column.count_by(column.decode_groups(&lists[*at])?.1),
+                ValueSource::First(at) => match lists[*at].first() {
+                    None => Cell::Null,
+                    Some(image) => column.decode_value(image)?.to_cell(),
+                },
+                ValueSource::FirstJson(at) => match lists[*at].first() {
+                    None => Cell::Null,
+                    Some(image) => match &decode(image, &[Codec::Text])?[..] {
+                        [Datum::Text(json)] => Cell::from_json(json).map_err(|_| Unreadable)?,
+                        _ => return Err(Unreadable),
+                    },
+                },
             })
         });
         let values = values.collect::<Result<_, Unreadable>>()?;
@@ -148,48 +165,63 @@ impl<'a> Summary<'a> {
     fn part(&mut self, basis: Basis) -> PartSource {
         let column = self.column(basis.column);
         let value = column.value();
-        let form = column.form();
-        let is_numeric = column.meta.codec == Codec::Numeric;
-        let rows = self.rows;
-        let list = |image: &str, rest: &str| {
-            format!(
-                "ARRAY(SELECT record_send(ROW({image})) \
-                         FROM {rows} AND {value} IS NOT NULL {rest})"
-            )
-        };
         match basis.kind {
             BasisKind::Count => PartSource::Count(self.figure(column.figure(Function::Count))),
-            BasisKind::Sums if is_numeric && form.is_some() => {
+            BasisKind::Sums if column.meta.codec == Codec::Numeric && column.form().is_some() => {
                 // NaN and the infinities have no scale.
-                let list = list(
-                    &format!("count(*), sum({value})"),
-                    &format!(
-                        "GROUP BY scale({value}), CASE WHEN scale({value}) IS NULL THEN {value} END \
-                         LIMIT {}",
-                        MAX_SCALES + 1
-                    ),
+                let rest = format!(
+                    "GROUP BY scale({value}), CASE WHEN scale({value}) IS NULL THEN {value} END \
+                     LIMIT {}",
+                    MAX_SCALES + 1
                 );
-                PartSource::ScaleList(position_or_push(&mut self.lists, list))
+                let image = format!("count(*), sum({value})");
+                PartSource::ScaleList(self.list(column, &image, &rest))
             }
             BasisKind::Sums => {
                 let count = self.figure(column.figure(Function::Count));
                 let sum = (format!("sum({value})::numeric"), Codec::Numeric);
                 PartSource::Sum(count, self.figure(sum))
             }
-            // Which of equal texts PostgreSQL shows can't be foretold.
-            BasisKind::Least | BasisKind::Greatest if !is_numeric && form.is_some() => {
-                PartSource::Nowhere
-            }
-            BasisKind::Least | BasisKind::Greatest => {
-                let is_least = basis.kind == BasisKind::Least;
-                let direction = if is_least { "ASC" } else { "DESC" };
-                let form = form.map(|form| format!(", {form}")).unwrap_or_default();
-                let rest = format!("ORDER BY {value} {direction}{form} LIMIT {KEPT_EXTREMES}");
-                let list = list(&column.meta.image("t"), &rest);
-                PartSource::ExtremeList(position_or_push(&mut self.lists, list))
+            BasisKind::Least => PartSource::ExtremeList(self.extremes(column, true, KEPT_EXTREMES)),
+            BasisKind::Greatest => {
+                PartSource::ExtremeList(self.extremes(column, false, KEPT_EXTREMES))
             }
             BasisKind::Groups => PartSource::GroupList(self.groups(column)),
         }
+    }
+
+    /// The least or the greatest value, and of equal ones that are written differently always
+    /// the same.
+    fn first(&mut self, column: Column<'_>, is_least: bool, is_kept: bool) -> ValueSource {
+        if is_order_decided(column.schema) {
+            let count = if is_kept { KEPT_EXTREMES } else { 1 };
+            return ValueSource::First(self.extremes(column, is_least, count));
+        }
+        let value = column.value();
+        let json = format!("to_jsonb({value})::text");
+        let direction = if is_least { "ASC" } else { "DESC" };
+        let rest = format!("ORDER BY {value} {direction}, {json} COLLATE \"C\" LIMIT 1");
+        ValueSource::FirstJson(self.list(column, &json, &rest))
+    }
+
+    /// A list of the least or the greatest values; of equal ones those written shorter first.
+    fn extremes(&mut self, column: Column<'_>, is_least: bool, count: usize) -> usize {
+        let value = column.value();
+        let direction = if is_least { "ASC" } else { "DESC" };
+        let form = column.form().map(|form| format!(", {form}"));
+        let form = form.unwrap_or_default();
+        let rest = format!("ORDER BY {value} {direction}{form} LIMIT {count}");
+        self.list(column, &column.meta.image("t"), &rest)
+    }
+
+    /// A list of what is made of the column's values, NULL left out.
+    fn list(&mut self, column: Column<'_>, image: &str, rest: &str) -> usize {
+        let value = column.value();
+        let list = format!(
+            "ARRAY(SELECT record_send(ROW({image})) FROM {} AND {value} IS NOT NULL {rest})",
+            self.rows
+        );
+        position_or_push(&mut self.lists, list)
     }
 
     /// A list of the column's values and how many rows have each; ahead of them, how many
@@ -237,7 +269,6 @@ impl PartSource {
         lists: &[Vec<Vec<u8>>],
     ) -> Result<Option<Part>, Unreadable> {
         Ok(match self {
-            Self::Nowhere => None,
             Self::Count(at) => Some(Part::Count(natural(&figures[*at])?)),
             Self::Sum(count, sum) => match &figures[*sum] {
                 Datum::Null => Some(Part::Sums(Vec::new())),
@@ -259,10 +290,7 @@ impl PartSource {
                 (sums.len() <= MAX_SCALES).then_some(Part::Sums(sums))
             }
             Self::ExtremeList(at) => {
-                let codec = std::slice::from_ref(&column.meta.codec);
-                let values = lists[*at]
-                    .iter()
-                    .map(|image| Ok(decode(image, codec)?.remove(0)));
+                let values = lists[*at].iter().map(|image| column.decode_value(image));
                 let values = values.collect::<Result<Vec<_>, _>>()?;
                 let is_all = values.len() < KEPT_EXTREMES;
                 Some(Part::Extremes { values, is_all })
@@ -292,6 +320,16 @@ impl Column<'_> {
         is_equality_decided(self.schema)
     }
 
+    /// Whether there is one way to write each value.
+    fn is_written_alike(self) -> bool {
+        self.has_decided_equality() && self.form().is_none()
+    }
+
+    fn decode_value(self, image: &[u8]) -> Result<Datum, Unreadable> {
+        let codec = std::slice::from_ref(&self.meta.codec);
+        Ok(decode(image, codec)?.remove(0))
+    }
+
     /// What tells apart how equal values are written; `None` where they are written alike.
     fn form(self) -> Option<String> {
         let value = self.value();
@@ -317,16 +355,6 @@ impl Column<'_> {
             (Function::Sum, Codec::Int8)
             | (Function::Avg, Codec::Int2 | Codec::Int4 | Codec::Int8) => (result, Codec::Numeric),
             (Function::Avg, Codec::Float4) => (result, Codec::Float8),
-            // Of 1.0 and 1.00 the former, whichever PostgreSQL meets first.
-            (Function::Min | Function::Max, Codec::Numeric) if self.form().is_some() => {
-                let sign = if function == Function::Max { "-" } else { "" };
-                let word = function.word();
-                let shortest = format!(
-                    "({word}(ARRAY[{value}::numeric, ({sign}scale({value}))::numeric]) \
-                      FILTER (WHERE {value} IS NOT NULL))[1]"
-                );
-                (shortest, Codec::Numeric)
-            }
             _ => (self.meta.image_of(&result), codec.clone()),
         }
     }
@@ -364,17 +392,7 @@ impl Column<'_> {
             let codec = &self.meta.codec;
             return Groups::new(codec, groups).map_or(Cell::Null, |groups| groups.count_by(codec));
         }
-        // Each value is its own JSON.
-        let cell = |value: Datum| match value {
-            Datum::Text(json) => Cell::from_json(&json).unwrap_or(Cell::Null),
-            _ => Cell::Null,
-        };
-        count_by(
-            groups
-                .into_iter()
-                .map(|(value, rows)| (cell(value), rows))
-                .collect(),
-        )
+        count_by(groups)
     }
 }
 
