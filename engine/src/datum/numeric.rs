@@ -124,11 +124,6 @@ impl Numeric {
         usize::try_from((i32::from(self.weight()) + 1) * 4).unwrap_or(0)
     }
 
-    /// How many bytes it takes.
-    pub fn size(&self) -> usize {
-        self.0.len() * 2
-    }
-
     fn sign(&self) -> u16 {
         self.0[0]
     }

@@ -11,7 +11,7 @@ use crate::datum::{Codec, Datum, compare_as};
 /// PostgreSQL has to be asked again.
 pub const KEPT: usize = 32;
 
-/// The most bytes of text among them.
+/// The most bytes that they take, the first always being kept.
 const MAX_BYTES: usize = 64 * 1024;
 
 /// The first values from one end of a column's order.
@@ -104,7 +104,7 @@ impl Extremes {
         }
         let mut bytes = 0;
         let fits = self.values.iter().take_while(|value| {
-            bytes += text_bytes(value);
+            bytes += value.size();
             bytes <= MAX_BYTES
         });
         length = length.min(fits.count().max(1));
@@ -132,15 +132,5 @@ pub fn compare_forms(a: &Datum, b: &Datum) -> Ordering {
         (Datum::Numeric(a), Datum::Numeric(b)) => a.scale().cmp(&b.scale()),
         (Datum::Text(a), Datum::Text(b)) => a.len().cmp(&b.len()),
         _ => Ordering::Equal,
-    }
-}
-
-/// How many bytes a value takes beside its own place.
-pub fn text_bytes(value: &Datum) -> usize {
-    match value {
-        Datum::Text(text) | Datum::Json(text) => text.len(),
-        Datum::Bytes(bytes) => bytes.len(),
-        Datum::Numeric(number) => number.size(),
-        _ => 0,
     }
 }

@@ -5,16 +5,13 @@ use std::cmp::Ordering;
 use rowcast_protocol::Cell;
 use rustc_hash::FxHashMap;
 
-use super::{
-    Lost,
-    extremes::{compare_forms, text_bytes},
-};
+use super::{Lost, extremes::compare_forms};
 use crate::datum::{Codec, Datum, compare_as};
 
 /// The most different values that are kept of a column.
 pub const MAX_KEPT_VALUES: usize = 10_000;
 
-/// The most bytes of text in them.
+/// The most bytes that these take.
 pub const MAX_KEPT_BYTES: usize = 1 << 20;
 
 /// The most groups that `count_by` shows.
@@ -47,7 +44,7 @@ impl Groups {
             Some((_, count)) => *count += rows,
             None => {
                 forms.push((value.clone(), rows));
-                self.bytes += text_bytes(value);
+                self.bytes += value.size();
             }
         }
         if self.groups.len() > MAX_KEPT_VALUES || self.bytes > MAX_KEPT_BYTES {
@@ -66,7 +63,7 @@ impl Groups {
         forms[at].1 -= 1;
         if forms[at].1 == 0 {
             forms.swap_remove(at);
-            self.bytes -= text_bytes(value);
+            self.bytes -= value.size();
             if forms.is_empty() {
                 self.groups.remove(&canonical);
             }
