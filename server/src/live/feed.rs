@@ -11,7 +11,7 @@ use rowcast_protocol::{
 };
 
 use super::{SubscriberId, event::SharedEvent};
-use crate::query::bound::BoundQuery;
+use crate::query::{bound::BoundQuery, list::aggregates};
 
 /// The most patches that a window keeps for clients that come back.
 const BACKLOG_PATCHES: usize = 256;
@@ -112,7 +112,7 @@ impl Feed {
                 key: self.bound.table.table.key.clone(),
                 rows: state.rows,
                 total: state.total,
-                aggregates: Vec::new(),
+                aggregates: aggregates(&self.bound, &state.aggregates),
                 cursor: cursor(epoch, &state.version),
             };
             self.snapshot = Some(SharedEvent::new(

@@ -123,6 +123,7 @@ impl Worker {
                 .map(|values| Record::new(&query.table.schema, values))
                 .collect(),
             total: read.total,
+            aggregates: read.aggregates,
         })
     }
 }

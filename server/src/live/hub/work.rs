@@ -18,7 +18,7 @@ impl Hub {
                     let message = Patch {
                         ops: patch.ops,
                         total: patch.total,
-                        aggregates: Vec::new(),
+                        aggregates: patch.aggregates,
                         cursor: cursor(self.epoch, &patch.to),
                         changed_at: patch.changed_at,
                     };
