@@ -16,10 +16,10 @@ mod cluster;
 mod keyset;
 #[path = "reads/support.rs"]
 mod support;
-#[path = "reads/unkeyed.rs"]
-mod unkeyed;
 #[path = "reads/tallies.rs"]
 mod tallies;
+#[path = "reads/unkeyed.rs"]
+mod unkeyed;
 #[path = "datum/values.rs"]
 #[allow(dead_code, reason = "the tests of datums use all of it")]
 mod values;

@@ -12,6 +12,7 @@ use rowcast_engine::{
     predicate_index::QueryId,
     query::{Answer, Question},
     record::Record,
+    tally::AggregatesRead,
     transaction::{Image, Side, TableChanges, Transaction},
     window::{RequestId, RowsRead, RowsWanted, WindowId},
 };
@@ -217,6 +218,7 @@ impl World {
             snapshot: snapshot(self.version),
             rows: all[rows].iter().map(|&id| self.table.record(id)).collect(),
             total,
+            aggregates: AggregatesRead::default(),
         };
         let begun = Instant::now();
         let outputs = self.engine.rows(request, read);

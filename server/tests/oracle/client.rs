@@ -326,7 +326,7 @@ fn apply(list: &mut List, patch: Patch) -> Result<(), String> {
     if from.snapshot.covers(&to.snapshot) {
         return Err(format!("a second patch for {}", list.cursor));
     }
-    if patch.ops.is_empty() && patch.total == list.total {
+    if patch.ops.is_empty() && patch.total == list.total && patch.aggregates.is_empty() {
         return Err("a patch that changes nothing".to_owned());
     }
     for op in patch.ops {
@@ -352,10 +352,19 @@ fn apply(list: &mut List, patch: Patch) -> Result<(), String> {
         let step = Patch {
             ops: vec![op],
             total: patch.total,
+            aggregates: Vec::new(),
             cursor: patch.cursor.clone(),
             changed_at: patch.changed_at,
         };
         list.apply(&step).map_err(|misfit| misfit.to_string())?;
+    }
+    for (at, value) in patch.aggregates {
+        let held = list.aggregates.get_mut(usize::from(at));
+        let held = held.ok_or("an aggregate that there is not")?;
+        if held.value == value {
+            return Err(format!("{} is told again", held.name));
+        }
+        held.value = value;
     }
     list.total = patch.total;
     list.cursor = patch.cursor;
