@@ -27,13 +27,13 @@ pub fn filtered_address(
     replace: Option<usize>,
 ) -> Result<String, ApiError> {
     let query = Query::parse(query)?;
-    let (_, shown) = table.column(column).ok_or_else(|| {
-        ApiError::new(
+    if table.column(column).is_none() && query.embedded(column).is_none() {
+        return Err(ApiError::new(
             "unknown_column",
             format!("There is no column “{column}” in {}.", table.path()),
             "Choose one of the table's columns.",
-        )
-    })?;
+        ));
+    }
     let choice = Choice::parse(operator).ok_or_else(|| {
         ApiError::new(
             "unknown_operator",
@@ -41,7 +41,7 @@ pub fn filtered_address(
             "Choose one of the operators of the form.",
         )
     })?;
-    let filter = Filter::Test(choice.test(&shown.name, value));
+    let filter = Filter::Test(choice.test(column, value));
     Ok(address::table(
         &table.path(),
         &with_filter(&query, filter, replace),

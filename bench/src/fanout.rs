@@ -248,7 +248,7 @@ async fn step(
     }
     // How many come is not known where rounds are merged: it is over when nothing came for a
     // while.
-    while swarm.last().elapsed() < Duration::from_millis(700) {
+    while committed.elapsed().min(swarm.last().elapsed()) < Duration::from_millis(1500) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let took = (swarm.last() - begun).as_secs_f64();

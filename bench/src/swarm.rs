@@ -97,10 +97,14 @@ impl Swarm {
                 for event in events.drain(..) {
                     let which = event.data.u64() as usize;
                     let client = &mut clients[which];
+                    let mut is_message = false;
                     let is_open = client.read(&mut buffer, &noted, |kind, text| {
+                        is_message = true;
                         receive(which, kind, text);
                     })?;
-                    noted.last.store(began.elapsed().as_nanos() as u64, Relaxed);
+                    if is_message {
+                        noted.last.store(began.elapsed().as_nanos() as u64, Relaxed);
+                    }
                     if !is_open {
                         noted.ended.fetch_add(1, Relaxed);
                         epoll::delete(&poll, &client.stream)?;

@@ -22,7 +22,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::{
     order::Order,
     predicate_index::{PredicateIndex, QueryId},
-    query::{Answer, Effect, HeldSpec, Missing, Query, QuerySpec, Question, QuestionId, Turn},
+    query::{
+        Answer, Concern, Effect, HeldSpec, Missing, Query, QuerySpec, Question, QuestionId, Turn,
+    },
     record::{Key, Record},
     rows::{RowId, Rows},
     run::{Contradiction, Run},
@@ -385,7 +387,7 @@ impl Engine {
         } else {
             self.figures.contradictions += 1;
             for id in self.queries.numbers() {
-                self.reread(QueryId(id), &turn, None);
+                self.reread(QueryId(id), &turn, None, None);
             }
         }
         self.finish()

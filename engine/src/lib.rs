@@ -18,6 +18,7 @@ pub mod predicate;
 pub mod predicate_index;
 pub mod query;
 pub mod record;
+pub mod related;
 pub mod rows;
 pub mod run;
 pub mod schema;

@@ -11,6 +11,7 @@ use crate::{
     order::{Order, Rankings},
     predicate::{Predicate, Truth},
     record::Record,
+    related::{Reference, Related},
     rows::RowId,
     run::Compare,
     schema::{Schema, TableId},
@@ -48,6 +49,10 @@ pub struct Source {
     pub predicate: Predicate,
     /// Positions of the columns that are of concern; `None`: all.
     pub columns: Option<Arc<[usize]>>,
+    /// How the query's rows refer to its rows, where a row of it concerns only the lists that
+    /// show a row which refers to it: neither filter nor order look at it. Values that are
+    /// equal must be written alike.
+    pub shown_by: Option<Reference>,
 }
 
 /// One table of a query, as its changes are looked at.
@@ -56,6 +61,17 @@ struct Part<'a> {
     schema: &'a Schema,
     predicate: &'a Predicate,
     columns: Option<&'a [usize]>,
+    shown_by: Option<&'a Reference>,
+}
+
+/// What changes of a table mean for a query's lists.
+pub(crate) enum Concern {
+    /// Nothing.
+    None,
+    /// Those that show a row which refers to one of these are concerned.
+    Shown(Related),
+    /// All are.
+    All,
 }
 
 /// A [`QuerySpec`] as it is held, its order shared with other queries'.
@@ -101,11 +117,13 @@ impl HeldSpec {
             schema: &self.schema,
             predicate: &self.predicate,
             columns: None,
+            shown_by: None,
         };
         let sources = self.sources.iter().map(|source| Part {
             schema: &source.schema,
             predicate: &source.predicate,
             columns: source.columns.as_deref(),
+            shown_by: source.shown_by.as_ref(),
         });
         std::iter::once(own).chain(sources)
     }
@@ -115,6 +133,34 @@ impl HeldSpec {
         self.parts()
             .filter(|part| part.schema.table == table)
             .any(|part| part.is_concerned_by(change))
+    }
+
+    /// Which of the query's lists net changes of a table may concern.
+    pub fn concern<'a>(
+        &self,
+        table: TableId,
+        changes: impl Iterator<Item = &'a NetChange> + Clone,
+    ) -> Concern {
+        let mut concern = Concern::None;
+        for part in self.parts().filter(|part| part.schema.table == table) {
+            let mut concerning = changes
+                .clone()
+                .filter(|change| part.is_concerned_by(change))
+                .peekable();
+            if concerning.peek().is_none() {
+                continue;
+            }
+            let Some(reference) = part.shown_by else {
+                return Concern::All;
+            };
+            let mut related = match concern {
+                Concern::Shown(related) => related,
+                _ => Related::default(),
+            };
+            related.add(reference, concerning);
+            concern = Concern::Shown(related);
+        }
+        concern
     }
 
     /// Whether a row of a table may concern the query's lists.

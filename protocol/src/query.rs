@@ -14,10 +14,13 @@ mod parse;
 mod pattern;
 mod print;
 mod scan;
+mod select;
 mod value;
 
 pub use aggregate::{Aggregate, Function, MAX_AGGREGATES};
+pub use check::known_column;
 pub use pattern::like_pattern;
+pub use select::{Embed, Selected};
 
 /// How many rows a query shows that doesn't say.
 pub const DEFAULT_LIMIT: u32 = 50;
@@ -31,6 +34,8 @@ pub const MAX_DEPTH: usize = 16;
 pub const MAX_TESTS: usize = 200;
 /// How many values one `in` may list.
 pub const MAX_VALUES: usize = 1000;
+/// How many tables a query may embed.
+pub const MAX_EMBEDS: usize = 16;
 /// How many words `q` may have.
 pub const MAX_WORDS: usize = 32;
 
@@ -68,8 +73,8 @@ pub struct Query {
     pub limit: u32,
     /// How many rows of the order come before the first.
     pub offset: u64,
-    /// The columns to show, in this order; `None` is all of them.
-    pub select: Option<Vec<String>>,
+    /// What to show, in this order; `None` is all columns of the table.
+    pub select: Option<Vec<Selected>>,
     /// Figures over all rows that match, whatever the slice.
     pub aggregates: Vec<Aggregate>,
 }
@@ -127,7 +132,7 @@ impl Filter {
 /// A test of one column: `column=not.operator.value`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Test {
-    /// The column's name.
+    /// The column's name; of an embedded one, [`Embed::column`].
     pub column: String,
     /// Whether it is negated: SQL's `NOT`, so NULL stays unknown.
     pub negated: bool,
@@ -204,7 +209,7 @@ impl Is {
 /// One column of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OrderBy {
-    /// The column's name.
+    /// The column's name; of an embedded one, [`Embed::column`].
     pub column: String,
     /// Whether the greatest comes first.
     pub descending: bool,

@@ -3,8 +3,8 @@
 
 use proptest::{collection::vec, option, prelude::*};
 use rowcast_protocol::query::{
-    Aggregate, Filter, Function, Is, MAX_AGGREGATES, MAX_DEPTH, MAX_LIMIT, MAX_TESTS, MAX_VALUES,
-    Operator, OrderBy, Query, Test, like_pattern,
+    Aggregate, Embed, Filter, Function, Is, MAX_AGGREGATES, MAX_DEPTH, MAX_LIMIT, MAX_TESTS,
+    MAX_VALUES, Operator, OrderBy, Query, Selected, Test, like_pattern,
 };
 
 fn parsed(text: &str) -> Query {
@@ -105,7 +105,7 @@ fn groups_nest_and_quote() {
     );
     assert_eq!(
         query.to_query_string(),
-        "or=(a.eq.1,not.and(%22b.c%22.gt.%222,)%22,d.is.null),e.in.(3,%224)%22),f.eq.%22%7B5,6%7D%22)"
+        "or=(a.eq.1,not.and(b.c.gt.%222,)%22,d.is.null),e.in.(3,%224)%22),f.eq.%22%7B5,6%7D%22)"
     );
 }
 
@@ -193,7 +193,10 @@ fn aggregates_are_read_and_named() {
 fn the_slice_and_the_rest() {
     let query = parsed("limit=0&offset=7&select=b,a&q=+two++words+&cursor=x&");
     assert_eq!((query.limit, query.offset), (0, 7));
-    assert_eq!(query.select, Some(vec!["b".into(), "a".into()]));
+    assert_eq!(
+        query.select,
+        Some(["b", "a"].map(|name| Selected::Column(name.into())).into())
+    );
     assert_eq!(query.search.as_deref(), Some("two words"));
     assert_eq!(parsed(""), Query::default());
     assert_eq!(
@@ -409,6 +412,32 @@ fn filter() -> impl Strategy<Value = Filter> {
     })
 }
 
+fn selected() -> impl Strategy<Value = Selected> {
+    let embed = (
+        option::of(column()),
+        column(),
+        option::of(column()),
+        option::of(vec(column(), 1..4)),
+    )
+        .prop_map(|(alias, target, hint, mut columns)| {
+            let mut known = std::collections::HashSet::new();
+            if let Some(columns) = &mut columns {
+                columns.retain(|column| known.insert(column.clone()));
+            }
+            Selected::Embed(Embed {
+                alias,
+                target,
+                hint,
+                columns,
+            })
+        });
+    prop_oneof![
+        4 => column().prop_map(Selected::Column),
+        1 => Just(Selected::All),
+        2 => embed,
+    ]
+}
+
 /// Queries as parsing gives them.
 fn query() -> impl Strategy<Value = Query> {
     let order =
@@ -425,7 +454,7 @@ fn query() -> impl Strategy<Value = Query> {
         vec(order, 0..4),
         0..=MAX_LIMIT,
         0..=i64::MAX as u64,
-        option::of(vec(column(), 1..4)),
+        option::of(vec(selected(), 1..4)),
         vec((prop::sample::select(&Function::ALL[..]), column()), 0..4),
     )
         .prop_map(
@@ -440,9 +469,18 @@ fn query() -> impl Strategy<Value = Query> {
                     .collect();
                 let mut known = std::collections::HashSet::new();
                 order.retain(|order| known.insert(order.column.clone()));
-                known.clear();
                 if let Some(columns) = &mut select {
+                    let mut known = std::collections::HashSet::new();
                     columns.retain(|column| known.insert(column.clone()));
+                }
+                if select.as_deref() == Some(&[Selected::All]) {
+                    select = None;
+                }
+                // An order may be by what is embedded.
+                if let Some(Selected::Embed(embed)) = select.iter().flatten().last()
+                    && let Some(first) = order.first_mut()
+                {
+                    first.column = embed.column(&first.column);
                 }
                 let mut aggregates: Vec<Aggregate> = aggregates
                     .into_iter()
@@ -483,7 +521,7 @@ proptest! {
         pieces in vec(prop::sample::select(vec![
             "a", "b", "and", "or", "not", "not.", "=", "&", ".", ",", "(", ")", "\"", "\\", "{", "}",
             "eq", "in", "is", "null", "like", "order", "desc", "nullslast", "limit", "offset", "select",
-            "q", "1", "aggregate", "sum(", "%", "%20", "%22", "%C3", "+", "é", "*", "a=eq.1", "or=(a.eq.1,", "in.(", " ",
+            "q", "1", "aggregate", "sum(", "%", ":", "!", "select=a(b)", "a.b.eq.1", "%20", "%22", "%C3", "+", "é", "*", "a=eq.1", "or=(a.eq.1,", "in.(", " ",
         ]), 0..24),
     ) {
         check_text(&pieces.concat());

@@ -11,6 +11,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc},
@@ -38,6 +39,7 @@ pub async fn serve(
     mut shutdown: Shutdown,
     sessions: impl Future,
 ) {
+    raise_open_files(connections);
     let places = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
@@ -84,6 +86,27 @@ pub async fn serve(
     };
     if tokio::time::timeout(GRACE, ended).await.is_err() {
         tracing::warn!("requests that were still under way are cut off");
+    }
+}
+
+/// Lets this process have as many files open as the system allows it, and says where that is
+/// fewer than there may be connections.
+fn raise_open_files(connections: usize) {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let allowed = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    if let Some(allowed) = allowed.filter(|allowed| *allowed < connections as u64) {
+        tracing::warn!(
+            allowed,
+            connections,
+            "fewer files may be open than connections are taken: raise the limit (ulimit -Hn)"
+        );
     }
 }
 

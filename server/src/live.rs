@@ -1,12 +1,16 @@
 //! Live queries: the engine, fed from the change log, and its clients.
 //!
 //! [`Hub`](hub::Hub) is the one task that owns the engine. Sessions send it commands and have
-//! an [`Outbox`](outbox::Outbox) each; what the engine wants read goes to a
-//! [`Worker`](work::Worker). Nothing waits for a client, and the hub waits for nothing.
+//! an [`Outbox`](outbox::Outbox) each; the hub publishes what a window's clients are told in
+//! its [`Channel`](channel::Channel), from where [`FanOut`](fanout::FanOut) takes it to their
+//! outboxes; what the engine wants read goes to a [`Worker`](work::Worker). Nothing waits for
+//! a client, and the hub waits for nothing.
 
 pub mod ask;
 pub mod changes;
+pub mod channel;
 pub mod event;
+pub mod fanout;
 pub mod feed;
 pub mod figures;
 pub mod hub;
@@ -21,7 +25,7 @@ use std::sync::{
 };
 
 use rowcast_protocol::{ApiError, Cursor, message::Snapshot, query::Query};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot, watch};
 
 use self::{
     figures::Figures,
@@ -41,7 +45,13 @@ pub struct Live {
     next_id: Arc<AtomicU64>,
     following: watch::Receiver<Following>,
     figures: Arc<Figures>,
+    binding: Arc<Semaphore>,
 }
+
+/// How many queries are bound at once for clients that begin to follow them. The rest wait
+/// their turn, so that ten thousand that come at once leave connections to the database for
+/// others.
+const CONCURRENT_BINDS: usize = 4;
 
 impl Live {
     /// A handle to the hub that takes these commands.
@@ -55,7 +65,14 @@ impl Live {
             next_id: Arc::new(AtomicU64::new(1)),
             following,
             figures,
+            binding: Arc::new(Semaphore::new(CONCURRENT_BINDS)),
         }
+    }
+
+    /// Waits for a turn to bind a query.
+    pub async fn admit_binding(&self) -> Option<SemaphorePermit<'_>> {
+        // The semaphore is never closed.
+        self.binding.acquire().await.ok()
     }
 
     /// Follows a query under a new id: its events go to `outbox` under `number`, from the

@@ -7,8 +7,12 @@
 mod aggregates;
 #[path = "support/cluster.rs"]
 mod cluster;
+#[path = "live/embedding.rs"]
+mod embedding;
 #[path = "live/event_stream.rs"]
 mod event_stream;
+#[path = "live/frames.rs"]
+mod frames;
 #[path = "live/rights.rs"]
 mod rights;
 #[path = "support/server.rs"]
@@ -22,6 +26,7 @@ use std::time::Duration;
 
 use cluster::{Cluster, Database};
 use event_stream::EventStream;
+use frames::{Frames, frame};
 use serde_json::{Value, json};
 use server::Server;
 use socket::Socket;
@@ -212,6 +217,99 @@ async fn a_message_too_large_ends_its_connection_and_no_other() {
     assert!(bad.is_closed().await);
     database.execute("UPDATE t SET n = -1 WHERE id = 1").await;
     good.next("patch").await;
+}
+
+#[tokio::test]
+async fn messages_come_in_pieces_and_with_pings_between_them() {
+    let (_, server) = start().await;
+    let message = br#"{"type":"subscribe","id":1,"table":"t","query":"id=eq.1"}"#;
+    let (begin, rest) = message.split_at(20);
+    // The beginning comes with the request, the rest byte by byte.
+    let mut client = Frames::open(&server.address, &frame(0x01, begin)).await;
+    let ping = frame(0x89, b"are you there");
+    let end = frame(0x80, rest);
+    for byte in ping.iter().chain(&end) {
+        client.send(&[*byte]).await;
+    }
+    let pong = client.next().await;
+    assert_eq!((pong.opcode, &*pong.payload), (10, &b"are you there"[..]));
+    let snapshot = client.next().await;
+    assert_eq!(snapshot.opcode, 1);
+    assert!(
+        snapshot
+            .payload
+            .starts_with(br#"{"type":"snapshot","id":1,"#)
+    );
+    client.send(&frame(0x88, &1000u16.to_be_bytes())).await;
+    assert_eq!(client.close_code().await, 1000);
+}
+
+#[tokio::test]
+async fn who_breaks_the_protocol_is_told_so_and_cut_off() {
+    let (_, server) = start().await;
+    let large = frame(0x81, &[b'x'; 40_000]);
+    for (what, bytes, code) in [
+        ("no mask", vec![0x81, 1, b'x'], 1002),
+        ("a reserved bit", frame(0xc1, b"x"), 1002),
+        ("an end without a beginning", frame(0x80, b"x"), 1002),
+        (
+            "two beginnings",
+            [frame(0x01, b"x"), frame(0x01, b"x")].concat(),
+            1002,
+        ),
+        ("no text", frame(0x81, &[0xff]), 1007),
+        (
+            "too much in pieces",
+            [frame(0x01, &[b'x'; 40_000]), frame(0x80, &[b'x'; 40_000])].concat(),
+            1009,
+        ),
+        (
+            "too much at once",
+            [&[0x81, 0xff, 0, 0, 0, 0, 1, 0, 0, 0], &*large].concat(),
+            1009,
+        ),
+    ] {
+        let mut client = Frames::open(&server.address, &[]).await;
+        client.send(&bytes).await;
+        assert_eq!(client.close_code().await, code, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_many_queries_ask_about_costs_few_statements() {
+    let cluster = Cluster::start(&[("log_statement", "all"), ("log_line_prefix", "%a ")]);
+    let database = cluster.database().await;
+    let server = begin(&database).await;
+    let mut socket = Socket::open(&server.address).await;
+    // Beyond ASCII, which letters are the same in another case is PostgreSQL's to say.
+    for id in 1..=60 {
+        let query = format!("name=ilike.*\u{e9}{id}z*&order=id");
+        let message = json!({"type": "subscribe", "id": id, "table": "t", "query": query});
+        socket.send(&message.to_string()).await;
+    }
+    for _ in 1..=60 {
+        assert_eq!(socket.next("snapshot").await["total"], 0);
+    }
+    let log = cluster.directory().join("log");
+    let statements = || {
+        let log = std::fs::read_to_string(&log).unwrap();
+        let asked = |line: &&str| line.starts_with("rowcast ") && line.contains("~~*");
+        log.lines().filter(asked).count()
+    };
+    let before = statements();
+    database
+        .execute("UPDATE t SET name = 'an \u{e9}47Z and an \u{e9}9z' WHERE id = 5")
+        .await;
+    let mut ids: Vec<u64> = Vec::new();
+    while ids.len() < 2 {
+        let patch = socket.next("patch").await;
+        assert_eq!(patch["ops"][0]["op"], "insert", "{patch}");
+        ids.push(patch["id"].as_u64().unwrap());
+    }
+    ids.sort_unstable();
+    assert_eq!(ids, [9, 47]);
+    let cost = statements() - before;
+    assert!((1..=6).contains(&cost), "{cost} statements");
 }
 
 #[tokio::test]

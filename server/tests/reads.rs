@@ -12,6 +12,8 @@ mod binding;
 mod catalog;
 #[path = "support/cluster.rs"]
 mod cluster;
+#[path = "reads/embedding.rs"]
+mod embedding;
 #[path = "reads/keyset.rs"]
 mod keyset;
 #[path = "reads/support.rs"]

@@ -47,7 +47,8 @@ pub fn ColumnHeader(
         <span class="name">{column.name.clone()}</span>
         {mark}
     };
-    let title = describe(column, shown.key);
+    let related = view.query.read_untracked().embedded(&column.name).is_some();
+    let title = describe(column, shown.key, related);
     // `json` has no order.
     let sortable = column.type_name != "json";
     let inner = if sortable {
@@ -139,14 +140,16 @@ fn kind_class(shown: &ShownColumn) -> &'static str {
     }
 }
 
-fn describe(column: &Column, key: bool) -> String {
+fn describe(column: &Column, key: bool, related: bool) -> String {
     let mut out = column.type_name.clone();
-    if key {
+    if related {
+        out.push_str(", of the related row");
+    } else if key {
         out.push_str(", key");
     } else if !column.nullable {
         out.push_str(", not null");
     }
-    if column.generated {
+    if column.generated && !related {
         out.push_str(", computed");
     }
     if let Some(to) = &column.references {

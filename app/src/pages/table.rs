@@ -44,13 +44,21 @@ impl TableView {
     }
 
     /// The table's columns: those of the rows where they are all shown, for a table that was
-    /// altered since the page was loaded sends its new ones.
+    /// altered since the page was loaded sends its new ones. Behind them those that the query
+    /// embeds.
     pub fn columns(&self) -> Vec<Column> {
         let shown = self.live.rows.columns.read();
-        if shown.is_empty() || self.query.read().select.is_some() {
-            return self.table.with_value(|table| table.columns.clone());
+        let query = self.query.read();
+        if !shown.is_empty() && query.select.is_none() {
+            return shown.iter().map(|shown| shown.column.clone()).collect();
         }
-        shown.iter().map(|shown| shown.column.clone()).collect()
+        let mut columns = self.table.with_value(|table| table.columns.clone());
+        let embedded = shown
+            .iter()
+            .map(|shown| &shown.column)
+            .filter(|column| query.embedded(&column.name).is_some());
+        columns.extend(embedded.cloned());
+        columns
     }
 
     /// The address with nothing filtered.

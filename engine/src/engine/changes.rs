@@ -11,7 +11,7 @@ impl Engine {
         };
         if changes.reread {
             for id in table.queries.iter().copied().collect::<Vec<_>>() {
-                self.reread(id, turn, None);
+                self.reread(id, turn, None, None);
             }
             return;
         }
@@ -59,9 +59,11 @@ impl Engine {
             return;
         };
         if query.spec.reread {
-            let mut net = net;
-            if net.any(|(change, _)| query.spec.is_concerned_by(changes.table, change)) {
-                self.reread(id, turn, Some(changes));
+            let net = net.map(|(change, _)| change);
+            match query.spec.concern(changes.table, net) {
+                Concern::None => {}
+                Concern::Shown(related) => self.reread(id, turn, Some(changes), Some(&related)),
+                Concern::All => self.reread(id, turn, Some(changes), None),
             }
             return;
         }
@@ -88,7 +90,7 @@ impl Engine {
             return;
         }
         if query.pending_changes() + concerning.len() > self.limits.pending_changes {
-            self.reread(id, turn, None);
+            self.reread(id, turn, None, None);
             return;
         }
         query.defer(turn.clone(), concerning);

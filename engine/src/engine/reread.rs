@@ -1,11 +1,19 @@
 //! Lists that are read again, because changes do not tell what became of them.
 
 use super::*;
+use crate::related::Related;
 
 impl Engine {
     /// Reads a query's windows again: its changes do not tell what became of them. `changes`
-    /// are given where a window that shows all of them already may be left as it is.
-    pub(super) fn reread(&mut self, id: QueryId, turn: &Turn, changes: Option<&TableChanges>) {
+    /// are given where a window that shows all of them already may be left as it is, and
+    /// `related` where one may that shows none of those.
+    pub(super) fn reread(
+        &mut self,
+        id: QueryId,
+        turn: &Turn,
+        changes: Option<&TableChanges>,
+        related: Option<&Related>,
+    ) {
         let Some(query) = self.queries.get_mut(id.0) else {
             return;
         };
@@ -21,6 +29,12 @@ impl Engine {
                     let mut images = changes.images.iter();
                     images.all(|image| window.version.sees(image.xid))
                 })
+            {
+                continue;
+            }
+            if window.fetch.is_none()
+                && let Some(run) = &window.run
+                && related.is_some_and(|related| !related.is_shown(&run.rows, &self.rows))
             {
                 continue;
             }

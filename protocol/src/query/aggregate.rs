@@ -106,7 +106,7 @@ impl Aggregate {
     }
 
     pub(super) fn check(&self, table: &Table) -> Result<(), ApiError> {
-        let column = check::column(&self.column, table)?;
+        let column = check::known_column(&self.column, table)?;
         match self.function.refusal(column) {
             Some(hint) => Err(self.refused(column, hint)),
             None => Ok(()),

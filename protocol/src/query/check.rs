@@ -1,18 +1,21 @@
 //! Queries against a table's columns.
 
-use super::{Filter, Is, Operator, Query, Test, excerpt, value::check_literal};
+use super::{Filter, Is, Operator, Query, Selected, Test, excerpt, value::check_literal};
 use crate::{ApiError, Column, ColumnKind, Table};
 
 impl Query {
     /// Whether the query can be asked of this table, as far as that shows without the
     /// database: columns exist, operators suit their types, literals fit them. Nothing that
     /// PostgreSQL takes is refused; literals of most types are left to it.
+    ///
+    /// Of a query with embeddings, the table has the embedded columns as well; what they are
+    /// of is not asked here.
     pub fn check(&self, table: &Table) -> Result<(), ApiError> {
         for test in self.filter.iter().flat_map(Filter::tests) {
-            check_test(test, column(&test.column, table)?)?;
+            check_test(test, known_column(&test.column, table)?)?;
         }
         for order in &self.order {
-            let column = column(&order.column, table)?;
+            let column = known_column(&order.column, table)?;
             if !is_comparable(column) {
                 return Err(ApiError::new(
                     "invalid_order",
@@ -21,8 +24,10 @@ impl Query {
                 ));
             }
         }
-        for name in self.select.iter().flatten() {
-            column(name, table)?;
+        for selected in self.select.iter().flatten() {
+            if let Selected::Column(name) = selected {
+                known_column(name, table)?;
+            }
         }
         self.aggregates
             .iter()
@@ -30,8 +35,11 @@ impl Query {
     }
 }
 
-/// The column of that name.
-pub fn column<'a>(name: &str, table: &'a Table) -> Result<&'a Column, ApiError> {
+/// The table's column of that name.
+///
+/// # Errors
+/// `unknown_column`; the hint says which column may be meant.
+pub fn known_column<'a>(name: &str, table: &'a Table) -> Result<&'a Column, ApiError> {
     if let Some((_, column)) = table.column(name) {
         return Ok(column);
     }
@@ -43,6 +51,9 @@ pub fn column<'a>(name: &str, table: &'a Table) -> Result<&'a Column, ApiError> 
         .filter(|(distance, _)| *distance <= name.chars().count().min(9) / 3 + 1);
     let hint = match nearest {
         Some((_, column)) => format!("did you mean {:?}?", column.name),
+        None if name.contains('.') => {
+            "a related table's columns are embedded first: select=*,relation(column)".into()
+        }
         None => {
             let names: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
             format!("its columns are {}", names.join(", "))

@@ -6,8 +6,9 @@ use super::{
     DEFAULT_LIMIT, Filter, MAX_LIMIT, MAX_TEXT, MAX_WORDS, Operator, OrderBy, Query, aggregate,
     escape, excerpt, pattern,
     scan::{self, TestCount},
+    select,
 };
-use crate::{ApiError, Table};
+use crate::ApiError;
 
 impl Query {
     /// Reads a percent-encoded query, as it stands in an address after the `?`.
@@ -60,13 +61,6 @@ impl Query {
         Ok(query)
     }
 
-    /// [`Query::parse`], then [`Query::check`].
-    pub fn parse_for(text: &str, table: &Table) -> Result<Self, ApiError> {
-        let query = Self::parse(text)?;
-        query.check(table)?;
-        Ok(query)
-    }
-
     fn read(&mut self, name: String, value: &str, count: &mut TestCount) -> Result<(), ApiError> {
         match &*name {
             // Its members are conjuncts like any other.
@@ -83,7 +77,7 @@ impl Query {
             "order" => self.order = order(value)?,
             "limit" => self.limit = limit(value)?,
             "offset" => self.offset = offset(value)?,
-            "select" => self.select = select(value)?,
+            "select" => self.select = select::parse(value)?,
             "aggregate" => self.aggregates = aggregate::parse(value)?,
             "q" => self.search = search(value)?,
             "cursor" => {}
@@ -204,31 +198,6 @@ fn digits(text: &str) -> Option<&str> {
     text.bytes()
         .all(|byte| byte.is_ascii_digit())
         .then_some(text)
-}
-
-fn select(text: &str) -> Result<Option<Vec<String>>, ApiError> {
-    let wrong = |message: String| {
-        ApiError::new(
-            "invalid_select",
-            message,
-            "select=column,other, or nothing for all",
-        )
-    };
-    if matches!(text, "" | "*") {
-        return Ok(None);
-    }
-    let mut columns = Vec::new();
-    let mut known = HashSet::new();
-    for (column, rest) in scan::names(text).map_err(|error| wrong(error.message))? {
-        if !rest.is_empty() {
-            let what = excerpt(&rest);
-            return Err(wrong(format!("{what} after {column:?} can't be read")));
-        }
-        if known.insert(column.clone()) {
-            columns.push(column);
-        }
-    }
-    Ok(Some(columns))
 }
 
 fn search(text: &str) -> Result<Option<String>, ApiError> {

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{DEFAULT_LIMIT, Filter, Operator, OrderBy, Query, RESERVED, Test, escape};
+use super::{
+    DEFAULT_LIMIT, Filter, Operator, OrderBy, Query, RESERVED, Test, escape, scan::is_operator,
+};
 
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,12 +43,12 @@ impl Query {
             parameter("q", search, &mut out);
         }
         if !self.order.is_empty() {
-            let order: Vec<String> = self.order.iter().map(order_by).collect();
+            let order: Vec<String> = self.order.iter().map(|by| self.order_by(by)).collect();
             parameter("order", &order.join(","), &mut out);
         }
-        if let Some(columns) = &self.select {
-            let columns: Vec<String> = columns.iter().map(|column| name(column)).collect();
-            parameter("select", &columns.join(","), &mut out);
+        if let Some(selected) = &self.select {
+            let selected: Vec<String> = selected.iter().map(ToString::to_string).collect();
+            parameter("select", &selected.join(","), &mut out);
         }
         if !self.aggregates.is_empty() {
             parameter("aggregate", &self.aggregate_names().join(","), &mut out);
@@ -56,6 +58,24 @@ impl Query {
         }
         if self.offset != 0 {
             parameter("offset", &self.offset.to_string(), &mut out);
+        }
+        out
+    }
+
+    fn order_by(&self, order: &OrderBy) -> String {
+        let mut out = match self.embedded(&order.column) {
+            Some((embed, column)) => format!("{}({})", name(embed.name()), name(column)),
+            None => name(&order.column),
+        };
+        if order.descending {
+            out.push_str(".desc");
+        }
+        if order.nulls_first != order.descending {
+            out.push_str(if order.nulls_first {
+                ".nullsfirst"
+            } else {
+                ".nullslast"
+            });
         }
         out
     }
@@ -90,7 +110,7 @@ fn members(of: &[Filter], out: &mut String) {
 fn member(filter: &Filter, out: &mut String) {
     match filter {
         Filter::Test(test) => {
-            out.push_str(&name(&test.column));
+            out.push_str(&tested(&test.column));
             out.push('.');
             out.push_str(&operation(test, true));
         }
@@ -140,21 +160,6 @@ fn operation(test: &Test, grouped: bool) -> String {
     out
 }
 
-fn order_by(order: &OrderBy) -> String {
-    let mut out = name(&order.column);
-    if order.descending {
-        out.push_str(".desc");
-    }
-    if order.nulls_first != order.descending {
-        out.push_str(if order.nulls_first {
-            ".nullsfirst"
-        } else {
-            ".nullslast"
-        });
-    }
-    out
-}
-
 /// A value among others.
 fn element(value: &str, out: &mut String) {
     if value.is_empty()
@@ -167,15 +172,35 @@ fn element(value: &str, out: &mut String) {
     }
 }
 
-/// A column's name among other text.
-pub fn name(column: &str) -> String {
-    let plain = |char: char| char.is_alphanumeric() || matches!(char, '_' | '-' | '$');
-    if column.chars().all(plain) {
-        return column.into();
+/// A tested column's name in a group, where `embed.column` needs no quotes.
+fn tested(column: &str) -> String {
+    match column.split_once('.') {
+        Some((embed, of))
+            if !embed.is_empty()
+                && !of.is_empty()
+                && is_plain(embed)
+                && is_plain(of)
+                && !is_operator(of) =>
+        {
+            column.into()
+        }
+        _ => name(column),
+    }
+}
+
+/// A name among other text.
+pub fn name(name: &str) -> String {
+    if is_plain(name) {
+        return name.into();
     }
     let mut out = String::new();
-    quote(column, &mut out);
+    quote(name, &mut out);
     out
+}
+
+fn is_plain(name: &str) -> bool {
+    name.chars()
+        .all(|char| char.is_alphanumeric() || matches!(char, '_' | '-' | '$'))
 }
 
 fn quote(text: &str, out: &mut String) {

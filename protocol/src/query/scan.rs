@@ -48,12 +48,19 @@ pub fn group(text: &str, count: &mut TestCount) -> Result<Vec<Filter>, ApiError>
 }
 
 /// Names separated by commas, each followed by what else stands before the next comma.
+/// `embed(column)` is the name of an embedded column.
 pub fn names(text: &str) -> Result<Vec<(String, String)>, ApiError> {
     let mut scanner = Scanner::new(text, true);
     let mut names = Vec::new();
     loop {
         scanner.skip_blanks();
-        let name = scanner.name(&['.', ','])?;
+        let mut name = scanner.name(&['.', ',', '('])?;
+        if scanner.take('(') {
+            name = embedded(&name, &scanner.name(&[',', '(', ')'])?);
+            if !scanner.take(')') {
+                return Err(scanner.expected(")"));
+            }
+        }
         let rest = scanner.take_until(&[',']);
         names.push((name, rest.into()));
         if !scanner.take(',') {
@@ -86,7 +93,22 @@ pub fn calls(text: &str) -> Result<Vec<(&str, String)>, ApiError> {
     }
 }
 
-struct Scanner<'a> {
+/// The name of an embedded column among the query's.
+pub fn embedded(embed: &str, column: &str) -> String {
+    format!("{embed}.{column}")
+}
+
+/// Whether the word begins what follows a column's name in a condition.
+pub fn is_operator(word: &str) -> bool {
+    matches!(
+        word,
+        "not" | "eq" | "neq" | "gt" | "gte" | "lt" | "lte" | "like" | "ilike" | "in" | "is"
+    )
+}
+
+/// What is left of a text that is read from the left.
+#[derive(Clone, Copy)]
+pub struct Scanner<'a> {
     text: &'a str,
     rest: &'a str,
     /// Whether a value ends at `,` and `)`.
@@ -94,7 +116,8 @@ struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    fn new(text: &'a str, grouped: bool) -> Self {
+    /// A reader of this text. `grouped`: whether a value ends at `,` and `)`.
+    pub fn new(text: &'a str, grouped: bool) -> Self {
         Self {
             text,
             rest: text,
@@ -148,11 +171,31 @@ impl<'a> Scanner<'a> {
             }
         }
         count.add()?;
-        let column = self.name(&['.', ',', '(', ')'])?;
+        let column = self.tested()?;
         if !self.take('.') {
             return Err(self.expected(". and an operator after the column's name"));
         }
         self.test(column).map(Filter::Test)
+    }
+
+    /// The name of the column of a condition in a group: `column`, or `embed.column` where an
+    /// operator follows that and none stands in its middle.
+    fn tested(&mut self) -> Result<String, ApiError> {
+        const ENDS: [char; 4] = ['.', ',', '(', ')'];
+        let name = self.name(&ENDS)?;
+        let mut ahead = *self;
+        let at_operator = |ahead: &Self| is_operator(ahead.rest.split(ENDS).next().unwrap_or(""));
+        if ahead.take('.')
+            && !at_operator(&ahead)
+            && let Ok(column) = ahead.name(&ENDS)
+        {
+            let end = ahead;
+            if ahead.take('.') && at_operator(&ahead) {
+                *self = end;
+                return Ok(embedded(&name, &column));
+            }
+        }
+        Ok(name)
     }
 
     fn test(&mut self, column: String) -> Result<Test, ApiError> {
@@ -259,7 +302,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// A column's name, up to one of `ends` or in double quotes.
-    fn name(&mut self, ends: &[char]) -> Result<String, ApiError> {
+    pub fn name(&mut self, ends: &[char]) -> Result<String, ApiError> {
         let name = if self.rest.starts_with('"') {
             self.quoted()?
         } else {
@@ -298,7 +341,13 @@ impl<'a> Scanner<'a> {
         taken
     }
 
-    fn take(&mut self, char: char) -> bool {
+    /// Whether a name in double quotes comes next.
+    pub fn is_at_quote(&self) -> bool {
+        self.rest.starts_with('"')
+    }
+
+    /// Takes that character, if it comes next.
+    pub fn take(&mut self, char: char) -> bool {
         let rest = self.rest.strip_prefix(char);
         self.rest = rest.unwrap_or(self.rest);
         rest.is_some()
@@ -310,11 +359,13 @@ impl<'a> Scanner<'a> {
         rest.is_some()
     }
 
-    fn skip_blanks(&mut self) {
+    /// Passes over blanks.
+    pub fn skip_blanks(&mut self) {
         self.rest = self.rest.trim_start_matches(' ');
     }
 
-    fn end(&self) -> Result<(), ApiError> {
+    /// Refuses what is left, if anything is.
+    pub fn end(&self) -> Result<(), ApiError> {
         if self.rest.is_empty() {
             Ok(())
         } else {
@@ -322,11 +373,13 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn expected(&self, what: &str) -> ApiError {
+    /// The refusal of what comes next for want of something else.
+    pub fn expected(&self, what: &str) -> ApiError {
         self.error(format!("expected {what}"))
     }
 
-    fn error(&self, what: String) -> ApiError {
+    /// The refusal of what comes next.
+    pub fn error(&self, what: String) -> ApiError {
         let place = if self.rest.is_empty() {
             "at its end".into()
         } else {

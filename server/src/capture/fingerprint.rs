@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::{PgConnection, Row, postgres::types::Oid};
 
 /// A hash of every watched relation's definition, and of that of partitions of them and views
-/// over them: columns with the transactions that last wrote them, name, key, rule, triggers,
+/// over them: columns with the transactions that last wrote them, name, keys, rule, triggers,
 /// and what this role may see of it.
 const ALL: &str = "SELECT c.oid, md5(concat_ws('/', c.relname, c.relnamespace, c.relkind, \
      has_table_privilege(c.oid, 'SELECT'), row_security_active(c.oid), \
@@ -14,6 +14,9 @@ const ALL: &str = "SELECT c.oid, md5(concat_ws('/', c.relname, c.relnamespace, c
        WHERE a.attrelid = c.oid AND a.attnum > 0), \
      (SELECT string_agg(concat(i.indexrelid, ':', i.xmin), ',' ORDER BY i.indexrelid) \
         FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique), \
+     (SELECT string_agg(concat(f.oid, ':', f.xmin, ':', f.confrelid::regclass), ',' \
+                        ORDER BY f.oid) \
+        FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f'), \
      (SELECT string_agg(concat(e.oid, ':', e.xmin), ',' ORDER BY e.oid) \
         FROM pg_enum e JOIN pg_attribute a ON a.atttypid = e.enumtypid \
        WHERE a.attrelid = c.oid AND a.attnum > 0), \

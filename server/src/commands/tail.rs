@@ -18,10 +18,9 @@ use crate::{
     config::Config,
     live::{
         event::SharedEvent,
-        not_live,
         outbox::{Due, Outbox},
+        prepare::bind_live,
     },
-    query::bind::bind,
     serve::LiveParts,
     shutdown::on_signals,
 };
@@ -35,11 +34,10 @@ pub async fn run(config: &Config, table: &str, query: &str) -> anyhow::Result<()
     let parts =
         LiveParts::start(&database.options, config, CONNECTIONS, shutdown.receiver()).await?;
     let table = parts.catalog.table(table).await.map_err(told)?;
-    let query = Query::parse_for(query, &table.table).map_err(told)?;
-    if !table.table.live {
-        return Err(told(not_live(&table.table.path())));
-    }
-    let bound = bind(&parts.pool, table, &query).await.map_err(told)?;
+    let query = Query::parse(query).map_err(told)?;
+    let bound = bind_live(&parts.catalog, &parts.pool, table, &query)
+        .await
+        .map_err(told)?;
     let outbox = Arc::new(Outbox::default());
     let id = parts.live.new_id();
     parts

@@ -1,7 +1,9 @@
 //! What tables there are, and what their columns are made of.
 
 mod column;
+mod embedding;
 mod load;
+mod shared;
 mod table;
 
 use std::{
@@ -14,8 +16,12 @@ use sqlx::PgPool;
 
 pub use self::{
     column::ColumnMeta,
-    load::fingerprint_sql,
+    embedding::{Embedding, Join},
     table::{ForeignKey, TableMeta, Target},
+};
+use self::{
+    load::{Version, fingerprint_sql},
+    shared::Shared,
 };
 use crate::error::{read_error, unknown_table};
 
@@ -23,12 +29,14 @@ use crate::error::{read_error, unknown_table};
 ///
 /// What it says of a table is never older than the call: every call asks the database
 /// whether the table is still the one that is remembered, by a hash of its catalog rows, and
-/// reads it anew where it is not. System schemas, the schema `rowcast` and temporary tables
+/// reads it anew where it is not. Those who call at the same time share that. System schemas, the schema `rowcast` and temporary tables
 /// do not exist here.
 #[derive(Debug)]
 pub struct Catalog {
     pool: PgPool,
     known: RwLock<HashMap<u32, Arc<TableMeta>>>,
+    by_name: Shared<String, Result<Arc<TableMeta>, ApiError>>,
+    by_oid: Shared<u32, Result<Arc<TableMeta>, ApiError>>,
 }
 
 impl Catalog {
@@ -37,6 +45,8 @@ impl Catalog {
         Self {
             pool,
             known: RwLock::default(),
+            by_name: Shared::default(),
+            by_oid: Shared::default(),
         }
     }
 
@@ -45,24 +55,43 @@ impl Catalog {
     /// # Errors
     /// `unknown_table` if there is none or it may not be read; `database_unavailable`.
     pub async fn table(&self, name: &str) -> Result<Arc<TableMeta>, ApiError> {
+        self.by_name
+            .get(name.to_owned(), || self.resolve(name))
+            .await
+    }
+
+    async fn resolve(&self, name: &str) -> Result<Arc<TableMeta>, ApiError> {
         let version = load::resolve(&self.pool, name)
             .await
             .map_err(|error| read_error(&error, name))?
             .ok_or_else(|| unknown_table(name))?;
+        self.current(version, name).await
+    }
+
+    /// The table of that `pg_class.oid`.
+    ///
+    /// # Errors
+    /// As [`Catalog::table`].
+    pub async fn by_oid(&self, oid: u32) -> Result<Arc<TableMeta>, ApiError> {
+        self.by_oid.get(oid, || self.look_up(oid)).await
+    }
+
+    async fn look_up(&self, oid: u32) -> Result<Arc<TableMeta>, ApiError> {
+        let name = oid.to_string();
+        let version = load::version(&self.pool, oid)
+            .await
+            .map_err(|error| read_error(&error, &name))?
+            .ok_or_else(|| unknown_table(&name))?;
+        self.current(version, &name).await
+    }
+
+    async fn current(&self, version: Version, name: &str) -> Result<Arc<TableMeta>, ApiError> {
         if let Some(table) = self.remembered(version.oid)
             && table.fingerprint == version.fingerprint
         {
             return Ok(table);
         }
         self.read(version.oid, name).await
-    }
-
-    /// The table of that `pg_class.oid`, read anew.
-    ///
-    /// # Errors
-    /// As [`Catalog::table`].
-    pub async fn by_oid(&self, oid: u32) -> Result<Arc<TableMeta>, ApiError> {
-        self.read(oid, &oid.to_string()).await
     }
 
     /// Every table, by schema and name, as of now. Partitions are not listed: the table

@@ -3,15 +3,22 @@
 //! A question's answer depends on the values in it and on nothing else, so it stays true
 //! whatever is committed meanwhile.
 
+use std::sync::Arc;
+
 use rowcast_engine::{
     datum::Datum,
     query::{Answer, Question},
+    record::Record,
 };
 use rowcast_protocol::ApiError;
+use rustc_hash::FxHashMap;
 use sqlx::{AssertSqlSafe, PgPool, Row};
 
 use crate::{
-    database::{catalog::ColumnMeta, quote::quote_ident},
+    database::{
+        catalog::{ColumnMeta, TableMeta},
+        quote::quote_ident,
+    },
     error::{internal, read_error},
     query::{
         bound::{BoundFilter, BoundQuery},
@@ -19,52 +26,198 @@ use crate::{
     },
 };
 
-/// Asks.
+/// The most verdicts that are had of one statement: each filter is tried on each row.
+const VERDICTS: usize = 20_000;
+
+/// Asks questions about queries of one table, each with the answer that it gets.
+///
+/// They share statements as far as that goes: one row that changed is looked at once, by all
+/// the filters that ask about it. What fails together is asked again one by one.
 ///
 /// # Errors
 /// Those of a read; `internal` if a value has no text, which the query's plan excludes.
 pub async fn ask(
     pool: &PgPool,
-    query: &BoundQuery,
-    question: &Question,
-) -> Result<Answer, ApiError> {
-    let verdicts = if question.verdicts.is_empty() {
-        Vec::new()
-    } else {
-        verdicts(pool, query, question).await?
-    };
-    let mut rankings = Vec::with_capacity(question.rankings.len());
-    for (column, values) in &question.rankings {
-        rankings.push(ranks(pool, query, *column, values).await?);
+    questions: &[(&BoundQuery, &Question)],
+) -> Vec<Result<Answer, ApiError>> {
+    let mut answers = Vec::with_capacity(questions.len());
+    let mut rest = questions;
+    while !rest.is_empty() {
+        let (together, others) = rest.split_at(fitting(rest));
+        rest = others;
+        match ask_together(pool, together).await {
+            Ok(some) => answers.extend(some.into_iter().map(Ok)),
+            Err(error) if together.len() == 1 || error.code == "database_unavailable" => {
+                answers.extend(together.iter().map(|_| Err(error.clone())));
+            }
+            Err(_) => {
+                for question in together {
+                    let answer = ask_together(pool, std::slice::from_ref(question)).await;
+                    answers.push(answer.and_then(|mut some| some.pop().ok_or_else(internal)));
+                }
+            }
+        }
     }
-    Ok(Answer { verdicts, rankings })
+    answers
 }
 
-/// For each row of the question, whether the filter holds.
+/// How many of the questions, from the first, go into one statement.
+fn fitting(questions: &[(&BoundQuery, &Question)]) -> usize {
+    let mut rows = 0;
+    let fits = questions
+        .iter()
+        .enumerate()
+        .take_while(|(nth, (_, question))| {
+            rows += question.verdicts.len();
+            *nth == 0 || rows * (nth + 1) <= VERDICTS
+        });
+    fits.count()
+}
+
+async fn ask_together(
+    pool: &PgPool,
+    questions: &[(&BoundQuery, &Question)],
+) -> Result<Vec<Answer>, ApiError> {
+    let mut answers: Vec<Answer> = verdicts(pool, questions)
+        .await?
+        .into_iter()
+        .map(|verdicts| Answer {
+            verdicts,
+            rankings: Vec::new(),
+        })
+        .collect();
+    let ranks = ranks(pool, questions).await?;
+    for (answer, (_, question)) in answers.iter_mut().zip(questions) {
+        for (column, values) in &question.rankings {
+            let known = ranks.get(column).ok_or_else(internal)?;
+            let rank = |value: &Datum| known.get(value).copied().ok_or_else(internal);
+            answer
+                .rankings
+                .push(values.iter().map(rank).collect::<Result<_, _>>()?);
+        }
+    }
+    Ok(answers)
+}
+
+/// For each row of each question, whether the filter holds.
 async fn verdicts(
     pool: &PgPool,
-    query: &BoundQuery,
-    question: &Question,
-) -> Result<Vec<bool>, ApiError> {
+    questions: &[(&BoundQuery, &Question)],
+) -> Result<Vec<Vec<bool>>, ApiError> {
+    let (asking, rows) = distinct_rows(questions);
+    let Some((query, _)) = asking.first() else {
+        return Ok(vec![Vec::new(); questions.len()]);
+    };
     let table = &query.table;
     let mut columns = Vec::new();
-    used_columns(&query.filter, query, &mut columns);
     let mut params = Params::default();
-    let condition = where_sql(table, &query.filter, "t", &mut params);
+    let mut conditions = Vec::with_capacity(asking.len());
+    for (query, _) in &asking {
+        used_columns(&query.filter, query, &mut columns);
+        let condition = where_sql(table, &query.filter, "t", &mut params);
+        conditions.push(format!("coalesce({condition}, false)"));
+    }
+    let given = given_rows(table, &columns, &rows, params.len())?;
+    let sql = format!(
+        "SELECT ARRAY[{}] FROM (SELECT {} \
+         FROM unnest({}) WITH ORDINALITY AS u ({}, place) OFFSET 0) AS t ORDER BY t.{}",
+        conditions.join(", "),
+        given.values.join(", "),
+        given.sources.join(", "),
+        given.names.join(", "),
+        given.ordinal,
+    );
+    let mut statement = sqlx::query(AssertSqlSafe(sql));
+    for text in params.into_texts() {
+        statement = statement.bind(text);
+    }
+    for array in given.arrays {
+        statement = statement.bind(array);
+    }
+    let found = statement
+        .fetch_all(pool)
+        .await
+        .map_err(|error| read_error(&error, &table.table.path()))?;
+    let found: Vec<Vec<bool>> = found
+        .iter()
+        .map(|row| row.try_get(0).map_err(|_| internal()))
+        .collect::<Result<_, _>>()?;
 
-    let mut sources = Vec::new();
-    let mut names = Vec::new();
-    let mut values = Vec::new();
-    let mut arrays: Vec<Vec<Option<String>>> = Vec::new();
-    for &at in &columns {
+    let places: FxHashMap<*const Record, usize> = rows
+        .iter()
+        .enumerate()
+        .map(|(at, record)| (Arc::as_ptr(record), at))
+        .collect();
+    let mut filter = 0..asking.len();
+    questions
+        .iter()
+        .map(|(_, question)| {
+            if question.verdicts.is_empty() {
+                return Ok(Vec::new());
+            }
+            let filter = filter.next().ok_or_else(internal)?;
+            let verdict = |record: &Arc<Record>| {
+                let at = places.get(&Arc::as_ptr(record))?;
+                found.get(*at)?.get(filter).copied()
+            };
+            let verdicts = question.verdicts.iter();
+            verdicts
+                .map(|record| verdict(record).ok_or_else(internal))
+                .collect()
+        })
+        .collect()
+}
+
+/// The questions that want verdicts, and the rows that they are about, each once.
+fn distinct_rows<'a>(
+    questions: &[(&'a BoundQuery, &'a Question)],
+) -> (Vec<(&'a BoundQuery, &'a Question)>, Vec<&'a Arc<Record>>) {
+    let asking: Vec<_> = questions
+        .iter()
+        .copied()
+        .filter(|(_, question)| !question.verdicts.is_empty())
+        .collect();
+    let mut seen = rustc_hash::FxHashSet::default();
+    let rows = asking
+        .iter()
+        .flat_map(|(_, question)| &question.verdicts)
+        .filter(|record| seen.insert(Arc::as_ptr(record)))
+        .collect();
+    (asking, rows)
+}
+
+/// Rows as a statement is given them: arrays of texts, one for each column.
+struct Given {
+    sources: Vec<String>,
+    names: Vec<String>,
+    values: Vec<String>,
+    arrays: Vec<Vec<Option<String>>>,
+    ordinal: String,
+}
+
+fn given_rows(
+    table: &TableMeta,
+    columns: &[usize],
+    rows: &[&Arc<Record>],
+    params: usize,
+) -> Result<Given, ApiError> {
+    let mut given = Given {
+        sources: Vec::new(),
+        names: Vec::new(),
+        values: Vec::new(),
+        arrays: Vec::new(),
+        // Beside the table's own columns, so of another name than theirs.
+        ordinal: "ordinal".to_owned(),
+    };
+    for &at in columns {
         let column = &table.columns[at];
-        let nth = arrays.len();
-        sources.push(format!("${}::text[]", params.len() + nth + 1));
-        names.push(format!("v{nth}"));
+        let nth = given.arrays.len();
+        given.sources.push(format!("${}::text[]", params + nth + 1));
+        given.names.push(format!("v{nth}"));
         // What has no text form is only ever tested for NULL: any text stands for it.
         let value = format!("u.v{nth}");
         let stands_for_itself = column.has_text_form();
-        values.push(format!(
+        given.values.push(format!(
             "{} AS {}",
             if stands_for_itself {
                 typed(column, &value)
@@ -73,75 +226,63 @@ async fn verdicts(
             },
             quote_ident(&column.name)
         ));
-        arrays.push(
-            question
-                .verdicts
-                .iter()
-                .map(|record| match &record.values()[at] {
-                    value if stands_for_itself => text_of(value),
-                    value => Ok((!value.is_null()).then(String::new)),
-                })
-                .collect::<Result<_, _>>()?,
-        );
+        let texts = rows.iter().map(|record| match &record.values()[at] {
+            value if stands_for_itself => text_of(value),
+            value => Ok((!value.is_null()).then(String::new)),
+        });
+        given.arrays.push(texts.collect::<Result<_, _>>()?);
     }
     // A filter that looks at no column still needs a row for each verdict.
-    sources.push(format!("${}::text[]", params.len() + arrays.len() + 1));
-    names.push("unused".to_owned());
-    arrays.push(vec![None; question.verdicts.len()]);
-    // Beside the table's own columns, so of another name than theirs.
-    let mut ordinal = "ordinal".to_owned();
-    while table.columns.iter().any(|column| column.name == ordinal) {
-        ordinal.push('_');
+    let nth = given.arrays.len();
+    given.sources.push(format!("${}::text[]", params + nth + 1));
+    given.names.push("unused".to_owned());
+    given.arrays.push(vec![None; rows.len()]);
+    while table
+        .columns
+        .iter()
+        .any(|column| column.name == given.ordinal)
+    {
+        given.ordinal.push('_');
     }
-    values.push(format!("u.place AS {ordinal}"));
-    let sql = format!(
-        "SELECT coalesce({condition}, false) FROM (SELECT {} \
-         FROM unnest({}) WITH ORDINALITY AS u ({}, place) OFFSET 0) AS t ORDER BY t.{ordinal}",
-        values.join(", "),
-        sources.join(", "),
-        names.join(", "),
-    );
-    let mut statement = sqlx::query(AssertSqlSafe(sql));
-    for text in params.into_texts() {
-        statement = statement.bind(text);
-    }
-    for array in arrays {
-        statement = statement.bind(array);
-    }
-    let rows = statement
-        .fetch_all(pool)
-        .await
-        .map_err(|error| read_error(&error, &table.table.path()))?;
-    rows.iter()
-        .map(|row| row.try_get(0).map_err(|_| internal()))
-        .collect()
+    given.values.push(format!("u.place AS {}", given.ordinal));
+    Ok(given)
 }
 
-/// The rank of each value in the column's ascending order.
+/// The rank of each value in its column's ascending order, for all columns and values of the
+/// questions.
 async fn ranks(
     pool: &PgPool,
-    query: &BoundQuery,
-    column: usize,
-    values: &[Datum],
-) -> Result<Vec<u32>, ApiError> {
-    let column = &query.table.columns[column];
-    let texts: Vec<Option<String>> = values.iter().map(text_of).collect::<Result<_, _>>()?;
-    let sql = format!(
-        "SELECT r.rank FROM (SELECT dense_rank() OVER (ORDER BY {}) AS rank, u.place \
-         FROM unnest($1::text[]) WITH ORDINALITY AS u (v, place)) AS r ORDER BY r.place",
-        typed(column, "u.v")
-    );
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(texts)
-        .fetch_all(pool)
-        .await
-        .map_err(|error| read_error(&error, &query.table.table.path()))?;
-    rows.iter()
-        .map(|row| {
-            let rank: i64 = row.try_get(0).map_err(|_| internal())?;
-            u32::try_from(rank).map_err(|_| internal())
-        })
-        .collect()
+    questions: &[(&BoundQuery, &Question)],
+) -> Result<FxHashMap<usize, FxHashMap<Datum, u32>>, ApiError> {
+    let mut wanted: FxHashMap<usize, FxHashMap<Datum, u32>> = FxHashMap::default();
+    for (_, question) in questions {
+        for (column, values) in &question.rankings {
+            let known = wanted.entry(*column).or_default();
+            known.extend(values.iter().map(|value| (value.clone(), 0)));
+        }
+    }
+    let Some((query, _)) = questions.first() else {
+        return Ok(wanted);
+    };
+    for (column, values) in &mut wanted {
+        let column = &query.table.columns[*column];
+        let texts: Vec<Option<String>> = values.keys().map(text_of).collect::<Result<_, _>>()?;
+        let sql = format!(
+            "SELECT r.rank FROM (SELECT dense_rank() OVER (ORDER BY {}) AS rank, u.place \
+             FROM unnest($1::text[]) WITH ORDINALITY AS u (v, place)) AS r ORDER BY r.place",
+            typed(column, "u.v")
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(texts)
+            .fetch_all(pool)
+            .await
+            .map_err(|error| read_error(&error, &query.table.table.path()))?;
+        for (row, rank) in rows.iter().zip(values.values_mut()) {
+            let found: i64 = row.try_get(0).map_err(|_| internal())?;
+            *rank = u32::try_from(found).map_err(|_| internal())?;
+        }
+    }
+    Ok(wanted)
 }
 
 /// A text expression as a value of the column's type and collation.

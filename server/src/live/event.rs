@@ -2,21 +2,34 @@
 
 use std::sync::{Arc, OnceLock};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use rowcast_protocol::{
     Cell,
     json::{self, Heading},
     message::{Event, Op, Row, ServerMessage},
 };
 
+use crate::websocket::frame::{HEAD_MAX, Opcode, write_head};
+
 /// An event and its encodings, each made when the first client needs it.
 #[derive(Debug)]
 pub struct SharedEvent {
     event: Event,
     heading: Arc<Heading>,
-    json: OnceLock<Bytes>,
-    compact: OnceLock<Bytes>,
+    /// The event's own encodings.
+    bodies: [OnceLock<Bytes>; 2],
+    /// The frames for the number that asked first.
+    frames: [OnceLock<(u32, Bytes)>; 2],
     size: usize,
+}
+
+/// How a WebSocket's messages are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// As JSON text, for everybody.
+    Json,
+    /// As postcard, for Rowcast's own page.
+    Postcard,
 }
 
 impl SharedEvent {
@@ -31,8 +44,8 @@ impl SharedEvent {
             size: estimate(&event),
             event,
             heading,
-            json: OnceLock::new(),
-            compact: OnceLock::new(),
+            bodies: [OnceLock::new(), OnceLock::new()],
+            frames: [OnceLock::new(), OnceLock::new()],
         })
     }
 
@@ -57,51 +70,79 @@ impl SharedEvent {
 
     /// The event's JSON object, as an SSE `data:` line has it.
     pub fn json(&self) -> &Bytes {
-        self.json.get_or_init(|| {
-            let mut out = Vec::new();
-            json::write_event(&self.event, &self.heading, None, &mut out);
-            out.into()
-        })
+        self.bodies[Encoding::Json as usize].get_or_init(|| self.body(Encoding::Json))
     }
 
-    /// A WebSocket text message: the object with `type` and `id` in front.
-    pub fn json_message(&self, id: u32) -> Bytes {
-        let body = self.json();
-        let mut out = Vec::with_capacity(body.len() + 40);
-        json::write_message(self.name(), Some(id), body, &mut out);
-        out.into()
-    }
-
-    /// A WebSocket binary message.
+    /// The WebSocket frame of the message for the subscription of this number, as pieces to
+    /// be sent one after the other.
     ///
-    /// The event's own encoding is the tail of the message's, and the id, a varint, stands
-    /// before it, so the event is encoded once.
-    pub fn compact_message(&self, id: u32) -> Bytes {
-        let body = self.compact.get_or_init(|| {
-            postcard::to_allocvec(&self.event)
-                .unwrap_or_default()
-                .into()
+    /// What depends on the number stands at the beginning. For the number that asks first the
+    /// frame is kept whole, since mostly all ask for the same; for others the rest is shared.
+    pub fn frame(&self, encoding: Encoding, id: u32) -> [Bytes; 2] {
+        let (first, whole) = self.frames[encoding as usize].get_or_init(|| {
+            let body = match self.bodies[encoding as usize].get() {
+                Some(body) => body.clone(),
+                None => self.body(encoding),
+            };
+            (id, self.pieces(encoding, id, body).concat().into())
         });
-        let mut out = BytesMut::with_capacity(body.len() + 6);
-        out.put_u8(EVENT_VARIANT);
-        let mut rest = id;
-        while rest >= 0x80 {
-            out.put_u8(rest as u8 | 0x80);
-            rest >>= 7;
+        if *first == id {
+            return [whole.clone(), Bytes::new()];
         }
-        out.put_u8(rest as u8);
-        out.put_slice(body);
-        out.freeze()
+        let body = self.bodies[encoding as usize].get_or_init(|| self.body(encoding));
+        self.pieces(encoding, id, body.clone())
     }
 
-    /// Roughly how many bytes its encoding takes.
+    /// A frame's pieces, the latter being the end of `body`.
+    fn pieces(&self, encoding: Encoding, id: u32, body: Bytes) -> [Bytes; 2] {
+        let mut prefix = Vec::with_capacity(48);
+        let (opcode, rest) = match encoding {
+            Encoding::Json => {
+                json::write_message(self.name(), Some(id), b"{", &mut prefix);
+                (Opcode::Text, body.slice(1..))
+            }
+            // The event's own encoding is the tail of the message's, after its variant and
+            // the id as a varint.
+            Encoding::Postcard => {
+                prefix.push(EVENT_VARIANT);
+                let mut rest = id;
+                while rest >= 0x80 {
+                    prefix.push(rest as u8 | 0x80);
+                    rest >>= 7;
+                }
+                prefix.push(rest as u8);
+                (Opcode::Binary, body)
+            }
+        };
+        let mut head = Vec::with_capacity(HEAD_MAX + prefix.len());
+        write_head(opcode, prefix.len() + rest.len(), &mut head);
+        head.extend_from_slice(&prefix);
+        [head.into(), rest]
+    }
+
+    fn body(&self, encoding: Encoding) -> Bytes {
+        match encoding {
+            Encoding::Json => {
+                let mut out = Vec::new();
+                json::write_event(&self.event, &self.heading, None, &mut out);
+                out.into()
+            }
+            // Nothing in an event is of a kind that postcard can't write.
+            Encoding::Postcard => postcard::to_allocvec(&self.event)
+                .unwrap_or_default()
+                .into(),
+        }
+    }
+
+    /// Roughly how many bytes it takes.
     pub fn size(&self) -> usize {
         self.size
     }
 }
 
-/// What an event costs beside its cells' text.
-const OVERHEAD: usize = 128;
+/// What an event costs beside its cells' text: the rest of its encoding, and what it is kept
+/// in.
+const OVERHEAD: usize = 768;
 
 fn estimate(event: &Event) -> usize {
     let row = |row: &Row| 16 + row.cells.iter().map(cell_size).sum::<usize>();
@@ -153,29 +194,29 @@ pub fn compact(message: &ServerMessage) -> Bytes {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_shared_event_is_the_message_that_it_stands_for() {
-        for id in [0, 1, 127, 128, 300, 70_000, u32::MAX] {
-            let event = Event::Reset {
-                reason: "why".to_owned(),
-            };
-            let shared = SharedEvent::bare(event.clone());
-            assert_eq!(
-                shared.compact_message(id),
-                compact(&ServerMessage::Event { id, event })
-            );
-        }
+    fn payload(shared: &SharedEvent, encoding: Encoding, id: u32) -> Vec<u8> {
+        let frame = shared.frame(encoding, id).concat();
+        // Short ones have two bytes in front.
+        assert_eq!(usize::from(frame[1]), frame.len() - 2);
+        frame[2..].to_vec()
     }
 
     #[test]
-    fn a_json_message_has_its_type_and_id_in_front() {
+    fn a_shared_event_is_the_message_that_it_stands_for_whatever_its_number() {
         let event = Event::Reset {
             reason: "why".to_owned(),
         };
-        let shared = SharedEvent::bare(event);
-        assert_eq!(
-            &shared.json_message(7)[..],
-            br#"{"type":"reset","id":7,"reason":"why"}"#
-        );
+        let shared = SharedEvent::bare(event.clone());
+        for id in [7, 0, 1, 127, 128, 300, 70_000, u32::MAX, 7] {
+            let event = event.clone();
+            assert_eq!(
+                payload(&shared, Encoding::Postcard, id),
+                compact(&ServerMessage::Event { id, event })
+            );
+            assert_eq!(
+                payload(&shared, Encoding::Json, id),
+                format!(r#"{{"type":"reset","id":{id},"reason":"why"}}"#).as_bytes()
+            );
+        }
     }
 }

@@ -1,6 +1,10 @@
-//! One window's clients, and what they can be told.
+//! One window: whom it is for, and what they can be told.
 
-use std::{collections::VecDeque, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rowcast_engine::{engine::ListState, window::WindowSpec};
 use rowcast_protocol::{
@@ -10,7 +14,7 @@ use rowcast_protocol::{
     query::Query,
 };
 
-use super::{SubscriberId, event::SharedEvent};
+use super::{channel::Channel, event::SharedEvent};
 use crate::query::{bound::BoundQuery, list::aggregates};
 
 /// The most patches that a window keeps for clients that come back.
@@ -22,7 +26,7 @@ const BACKLOG_BYTES: usize = 1 << 20;
 /// Windows of equal key are one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FeedKey {
-    identity: String,
+    identity: Arc<str>,
     spec: WindowSpec,
 }
 
@@ -35,14 +39,14 @@ pub struct Feed {
     pub query: Arc<Query>,
     /// The query as it is bound now.
     pub bound: Arc<BoundQuery>,
-    /// Who receives its patches.
-    pub members: Vec<SubscriberId>,
-    /// Who waits for the first list.
-    pub waiting: Vec<SubscriberId>,
+    /// Who is told of it.
+    pub channel: Arc<Channel>,
     /// When the last of them left.
     pub empty_since: Option<Instant>,
-    /// When its rows were last asked for whole.
+    /// When its rows are or were last asked for whole.
     pub last_whole_read: Option<Instant>,
+    /// How long that took the database.
+    pub whole_read_took: Duration,
     heading: Arc<Heading>,
     backlog: VecDeque<Past>,
     backlog_bytes: usize,
@@ -52,9 +56,14 @@ pub struct Feed {
     snapshot: Option<Arc<SharedEvent>>,
 }
 
+/// Numbers the patches of all feeds, in the order in which they were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PatchNumber(pub u64);
+
 /// A patch that was sent.
 #[derive(Debug)]
 struct Past {
+    number: PatchNumber,
     from: Arc<PgSnapshot>,
     to: Arc<PgSnapshot>,
     event: Arc<SharedEvent>,
@@ -64,7 +73,7 @@ impl FeedKey {
     /// The key of a bound query's window.
     pub fn new(bound: &BoundQuery, spec: &WindowSpec) -> Self {
         Self {
-            identity: bound.identity.clone(),
+            identity: Arc::clone(&bound.identity),
             spec: spec.clone(),
         }
     }
@@ -85,10 +94,10 @@ impl Feed {
             key,
             query,
             bound,
-            members: Vec::new(),
-            waiting: Vec::new(),
+            channel: Arc::default(),
             empty_since: None,
             last_whole_read: None,
+            whole_read_took: Duration::ZERO,
             heading: Arc::new(heading),
             backlog: VecDeque::new(),
             backlog_bytes: 0,
@@ -126,6 +135,7 @@ impl Feed {
     /// Records a patch that takes the list from one version to another.
     pub fn patch(
         &mut self,
+        number: PatchNumber,
         from: Arc<PgSnapshot>,
         to: Arc<PgSnapshot>,
         patch: Patch,
@@ -134,6 +144,7 @@ impl Feed {
         let event = SharedEvent::new(Event::Patch(patch), Arc::clone(&self.heading));
         self.backlog_bytes += event.size();
         self.backlog.push_back(Past {
+            number,
             from,
             to,
             event: Arc::clone(&event),
@@ -141,12 +152,35 @@ impl Feed {
         while self.backlog.len() > BACKLOG_PATCHES
             || (self.backlog_bytes > BACKLOG_BYTES && self.backlog.len() > 1)
         {
-            if let Some(past) = self.backlog.pop_front() {
-                self.known_from = Some(past.to);
-                self.backlog_bytes = self.backlog_bytes.saturating_sub(past.event.size());
-            }
+            self.forget_first();
         }
         event
+    }
+
+    /// Forgets the patches up to this one: who has not got them can't be told any more.
+    pub fn forget(&mut self, number: PatchNumber) {
+        while self
+            .backlog
+            .front()
+            .is_some_and(|past| past.number <= number)
+        {
+            self.forget_first();
+        }
+    }
+
+    /// Forgets the list as an event: it is made again if somebody asks.
+    pub fn forget_snapshot(&mut self) {
+        self.snapshot = None;
+    }
+
+    fn forget_first(&mut self) {
+        if let Some(past) = self.backlog.pop_front() {
+            self.known_from = Some(past.to);
+            self.backlog_bytes = self.backlog_bytes.saturating_sub(past.event.size());
+        }
+        if self.backlog.is_empty() {
+            self.backlog = VecDeque::new();
+        }
     }
 
     /// The patches that a client is missing that holds the list of this version; `None` if

@@ -5,7 +5,7 @@ mod members;
 mod work;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -21,24 +21,28 @@ use rowcast_protocol::{
     message::{Event, Patch, Snapshot},
     query::Query,
 };
+use rustc_hash::{FxHashMap, FxHashSet};
 use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     SubscriberId,
     changes::{Changes, Tables},
+    channel::Seat,
     event::SharedEvent,
-    feed::{Feed, FeedKey, cursor},
+    fanout::FanOut,
+    feed::{Feed, FeedKey, PatchNumber, cursor},
     figures::Figures,
     outbox::Outbox,
     plan::{query_spec, window_spec},
+    prepare::bind_live,
     work::{Job, Outcome, Worker},
 };
 use crate::{
     capture::{Read, TailEvent, TailHandle},
-    database::catalog::Catalog,
+    database::catalog::{Catalog, TableMeta},
     error::unknown_table,
-    query::{bind::bind, bound::BoundQuery},
+    query::bound::BoundQuery,
 };
 
 /// How long a window without clients stays live, for one that comes back or for a page that
@@ -48,6 +52,20 @@ const LINGER: Duration = Duration::from_secs(30);
 /// The shortest time between two reads of a whole window. It bounds what a query costs whose
 /// changes can't be told from rows.
 const WHOLE_READ_INTERVAL: Duration = Duration::from_millis(200);
+
+/// A window's reads are at least so many times as far apart as the last one took, so that an
+/// expensive one takes a sixth of one connection's time at the most.
+const WHOLE_READ_SPACING: u32 = 5;
+
+/// However long a window's read takes, it is read again after so long.
+const WHOLE_READ_APART: Duration = Duration::from_secs(30);
+
+/// The most bytes of patches that are kept for clients that come back, of all windows
+/// together.
+const BACKLOG_BYTES: usize = 64 << 20;
+
+/// How long a list is kept as an event for others that ask for the same.
+const SNAPSHOT_KEPT: Duration = Duration::from_secs(1);
 
 /// How many commands are taken between two reads of the log, if so many wait.
 const COMMANDS_A_TURN: usize = 256;
@@ -76,9 +94,11 @@ pub enum Command {
         job: Job,
         /// What came.
         result: Result<Outcome, ApiError>,
+        /// How long it took the database.
+        took: Duration,
     },
-    /// A query has been bound to its table as it is now.
-    Bound(Box<Bound>),
+    /// Queries have been bound to their table as it is now.
+    Bound(Bound),
 }
 
 /// A subscription.
@@ -105,19 +125,24 @@ pub enum Sink {
     Once(oneshot::Sender<Result<Snapshot, ApiError>>),
 }
 
-/// The outcome of binding a query again.
+/// The outcome of binding a table's queries again.
 #[derive(Debug)]
 pub struct Bound {
     table: Named,
     /// How many changes of definitions had been seen when the table was looked up.
     shapes: u64,
+    queries: Vec<(Unbound, Result<BoundQuery, ApiError>)>,
+}
+
+/// A query that has to be bound to its table as it is now, and who follows it.
+#[derive(Debug)]
+struct Unbound {
     query: Arc<Query>,
     members: Vec<SubscriberId>,
-    result: Result<BoundQuery, ApiError>,
 }
 
 /// How a table is looked up.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Named {
     /// By its number, which a new name does not change; with the name it was known by.
     Oid(u32, String),
@@ -137,16 +162,28 @@ pub struct Hub {
     pool: PgPool,
     worker: Worker,
     tail: TailHandle,
-    commands: mpsc::Sender<Command>,
-    feeds: HashMap<WindowId, Feed>,
-    by_key: HashMap<FeedKey, WindowId>,
-    subscribers: HashMap<SubscriberId, Subscriber>,
+    /// For what the hub has had done.
+    results: (mpsc::Sender<Command>, mpsc::Receiver<Command>),
+    fan_out: FanOut,
+    feeds: FxHashMap<WindowId, Feed>,
+    by_key: FxHashMap<FeedKey, WindowId>,
+    subscribers: FxHashMap<SubscriberId, Subscriber>,
     tables: Tables,
+    /// How many windows each table's changes concern.
+    windows_of: FxHashMap<u32, usize>,
+    /// Queries that wait for their table to be looked up. One look-up serves them all.
+    unbound: FxHashMap<Named, Vec<Unbound>>,
     /// How many changes of definitions have been seen.
     shapes_seen: u64,
     /// Which of them was each table's last.
-    shapes: HashMap<u32, u64>,
-    lingering: HashSet<WindowId>,
+    shapes: FxHashMap<u32, u64>,
+    lingering: FxHashSet<WindowId>,
+    /// Windows whose list was made an event, oldest first.
+    snapshots: VecDeque<(Instant, WindowId)>,
+    /// The patches that windows keep, oldest first, with their sizes.
+    backlog: VecDeque<(WindowId, PatchNumber, usize)>,
+    backlog_bytes: usize,
+    patches_made: u64,
     following: watch::Sender<Following>,
     figures: Arc<Figures>,
 }
@@ -154,8 +191,9 @@ pub struct Hub {
 #[derive(Debug)]
 struct Subscriber {
     sink: Sink,
-    cursor: Option<Cursor>,
-    window: Option<WindowId>,
+    cursor: Option<Box<Cursor>>,
+    /// Which window it follows, and where it sits in its channel.
+    place: Option<(WindowId, Seat)>,
     /// Why the list that the client holds is void, if it is.
     reset: Option<&'static str>,
 }
@@ -182,21 +220,29 @@ impl Hub {
     /// A hub, and where its commands go in.
     pub fn new(parts: HubParts) -> (Self, mpsc::Sender<Command>, mpsc::Receiver<Command>) {
         let (commands, receiver) = mpsc::channel(4096);
+        let results = mpsc::channel(1024);
         let hub = Self {
             engine: Engine::new(parts.version),
             epoch: parts.epoch,
             catalog: parts.catalog,
-            worker: Worker::new(parts.pool.clone(), commands.clone()),
+            worker: Worker::new(parts.pool.clone(), results.0.clone()),
             pool: parts.pool,
             tail: parts.tail,
-            commands: commands.clone(),
-            feeds: HashMap::new(),
-            by_key: HashMap::new(),
-            subscribers: HashMap::new(),
+            results,
+            fan_out: FanOut::start(),
+            feeds: FxHashMap::default(),
+            by_key: FxHashMap::default(),
+            subscribers: FxHashMap::default(),
             tables: Tables::default(),
+            windows_of: FxHashMap::default(),
+            unbound: FxHashMap::default(),
             shapes_seen: 0,
-            shapes: HashMap::new(),
-            lingering: HashSet::new(),
+            shapes: FxHashMap::default(),
+            lingering: FxHashSet::default(),
+            snapshots: VecDeque::new(),
+            backlog: VecDeque::new(),
+            backlog_bytes: 0,
+            patches_made: 0,
             following: parts.following,
             figures: parts.figures,
         };
@@ -221,7 +267,8 @@ impl Hub {
                         self.follow(event);
                         // However much is written, clients and answers get their turn.
                         for _ in 0..COMMANDS_A_TURN {
-                            match commands.try_recv() {
+                            let waiting = self.results.1.try_recv();
+                            match waiting.or_else(|_| commands.try_recv()) {
                                 Ok(command) => self.command(command),
                                 Err(_) => break,
                             }
@@ -229,11 +276,16 @@ impl Hub {
                     }
                     None => break,
                 },
+                // Patches wait for these, and clients that come in thousands do not.
+                Some(result) = self.results.1.recv() => self.command(result),
                 command = commands.recv() => match command {
                     Some(command) => self.command(command),
                     None => break,
                 },
-                _ = tick.tick(), if !self.lingering.is_empty() => self.close_abandoned(),
+                _ = tick.tick(), if !self.lingering.is_empty() || !self.snapshots.is_empty() => {
+                    self.close_abandoned();
+                    self.forget_snapshots();
+                }
             }
             self.figures
                 .hold(self.engine.figures(), self.subscribers.len());
@@ -254,8 +306,8 @@ impl Hub {
                     self.resync(id);
                 }
             }
-            Command::Done { job, result } => self.done(job, result),
-            Command::Bound(bound) => self.bound(*bound),
+            Command::Done { job, result, took } => self.done(job, result, took),
+            Command::Bound(bound) => self.bound(bound),
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
+    future::poll_fn,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Poll, Waker},
 };
-
-use tokio::sync::Notify;
 
 use super::{SubscriberId, event::SharedEvent};
 
@@ -26,10 +26,7 @@ const MAX_COMPLAINTS: usize = 256;
 /// is dropped, its subscriptions are marked as lost, and once the connection has been drained
 /// each gets a reset and a snapshot. The last word about a subscription is never dropped.
 #[derive(Debug, Default)]
-pub struct Outbox {
-    state: Mutex<State>,
-    changed: Notify,
-}
+pub struct Outbox(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -40,6 +37,8 @@ struct State {
     /// Whether those that are lost have been told to the connection.
     is_told: bool,
     closed: bool,
+    /// Who waits for something to do. There is one task for each connection.
+    waiting: Option<Waker>,
 }
 
 /// An event that waits.
@@ -85,30 +84,46 @@ impl Waiting {
 }
 
 impl Outbox {
-    /// Queues an event of a subscription.
+    /// Queues events of a subscription, all or none.
     ///
     /// Returns `false` if the connection is too slow: the subscription is lost from here on,
     /// as are all of which something was waiting.
-    pub fn push(&self, id: SubscriberId, number: u32, event: Arc<SharedEvent>) -> bool {
+    pub fn push<'a>(
+        &self,
+        id: SubscriberId,
+        number: u32,
+        events: impl IntoIterator<Item = &'a Arc<SharedEvent>>,
+    ) -> bool {
         let mut state = self.lock();
         if state.closed || state.lost.contains(&id) {
             return false;
         }
-        let size = event.size();
-        let full = state.queue.len() >= MAX_EVENTS
-            || (state.bytes + size > MAX_BYTES && !state.queue.is_empty());
-        if full {
-            state.lose(id);
-        } else {
+        let mut taken = true;
+        for event in events {
+            let full = state.queue.len() >= MAX_EVENTS
+                || (state.bytes + event.size() > MAX_BYTES && !state.queue.is_empty());
+            if full {
+                state.lose(id);
+                taken = false;
+                break;
+            }
             state.enqueue(Waiting {
                 number,
-                event,
+                event: Arc::clone(event),
                 kind: Kind::Running(id),
             });
         }
-        drop(state);
-        self.changed.notify_one();
-        !full
+        wake(state);
+        taken
+    }
+
+    /// Has a subscription lost whose events could not even be offered.
+    pub fn lose(&self, id: SubscriberId) {
+        let mut state = self.lock();
+        if !state.closed && !state.lost.contains(&id) {
+            state.lose(id);
+            wake(state);
+        }
     }
 
     /// Queues the last event of a subscription.
@@ -123,8 +138,7 @@ impl Outbox {
             event,
             kind: Kind::Final(id),
         });
-        drop(state);
-        self.changed.notify_one();
+        wake(state);
     }
 
     /// Queues an answer to a message that can't be acted on.
@@ -140,8 +154,7 @@ impl Outbox {
                 kind: Kind::Complaint,
             });
         }
-        drop(state);
-        self.changed.notify_one();
+        wake(state);
     }
 
     /// Lets events of a subscription in again.
@@ -165,53 +178,48 @@ impl Outbox {
 
     /// Ends the connection once what waits has been sent.
     pub fn close(&self) {
-        self.lock().closed = true;
-        self.changed.notify_one();
+        let mut state = self.lock();
+        state.closed = true;
+        wake(state);
     }
 
     /// What is due next, without waiting.
     pub fn try_next(&self) -> Option<Due> {
-        let mut state = self.lock();
-        if let Some(waiting) = state.queue.pop_front() {
-            state.bytes = state.bytes.saturating_sub(waiting.event.size());
-            if waiting.kind == Kind::Complaint {
-                state.complaints -= 1;
-            }
-            return Some(Due::Event(waiting));
-        }
-        if state.closed {
-            return Some(Due::Closed);
-        }
-        if state.is_told || state.lost.is_empty() {
-            return None;
-        }
-        state.is_told = true;
-        Some(Due::Lost(state.lost.iter().copied().collect()))
+        self.lock().next()
     }
 
     /// The next event, if one waits.
     pub fn try_event(&self) -> Option<Waiting> {
-        if self.lock().queue.is_empty() {
-            return None;
-        }
-        match self.try_next()? {
-            Due::Event(waiting) => Some(waiting),
-            Due::Lost(_) | Due::Closed => None,
-        }
+        self.lock().event()
     }
 
-    /// What is due next. Safe to cancel.
+    /// What is due next. Safe to cancel. One at a time may wait.
     pub async fn next(&self) -> Due {
-        loop {
-            if let Some(due) = self.try_next() {
-                return due;
+        poll_fn(|context| {
+            let mut state = self.lock();
+            if let Some(due) = state.next() {
+                return Poll::Ready(due);
             }
-            self.changed.notified().await;
-        }
+            match &mut state.waiting {
+                Some(known) => known.clone_from(context.waker()),
+                waiting @ None => *waiting = Some(context.waker().clone()),
+            }
+            Poll::Pending
+        })
+        .await
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Wakes who waits, once the state is free for it.
+fn wake(mut state: MutexGuard<'_, State>) {
+    let waiting = state.waiting.take();
+    drop(state);
+    if let Some(waiting) = waiting {
+        waiting.wake();
     }
 }
 
@@ -219,6 +227,33 @@ impl State {
     fn enqueue(&mut self, waiting: Waiting) {
         self.bytes += waiting.event.size();
         self.queue.push_back(waiting);
+    }
+
+    fn event(&mut self) -> Option<Waiting> {
+        let waiting = self.queue.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(waiting.event.size());
+        if waiting.kind == Kind::Complaint {
+            self.complaints -= 1;
+        }
+        // What a burst needed is not kept for the quiet after it.
+        if self.queue.is_empty() && self.queue.capacity() > 8 {
+            self.queue = VecDeque::new();
+        }
+        Some(waiting)
+    }
+
+    fn next(&mut self) -> Option<Due> {
+        if let Some(waiting) = self.event() {
+            return Some(Due::Event(waiting));
+        }
+        if self.closed {
+            return Some(Due::Closed);
+        }
+        if self.is_told || self.lost.is_empty() {
+            return None;
+        }
+        self.is_told = true;
+        Some(Due::Lost(self.lost.iter().copied().collect()))
     }
 
     /// Drops what waits of subscriptions that go on.
@@ -263,15 +298,15 @@ mod tests {
     fn a_full_outbox_is_emptied_and_its_subscriptions_are_lost_until_found() {
         let outbox = Outbox::default();
         for _ in 0..MAX_EVENTS {
-            assert!(outbox.push(A, 1, event("a")));
+            assert!(outbox.push(A, 1, &[event("a")]));
         }
-        assert!(!outbox.push(B, 2, event("b")));
-        assert!(!outbox.push(A, 1, event("c")));
+        assert!(!outbox.push(B, 2, &[event("b")]));
+        assert!(!outbox.push(A, 1, &[event("c")]));
         assert!(matches!(outbox.try_next(), Some(Due::Lost(ids)) if ids == [A, B]));
         assert!(outbox.try_next().is_none(), "the lost are told once");
         outbox.found(A);
         outbox.found(B);
-        assert!(outbox.push(A, 1, event("d")));
+        assert!(outbox.push(A, 1, &[event("d")]));
         assert!(matches!(outbox.try_next(), Some(Due::Event(_))));
         assert!(outbox.try_next().is_none());
     }
@@ -279,10 +314,10 @@ mod tests {
     #[test]
     fn the_last_word_outlives_an_overflow_and_its_subscription_is_not_lost() {
         let outbox = Outbox::default();
-        outbox.push(A, 1, event("running"));
+        outbox.push(A, 1, &[event("running")]);
         outbox.push_final(A, 1, event("last"));
         for _ in 0..MAX_EVENTS {
-            outbox.push(B, 2, event("b"));
+            outbox.push(B, 2, &[event("b")]);
         }
         assert!(
             matches!(outbox.try_next(), Some(Due::Event(waiting)) if waiting.ends() == Some(A))
@@ -293,14 +328,14 @@ mod tests {
     #[test]
     fn one_event_larger_than_the_bound_is_still_sent() {
         let outbox = Outbox::default();
-        assert!(outbox.push(A, 1, event(&"x".repeat(MAX_BYTES + 1))));
-        assert!(!outbox.push(A, 1, event("next")));
+        assert!(outbox.push(A, 1, &[event(&"x".repeat(MAX_BYTES + 1))]));
+        assert!(!outbox.push(A, 1, &[event("next")]));
     }
 
     #[test]
     fn what_waits_is_sent_before_the_end() {
         let outbox = Outbox::default();
-        outbox.push(A, 1, event("a"));
+        outbox.push(A, 1, &[event("a")]);
         outbox.close();
         assert!(matches!(outbox.try_next(), Some(Due::Event(_))));
         assert!(matches!(outbox.try_next(), Some(Due::Closed)));

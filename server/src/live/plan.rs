@@ -1,19 +1,20 @@
 //! From a bound query to what the engine keeps of it.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use rowcast_engine::{
-    datum::Codec,
+    datum::{Codec, Datum},
     order::{Order, SortKey, is_equality_decided, is_order_decided},
-    predicate::{Comparison, Predicate, is_case_decided},
+    predicate::{Comparison, Predicate, Truth, is_case_decided},
     query::{QuerySpec, Source},
+    related::Reference,
     run::Slice,
-    schema::Schema,
+    schema::{ColumnSchema, Schema},
     window::WindowSpec,
 };
 
 use crate::{
-    database::catalog::TableMeta,
+    database::catalog::{Join, TableMeta},
     query::{
         bound::{BoundFilter, BoundOp, BoundQuery, Literal},
         sql::containing,
@@ -24,7 +25,7 @@ use crate::{
 pub fn query_spec(query: &BoundQuery) -> QuerySpec {
     let schema = &query.table.schema;
     QuerySpec {
-        identity: query.identity.as_str().into(),
+        identity: Arc::clone(&query.identity),
         schema: Arc::clone(schema),
         predicate: predicate(&query.filter, &query.table),
         order: Order(
@@ -39,7 +40,9 @@ pub fn query_spec(query: &BoundQuery) -> QuerySpec {
                 })
                 .collect(),
         ),
-        reread: !query.has_keyset() || !can_be_asked(&query.filter, query),
+        reread: query.table.embedding.is_some()
+            || !query.has_keyset()
+            || !can_be_asked(&query.filter, query),
         sources: query
             .table
             .sources
@@ -48,7 +51,9 @@ pub fn query_spec(query: &BoundQuery) -> QuerySpec {
                 schema: Arc::clone(&source.schema),
                 predicate: Predicate::And(Vec::new()),
                 columns: None,
+                shown_by: None,
             })
+            .chain(query.table.joins().iter().map(|join| source(join, query)))
             .collect(),
     }
 }
@@ -80,6 +85,90 @@ fn can_be_asked(filter: &BoundFilter, query: &BoundQuery) -> bool {
     }
 }
 
+/// A table that the query's rows refer to: its changes concern the query if they change what
+/// is looked at, of rows that the filter may let through.
+fn source(join: &Join, query: &BoundQuery) -> Source {
+    let mut columns: Vec<usize> = join.on.iter().map(|(_, to)| *to).collect();
+    columns.extend(&join.columns);
+    let nothing = vec![Datum::Null; join.table.columns.len()];
+    let mut conditions = Vec::new();
+    conjuncts(&query.filter, &mut conditions);
+    let conditions = conditions
+        .into_iter()
+        .filter_map(|condition| within(condition, join))
+        .map(|condition| predicate(&condition, &join.table))
+        .filter(|condition| {
+            // A row of nothing but NULLs stands for one that is not there.
+            matches!(
+                condition.evaluate(&join.table.schema.columns, &nothing),
+                Truth::False | Truth::Null
+            )
+        });
+    Source {
+        schema: Arc::clone(&join.table.schema),
+        predicate: Predicate::And(conditions.collect()),
+        columns: Some(columns.into()),
+        shown_by: shown_by(join, query),
+    }
+}
+
+/// How a list tells whether it shows a row of the joined table, where that is all that the row
+/// is looked at for.
+fn shown_by(join: &Join, query: &BoundQuery) -> Option<Reference> {
+    let columns = join.first..join.first + join.columns.len();
+    let decides = is_tested(&query.filter, &columns)
+        || query
+            .order
+            .iter()
+            .any(|sort| columns.contains(&sort.column));
+    let own = &query.table.schema.columns;
+    let theirs = &join.table.schema.columns;
+    let is_written_alike = |column: &ColumnSchema| match column.codec {
+        Codec::Int2 | Codec::Int4 | Codec::Int8 | Codec::Uuid => true,
+        Codec::Text => is_equality_decided(column),
+        _ => false,
+    };
+    let mut on = join.on.iter();
+    let comparable =
+        on.all(|(from, to)| is_written_alike(&own[*from]) && is_written_alike(&theirs[*to]));
+    (!decides && comparable).then(|| join.on.as_slice().into())
+}
+
+fn is_tested(filter: &BoundFilter, columns: &Range<usize>) -> bool {
+    match filter {
+        BoundFilter::And(parts) | BoundFilter::Or(parts) => {
+            parts.iter().any(|part| is_tested(part, columns))
+        }
+        BoundFilter::Not(part) => is_tested(part, columns),
+        BoundFilter::Search(_) => false,
+        BoundFilter::Test { column, .. } => columns.contains(column),
+    }
+}
+
+fn conjuncts<'a>(filter: &'a BoundFilter, found: &mut Vec<&'a BoundFilter>) {
+    match filter {
+        BoundFilter::And(parts) => parts.iter().for_each(|part| conjuncts(part, found)),
+        other => found.push(other),
+    }
+}
+
+/// The condition as one of the joined table's rows, if it looks at nothing else.
+fn within(filter: &BoundFilter, join: &Join) -> Option<BoundFilter> {
+    let all = |parts: &[BoundFilter]| -> Option<Vec<BoundFilter>> {
+        parts.iter().map(|part| within(part, join)).collect()
+    };
+    Some(match filter {
+        BoundFilter::And(parts) => BoundFilter::And(all(parts)?),
+        BoundFilter::Or(parts) => BoundFilter::Or(all(parts)?),
+        BoundFilter::Not(part) => BoundFilter::Not(Box::new(within(part, join)?)),
+        BoundFilter::Search(_) => return None,
+        BoundFilter::Test { column, op } => BoundFilter::Test {
+            column: *join.columns.get(column.checked_sub(join.first)?)?,
+            op: op.clone(),
+        },
+    })
+}
+
 fn predicate(filter: &BoundFilter, table: &TableMeta) -> Predicate {
     let all = |parts: &[BoundFilter]| parts.iter().map(|part| predicate(part, table)).collect();
     match filter {
@@ -87,6 +176,10 @@ fn predicate(filter: &BoundFilter, table: &TableMeta) -> Predicate {
         BoundFilter::Or(parts) => Predicate::Or(all(parts)),
         BoundFilter::Not(part) => Predicate::Not(Box::new(predicate(part, table))),
         BoundFilter::Search(word) => search(word, table),
+        // The table's own images do not hold it.
+        BoundFilter::Test { column, .. } if table.columns[*column].is_embedded() => {
+            Predicate::Asked
+        }
         BoundFilter::Test { column, op } => test(*column, op, &table.schema),
     }
 }

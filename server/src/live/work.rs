@@ -1,6 +1,12 @@
-//! What the hub has the database do: rows and answers, a bounded number at a time.
+//! What the hub has the database do: rows and answers, a bounded number at a time, fairly.
 
-use std::{sync::Arc, time::Duration};
+mod queue;
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use rowcast_engine::{
     predicate_index::QueryId,
@@ -10,8 +16,9 @@ use rowcast_engine::{
 };
 use rowcast_protocol::ApiError;
 use sqlx::PgPool;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
+use self::queue::Queue;
 use super::{ask::ask, hub::Command};
 use crate::query::{
     bound::BoundQuery,
@@ -19,15 +26,30 @@ use crate::query::{
     sql::Side,
 };
 
-/// How many reads for live queries run at once. Other requests use the rest of the pool.
-const CONCURRENT_READS: usize = 6;
+/// How many statements with questions run at once, beside the reads: answers are short and
+/// others wait for them.
+const CONCURRENT_QUESTIONS: usize = 2;
+
+/// How many queries' questions go into one statement.
+const QUESTIONS: usize = 100;
 
 /// Runs the engine's requests and sends what comes back to the hub.
 #[derive(Clone, Debug)]
-pub struct Worker {
+pub struct Worker(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
     pool: PgPool,
     results: mpsc::Sender<Command>,
-    reads: Arc<Semaphore>,
+    reads: Mutex<Queue<Job>>,
+    questions: Mutex<Questions>,
+}
+
+/// Questions that wait, oldest first. A query has one at a time.
+#[derive(Debug, Default)]
+struct Questions {
+    waiting: VecDeque<Job>,
+    running: usize,
 }
 
 /// Something that the engine asked for.
@@ -43,6 +65,8 @@ pub enum Job {
         wanted: RowsWanted,
         /// The query.
         query: Arc<BoundQuery>,
+        /// Whether somebody waits for a list that there is none of yet.
+        is_first: bool,
     },
     /// An answer.
     Ask {
@@ -55,44 +79,118 @@ pub enum Job {
     },
 }
 
+impl Job {
+    fn query(&self) -> &Arc<BoundQuery> {
+        match self {
+            Self::Read { query, .. } | Self::Ask { query, .. } => query,
+        }
+    }
+}
+
 impl Worker {
     /// A worker that reads through `pool` and answers over `results`.
     pub fn new(pool: PgPool, results: mpsc::Sender<Command>) -> Self {
-        Self {
+        Self(Arc::new(Shared {
             pool,
             results,
-            reads: Arc::new(Semaphore::new(CONCURRENT_READS)),
-        }
+            reads: Mutex::default(),
+            questions: Mutex::default(),
+        }))
     }
 
     /// Starts a job, after a delay where it is to be held to a rate.
     pub fn start(&self, job: Job, delay: Duration) {
+        if delay.is_zero() {
+            self.enqueue(job);
+            return;
+        }
         let worker = self.clone();
         tokio::spawn(async move {
-            if !delay.is_zero() {
-                tokio::time::sleep(delay).await;
-            }
-            let result = worker.run(&job).await;
-            // The hub being gone means that the server is stopping.
-            let _ = worker.results.send(Command::Done { job, result }).await;
+            tokio::time::sleep(delay).await;
+            worker.enqueue(job);
         });
     }
 
-    async fn run(&self, job: &Job) -> Result<Outcome, ApiError> {
+    fn enqueue(&self, job: Job) {
         match job {
-            Job::Read { wanted, query, .. } => {
-                // The semaphore is never closed.
-                let _permit = self.reads.acquire().await;
-                self.read(query, wanted).await.map(Outcome::Rows)
+            Job::Read {
+                ref query,
+                is_first,
+                ..
+            } => {
+                let key = Arc::clone(&query.identity);
+                lock(&self.0.reads).push(key, is_first, job);
+                self.read_on();
             }
-            // Answers are short and others wait for them: they do not queue behind reads.
-            Job::Ask {
-                question, query, ..
-            } => ask(&self.pool, query, question).await.map(Outcome::Answer),
+            Job::Ask { .. } => {
+                lock(&self.0.questions).waiting.push_back(job);
+                self.ask_on();
+            }
         }
     }
 
-    async fn read(&self, query: &BoundQuery, wanted: &RowsWanted) -> Result<RowsRead, ApiError> {
+    /// Starts what reads may be started.
+    fn read_on(&self) {
+        while let Some((ticket, job)) = lock(&self.0.reads).take() {
+            let worker = self.clone();
+            tokio::spawn(async move {
+                let begun = Instant::now();
+                let result = worker.read(&job).await;
+                let took = begun.elapsed();
+                lock(&worker.0.reads).finish(ticket, took);
+                worker.read_on();
+                worker.tell(job, result.map(Outcome::Rows), took).await;
+            });
+        }
+    }
+
+    /// Starts what questions may be asked: those of several queries about one table at once.
+    fn ask_on(&self) {
+        loop {
+            let jobs = {
+                let mut questions = lock(&self.0.questions);
+                if questions.running >= CONCURRENT_QUESTIONS || questions.waiting.is_empty() {
+                    return;
+                }
+                questions.running += 1;
+                questions.next()
+            };
+            let worker = self.clone();
+            tokio::spawn(async move {
+                let begun = Instant::now();
+                let asked: Vec<(&BoundQuery, &Question)> = jobs
+                    .iter()
+                    .filter_map(|job| match job {
+                        Job::Ask {
+                            query, question, ..
+                        } => Some((&**query, question)),
+                        Job::Read { .. } => None,
+                    })
+                    .collect();
+                let answers = ask(&worker.0.pool, &asked).await;
+                let took = begun.elapsed();
+                lock(&worker.0.questions).running -= 1;
+                worker.ask_on();
+                for (job, answer) in jobs.into_iter().zip(answers) {
+                    worker.tell(job, answer.map(Outcome::Answer), took).await;
+                }
+            });
+        }
+    }
+
+    async fn tell(&self, job: Job, result: Result<Outcome, ApiError>, took: Duration) {
+        // The hub being gone means that the server is stopping.
+        let _ = self
+            .0
+            .results
+            .send(Command::Done { job, result, took })
+            .await;
+    }
+
+    async fn read(&self, job: &Job) -> Result<RowsRead, ApiError> {
+        let Job::Read { wanted, query, .. } = job else {
+            return Err(crate::error::internal());
+        };
         let beside = |anchor: &Record, side, count| Range::Beside {
             boundary: query.sort_values(anchor.values()),
             side,
@@ -114,7 +212,7 @@ impl Worker {
             RowsWanted::UpTo { anchor, count } => (beside(anchor, Side::UpTo, *count), false),
         };
         let totals = if total { Totals::Kept } else { Totals::Unread };
-        let read = window(&self.pool, query, &range, totals).await?;
+        let read = window(&self.0.pool, query, &range, totals).await?;
         Ok(RowsRead {
             snapshot: read.snapshot,
             rows: read
@@ -128,6 +226,31 @@ impl Worker {
     }
 }
 
+impl Questions {
+    /// The oldest question, and others about the same table.
+    fn next(&mut self) -> Vec<Job> {
+        let Some(first) = self.waiting.pop_front() else {
+            return Vec::new();
+        };
+        let table = Arc::clone(&first.query().table);
+        let mut jobs = vec![first];
+        let mut others = VecDeque::new();
+        while jobs.len() < QUESTIONS
+            && let Some(job) = self.waiting.pop_front()
+        {
+            let of = &job.query().table;
+            if (of.oid, &of.fingerprint) == (table.oid, &table.fingerprint) {
+                jobs.push(job);
+            } else {
+                others.push_back(job);
+            }
+        }
+        others.append(&mut self.waiting);
+        self.waiting = others;
+        jobs
+    }
+}
+
 /// What a job brought.
 #[derive(Debug)]
 pub enum Outcome {
@@ -135,4 +258,8 @@ pub enum Outcome {
     Rows(RowsRead),
     /// An answer.
     Answer(Answer),
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

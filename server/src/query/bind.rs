@@ -1,23 +1,25 @@
 //! Binding a query to a table: names become positions, texts become values.
 
 mod aggregates;
+mod embed;
 mod values;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use rowcast_protocol::{
     ApiError,
-    query::{Filter, Is, Operator, OrderBy, Query, Test, like_pattern},
+    query::{Filter, Is, Operator, OrderBy, Query, Selected, Test, like_pattern},
 };
 use sqlx::{AssertSqlSafe, PgPool};
 
 use self::{
     aggregates::bind_aggregates,
+    embed::embed,
     values::{Wanted, is_unsure, resolve},
 };
 use super::bound::{BoundFilter, BoundOp, BoundQuery, BoundSort, Literal, identity};
 use crate::{
-    database::catalog::TableMeta,
+    database::catalog::{Catalog, Join, TableMeta},
     error::{Fault, fault, read_error},
 };
 
@@ -28,13 +30,16 @@ use crate::{
 /// they mean in SQL, at the time of binding.
 ///
 /// # Errors
-/// Those of [`Query::check`]; `invalid_value`, `invalid_operator`, `invalid_order` and
-/// `invalid_aggregate`, whose messages name the part of the query; `database_unavailable`.
+/// Those of [`Query::check`]; `unknown_relation`, `ambiguous_relation` and `invalid_select`;
+/// `invalid_value`, `invalid_operator`, `invalid_order` and `invalid_aggregate`, whose messages
+/// name the part of the query; `database_unavailable`.
 pub async fn bind(
+    catalog: &Catalog,
     pool: &PgPool,
     table: Arc<TableMeta>,
     query: &Query,
 ) -> Result<BoundQuery, ApiError> {
+    let table = embed(catalog, table, query).await?;
     query.check(&table.table)?;
     let order = bind_order(&table, &query.order)?;
     check_order(pool, &table, &order).await?;
@@ -59,16 +64,10 @@ pub async fn bind(
             .map(|word| BoundFilter::Search(word.to_owned())),
     );
     let filter = BoundFilter::And(filters);
-    let select = match &query.select {
-        None => (0..table.columns.len()).collect(),
-        Some(names) => names
-            .iter()
-            .map(|name| position(&table, name))
-            .collect::<Result<_, _>>()?,
-    };
+    let select = select(&table, query)?;
     let aggregates = bind_aggregates(pool, &table, &query.aggregates).await?;
     Ok(BoundQuery {
-        identity: identity(&table, &filter, &order),
+        identity: identity(&table, &filter, &order).into(),
         filter,
         order,
         limit: query.limit,
@@ -77,6 +76,29 @@ pub async fn bind(
         aggregates,
         table,
     })
+}
+
+/// Positions of what is shown, each once.
+fn select(table: &TableMeta, query: &Query) -> Result<Vec<usize>, ApiError> {
+    let own = 0..table.base().columns.len();
+    let Some(selected) = &query.select else {
+        return Ok(own.collect());
+    };
+    let mut joins = table.joins().iter();
+    let mut positions = Vec::with_capacity(table.columns.len());
+    for selected in selected {
+        match selected {
+            Selected::All => positions.extend(own.clone()),
+            Selected::Column(name) => positions.push(position(table, name)?),
+            // There is a join for each, in the same order.
+            Selected::Embed(_) => {
+                positions.extend(joins.next().into_iter().flat_map(Join::shown_positions));
+            }
+        }
+    }
+    let mut known = HashSet::new();
+    positions.retain(|position| known.insert(*position));
+    Ok(positions)
 }
 
 fn position(table: &TableMeta, name: &str) -> Result<usize, ApiError> {

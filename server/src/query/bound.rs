@@ -7,7 +7,7 @@ use rowcast_engine::{
     tally::{self, Basis},
 };
 
-use crate::database::catalog::TableMeta;
+use crate::database::catalog::{Join, TableMeta};
 
 /// A query, bound to a table.
 ///
@@ -16,7 +16,8 @@ use crate::database::catalog::TableMeta;
 /// was asked, and [`order_sql`](super::sql::order_sql) makes it total.
 #[derive(Clone, Debug)]
 pub struct BoundQuery {
-    /// The table, as it was when the query was bound.
+    /// The table, as it was when the query was bound, with the columns that the query embeds
+    /// behind its own.
     pub table: Arc<TableMeta>,
     /// Which rows.
     pub filter: BoundFilter,
@@ -30,9 +31,9 @@ pub struct BoundQuery {
     pub select: Vec<usize>,
     /// Figures over all rows that match.
     pub aggregates: Vec<BoundAggregate>,
-    /// Canonical text of table, filter and order: the same text means the same rows in the
-    /// same order. It does not tell limit, offset, select and aggregates.
-    pub identity: String,
+    /// Canonical text of table, filter, order and embeddings: the same text means the same
+    /// rows in the same order. It does not tell limit, offset, select and aggregates.
+    pub identity: Arc<str>,
 }
 
 /// An aggregate whose column is known.
@@ -116,7 +117,13 @@ pub struct BoundSort {
 impl BoundQuery {
     /// The tables whose changes concern its lists, its own first.
     pub fn tables(&self) -> impl Iterator<Item = &Arc<TableMeta>> {
-        std::iter::once(&self.table).chain(&self.table.sources)
+        let (own, joins) = match &self.table.embedding {
+            Some(embedding) => (&embedding.base, embedding.joins.as_slice()),
+            None => (&self.table, [].as_slice()),
+        };
+        std::iter::once(own)
+            .chain(joins.iter().map(|join| &join.table))
+            .chain(&self.table.sources)
     }
 
     /// Whether a row's place in the order can be told by its values alone, so that reading
@@ -159,6 +166,16 @@ pub fn identity(table: &TableMeta, filter: &BoundFilter, order: &[BoundSort]) ->
         let nulls = if sort.nulls_first { 'f' } else { 'l' };
         // Writing to a string can't fail.
         let _ = write!(text, "{direction}{}{nulls}", sort.column);
+    }
+    for join in table.joins() {
+        let Join {
+            name,
+            table,
+            on,
+            columns,
+            ..
+        } = join;
+        let _ = write!(text, "&{name:?}={}{on:?}{columns:?}", table.oid);
     }
     text
 }

@@ -46,15 +46,15 @@ async fn read_once(
     query: &str,
 ) -> Result<(Table, Snapshot), ApiError> {
     let table = catalog.table(table).await?;
-    let query = Query::parse_for(query, &table.table)?;
-    let bound = bind(pool, table, &query).await?;
+    let query = Query::parse(query)?;
+    let bound = bind(catalog, pool, table, &query).await?;
     let range = Range::Offset {
         offset: bound.offset,
         limit: bound.limit.into(),
     };
     let read = window(pool, &bound, &range, Totals::Shown).await?;
     let list = snapshot(&bound, read, epoch);
-    Ok((bound.table.table.clone(), list))
+    Ok((bound.table.base().table.clone(), list))
 }
 
 /// The list that was read whole.

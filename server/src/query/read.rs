@@ -11,11 +11,11 @@ use super::{
     aggregate::Summary,
     bound::BoundQuery,
     slice,
-    sql::{Params, Side, from_sql, order_sql, side_sql, where_sql},
+    sql::{Params, Side, order_sql, side_sql, where_sql},
     unkeyed,
 };
 use crate::{
-    database::catalog::{TableMeta, fingerprint_sql},
+    database::catalog::TableMeta,
     error::{Fault, fault, internal, read_error, too_large},
 };
 
@@ -80,7 +80,7 @@ pub async fn window(
     let table = &query.table;
     let mut params = Params::default();
     let condition = where_sql(table, &query.filter, "t", &mut params);
-    let from = from_sql(table, "t");
+    let from = table.from_sql("t");
     let (limit, offset, backward, beside) = match range {
         Range::Offset { offset, limit } => (*limit, *offset, false, None),
         Range::Beside {
@@ -120,7 +120,7 @@ pub async fn window(
         None => ("NULL::bytea".to_owned(), String::new(), "NULL".to_owned()),
         Some(summary) => {
             let lists = summary.lists().iter().map(|list| format!(", {list}"));
-            (summary.sql(), lists.collect(), fingerprint_sql(table.oid))
+            (summary.sql(), lists.collect(), table.fingerprint_sql())
         }
     };
     // The rows are an array, for an array keeps its order whatever plan is chosen, and there

@@ -41,11 +41,6 @@ impl Params {
     }
 }
 
-/// The table under an alias: `"public"."orders" AS t`.
-pub fn from_sql(table: &TableMeta, alias: &str) -> String {
-    format!("{} AS {alias}", table.sql_name())
-}
-
 /// The image of a row: all of its columns, in table order.
 pub fn image_sql(table: &TableMeta, alias: &str) -> String {
     format!(

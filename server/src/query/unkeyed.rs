@@ -10,7 +10,7 @@ use rowcast_engine::{
     schema::{Collation, ColumnSchema},
 };
 
-use super::sql::{from_sql, image_sql, images};
+use super::sql::{image_sql, images};
 use crate::database::catalog::TableMeta;
 
 /// The columns that name a row, as they follow its own.
@@ -32,7 +32,7 @@ pub fn rows_sql(
     offset: &str,
 ) -> String {
     let image = image_sql(table, "t");
-    let from = from_sql(table, "t");
+    let from = table.from_sql("t");
     let mut values = images(table, "t");
     // 128 bits in hexadecimal digits.
     values.push(format!(

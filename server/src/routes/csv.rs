@@ -19,7 +19,7 @@ use crate::{
     query::{
         bind::bind,
         bound::BoundQuery,
-        sql::{Params, from_sql, image_sql, order_sql, where_sql},
+        sql::{Params, image_sql, order_sql, where_sql},
     },
     state::{AppState, too_busy},
 };
@@ -40,8 +40,8 @@ const WAITING: usize = 4;
 /// Those of a read, as far as they show before the first row; `too_busy`.
 pub async fn export(state: &AppState, table: &str, query: &str) -> Result<Response, HttpError> {
     let table = state.catalog.table(table).await?;
-    let query = Query::parse_for(query, &table.table)?;
-    let bound = bind(&state.pool, table, &query).await?;
+    let query = Query::parse(query)?;
+    let bound = bind(&state.catalog, &state.pool, table, &query).await?;
     let place = Arc::clone(&state.exports)
         .try_acquire_owned()
         .map_err(|_| too_busy())?;
@@ -114,7 +114,7 @@ async fn write(
     let sql = format!(
         "SELECT {} FROM {} WHERE {condition} ORDER BY {order}",
         image_sql(table, "t"),
-        from_sql(table, "t")
+        table.from_sql("t")
     );
     let mut statement = sqlx::query(AssertSqlSafe(sql));
     for text in params.into_texts() {

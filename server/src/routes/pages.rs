@@ -217,11 +217,13 @@ async fn first_rows(state: &AppState, table: &str, query: &str) -> Result<TableP
     state.require_database().await?;
     match prepare(state, table, query).await {
         Ok(Prepared { query, bound }) => {
-            let table = bound.table.table.clone();
+            let table = bound.table.base().table.clone();
             let snapshot = state.live.snapshot(query, bound).await?;
             Ok(TablePage { table, snapshot })
         }
-        Err(error) if error.code == "not_live" => {
+        // A table that is not live is read once. One that refers to such a table is not what
+        // was asked for then.
+        Err(error) if error.code == "not_live" && !state.catalog.table(table).await?.table.live => {
             let (table, snapshot) =
                 list::read(&state.catalog, &state.pool, state.epoch(), table, query).await?;
             Ok(TablePage { table, snapshot })

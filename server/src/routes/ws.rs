@@ -4,26 +4,23 @@
 //! `encoding=postcard`, the compact binary ones.
 
 use std::{
-    collections::HashMap,
+    future::pending,
+    pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use axum::{
-    extract::{
-        Query as UrlQuery, State, WebSocketUpgrade,
-        ws::{CloseFrame, Message, WebSocket},
-    },
+    extract::{Query as UrlQuery, State},
     response::Response,
 };
-use bytes::Bytes;
-use futures::{SinkExt, StreamExt, stream::SplitSink};
 use http::HeaderMap;
 use rowcast_protocol::{
     ApiError, Cursor, json,
     message::{ClientMessage, Event, ServerMessage},
     version::WIRE_VERSION,
 };
+use rustc_hash::FxHashMap;
 use serde::Deserialize;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
@@ -31,13 +28,14 @@ use super::live::unreadable;
 use crate::{
     error::HttpError,
     live::{
-        Live, SubscriberId,
-        event::{SharedEvent, compact},
+        SubscriberId,
+        event::{Encoding, SharedEvent, compact},
         hub::Following,
         outbox::{Due, Outbox, Waiting},
         prepare::{Prepared, prepare},
     },
     state::{AppState, ClientPermit},
+    websocket::{Incoming, Socket, Upgrade, frame::Opcode},
 };
 
 /// How often a ping is sent, whatever else is.
@@ -52,11 +50,18 @@ const CLOSING: Duration = Duration::from_secs(2);
 /// The largest message a client may send.
 const MAX_MESSAGE: usize = 64 * 1024;
 
+/// How many bytes of events are taken out of the outbox at once. What is taken is not dropped
+/// any more if the client turns out to be slow.
+const TAKEN: usize = 64 * 1024;
+
 /// The most subscriptions of one connection.
 const MAX_SUBSCRIPTIONS: usize = 200;
 
 /// The close code that tells a page of another build to load itself again.
 const OTHER_BUILD: u16 = 4001;
+
+/// The close code of an end that both sides know of.
+const NORMAL: u16 = 1000;
 
 /// The close code that says why nothing is sent any more: the server is going away.
 const GOING_AWAY: u16 = 1001;
@@ -78,7 +83,7 @@ pub async fn open(
     State(state): State<AppState>,
     UrlQuery(options): UrlQuery<Options>,
     headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
+    upgrade: Upgrade,
 ) -> Result<Response, HttpError> {
     state.check_origin(&headers)?;
     let permit = state.admit()?;
@@ -96,121 +101,181 @@ pub async fn open(
     let fits = encoding == Encoding::Json
         || (options.wire == Some(WIRE_VERSION)
             && options.build.as_deref() == Some(state.build.as_str()));
-    Ok(upgrade
-        .max_message_size(MAX_MESSAGE)
-        .max_frame_size(MAX_MESSAGE)
-        // What waits here beyond this has been fed since the last flush, which the outbox
-        // bounds; a hard bound would make a message larger than it impossible to send.
-        .write_buffer_size(16 * 1024)
-        .on_upgrade(move |socket| async move {
-            if fits {
-                serve(socket, state, encoding, permit).await;
-            } else {
-                refuse(socket).await;
-            }
+    Ok(upgrade.answer(MAX_MESSAGE, move |socket| async move {
+        if fits {
+            Connection::new(state, encoding).serve(socket, permit).await;
+        } else {
+            refuse(socket).await;
+        }
+    }))
+}
+
+async fn refuse(mut socket: Socket) {
+    socket.queue_close(OTHER_BUILD, "the page is of another build: load it again");
+    let _ = timeout(CLOSING, socket.finish()).await;
+}
+
+/// What one client follows, and what it has still to be sent.
+#[derive(Clone)]
+struct Connection(Arc<Session>);
+
+impl Connection {
+    fn new(state: AppState, encoding: Encoding) -> Self {
+        Self(Arc::new(Session {
+            state,
+            encoding,
+            outbox: Arc::default(),
+            subscriptions: Mutex::default(),
         }))
-}
+    }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Encoding {
-    Json,
-    Postcard,
-}
+    /// Serves until either side ends it. The task that runs this is all that there is of an
+    /// idle connection.
+    async fn serve(self, mut socket: Socket, _permit: ClientPermit) {
+        let session = &self.0;
+        let live = &session.state.live;
+        live.figures().connections.add(1);
+        self.attend(&mut socket).await;
+        session.outbox.close();
+        for id in session.drain() {
+            live.unsubscribe(id).await;
+        }
+        let _ = timeout(CLOSING, socket.finish()).await;
+        live.figures().disconnections.add(1);
+    }
 
-async fn refuse(mut socket: WebSocket) {
-    let close = CloseFrame {
-        code: OTHER_BUILD,
-        reason: "the page is of another build: load it again".into(),
-    };
-    let _ = timeout(CLOSING, socket.send(Message::Close(Some(close)))).await;
-}
-
-async fn serve(socket: WebSocket, state: AppState, encoding: Encoding, _permit: ClientPermit) {
-    state.live.figures().connections.add(1);
-    let (sink, mut stream) = socket.split();
-    let outbox = Arc::new(Outbox::default());
-    let session = Session {
-        state: state.clone(),
-        encoding,
-        outbox: Arc::clone(&outbox),
-        subscriptions: Subscriptions::default(),
-    };
-    let mut writer = tokio::spawn(write(
-        sink,
-        state.live.clone(),
-        encoding,
-        Arc::clone(&outbox),
-        session.subscriptions.clone(),
-        state.shutdown.clone(),
-    ));
-    let mut written = false;
-    loop {
-        let message = tokio::select! {
-            message = timeout(SILENCE, stream.next()) => message,
-            _ = &mut writer => {
-                written = true;
-                break;
+    /// Sends and receives until there is nothing more to say than what is queued.
+    async fn attend(&self, socket: &mut Socket) {
+        let session = &self.0;
+        let (outbox, live, encoding) = (&session.outbox, &session.state.live, session.encoding);
+        let mut shutdown = session.state.shutdown.clone();
+        let mut stopping = pin!(async move { drop(shutdown.wait_for(|stop| *stop).await) });
+        let mut heartbeat = interval_at(Instant::now(), HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut following = live.following();
+        following.mark_changed();
+        let mut heard = Instant::now();
+        // A message that is being acted on. The next one is read when it has been.
+        let mut acting: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
+        loop {
+            let has_outgoing = socket.has_outgoing();
+            tokio::select! {
+                biased;
+                () = &mut stopping => {
+                    if encoding == Encoding::Postcard {
+                        socket.queue_message(Opcode::Binary, &compact(&ServerMessage::Goodbye));
+                    }
+                    socket.queue_close(GOING_AWAY, "the server is stopping: connect again");
+                    return;
+                }
+                incoming = socket.next(acting.is_none()) => {
+                    let message = match incoming {
+                        Incoming::Sent => continue,
+                        Incoming::Text(text) => session.read_text(&text),
+                        Incoming::Binary(bytes) => session.read_binary(&bytes),
+                        Incoming::Sign => {
+                            heard = Instant::now();
+                            continue;
+                        }
+                        Incoming::Close | Incoming::Gone => return,
+                        Incoming::Violation(violation) => {
+                            socket.queue_close(violation as u16, "");
+                            return;
+                        }
+                    };
+                    heard = Instant::now();
+                    match message {
+                        Ok(message) => {
+                            let session = Arc::clone(session);
+                            acting = Some(Box::pin(async move { session.handle(message).await }));
+                        }
+                        Err((id, error)) => session.complain(id, error),
+                    }
+                }
+                // Not before what was taken is on its way: what waits in the outbox is bounded.
+                due = outbox.next(), if !has_outgoing => match due {
+                    Due::Event(waiting) => session.take(waiting, socket),
+                    // All that waited has been handed over; only now is there a point in a
+                    // fresh list.
+                    Due::Lost(ids) => live.resync(ids).await,
+                    Due::Closed => {
+                        socket.queue_close(NORMAL, "");
+                        return;
+                    }
+                },
+                () = async {
+                    match &mut acting {
+                        Some(acting) => acting.await,
+                        None => pending().await,
+                    }
+                } => acting = None,
+                _ = heartbeat.tick() => {
+                    // The last sign came a moment after a heartbeat.
+                    if heard.elapsed() + HEARTBEAT / 2 >= SILENCE {
+                        socket.queue_close(GOING_AWAY, "nothing has been heard for too long");
+                        return;
+                    }
+                    if encoding == Encoding::Postcard {
+                        let clock = ServerMessage::Clock { now: live.figures().database_now() };
+                        socket.queue_message(Opcode::Binary, &compact(&clock));
+                    }
+                    socket.queue_message(Opcode::Ping, &[]);
+                }
+                Ok(()) = following.changed(), if encoding == Encoding::Postcard => {
+                    let Following(following) = *following.borrow_and_update();
+                    let message = ServerMessage::Database { following };
+                    socket.queue_message(Opcode::Binary, &compact(&message));
+                }
             }
-        };
-        // A client that is silent for too long, has gone, or breaks the protocol.
-        let Ok(Some(Ok(message))) = message else {
-            break;
-        };
-        let message = match message {
-            Message::Text(text) => session.read_text(&text),
-            Message::Binary(bytes) => session.read_binary(&bytes),
-            Message::Ping(_) | Message::Pong(_) => continue,
-            Message::Close(_) => break,
-        };
-        match message {
-            Ok(message) => session.handle(message).await,
-            Err((id, error)) => session.complain(id, error),
         }
     }
-    for id in session.subscriptions.drain() {
-        state.live.unsubscribe(id).await;
-    }
-    outbox.close();
-    if !written && timeout(CLOSING, &mut writer).await.is_err() {
-        writer.abort();
-    }
-    state.live.figures().disconnections.add(1);
 }
 
-/// A connection's subscriptions, by the client's numbers. Both of its sides know them.
-#[derive(Clone, Default)]
-struct Subscriptions(Arc<Mutex<HashMap<u32, SubscriberId>>>);
+/// What both directions of a connection know.
+struct Session {
+    state: AppState,
+    encoding: Encoding,
+    outbox: Arc<Outbox>,
+    /// The subscriptions, by the client's numbers.
+    subscriptions: Mutex<FxHashMap<u32, SubscriberId>>,
+}
 
-impl Subscriptions {
-    fn lock(&self) -> MutexGuard<'_, HashMap<u32, SubscriberId>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl Session {
+    fn subscriptions(&self) -> MutexGuard<'_, FxHashMap<u32, SubscriberId>> {
+        self.subscriptions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn drain(&self) -> Vec<SubscriberId> {
-        self.lock().drain().map(|(_, id)| id).collect()
+        self.subscriptions().drain().map(|(_, id)| id).collect()
+    }
+
+    /// Has an event sent, and what else waits.
+    fn take(&self, first: Waiting, socket: &mut Socket) {
+        let mut next = Some(first);
+        let mut taken = 0;
+        while let Some(waiting) = next {
+            self.note(&waiting);
+            for piece in waiting.event.frame(self.encoding, waiting.number) {
+                taken += piece.len();
+                socket.queue(piece);
+            }
+            next = (taken < TAKEN).then(|| self.outbox.try_event()).flatten();
+        }
     }
 
     /// Frees the number of a subscription that the server has ended, unless it stands for
     /// another one by now.
     fn note(&self, waiting: &Waiting) {
         if let Some(id) = waiting.ends() {
-            let mut known = self.lock();
+            let mut known = self.subscriptions();
             if known.get(&waiting.number) == Some(&id) {
                 known.remove(&waiting.number);
             }
         }
     }
-}
 
-/// The side of a connection that listens.
-struct Session {
-    state: AppState,
-    encoding: Encoding,
-    outbox: Arc<Outbox>,
-    subscriptions: Subscriptions,
-}
-
-impl Session {
     fn read_text(&self, text: &str) -> Result<ClientMessage, (Option<u32>, ApiError)> {
         ClientMessage::from_json(text).map_err(|error| (json::message_id(text), error))
     }
@@ -246,7 +311,7 @@ impl Session {
                 }
             }
             ClientMessage::Unsubscribe { id } => {
-                let subscriber = self.subscriptions.lock().remove(&id);
+                let subscriber = self.subscriptions().remove(&id);
                 match subscriber {
                     Some(subscriber) => {
                         self.state.live.unsubscribe(subscriber).await;
@@ -273,7 +338,7 @@ impl Session {
         cursor: Option<String>,
     ) -> Result<(), ApiError> {
         let (known, count) = {
-            let known = self.subscriptions.lock();
+            let known = self.subscriptions();
             (known.contains_key(&id), known.len())
         };
         if known {
@@ -296,7 +361,7 @@ impl Session {
             cursor.map(|text| text.parse().unwrap_or_else(|_| unreadable()));
         let live = &self.state.live;
         let subscriber = live.new_id();
-        self.subscriptions.lock().insert(id, subscriber);
+        self.subscriptions().insert(id, subscriber);
         live.subscribe(subscriber, query, bound, cursor, &self.outbox, id)
             .await;
         Ok(())
@@ -305,97 +370,5 @@ impl Session {
     fn complain(&self, id: Option<u32>, error: ApiError) {
         let event = SharedEvent::bare(Event::Error(error));
         self.outbox.complain(id.unwrap_or(0), event);
-    }
-}
-
-/// The side of a connection that speaks, until the outbox is closed or the client gone.
-async fn write(
-    mut sink: SplitSink<WebSocket, Message>,
-    live: Live,
-    encoding: Encoding,
-    outbox: Arc<Outbox>,
-    subscriptions: Subscriptions,
-    mut shutdown: tokio::sync::watch::Receiver<bool>,
-) {
-    let mut heartbeat = interval_at(Instant::now(), HEARTBEAT);
-    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut following = live.following();
-    following.mark_changed();
-    loop {
-        let message = tokio::select! {
-            biased;
-            () = async { drop(shutdown.wait_for(|stop| *stop).await); } => {
-                if encoding == Encoding::Postcard {
-                    let _ = sink.feed(Message::Binary(compact(&ServerMessage::Goodbye))).await;
-                }
-                let frame = CloseFrame {
-                    code: GOING_AWAY,
-                    reason: "the server is stopping: connect again".into(),
-                };
-                let _ = timeout(CLOSING, sink.send(Message::Close(Some(frame)))).await;
-                return;
-            }
-            _ = heartbeat.tick() => {
-                if encoding == Encoding::Postcard {
-                    let clock = ServerMessage::Clock { now: live.figures().database_now() };
-                    if sink.feed(Message::Binary(compact(&clock))).await.is_err() {
-                        return;
-                    }
-                }
-                Message::Ping(Bytes::new())
-            }
-            Ok(()) = following.changed() => {
-                let Following(following) = *following.borrow_and_update();
-                if encoding == Encoding::Json {
-                    continue;
-                }
-                Message::Binary(compact(&ServerMessage::Database { following }))
-            }
-            due = outbox.next() => match due {
-                Due::Event(waiting) => {
-                    subscriptions.note(&waiting);
-                    encode(encoding, &waiting)
-                }
-                Due::Lost(ids) => {
-                    // All that waited has been handed over; only once the client has taken
-                    // it is there a point in a fresh list.
-                    if sink.flush().await.is_err() {
-                        return;
-                    }
-                    live.resync(ids).await;
-                    continue;
-                }
-                Due::Closed => {
-                    // Also answers a client that has said that it ends.
-                    let _ = timeout(CLOSING, sink.close()).await;
-                    return;
-                }
-            },
-        };
-        if sink.feed(message).await.is_err() {
-            return;
-        }
-        // What is due already goes out with it.
-        while let Some(waiting) = outbox.try_event() {
-            subscriptions.note(&waiting);
-            if sink.feed(encode(encoding, &waiting)).await.is_err() {
-                return;
-            }
-        }
-        if sink.flush().await.is_err() {
-            return;
-        }
-    }
-}
-
-fn encode(encoding: Encoding, waiting: &Waiting) -> Message {
-    let (id, event) = (waiting.number, &waiting.event);
-    match encoding {
-        Encoding::Json => {
-            // JSON is UTF-8: it is written from strings.
-            let bytes = event.json_message(id);
-            Message::Text(bytes.try_into().unwrap_or_default())
-        }
-        Encoding::Postcard => Message::Binary(event.compact_message(id)),
     }
 }

@@ -61,7 +61,7 @@ async fn tables_are_listed_and_described() {
     assert_eq!(orders["columns"][2]["labels"], json!(["open", "paid"]));
     assert_eq!(
         orders["foreign_keys"],
-        json!([{"columns": ["customer"], "references": {"table": "customers", "columns": ["id"]}}])
+        json!([{"name": "orders_customer_fkey", "columns": ["customer"], "references": {"table": "customers", "columns": ["id"]}}])
     );
     let customers = server.json("/api/tables/public.customers").await;
     assert_eq!(
@@ -123,6 +123,16 @@ async fn rows_have_every_digit_and_their_key() {
         .await;
     assert_eq!(selected["rows"], json!([{"key": [1], "cells": ["", 1]}]));
     assert_eq!(selected["columns"][0]["name"], json!("note"));
+    let embedded = server
+        .json("/api/rows/orders?select=id,by:customers(name)&by.name=eq.Bob&order=by(name)")
+        .await;
+    assert_eq!(embedded["rows"], json!([{"key": [2], "cells": [2, "Bob"]}]));
+    assert_eq!(embedded["total"], json!(1));
+    assert_eq!(
+        embedded["columns"][1],
+        json!({"name": "by.name", "type": "text", "kind": "text", "nullable": true,
+               "has_default": false, "generated": true, "labels": [], "references": null})
+    );
     let keyless = server.json("/api/rows/nokey?order=n.desc").await;
     assert_eq!(keyless["key"], json!([]));
     assert_eq!(keyless["rows"][0]["cells"], json!([3]));
@@ -142,6 +152,9 @@ async fn a_wrong_query_is_answered_with_400_and_the_part_that_is_wrong() {
         ("id=eq.1%00", "invalid_value", "id"),
         ("status=eq.lost", "invalid_value", "status"),
         ("total=gt.1e", "invalid_value", "total"),
+        ("select=nobody(name)", "unknown_relation", "nobody"),
+        ("select=customers(nmae)", "unknown_column", "nmae"),
+        ("select=customers(name", "invalid_select", "customers(name"),
         ("id=1", "", "id"),
         ("limit=1001", "invalid_limit", "1001"),
         ("limit=-1", "invalid_limit", "-1"),

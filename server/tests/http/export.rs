@@ -17,7 +17,9 @@ async fn all_rows_of_the_query_are_exported() {
              (1, 'plain', 1.50, '{\"a\": \"b\"}', '2024-01-01 00:00+00', true, '{x,\"y z\"}'),
              (2, '', NULL, NULL, NULL, NULL, NULL),
              (3, NULL, 'NaN', '\"s\"', NULL, false, '{}'),
-             (4, E'line\\nbreak, \"quoted\"', 0, '1', NULL, NULL, NULL);",
+             (4, E'line\\nbreak, \"quoted\"', 0, '1', NULL, NULL, NULL);
+         CREATE TABLE u (id int PRIMARY KEY, t int REFERENCES t);
+         INSERT INTO u SELECT g, g FROM generate_series(1, 4) g; INSERT INTO u VALUES (5, NULL);",
     )
     .await;
     let answer = server
@@ -44,6 +46,13 @@ async fn all_rows_of_the_query_are_exported() {
         .get("/api/rows/t.csv?select=ok,id&id=lt.3&order=id.desc")
         .await;
     assert_eq!(selected.text(), "ok,id\r\n,2\r\ntrue,1\r\n");
+    let embedded = server
+        .get("/api/rows/u.csv?select=id,t(%22a,b%22,n)&order=t(n).desc.nullslast,id&t.id=lt.4")
+        .await;
+    assert_eq!(
+        embedded.text(),
+        "id,\"t.a,b\",t.n\r\n3,,NaN\r\n1,plain,1.50\r\n2,\"\",\r\n"
+    );
     let none = server.get("/api/rows/t.csv?id=eq.99&select=id").await;
     assert_eq!(none.text(), "id\r\n");
     for (path, status, code) in [

@@ -9,6 +9,44 @@ const TABLE: &str = "CREATE TABLE t (id int PRIMARY KEY, name text);
     CREATE TABLE still (id int PRIMARY KEY, name text); INSERT INTO still VALUES (1, 'not live');";
 
 #[tokio::test]
+async fn a_page_shows_what_its_rows_refer_to() {
+    let server = Server::new(
+        "CREATE TABLE people (id int PRIMARY KEY, name text);
+         CREATE TABLE task (id int PRIMARY KEY, who int REFERENCES people);
+         CREATE TABLE quiet (id int PRIMARY KEY, who int REFERENCES people);
+         INSERT INTO people VALUES (1, 'Ann'); INSERT INTO task VALUES (7, 1);
+         INSERT INTO quiet VALUES (8, 1); SELECT rowcast.watch('task');",
+    )
+    .await;
+    let path = "/tables/quiet?select=id,by:people(name)&by.name=eq.Ann&order=by(name)";
+    let page = server.get(path).await;
+    assert_eq!(page.status, 200);
+    let text = page.text();
+    assert!(text.contains("Ann"), "{text}");
+    // The header, its link, and the form that filters.
+    assert!(text.contains("data-column=\"by.name\""), "{text}");
+    assert!(text.contains("order=by(name).desc"), "{text}");
+    assert!(text.contains("<option value=\"by.name\">"), "{text}");
+    assert!(text.contains("by.name is Ann"), "{text}");
+    let filtered = server
+        .get("/tables/quiet/filter?query=select%3Did,by:people(name)&column=by.name&operator=is.null")
+        .await;
+    assert_eq!(
+        filtered.header("location"),
+        Some("/tables/quiet?by.name=is.null&select=id,by:people(name)")
+    );
+    // A live page is live as a whole, or says what is missing.
+    let half = server.get("/tables/task?select=id,people(name)").await;
+    assert_eq!(half.status, 400);
+    assert!(
+        half.text().contains("rowcast watch people"),
+        "{}",
+        half.text()
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn pages_are_whole_without_javascript() {
     let server = Server::new(TABLE).await;
     let home = server.get("/").await;

@@ -318,7 +318,7 @@ fn is_passing(error: &ApiError) -> bool {
 
 /// Applies a patch that has to take the list to another, later version, and each of whose
 /// steps has to change something.
-fn apply(list: &mut List, patch: Patch) -> Result<(), String> {
+fn apply(list: &mut List, mut patch: Patch) -> Result<(), String> {
     let (from, to) = (cursor(&list.cursor)?, cursor(&patch.cursor)?);
     if from.epoch != to.epoch || !to.snapshot.covers(&from.snapshot) {
         return Err(format!("a patch leads from {} back", list.cursor));
@@ -329,7 +329,7 @@ fn apply(list: &mut List, patch: Patch) -> Result<(), String> {
     if patch.ops.is_empty() && patch.total == list.total && patch.aggregates.is_empty() {
         return Err("a patch that changes nothing".to_owned());
     }
-    for op in patch.ops {
+    for op in std::mem::take(&mut patch.ops) {
         let before = list.rows.iter().position(|row| match &op {
             Op::Insert { .. } | Op::Remove { .. } => false,
             Op::Move { key, .. } | Op::Update { key, .. } => row.key == *key,
@@ -349,24 +349,19 @@ fn apply(list: &mut List, patch: Patch) -> Result<(), String> {
         if is_idle {
             return Err(format!("a step that changes nothing: {op:?}"));
         }
+        patch.ops = vec![op];
         let step = Patch {
-            ops: vec![op],
-            total: patch.total,
             aggregates: Vec::new(),
-            cursor: patch.cursor.clone(),
-            changed_at: patch.changed_at,
+            ..patch.clone()
         };
         list.apply(&step).map_err(|misfit| misfit.to_string())?;
     }
-    for (at, value) in patch.aggregates {
-        let held = list.aggregates.get_mut(usize::from(at));
-        let held = held.ok_or("an aggregate that there is not")?;
-        if held.value == value {
-            return Err(format!("{} is told again", held.name));
+    for (at, value) in &patch.aggregates {
+        let held = list.aggregates.get(usize::from(*at));
+        if held.is_some_and(|held| held.value == *value) {
+            return Err("an aggregate that is what it was".to_owned());
         }
-        held.value = value;
     }
-    list.total = patch.total;
-    list.cursor = patch.cursor;
-    Ok(())
+    patch.ops.clear();
+    list.apply(&patch).map_err(|misfit| misfit.to_string())
 }

@@ -206,11 +206,8 @@ impl Plan {
             }
             8 | 9 => {
                 self.steps.push(Step::Pause(client));
-                let times = if random.chance(30) { 15 } else { 0 };
-                for nth in 0..times {
-                    if let Some(statement) = statements::fatten(random, &self.tables, nth) {
-                        self.steps.push(Step::Write(0, statement));
-                    }
+                if random.chance(50) {
+                    self.fatten(random);
                 }
                 self.transactions(random, 8);
                 self.steps.push(Step::Resume(client));
@@ -234,6 +231,17 @@ impl Plan {
         }
         let count = 1 + random.below(8);
         self.transactions(random, count);
+    }
+
+    /// More than waits for a client that does not read.
+    fn fatten(&mut self, random: &mut Random) {
+        let Some(fat) = statements::fatten(random, &self.tables) else {
+            return;
+        };
+        for nth in 0..10 {
+            self.steps.push(Step::Write(0, fat(Some(nth))));
+        }
+        self.steps.push(Step::Write(0, fat(None)));
     }
 
     /// So many transactions, some of them at the same time.

@@ -276,15 +276,18 @@ pub fn definition(random: &mut Random, tables: &[Table]) -> Statement {
     }
 }
 
-/// A text column's values made long, so that a client that does not read falls behind; the
-/// `nth` time in another way. `None` if the table has no such column.
-pub fn fatten(random: &mut Random, tables: &[Table], nth: u64) -> Option<Statement> {
+/// Makes a text column's values long, so that a client that does not read falls behind: each
+/// time other ones, and at last none. `None` if no table has such a column.
+pub fn fatten(
+    random: &mut Random,
+    tables: &[Table],
+) -> Option<impl Fn(Option<u64>) -> Statement + use<>> {
     let fat: Vec<(usize, usize)> = tables
         .iter()
         .enumerate()
         .flat_map(|(at, table)| {
-            let texts = table.columns.iter().enumerate();
-            texts
+            let columns = table.columns.iter().enumerate();
+            columns
                 .filter(|(column, of)| {
                     of.kind.sql.starts_with("text") && !table.key.contains(column)
                 })
@@ -295,10 +298,13 @@ pub fn fatten(random: &mut Random, tables: &[Table], nth: u64) -> Option<Stateme
         return None;
     }
     let (table, column) = *random.pick(&fat);
-    Some(Statement::Update {
+    Some(move |nth: Option<u64>| Statement::Update {
         table,
         column,
-        value: format!("repeat('fat{nth} ', 600)"),
+        value: match nth {
+            Some(nth) => format!("repeat('fat{nth} ', 2000)"),
+            None => "NULL".to_owned(),
+        },
         rows: "TRUE".to_owned(),
     })
 }

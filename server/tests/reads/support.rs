@@ -38,7 +38,7 @@ impl Fixture {
     pub async fn bind(&self, table: &str, query: &str) -> Result<BoundQuery, ApiError> {
         let query = Query::parse(query)?;
         let table = self.catalog.table(table).await?;
-        bind(&self.pool, Arc::clone(&table), &query).await
+        bind(&self.catalog, &self.pool, Arc::clone(&table), &query).await
     }
 
     pub async fn read(&self, table: &str, query: &str) -> Result<WindowRead, ApiError> {

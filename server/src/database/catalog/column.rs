@@ -7,8 +7,11 @@ use crate::database::quote::quote_ident;
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ColumnMeta {
-    /// Its name.
+    /// Its name, as queries say it.
     pub name: String,
+    /// What it is called in what rows are selected from, if not so: the name of an embedded
+    /// column may be too long for a statement.
+    pub selected_as: Option<String>,
     /// How its values are imaged.
     pub codec: Codec,
     /// How its text compares.
@@ -39,7 +42,13 @@ pub struct OwnOperators {
 impl ColumnMeta {
     /// The column's value: `t."name"`.
     pub fn value(&self, alias: &str) -> String {
-        format!("{alias}.{}", quote_ident(&self.name))
+        let name = self.selected_as.as_ref().unwrap_or(&self.name);
+        format!("{alias}.{}", quote_ident(name))
+    }
+
+    /// Whether it is of a table that the query's table refers to.
+    pub fn is_embedded(&self) -> bool {
+        self.selected_as.is_some()
     }
 
     /// The expression that stands for the column in an image, by its codec.

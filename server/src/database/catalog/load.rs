@@ -2,19 +2,13 @@
 
 use std::sync::Arc;
 
-use rowcast_engine::{
-    datum::Codec,
-    schema::{Collation, ColumnSchema, Schema, TableId},
-};
+use rowcast_engine::{datum::Codec, schema::Collation};
 use rowcast_protocol::{Column, ColumnKind, Table, TableKind, table::Reference};
 use serde::Deserialize;
 use sqlx::{AssertSqlSafe, PgPool, Row, postgres::types::Oid};
 
 use super::{ColumnMeta, ForeignKey, TableMeta, column::OwnOperators};
-use crate::{
-    database::quote::{quote_ident, quote_qualified},
-    query::unkeyed,
-};
+use crate::database::quote::{quote_ident, quote_qualified};
 
 /// Which state of which table.
 #[derive(Debug)]
@@ -65,6 +59,26 @@ pub async fn resolve(pool: &PgPool, name: &str) -> Result<Option<Version>, sqlx:
         Ok(Version {
             oid: row.try_get::<Oid, _>(0)?.0,
             fingerprint: row.try_get(1)?,
+        })
+    })
+    .transpose()
+}
+
+/// The state of the visible relation of that oid, if there is one.
+pub async fn version(pool: &PgPool, oid: u32) -> Result<Option<Version>, sqlx::Error> {
+    let sql = format!(
+        "SELECT rowcast.fingerprint(c.oid) \
+           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+          WHERE {VISIBLE} AND c.oid = $1"
+    );
+    let row = sqlx::query(AssertSqlSafe(sql))
+        .bind(Oid(oid))
+        .fetch_optional(pool)
+        .await?;
+    row.map(|row| {
+        Ok(Version {
+            oid,
+            fingerprint: row.try_get(0)?,
         })
     })
     .transpose()
@@ -221,6 +235,7 @@ const COLUMNS: &str = "(SELECT jsonb_agg(jsonb_build_object( \
 
 /// The foreign keys, of any number of columns.
 const FOREIGN_KEYS: &str = "(SELECT jsonb_agg(jsonb_build_object( \
+     'name', f.conname, 'to', f.confrelid::int8, \
      'columns', (SELECT jsonb_agg(a.attname ORDER BY k.place) \
                    FROM unnest(f.conkey) WITH ORDINALITY AS k (attnum, place) \
                    JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.attnum), \
@@ -310,36 +325,20 @@ impl Relation {
                 .map(|rows| rows as u64),
             comment: self.comment,
         };
-        let mut schema: Vec<ColumnSchema> = columns
-            .iter()
-            .map(|column| ColumnSchema {
-                name: column.name.as_str().into(),
-                codec: column.codec.clone(),
-                collation: column.collation,
-            })
-            .collect();
-        let named_by = if key.is_empty() {
-            schema.extend(unkeyed::columns());
-            vec![columns.len(), columns.len() + 1]
-        } else {
-            key.clone()
-        };
+        let (schema, codecs) = TableMeta::layout_of(self.oid, &columns, &key);
         Ok(TableMeta {
             oid: self.oid,
-            codecs: schema.iter().map(|column| column.codec.clone()).collect(),
+            codecs,
             table,
             columns,
             key,
             partitions: self.partitions.unwrap_or_default(),
             sources,
             foreign_keys: self.foreign_keys.unwrap_or_default(),
-            schema: Arc::new(Schema {
-                table: TableId(self.oid),
-                columns: schema.into(),
-                key: named_by.into(),
-            }),
+            schema,
             layout: self.layout.unwrap_or_default(),
             fingerprint: self.fingerprint,
+            embedding: None,
         })
     }
 }
@@ -355,6 +354,7 @@ impl Attribute {
             .ok_or_else(|| sqlx::Error::Decode(format!("unknown codec {}", self.codec).into()))?;
         Ok(ColumnMeta {
             name: self.name.clone(),
+            selected_as: None,
             image_type: match codec {
                 Codec::Textual => TEXT,
                 Codec::JsonbOf => JSONB,

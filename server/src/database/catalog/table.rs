@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use rowcast_engine::{datum::Codec, schema::Schema};
+use rowcast_engine::{
+    datum::Codec,
+    schema::{ColumnSchema, Schema, TableId},
+};
 use rowcast_protocol::{ColumnKind, Table};
 use serde::{Deserialize, Serialize};
 
-use super::ColumnMeta;
-use crate::database::quote::quote_qualified;
+use super::{ColumnMeta, Embedding};
+use crate::{database::quote::quote_qualified, query::unkeyed};
 
 /// A table, its columns and its key.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,11 +39,18 @@ pub struct TableMeta {
     pub layout: i32,
     /// A hash of its catalog rows: the same text means the same table.
     pub fingerprint: String,
+    /// What it is made of, if it is the table of a query with embeddings.
+    pub embedding: Option<Embedding>,
 }
 
 /// A foreign key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ForeignKey {
+    /// Its name.
+    pub name: String,
+    /// The `pg_class.oid` of what it refers to.
+    #[serde(skip_serializing)]
+    pub to: u32,
     /// The columns that refer.
     pub columns: Vec<String>,
     /// What they refer to.
@@ -57,9 +67,38 @@ pub struct Target {
 }
 
 impl TableMeta {
-    /// Positions of the columns that a word is searched in.
+    /// What the engine knows of rows of these columns, and how they are read.
+    pub fn layout_of(
+        oid: u32,
+        columns: &[ColumnMeta],
+        key: &[usize],
+    ) -> (Arc<Schema>, Arc<[Codec]>) {
+        let mut schema: Vec<ColumnSchema> = columns
+            .iter()
+            .map(|column| ColumnSchema {
+                name: column.name.as_str().into(),
+                codec: column.codec.clone(),
+                collation: column.collation,
+            })
+            .collect();
+        let key = if key.is_empty() {
+            schema.extend(unkeyed::columns());
+            vec![columns.len(), columns.len() + 1]
+        } else {
+            key.to_vec()
+        };
+        let codecs = schema.iter().map(|column| column.codec.clone()).collect();
+        let schema = Schema {
+            table: TableId(oid),
+            columns: schema.into(),
+            key: key.into(),
+        };
+        (Arc::new(schema), codecs)
+    }
+
+    /// Positions of the columns that a word is searched in: those of its own.
     pub fn searched(&self) -> impl Iterator<Item = usize> {
-        let columns = self.table.columns.iter().enumerate();
+        let columns = self.base().table.columns.iter().enumerate();
         columns
             .filter(|(_, column)| column.kind == ColumnKind::Text)
             .map(|(at, _)| at)

@@ -69,10 +69,10 @@ impl Hub {
         let Some(feed) = self.remove_feed(window) else {
             return;
         };
-        let members: Vec<SubscriberId> = feed.members.into_iter().chain(feed.waiting).collect();
+        let members = feed.channel.members();
         for id in &members {
             if let Some(subscriber) = self.subscribers.get_mut(id) {
-                subscriber.window = None;
+                subscriber.place = None;
                 subscriber.reset = Some(reason);
             }
         }
@@ -84,7 +84,13 @@ impl Hub {
             } else {
                 Named::Oid(meta.oid, meta.table.path())
             };
-            self.bind(table, feed.query, members);
+            self.bind(
+                table,
+                Unbound {
+                    query: feed.query,
+                    members,
+                },
+            );
         }
     }
 }

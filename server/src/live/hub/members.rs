@@ -1,5 +1,7 @@
 //! Who follows what: subscriptions, their windows, and their ends.
 
+use std::{collections::hash_map::Entry, mem};
+
 use super::*;
 
 impl Hub {
@@ -15,8 +17,8 @@ impl Hub {
             id,
             Subscriber {
                 sink,
-                cursor,
-                window: None,
+                cursor: cursor.map(Box::new),
+                place: None,
                 reset: None,
             },
         );
@@ -24,75 +26,126 @@ impl Hub {
             self.attach(query, bound, vec![id]);
         } else {
             let table = Named::Oid(bound.table.oid, bound.table.table.path());
-            self.bind(table, query, vec![id]);
+            let members = vec![id];
+            self.bind(table, Unbound { query, members });
         }
     }
 
     /// Binds a query to its table as it is from now on: whatever changes the table's shape
     /// later is in the log, and has the query bound once more.
-    pub(super) fn bind(&self, table: Named, query: Arc<Query>, members: Vec<SubscriberId>) {
+    pub(super) fn bind(&mut self, table: Named, unbound: Unbound) {
+        match self.unbound.entry(table.clone()) {
+            Entry::Occupied(mut waiting) => waiting.get_mut().push(unbound),
+            Entry::Vacant(none) => {
+                none.insert(vec![unbound]);
+                self.send_for(table);
+            }
+        }
+    }
+
+    /// Has a table looked up. Those who come while that is under way wait for the next time:
+    /// what they are told must not be older than their question. Under way is what has an
+    /// entry.
+    fn send_for(&mut self, table: Named) {
+        let queries = match self.unbound.get_mut(&table) {
+            Some(waiting) => mem::take(waiting),
+            None => return,
+        };
         let shapes = self.shapes_seen;
         let (catalog, pool) = (Arc::clone(&self.catalog), self.pool.clone());
-        let commands = self.commands.clone();
+        let results = self.results.0.clone();
         tokio::spawn(async move {
-            let result = loop {
-                let result = bind_now(&catalog, &pool, &table, &query).await;
-                match result {
-                    Err(error) if is_passing(&error) => tokio::time::sleep(RETRY).await,
-                    result => break result,
-                }
-            };
+            let mut bound = Vec::with_capacity(queries.len());
+            let mut found = look_up(&catalog, &table).await;
+            for unbound in queries {
+                let result = loop {
+                    let result = match &found {
+                        Ok(table) => {
+                            bind_live(&catalog, &pool, Arc::clone(table), &unbound.query).await
+                        }
+                        Err(error) => Err(error.clone()),
+                    };
+                    match result {
+                        Err(error) if is_passing(&error) => {
+                            tokio::time::sleep(RETRY).await;
+                            found = look_up(&catalog, &table).await;
+                        }
+                        result => break result,
+                    }
+                };
+                bound.push((unbound, result));
+            }
             // The hub being gone means that the server is stopping.
-            let _ = commands
-                .send(Command::Bound(Box::new(Bound {
+            let _ = results
+                .send(Command::Bound(Bound {
                     table,
                     shapes,
-                    query,
-                    members,
-                    result,
-                })))
+                    queries: bound,
+                }))
                 .await;
         });
     }
 
     pub(super) fn bound(&mut self, bound: Bound) {
-        let mut members = bound.members;
-        members.retain(|id| self.subscribers.contains_key(id));
-        if members.is_empty() {
+        let Bound {
+            table,
+            shapes,
+            queries,
+        } = bound;
+        if self.unbound.get(&table).is_some_and(Vec::is_empty) {
+            self.unbound.remove(&table);
+        } else {
+            self.send_for(table.clone());
+        }
+        for (unbound, result) in queries {
+            self.bound_one(&table, shapes, unbound, result);
+        }
+    }
+
+    fn bound_one(
+        &mut self,
+        table: &Named,
+        shapes: u64,
+        mut unbound: Unbound,
+        result: Result<BoundQuery, ApiError>,
+    ) {
+        unbound
+            .members
+            .retain(|id| self.subscribers.contains_key(id));
+        if unbound.members.is_empty() {
             return;
         }
-        if let Ok(query) = &bound.result
-            && query.tables().any(|table| {
-                let last = self.shapes.get(&table.oid);
-                last.is_some_and(|seen| *seen > bound.shapes)
-            })
-        {
-            self.bind(bound.table, bound.query, members);
-            return;
-        }
-        match bound.result {
+        let query = match result {
+            Ok(query) => query,
             Err(error) => {
-                for id in members {
+                for id in unbound.members {
                     self.end(id, &error);
                 }
+                return;
             }
-            Ok(query) => {
-                let outdated = query.tables().find(|table| {
-                    self.tables.get(table.oid).is_some() && !self.tables.is_known(table)
-                });
-                if let Some(table) = outdated {
-                    self.reshaped(table.oid);
-                    self.bind(bound.table, bound.query, members);
-                    return;
-                }
-                for table in query.tables() {
-                    if !self.tables.is_known(table) {
-                        self.tables.insert(Arc::clone(table));
-                    }
-                }
-                self.attach(bound.query, query, members);
+        };
+        let is_old = query.tables().any(|table| {
+            let last = self.shapes.get(&table.oid);
+            last.is_some_and(|seen| *seen > shapes)
+        });
+        if is_old {
+            self.bind(table.clone(), unbound);
+            return;
+        }
+        let outdated = query
+            .tables()
+            .find(|table| self.tables.get(table.oid).is_some() && !self.tables.is_known(table));
+        if let Some(outdated) = outdated {
+            self.reshaped(outdated.oid);
+            self.bind(table.clone(), unbound);
+            return;
+        }
+        for table in query.tables() {
+            if !self.tables.is_known(table) {
+                self.tables.insert(Arc::clone(table));
             }
         }
+        self.attach(unbound.query, query, unbound.members);
     }
 
     /// Puts subscribers on the window that shows their query.
@@ -109,6 +162,9 @@ impl Hub {
             None => {
                 let (window, outputs) = self.engine.open(&query_spec(&bound), spec);
                 self.by_key.insert(key.clone(), window);
+                for table in bound.tables() {
+                    *self.windows_of.entry(table.oid).or_default() += 1;
+                }
                 self.feeds
                     .insert(window, Feed::new(key, query, Arc::new(bound)));
                 self.act(outputs);
@@ -123,13 +179,15 @@ impl Hub {
             else {
                 continue;
             };
-            subscriber.window = Some(window);
+            let (outbox, number) = match &subscriber.sink {
+                Sink::Stream(outbox, number) => (Some(Arc::clone(outbox)), *number),
+                Sink::Once(_) => (None, 0),
+            };
+            let seat = feed.channel.join(id, outbox, number);
+            subscriber.place = Some((window, seat));
             feed.empty_since = None;
             if ready {
-                feed.members.push(id);
                 self.greet(id);
-            } else {
-                feed.waiting.push(id);
             }
         }
     }
@@ -139,15 +197,18 @@ impl Hub {
         let Some(subscriber) = self.subscribers.get_mut(&id) else {
             return;
         };
-        let Some(window) = subscriber.window else {
+        let Some((window, seat)) = subscriber.place else {
             return;
         };
         let Some(feed) = self.feeds.get_mut(&window) else {
             return;
         };
-        let engine = &self.engine;
+        let (engine, snapshots) = (&self.engine, &mut self.snapshots);
         // The snapshot also fixes from where on the backlog is whole.
-        let Some(snapshot) = feed.snapshot(self.epoch, || engine.list(window)) else {
+        let Some(snapshot) = feed.snapshot(self.epoch, || {
+            snapshots.push_back((Instant::now(), window));
+            engine.list(window)
+        }) else {
             return;
         };
         let cursor = subscriber.cursor.take();
@@ -160,7 +221,7 @@ impl Hub {
                     }
                 }
             }
-            Sink::Stream(outbox, number) => {
+            Sink::Stream(..) => {
                 let missed = cursor
                     .as_ref()
                     .filter(|cursor| cursor.epoch == self.epoch && subscriber.reset.is_none())
@@ -171,9 +232,7 @@ impl Hub {
                 match missed {
                     Some(patches) => {
                         self.figures.resumed.add(1);
-                        for patch in patches {
-                            outbox.push(id, *number, patch);
-                        }
+                        feed.channel.greet(seat, &patches);
                     }
                     None => {
                         let reason = match subscriber.reset.take() {
@@ -184,10 +243,8 @@ impl Hub {
                             }
                             None => None,
                         };
-                        if let Some(reason) = reason {
-                            outbox.push(id, *number, reset(reason));
-                        }
-                        outbox.push(id, *number, snapshot);
+                        let reset = reason.map(reset);
+                        feed.channel.greet(seat, reset.iter().chain([&snapshot]));
                     }
                 }
             }
@@ -199,17 +256,11 @@ impl Hub {
         let Some(subscriber) = self.subscribers.get_mut(&id) else {
             return;
         };
-        if let Sink::Stream(outbox, _) = &subscriber.sink {
-            outbox.found(id);
-            subscriber.reset = Some("the client fell behind");
-            self.figures.resets.slow(1);
-            let is_member = subscriber
-                .window
-                .and_then(|window| self.feeds.get(&window))
-                .is_some_and(|feed| feed.members.contains(&id));
-            if is_member {
-                self.greet(id);
-            }
+        subscriber.reset = Some("the client fell behind");
+        self.figures.resets.slow(1);
+        let place = subscriber.place;
+        if place.is_some_and(|(window, _)| self.engine.is_ready(window)) {
+            self.greet(id);
         }
     }
 
@@ -235,32 +286,47 @@ impl Hub {
 
     pub(super) fn remove_subscriber(&mut self, id: SubscriberId) -> Option<Sink> {
         let subscriber = self.subscribers.remove(&id)?;
-        if let Some(window) = subscriber.window
+        if let Some((window, seat)) = subscriber.place
             && let Some(feed) = self.feeds.get_mut(&window)
         {
-            feed.members.retain(|other| *other != id);
-            feed.waiting.retain(|other| *other != id);
-            if feed.members.is_empty() && feed.waiting.is_empty() {
+            let moved = feed.channel.leave(seat);
+            if feed.channel.is_empty() {
                 feed.empty_since = Some(Instant::now());
-                self.lingering.insert(window);
-                if self.lingering.len() > MAX_LINGERING
-                    && let Some(oldest) = self
-                        .lingering
-                        .iter()
-                        .copied()
-                        .min_by_key(|window| self.feeds.get(window).and_then(|f| f.empty_since))
-                {
-                    self.abandon(oldest);
-                }
+                self.linger(window);
+            }
+            if let Some(moved) = moved.and_then(|id| self.subscribers.get_mut(&id)) {
+                moved.place = Some((window, seat));
             }
         }
         Some(subscriber.sink)
+    }
+
+    /// Keeps a window without clients for a while, and the number of such windows bounded.
+    fn linger(&mut self, window: WindowId) {
+        self.lingering.insert(window);
+        if self.lingering.len() > MAX_LINGERING
+            && let Some(oldest) = self
+                .lingering
+                .iter()
+                .copied()
+                .min_by_key(|window| self.feeds.get(window).and_then(|f| f.empty_since))
+        {
+            self.abandon(oldest);
+        }
     }
 
     pub(super) fn remove_feed(&mut self, window: WindowId) -> Option<Feed> {
         self.lingering.remove(&window);
         let feed = self.feeds.remove(&window)?;
         self.by_key.remove(&feed.key);
+        for table in feed.bound.tables() {
+            if let Some(windows) = self.windows_of.get_mut(&table.oid) {
+                *windows -= 1;
+                if *windows == 0 {
+                    self.windows_of.remove(&table.oid);
+                }
+            }
+        }
         Some(feed)
     }
 
@@ -288,31 +354,21 @@ impl Hub {
             return;
         };
         for table in feed.bound.tables() {
-            let is_used = |feed: &Feed| feed.bound.tables().any(|used| used.oid == table.oid);
-            if !self.feeds.values().any(is_used) {
+            if !self.windows_of.contains_key(&table.oid) {
                 self.tables.remove(table.oid);
             }
         }
     }
 }
 
-async fn bind_now(
-    catalog: &Catalog,
-    pool: &PgPool,
-    table: &Named,
-    query: &Query,
-) -> Result<BoundQuery, ApiError> {
-    let table = match table {
+async fn look_up(catalog: &Catalog, table: &Named) -> Result<Arc<TableMeta>, ApiError> {
+    match table {
         Named::Oid(oid, path) => match catalog.by_oid(*oid).await {
             Err(error) if error.code == "unknown_table" => return Err(unknown_table(path)),
-            table => table?,
+            table => table,
         },
-        Named::Path(path) => catalog.table(path).await?,
-    };
-    if !table.table.live {
-        return Err(crate::live::not_live(&table.table.path()));
+        Named::Path(path) => catalog.table(path).await,
     }
-    bind(pool, table, query).await
 }
 
 fn reset(reason: &str) -> Arc<SharedEvent> {

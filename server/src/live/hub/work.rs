@@ -22,17 +22,15 @@ impl Hub {
                         cursor: cursor(self.epoch, &patch.to),
                         changed_at: patch.changed_at,
                     };
-                    let event = feed.patch(from, patch.to, message);
+                    self.patches_made += 1;
+                    let number = PatchNumber(self.patches_made);
+                    let event = feed.patch(number, from, patch.to, message);
+                    self.backlog_bytes += event.size();
+                    self.backlog.push_back((window, number, event.size()));
                     self.figures.patches.add(1);
-                    self.figures.sent.add(feed.members.len() as u64);
-                    for id in &feed.members {
-                        if let Some(Subscriber {
-                            sink: Sink::Stream(outbox, number),
-                            ..
-                        }) = self.subscribers.get(id)
-                        {
-                            outbox.push(*id, *number, Arc::clone(&event));
-                        }
+                    self.figures.sent.add(feed.channel.len() as u64);
+                    if feed.channel.publish(event) {
+                        self.fan_out.see_to(&feed.channel);
                     }
                 }
                 Output::Read {
@@ -47,7 +45,10 @@ impl Hub {
                     if let RowsWanted::Places { .. } = wanted {
                         let now = Instant::now();
                         if let Some(last) = feed.last_whole_read {
-                            delay = (last + WHOLE_READ_INTERVAL).saturating_duration_since(now);
+                            let apart = feed.whole_read_took * WHOLE_READ_SPACING;
+                            let apart = apart.clamp(WHOLE_READ_INTERVAL, WHOLE_READ_APART);
+                            let due = last + apart;
+                            delay = due.saturating_duration_since(now);
                         }
                         feed.last_whole_read = Some(now + delay);
                     }
@@ -56,6 +57,7 @@ impl Hub {
                         request,
                         wanted,
                         query: Arc::clone(&feed.bound),
+                        is_first: !self.engine.is_ready(window),
                     };
                     self.worker.start(job, delay);
                 }
@@ -72,6 +74,35 @@ impl Hub {
                 Output::CatchUp => self.tail.nudge(),
             }
         }
+        self.bound_backlog();
+    }
+
+    /// Has windows forget the oldest of all patches where more is kept than may be.
+    fn bound_backlog(&mut self) {
+        while self.backlog_bytes > BACKLOG_BYTES {
+            let Some((window, number, size)) = self.backlog.pop_front() else {
+                return;
+            };
+            self.backlog_bytes = self.backlog_bytes.saturating_sub(size);
+            if let Some(feed) = self.feeds.get_mut(&window) {
+                feed.forget(number);
+            }
+        }
+    }
+
+    /// Lists are kept as events while many may ask for them, not for as long as they are true.
+    pub(super) fn forget_snapshots(&mut self) {
+        while let Some((made, window)) = self.snapshots.front()
+            && made.elapsed() >= SNAPSHOT_KEPT
+        {
+            if let Some(feed) = self.feeds.get_mut(window) {
+                feed.forget_snapshot();
+            }
+            self.snapshots.pop_front();
+        }
+        if self.snapshots.is_empty() {
+            self.snapshots = VecDeque::new();
+        }
     }
 
     pub(super) fn query(&self, id: QueryId) -> Option<Arc<BoundQuery>> {
@@ -80,17 +111,21 @@ impl Hub {
     }
 
     pub(super) fn ready(&mut self, window: WindowId) {
-        let Some(feed) = self.feeds.get_mut(&window) else {
+        let Some(feed) = self.feeds.get(&window) else {
             return;
         };
-        let waiting = std::mem::take(&mut feed.waiting);
-        feed.members.extend(&waiting);
-        for id in waiting {
+        for id in feed.channel.members() {
             self.greet(id);
         }
     }
 
-    pub(super) fn done(&mut self, job: Job, result: Result<Outcome, ApiError>) {
+    pub(super) fn done(&mut self, job: Job, result: Result<Outcome, ApiError>, took: Duration) {
+        if let Job::Read { window, wanted, .. } = &job
+            && matches!(wanted, RowsWanted::Places { .. })
+            && let Some(feed) = self.feeds.get_mut(window)
+        {
+            feed.whole_read_took = took;
+        }
         match (job, result) {
             (Job::Read { request, .. }, Ok(Outcome::Rows(rows))) => {
                 let outputs = self.engine.rows(request, rows);
@@ -135,13 +170,13 @@ impl Hub {
             Job::Ask { id, query, .. } => (self.engine.windows_of(*id).collect(), query),
         };
         if matches!(error.code.as_str(), "catalog_changed" | "unknown_table") {
-            // Only if it is still the table that the windows know.
-            let table = query.table.oid;
-            if self
-                .tables
-                .get(table)
-                .is_some_and(|known| known.fingerprint == query.table.fingerprint)
-            {
+            // Only if they are still the tables that the windows know.
+            let known: Vec<u32> = query
+                .tables()
+                .filter(|table| self.tables.is_known(table))
+                .map(|table| table.oid)
+                .collect();
+            for table in known {
                 self.reshaped(table);
             }
             return;
@@ -149,7 +184,7 @@ impl Hub {
         for window in windows {
             self.engine.close(window);
             if let Some(feed) = self.remove_feed(window) {
-                for id in feed.members.into_iter().chain(feed.waiting) {
+                for id in feed.channel.members() {
                     self.end(id, error);
                 }
             }

@@ -1,0 +1,244 @@
+//! One connection.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes};
+use tokio::{io::AsyncWrite, net::TcpStream};
+
+use super::frame::{self, Opcode, Violation};
+
+/// How much is read at once.
+const READ: usize = 4096;
+
+/// How many pieces are written at once.
+const PIECES: usize = 32;
+
+/// A WebSocket. Neither side of it waits for the other: one task has both.
+#[derive(Debug)]
+pub struct Socket {
+    stream: TcpStream,
+    max_message: usize,
+    /// What has come and not been taken: the beginning of a frame, mostly nothing.
+    inbox: Vec<u8>,
+    /// The message whose end has not come.
+    begun: Option<Box<(Opcode, Vec<u8>)>>,
+    /// What is to be sent, in pieces.
+    outgoing: VecDeque<Bytes>,
+}
+
+/// What happened on a connection.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// All that was to be sent has been.
+    Sent,
+    /// A text message.
+    Text(String),
+    /// A binary message.
+    Binary(Vec<u8>),
+    /// It is alive.
+    Sign,
+    /// It has ended the connection; the answer is under way.
+    Close,
+    /// It has broken the protocol.
+    Violation(Violation),
+    /// The connection is gone.
+    Gone,
+}
+
+impl Socket {
+    /// A WebSocket over a connection of which `ahead` has already been read.
+    pub(super) fn new(stream: TcpStream, ahead: &[u8], max_message: usize) -> Self {
+        Self {
+            stream,
+            max_message,
+            inbox: ahead.to_vec(),
+            begun: None,
+            outgoing: VecDeque::new(),
+        }
+    }
+
+    /// Has a piece of a frame sent, after those before it.
+    pub fn queue(&mut self, piece: Bytes) {
+        if !piece.is_empty() {
+            self.outgoing.push_back(piece);
+        }
+    }
+
+    /// Has a whole message sent.
+    pub fn queue_message(&mut self, opcode: Opcode, payload: &[u8]) {
+        self.queue(frame::whole(opcode, payload).into());
+    }
+
+    /// Has the end of the connection said.
+    pub fn queue_close(&mut self, code: u16, reason: &str) {
+        let mut payload = code.to_be_bytes().to_vec();
+        payload.extend_from_slice(reason.as_bytes());
+        self.queue_message(Opcode::Close, &payload);
+    }
+
+    /// Whether something is still to be sent.
+    pub fn has_outgoing(&self) -> bool {
+        !self.outgoing.is_empty()
+    }
+
+    /// Sends what is to be sent and, if `reads`, receives; returns what happens first. Safe to
+    /// cancel.
+    pub async fn next(&mut self, reads: bool) -> Incoming {
+        poll_fn(|context| {
+            if self.has_outgoing() {
+                match self.poll_flush(context) {
+                    Poll::Ready(Ok(())) => return Poll::Ready(Incoming::Sent),
+                    Poll::Ready(Err(_)) => return Poll::Ready(Incoming::Gone),
+                    Poll::Pending => {}
+                }
+            }
+            if reads {
+                self.poll_receive(context)
+            } else {
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    /// Says no more and waits for the client to end the connection: one that is dropped with
+    /// something unread takes what was sent last with it.
+    pub async fn finish(&mut self) {
+        if poll_fn(|context| self.poll_flush(context)).await.is_err()
+            || tokio::io::AsyncWriteExt::shutdown(&mut self.stream)
+                .await
+                .is_err()
+        {
+            return;
+        }
+        while poll_fn(|context| self.poll_read(context))
+            .await
+            .is_ok_and(|length| length > 0)
+        {
+            self.inbox.clear();
+        }
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.outgoing.is_empty() {
+            let mut slices = [IoSlice::new(&[]); PIECES];
+            let mut count = 0;
+            for (slice, piece) in slices.iter_mut().zip(&self.outgoing) {
+                *slice = IoSlice::new(piece);
+                count += 1;
+            }
+            let stream = Pin::new(&mut self.stream);
+            let mut written = ready!(stream.poll_write_vectored(context, &slices[..count]))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            while let Some(piece) = self.outgoing.front_mut() {
+                if written < piece.len() {
+                    piece.advance(written);
+                    break;
+                }
+                written -= piece.len();
+                self.outgoing.pop_front();
+            }
+        }
+        // What a burst needed is not kept for the quiet after it.
+        if self.outgoing.capacity() > 8 {
+            self.outgoing = VecDeque::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Incoming> {
+        loop {
+            match self.take() {
+                Ok(Some(incoming)) => return Poll::Ready(incoming),
+                Ok(None) => {}
+                Err(violation) => return Poll::Ready(Incoming::Violation(violation)),
+            }
+            match ready!(self.poll_read(context)) {
+                Ok(0) | Err(_) => return Poll::Ready(Incoming::Gone),
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Reads some of what has come into the inbox.
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream.poll_read_ready(context))?;
+            let mut bytes = [0; READ];
+            match self.stream.try_read(&mut bytes) {
+                Ok(length) => {
+                    self.inbox.extend_from_slice(&bytes[..length]);
+                    return Poll::Ready(Ok(length));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// The next thing that the inbox holds whole.
+    fn take(&mut self) -> Result<Option<Incoming>, Violation> {
+        loop {
+            let mut rest = self.inbox.as_slice();
+            let Some(frame) = frame::read(&mut rest, self.max_message)? else {
+                return Ok(None);
+            };
+            if rest.is_empty() {
+                self.inbox = Vec::new();
+            } else {
+                let taken = self.inbox.len() - rest.len();
+                self.inbox.drain(..taken);
+            }
+            match frame.opcode {
+                Opcode::Ping => {
+                    self.queue_message(Opcode::Pong, &frame.payload);
+                    return Ok(Some(Incoming::Sign));
+                }
+                Opcode::Pong => return Ok(Some(Incoming::Sign)),
+                Opcode::Close => {
+                    // The client's own code, as far as it is one.
+                    let code = frame.payload.get(..2).unwrap_or_default().to_vec();
+                    self.queue_message(Opcode::Close, &code);
+                    return Ok(Some(Incoming::Close));
+                }
+                Opcode::Text | Opcode::Binary if self.begun.is_some() => {
+                    return Err(Violation::Protocol);
+                }
+                Opcode::Text | Opcode::Binary if frame.is_last => {
+                    return whole(frame.opcode, frame.payload).map(Some);
+                }
+                Opcode::Text | Opcode::Binary => {
+                    self.begun = Some(Box::new((frame.opcode, frame.payload)));
+                }
+                Opcode::Continuation => {
+                    let mut begun = self.begun.take().ok_or(Violation::Protocol)?;
+                    if begun.1.len() + frame.payload.len() > self.max_message {
+                        return Err(Violation::TooLong);
+                    }
+                    begun.1.extend_from_slice(&frame.payload);
+                    if frame.is_last {
+                        return whole(begun.0, begun.1).map(Some);
+                    }
+                    self.begun = Some(begun);
+                }
+            }
+        }
+    }
+}
+
+fn whole(opcode: Opcode, payload: Vec<u8>) -> Result<Incoming, Violation> {
+    if opcode == Opcode::Binary {
+        return Ok(Incoming::Binary(payload));
+    }
+    String::from_utf8(payload)
+        .map(Incoming::Text)
+        .map_err(|_| Violation::Text)
+}
