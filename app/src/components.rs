@@ -13,6 +13,7 @@ pub mod pager;
 pub mod recovery;
 pub mod row_table;
 pub mod search_box;
+pub mod table_footer;
 pub mod table_header;
 pub mod top_bar;
 pub mod watch_hint;

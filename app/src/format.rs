@@ -1,6 +1,7 @@
 //! How values are shown.
 
 pub mod cell;
+pub mod figure;
 pub mod number;
 pub mod time;
 pub mod width;

@@ -14,8 +14,8 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use futures::{SinkExt, StreamExt};
 use rowcast_protocol::{
-    Cell, Column,
-    json::read_event,
+    Cell,
+    json::{Heading, read_event},
     list::List,
     message::{ClientMessage, Event},
 };
@@ -220,7 +220,7 @@ struct State {
 
 #[derive(Default)]
 struct Held {
-    columns: Vec<Column>,
+    heading: Heading,
     list: Option<List>,
 }
 
@@ -292,7 +292,7 @@ async fn receive(addr: &str, state: &State) -> anyhow::Result<()> {
         let held = held
             .get_mut(id as usize)
             .context("an id that is not ours")?;
-        match read_event(name, &text, &mut held.columns)? {
+        match read_event(name, &text, &mut held.heading)? {
             Event::Snapshot(snapshot) => held.list = Some(List::new(snapshot)),
             Event::Patch(patch) => {
                 lock(&state.delays).push(arrived - patch.changed_at);

@@ -106,3 +106,16 @@ test("NULL, empty and odd values are told apart", async ({ page, server, items }
   await expect(cell(page, 4, "notes")).toHaveText("note 4");
   await expect(cell(page, 1, "estimate")).toHaveText("1.25");
 });
+
+test("figures below the rows follow what others write", async ({ page, server, items }) => {
+  await open(page, `${items.path}?order=id&limit=3&aggregate=sum(estimate),max(id),count_by(done)`);
+  const figure = (name: string) => page.locator(`tfoot [data-aggregate="${name}"]`);
+  await expect(figure("sum(estimate)")).toHaveText("sum 9075.00");
+  await expect(figure("max(id)")).toHaveText("max 120");
+  await expect(figure("count_by(done)")).toHaveText("count_by false 90 · true 30");
+  await server.sql(`UPDATE ${items.name} SET estimate = estimate + 0.25, done = true WHERE id = 77`);
+  await expect(figure("sum(estimate)")).toHaveText("sum 9075.25");
+  await expect(figure("count_by(done)")).toHaveText("count_by false 89 · true 31");
+  await server.sql(`DELETE FROM ${items.name} WHERE id = 120`);
+  await expect(figure("max(id)")).toHaveText("max 119");
+});

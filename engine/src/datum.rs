@@ -22,7 +22,7 @@ pub use codec::Codec;
 pub use image::{ImageError, decode_image};
 pub use json::normalise as normalise_json;
 pub use like::{has_odd_case, ilike, like};
-pub use numeric::Numeric;
+pub use numeric::{Numeric, NumericSum, NumericWord};
 pub use order::compare_as;
 
 /// One value of one row.

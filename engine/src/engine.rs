@@ -17,7 +17,7 @@ mod time;
 
 use std::{mem, sync::Arc};
 
-use rowcast_protocol::{PgSnapshot, message};
+use rowcast_protocol::{Cell, PgSnapshot, message};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
@@ -115,6 +115,8 @@ pub struct EnginePatch {
     pub ops: Vec<message::Op>,
     /// How many rows match afterwards.
     pub total: u64,
+    /// The aggregates that changed, by position in the window's.
+    pub aggregates: Vec<(u16, Cell)>,
     /// The version afterwards.
     pub to: Arc<PgSnapshot>,
     /// When the newest change in it was logged, or time made it: microseconds since 1970.
@@ -139,6 +141,8 @@ pub struct ListState {
     pub rows: Vec<message::Row>,
     /// How many rows match.
     pub total: u64,
+    /// The values of the window's aggregates.
+    pub aggregates: Vec<Cell>,
     /// The version up to which the list is exact.
     pub version: PgSnapshot,
     /// Where it depends on the time, the moment that it is of.
@@ -303,6 +307,7 @@ impl Engine {
             run: None,
             version: Arc::clone(&self.version),
             sent: Sent::Nothing,
+            told: Box::default(),
             stale_since: None,
             changed_at: 0,
             fetch: None,
@@ -366,6 +371,7 @@ impl Engine {
                 .map(|id| row(self.rows.get(*id), &window.spec.select))
                 .collect(),
             total,
+            aggregates: window.told.to_vec(),
             version: PgSnapshot::clone(self.exact_version(window)?),
             moment: self.queries.get(window.query.0).and_then(|query| {
                 let moment = query.moment.as_ref()?;

@@ -26,6 +26,7 @@ pub mod run;
 pub mod schema;
 mod shared;
 mod slab;
+pub mod tally;
 pub mod transaction;
 pub mod window;
 

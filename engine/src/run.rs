@@ -6,6 +6,7 @@ use crate::{
     record::Record,
     rows::{RowId, Rows},
     schema::TableId,
+    tally::Tallies,
 };
 
 /// Compares two rows by the query's order, which is total.
@@ -27,6 +28,9 @@ pub struct Run {
     pub rows: Vec<RowId>,
     /// Whether its place in the result is no longer known; `total` still is.
     pub lost: bool,
+    /// The aggregates of the whole result; `None` if the window has none, or they are not
+    /// known beside these rows.
+    pub tallies: Option<Box<Tallies>>,
 }
 
 /// The part of a result that a window shows.
@@ -154,8 +158,23 @@ impl Run {
         self.rows.iter().for_each(|id| held.hold_again(*id));
         Self {
             rows: self.rows.clone(),
+            tallies: self.tallies.clone(),
             ..*self
         }
+    }
+
+    /// A change of the result that the aggregates have to take in.
+    pub fn tally(&mut self, leaves: Option<&Record>, enters: Option<&Record>) {
+        if let Some(tallies) = &mut self.tallies {
+            tallies.change(leaves, enters);
+        }
+    }
+
+    /// Whether PostgreSQL has to be asked for the aggregates again.
+    pub fn has_lost_tallies(&self) -> bool {
+        self.tallies
+            .as_ref()
+            .is_some_and(|tallies| !tallies.is_known())
     }
 
     /// Lets go of its rows.

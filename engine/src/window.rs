@@ -13,6 +13,8 @@ use crate::{
     record::Record,
     rows::{RowId, Rows},
     run::{Run, Side, Slice},
+    schema::Schema,
+    tally::{Aggregate, AggregatesRead, Tallies},
     transaction::TableChanges,
 };
 
@@ -31,6 +33,8 @@ pub struct WindowSpec {
     pub slice: Slice,
     /// Positions of the columns that are shown, in the order shown.
     pub select: Arc<[usize]>,
+    /// The figures over the whole result that are shown.
+    pub aggregates: Arc<[Aggregate]>,
 }
 
 /// Which rows to read, of the query's result in its order, all at one version.
@@ -42,7 +46,7 @@ pub enum RowsWanted {
         start: u64,
         /// How many to read at most.
         count: u64,
-        /// Whether to count the whole result too.
+        /// Whether to count the whole result too, and to read its aggregates.
         total: bool,
     },
     /// Rows from this one's place on, itself included if it is still there.
@@ -80,6 +84,8 @@ pub struct RowsRead {
     pub total: Option<u64>,
     /// Of which time they are, where the filter depends on that.
     pub time: Option<ReadTime>,
+    /// The window's aggregates, where the total was wanted.
+    pub aggregates: AggregatesRead,
 }
 
 /// Of which time rows are, in microseconds since 1970 by the database's clock.
@@ -102,6 +108,8 @@ pub(crate) struct Window {
     pub version: Arc<PgSnapshot>,
     /// What clients hold.
     pub sent: Sent,
+    /// The aggregates' values that clients hold.
+    pub told: Box<[Cell]>,
     /// Since which version what clients hold is out of date, while it can't be brought up.
     pub stale_since: Option<Arc<PgSnapshot>>,
     /// When the newest change was logged that clients do not see yet.
@@ -212,6 +220,30 @@ impl Window {
             (Sent::Run, Some(run)) => Some((run.visible(self.spec.slice), run.total)),
             (Sent::Run, None) | (Sent::Nothing, _) => None,
         }
+    }
+
+    /// The tallies of rows that were read whole.
+    pub fn tallies(&self, read: &RowsRead, schema: &Arc<Schema>) -> Option<Box<Tallies>> {
+        let aggregates = &self.spec.aggregates;
+        (!aggregates.is_empty() && read.total.is_some())
+            .then(|| Box::new(Tallies::new(aggregates, schema, read.aggregates.clone())))
+    }
+
+    /// Takes the run's aggregates for told, and says which of them clients do not hold.
+    pub fn tell(&mut self) -> Vec<(u16, Cell)> {
+        let Some(tallies) = self.run.as_mut().and_then(|run| run.tallies.as_mut()) else {
+            return Vec::new();
+        };
+        let values = tallies.values();
+        if *values == *self.told {
+            return Vec::new();
+        }
+        let told = std::mem::replace(&mut self.told, values.into());
+        let values = self.told.iter().enumerate();
+        values
+            .filter(|(at, value)| told.get(*at) != Some(*value))
+            .map(|(at, value)| (at as u16, value.clone()))
+            .collect()
     }
 
     /// Keeps what clients hold apart from the run, which is about to become another.

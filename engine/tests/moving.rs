@@ -15,6 +15,7 @@ use rowcast_engine::{
     record::Record,
     run::Slice,
     schema::{Collation, ColumnSchema, Schema, TableId},
+    tally::AggregatesRead,
     transaction::{Image, Side, TableChanges, Transaction},
     window::{ReadTime, RequestId, RowsRead, RowsWanted, WindowId, WindowSpec, row},
 };
@@ -137,6 +138,7 @@ impl World {
         let spec = WindowSpec {
             slice,
             select: [ID, AT, KIND].into(),
+            aggregates: [].into(),
         };
         let (window, outputs) = engine.open(&query, spec);
         let mut world = Self {
@@ -316,6 +318,7 @@ impl World {
             snapshot: version(self.versions.len() as u64 - 1),
             rows: rows.to_vec(),
             total,
+            aggregates: AggregatesRead::default(),
             time: Some(ReadTime {
                 moment: self.clock,
                 turns: turns.min(),
@@ -342,6 +345,7 @@ impl World {
                     let list = List {
                         rows: state.rows,
                         total: state.total,
+                        aggregates: Vec::new(),
                         cursor: state.version.to_string(),
                     };
                     self.check(&list, self.moment);
@@ -357,6 +361,7 @@ impl World {
                     list.apply(&message::Patch {
                         ops: patch.ops,
                         total: patch.total,
+                        aggregates: patch.aggregates,
                         cursor: patch.to.to_string(),
                         changed_at: patch.changed_at,
                     })

@@ -1,6 +1,9 @@
 //! Every list that the engine gives is what the query says, at the version it names, whatever
 //! the interleaving of commits, reads of the log, reads of rows and answers.
 
+#[path = "windows/aggregates.rs"]
+mod aggregates;
+
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, HashMap},
@@ -20,6 +23,7 @@ use rowcast_engine::{
     record::Record,
     run::Slice,
     schema::{Collation, ColumnSchema, Schema, TableId},
+    tally::{Aggregate, AggregatesRead},
     transaction::{Image, Side, TableChanges, Transaction},
     window::{RequestId, RowsRead, RowsWanted, WindowId, WindowSpec, row},
 };
@@ -41,13 +45,29 @@ type Rows = BTreeMap<u8, Values>;
 #[derive(Clone, Debug)]
 enum Action {
     Begin,
-    Commit { nth: u8, writes: Vec<Write> },
+    Commit {
+        nth: u8,
+        writes: Vec<Write>,
+    },
     ReadLog,
-    Execute { nth: u8 },
-    Deliver { nth: u8 },
-    Answer { nth: u8 },
-    Open { query: u8, offset: u8, limit: u8 },
-    Close { nth: u8 },
+    Execute {
+        nth: u8,
+    },
+    Deliver {
+        nth: u8,
+    },
+    Answer {
+        nth: u8,
+    },
+    Open {
+        query: u8,
+        offset: u8,
+        limit: u8,
+        aggregates: u8,
+    },
+    Close {
+        nth: u8,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -79,8 +99,9 @@ fn action() -> impl Strategy<Value = Action> {
         4 => any::<u8>().prop_map(|nth| Action::Execute { nth }),
         4 => any::<u8>().prop_map(|nth| Action::Deliver { nth }),
         3 => any::<u8>().prop_map(|nth| Action::Answer { nth }),
-        3 => (any::<u8>(), 0u8..60, 0u8..12)
-            .prop_map(|(query, offset, limit)| Action::Open { query, offset, limit }),
+        3 => (any::<u8>(), 0u8..60, 0u8..12, 0..aggregates::SELECTIONS).prop_map(
+            |(query, offset, limit, aggregates)| Action::Open { query, offset, limit, aggregates },
+        ),
         1 => any::<u8>().prop_map(|nth| Action::Close { nth }),
     ]
 }
@@ -106,6 +127,7 @@ struct Client {
     id: WindowId,
     query: u8,
     slice: Slice,
+    aggregates: Arc<[Aggregate]>,
     list: Option<List>,
 }
 
@@ -215,7 +237,9 @@ impl World {
                 query,
                 offset,
                 limit,
+                aggregates,
             } => {
+                let aggregates = aggregates::selection(*aggregates);
                 let query = query % QUERIES;
                 let slice = Slice {
                     offset: (*offset).into(),
@@ -224,12 +248,14 @@ impl World {
                 let spec = WindowSpec {
                     slice,
                     select: [ID, NUMBER, NAME].into(),
+                    aggregates: Arc::clone(&aggregates),
                 };
                 let (id, outputs) = self.engine.open(&query_spec(&self.schema, query), spec);
                 self.windows.push(Client {
                     id,
                     query,
                     slice,
+                    aggregates,
                     list: None,
                 });
                 self.take(outputs);
@@ -304,11 +330,11 @@ impl World {
 
     fn execute(&mut self, at: usize) {
         let (request, window, wanted) = self.requested.remove(at);
-        let Some(query) = self
+        let Some((query, wanted_aggregates)) = self
             .windows
             .iter()
             .find(|client| client.id == window)
-            .map(|client| client.query)
+            .map(|client| (client.query, Arc::clone(&client.aggregates)))
         else {
             return;
         };
@@ -355,6 +381,10 @@ impl World {
                 rows,
                 total,
                 time: None,
+                aggregates: match total {
+                    Some(_) => aggregates::read(&wanted_aggregates, &self.schema, &result),
+                    None => AggregatesRead::default(),
+                },
             },
         ));
     }
@@ -410,6 +440,7 @@ impl World {
                     let list = List {
                         rows: state.rows,
                         total: state.total,
+                        aggregates: aggregates::named(state.aggregates),
                         cursor: state.version.to_string(),
                     };
                     self.check(id, &list);
@@ -432,6 +463,7 @@ impl World {
                     list.apply(&message::Patch {
                         ops: patch.ops,
                         total: patch.total,
+                        aggregates: patch.aggregates,
                         cursor: patch.to.to_string(),
                         changed_at: patch.changed_at,
                     })
@@ -458,9 +490,9 @@ impl World {
             .get(&version)
             .expect("the version is one that was read")
             .clone();
-        let (query, slice) = {
+        let (query, slice, aggregates) = {
             let client = self.client(id);
-            (client.query, client.slice)
+            (client.query, client.slice, Arc::clone(&client.aggregates))
         };
         let result = self.result(query, &rows);
         let expected: Vec<_> = result
@@ -471,6 +503,8 @@ impl World {
             .collect();
         assert_eq!(list.rows, expected, "rows of query {query} {slice:?}");
         assert_eq!(list.total, result.len() as u64, "total of query {query}");
+        let values = aggregates::named(aggregates::values(&aggregates, &result));
+        assert_eq!(list.aggregates, values, "aggregates of query {query}");
     }
 
     /// Lets everything that is under way finish, and checks that all lists are current.

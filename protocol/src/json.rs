@@ -8,9 +8,11 @@
 //! ([`write_message`]), so one encoding serves both.
 
 mod client;
+mod heading;
 mod read;
 
 pub use client::message_id;
+pub use heading::Heading;
 pub use read::{ReadError, read_event, read_message};
 
 use crate::{
@@ -29,14 +31,14 @@ pub fn event_name(event: &Event) -> &'static str {
     }
 }
 
-/// Appends an event's object. `columns` are those of the subscription's latest snapshot, by
+/// Appends an event's object. `heading` is that of the subscription's latest snapshot, by
 /// which a patch names what changed. With an `id` it is a WebSocket message, without one the
 /// `data:` of a server-sent event.
-pub fn write_event(event: &Event, columns: &[Column], id: Option<u32>, out: &mut Vec<u8>) {
+pub fn write_event(event: &Event, heading: &Heading, id: Option<u32>, out: &mut Vec<u8>) {
     let mut body = Vec::new();
     match event {
         Event::Snapshot(snapshot) => write_snapshot(snapshot, &mut body),
-        Event::Patch(patch) => write_patch(patch, columns, &mut body),
+        Event::Patch(patch) => write_patch(patch, heading, &mut body),
         Event::Reset { reason } => {
             body.extend_from_slice(b"{\"reason\":");
             write_json_string(reason, &mut body);
@@ -75,7 +77,8 @@ pub fn write_error(error: &ApiError, out: &mut Vec<u8>) {
     out.extend_from_slice(b"}}");
 }
 
-/// Appends `{"columns","key","rows","total","cursor"}`.
+/// Appends `{"columns","key","rows","total","aggregates","cursor"}`; the aggregates only where
+/// there are any.
 pub fn write_snapshot(snapshot: &Snapshot, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"columns\":");
     write_columns(&snapshot.columns, out);
@@ -87,16 +90,28 @@ pub fn write_snapshot(snapshot: &Snapshot, out: &mut Vec<u8>) {
         write_row(row, out);
         out.push(b'}');
     });
-    write_version(snapshot.total, &snapshot.cursor, out);
+    let aggregates = snapshot.aggregates.iter();
+    write_version(
+        snapshot.total,
+        aggregates.map(|of| (&*of.name, &of.value)),
+        &snapshot.cursor,
+        out,
+    );
     out.push(b'}');
 }
 
-/// Appends `{"ops","total","cursor","changed_at"}`. An update's cells are named by `columns`;
-/// every position in the patch is one of theirs.
-pub fn write_patch(patch: &Patch, columns: &[Column], out: &mut Vec<u8>) {
+/// Appends `{"ops","total","aggregates","cursor","changed_at"}`; the aggregates only where some
+/// changed. What changed is named by `heading`; every position in the patch is one of its.
+pub fn write_patch(patch: &Patch, heading: &Heading, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"ops\":");
-    write_list(&patch.ops, out, |op, out| write_op(op, columns, out));
-    write_version(patch.total, &patch.cursor, out);
+    write_list(&patch.ops, out, |op, out| {
+        write_op(op, &heading.columns, out);
+    });
+    let aggregates = patch
+        .aggregates
+        .iter()
+        .filter_map(|(at, value)| Some((&**heading.aggregates.get(usize::from(*at))?, value)));
+    write_version(patch.total, aggregates, &patch.cursor, out);
     out.extend_from_slice(b",\"changed_at\":");
     write_json_string(&calendar::unix_text(patch.changed_at), out);
     out.push(b'}');
@@ -126,19 +141,11 @@ fn write_op(op: &Op, columns: &[Column], out: &mut Vec<u8>) {
         Op::Update { key, cells } => {
             out.extend_from_slice(b"{\"op\":\"update\",\"key\":");
             write_cells(&key.0, out);
-            out.extend_from_slice(b",\"cells\":{");
+            out.extend_from_slice(b",\"cells\":");
             let named = cells
                 .iter()
-                .filter_map(|(at, cell)| Some((columns.get(usize::from(*at))?, cell)));
-            for (at, (column, cell)) in named.enumerate() {
-                if at > 0 {
-                    out.push(b',');
-                }
-                write_json_string(&column.name, out);
-                out.push(b':');
-                cell.write_json(out);
-            }
-            out.push(b'}');
+                .filter_map(|(at, cell)| Some((&*columns.get(usize::from(*at))?.name, cell)));
+            write_members(named, out);
         }
         Op::Move { key, to } => {
             out.extend_from_slice(b"{\"op\":\"move\",\"key\":");
@@ -165,9 +172,32 @@ fn write_cells(cells: &[Cell], out: &mut Vec<u8>) {
     write_list(cells, out, |cell, out| cell.write_json(out));
 }
 
-fn write_version(total: u64, cursor: &str, out: &mut Vec<u8>) {
+fn write_members<'a>(members: impl Iterator<Item = (&'a str, &'a Cell)>, out: &mut Vec<u8>) {
+    out.push(b'{');
+    for (at, (name, cell)) in members.enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        write_json_string(name, out);
+        out.push(b':');
+        cell.write_json(out);
+    }
+    out.push(b'}');
+}
+
+fn write_version<'a>(
+    total: u64,
+    aggregates: impl Iterator<Item = (&'a str, &'a Cell)>,
+    cursor: &str,
+    out: &mut Vec<u8>,
+) {
     out.extend_from_slice(b",\"total\":");
     write_integer(total, out);
+    let mut aggregates = aggregates.peekable();
+    if aggregates.peek().is_some() {
+        out.extend_from_slice(b",\"aggregates\":");
+        write_members(aggregates, out);
+    }
     out.extend_from_slice(b",\"cursor\":");
     write_json_string(cursor, out);
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     RowKey,
-    message::{Op, Patch, Row, Snapshot},
+    message::{AggregateValue, Op, Patch, Row, Snapshot},
 };
 
 /// A client's copy of a query's rows.
@@ -14,6 +14,8 @@ pub struct List {
     pub rows: Vec<Row>,
     /// How many rows match the filter in all.
     pub total: u64,
+    /// The query's aggregates.
+    pub aggregates: Vec<AggregateValue>,
     /// The version that this is.
     pub cursor: String,
 }
@@ -33,6 +35,9 @@ pub enum Misfit {
     /// A column past the row's end.
     #[error("the patch names a column that the row does not have")]
     Column,
+    /// An aggregate that the list does not have.
+    #[error("the patch names an aggregate that the list does not have")]
+    Aggregate,
 }
 
 impl List {
@@ -41,6 +46,7 @@ impl List {
         Self {
             rows: snapshot.rows,
             total: snapshot.total,
+            aggregates: snapshot.aggregates,
             cursor: snapshot.cursor,
         }
     }
@@ -49,6 +55,12 @@ impl List {
     pub fn apply(&mut self, patch: &Patch) -> Result<(), Misfit> {
         for op in &patch.ops {
             self.apply_op(op)?;
+        }
+        for (at, value) in &patch.aggregates {
+            self.aggregates
+                .get_mut(usize::from(*at))
+                .ok_or(Misfit::Aggregate)?
+                .value = value.clone();
         }
         self.total = patch.total;
         self.cursor.clone_from(&patch.cursor);

@@ -17,6 +17,15 @@ pub struct Row {
     pub cells: Vec<Cell>,
 }
 
+/// A figure over all rows that match.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AggregateValue {
+    /// The aggregate, as the query's canonical text writes it: `sum(amount)`.
+    pub name: String,
+    /// Its value, as `to_jsonb` gives it.
+    pub value: Cell,
+}
+
 /// The whole list, at one version of the database.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -28,6 +37,8 @@ pub struct Snapshot {
     pub rows: Vec<Row>,
     /// How many rows match the filter in all.
     pub total: u64,
+    /// The query's aggregates, in its order.
+    pub aggregates: Vec<AggregateValue>,
     /// The version, opaque.
     pub cursor: String,
 }
@@ -39,6 +50,8 @@ pub struct Patch {
     pub ops: Vec<Op>,
     /// How many rows match the filter afterwards.
     pub total: u64,
+    /// The aggregates that changed, by position in the snapshot's.
+    pub aggregates: Vec<(u16, Cell)>,
     /// The version afterwards, opaque.
     pub cursor: String,
     /// When the newest change in it was logged: microseconds since 1970, UTC, by the

@@ -6,6 +6,7 @@
 //! [`Query::parse`] and `Display` are inverse: printing gives the one canonical text of a
 //! query, and parsing that gives the query again.
 
+mod aggregate;
 mod check;
 mod edit;
 mod escape;
@@ -17,6 +18,7 @@ mod scan;
 mod select;
 mod value;
 
+pub use aggregate::{Aggregate, Function, MAX_AGGREGATES};
 pub use check::known_column;
 pub use pattern::like_pattern;
 pub use relative::{NotRelative, Relative};
@@ -41,8 +43,18 @@ pub const MAX_WORDS: usize = 32;
 
 /// Parameter names with a meaning of their own. A column that is named so is filtered inside
 /// `and=(…)`. `cursor` belongs to the routes and is no part of a query.
-pub const RESERVED: [&str; 10] = [
-    "and", "or", "not.and", "not.or", "order", "limit", "offset", "select", "q", "cursor",
+pub const RESERVED: [&str; 11] = [
+    "and",
+    "or",
+    "not.and",
+    "not.or",
+    "order",
+    "limit",
+    "offset",
+    "select",
+    "aggregate",
+    "q",
+    "cursor",
 ];
 
 /// A question about one table's rows.
@@ -65,6 +77,8 @@ pub struct Query {
     pub offset: u64,
     /// What to show, in this order; `None` is all columns of the table.
     pub select: Option<Vec<Selected>>,
+    /// Figures over all rows that match, whatever the slice.
+    pub aggregates: Vec<Aggregate>,
 }
 
 impl Default for Query {
@@ -76,6 +90,7 @@ impl Default for Query {
             limit: DEFAULT_LIMIT,
             offset: 0,
             select: None,
+            aggregates: Vec::new(),
         }
     }
 }

@@ -3,9 +3,9 @@
 use proptest::{collection::vec, option, prelude::*};
 use rowcast_protocol::{
     ApiError, Cell, Column, ColumnKind, RowKey,
-    json::{message_id, read_event, read_message, write_event},
-    list::List,
-    message::{ClientMessage, Event, Op, Patch, Row, ServerMessage, Snapshot},
+    json::{Heading, message_id, read_event, read_message, write_event},
+    list::{List, Misfit},
+    message::{AggregateValue, ClientMessage, Event, Op, Patch, Row, ServerMessage, Snapshot},
     table::Reference,
 };
 
@@ -22,9 +22,16 @@ fn column(name: &str) -> Column {
     }
 }
 
-fn written(event: &Event, columns: &[Column], id: Option<u32>) -> String {
+fn heading(columns: &[&str], aggregates: &[&str]) -> Heading {
+    Heading {
+        columns: columns.iter().map(|name| column(name)).collect(),
+        aggregates: aggregates.iter().map(|&name| name.into()).collect(),
+    }
+}
+
+fn written(event: &Event, heading: &Heading, id: Option<u32>) -> String {
     let mut out = Vec::new();
-    write_event(event, columns, id, &mut out);
+    write_event(event, heading, id, &mut out);
     String::from_utf8(out).expect("JSON is UTF-8")
 }
 
@@ -32,6 +39,7 @@ fn patch(ops: Vec<Op>) -> Event {
     Event::Patch(Patch {
         ops,
         total: 124,
+        aggregates: Vec::new(),
         cursor: "c\"1".into(),
         changed_at: 1_767_323_045_600_000,
     })
@@ -47,13 +55,17 @@ fn a_snapshot_is_as_the_contract_has_it() {
             cells: vec![Cell::text("Buy \"milk\"\n"), Cell::Null, Cell::Bool(true)],
         }],
         total: 123,
+        aggregates: Vec::new(),
         cursor: "c".into(),
     });
     let columns = r#""columns":[{"name":"title","type":"text","kind":"text","nullable":false,"has_default":false,"generated":false,"labels":[],"references":null}]"#;
     let rest = r#""key":["id"],"rows":[{"key":[7],"cells":["Buy \"milk\"\n",null,true]}],"total":123,"cursor":"c"}"#;
-    assert_eq!(written(&snapshot, &[], None), format!("{{{columns},{rest}"));
     assert_eq!(
-        written(&snapshot, &[], Some(3)),
+        written(&snapshot, &Heading::default(), None),
+        format!("{{{columns},{rest}")
+    );
+    assert_eq!(
+        written(&snapshot, &Heading::default(), Some(3)),
         format!(r#"{{"type":"snapshot","id":3,{columns},{rest}"#)
     );
 }
@@ -77,7 +89,7 @@ fn a_patch_is_as_the_contract_has_it() {
         Op::Remove { key: key() },
     ]);
     assert_eq!(
-        written(&event, &[column("title"), column("pri\"ce")], Some(1)),
+        written(&event, &heading(&["title", "pri\"ce"], &[]), Some(1)),
         concat!(
             r#"{"type":"patch","id":1,"ops":["#,
             r#"{"op":"insert","at":0,"key":[7,"a"],"cells":[{"a": 1}]},"#,
@@ -90,18 +102,77 @@ fn a_patch_is_as_the_contract_has_it() {
 }
 
 #[test]
+fn aggregates_stand_in_a_snapshot_and_in_a_patch_those_that_changed() {
+    let value = |name: &str, value| AggregateValue {
+        name: name.into(),
+        value,
+    };
+    let snapshot = Snapshot {
+        columns: Vec::new(),
+        key: Vec::new(),
+        rows: Vec::new(),
+        total: 15,
+        aggregates: vec![
+            value("sum(amount)", Cell::Number("1234.50".into())),
+            value("max(at)", Cell::Null),
+            value(
+                "count_by(status)",
+                Cell::Json(r#"[["open", 12], [null, 3]]"#.into()),
+            ),
+        ],
+        cursor: "c".into(),
+    };
+    let heading = Heading::of(&snapshot);
+    let mut list = List::new(snapshot.clone());
+    assert_eq!(
+        written(&Event::Snapshot(snapshot), &heading, None),
+        concat!(
+            r#"{"columns":[],"key":[],"rows":[],"total":15,"aggregates":{"sum(amount)":1234.50,"#,
+            r#""max(at)":null,"count_by(status)":[["open", 12], [null, 3]]},"cursor":"c"}"#
+        )
+    );
+    let patch = Patch {
+        ops: Vec::new(),
+        total: 15,
+        aggregates: vec![(1, Cell::text("2026-01-02"))],
+        cursor: "d".into(),
+        changed_at: 0,
+    };
+    assert_eq!(list.apply(&patch), Ok(()));
+    assert_eq!(
+        list.aggregates[1],
+        value("max(at)", Cell::text("2026-01-02"))
+    );
+    let misfit = Patch {
+        aggregates: vec![(3, Cell::Null)],
+        ..patch.clone()
+    };
+    assert_eq!(list.apply(&misfit), Err(Misfit::Aggregate));
+    assert_eq!(
+        written(&Event::Patch(patch), &heading, None),
+        concat!(
+            r#"{"ops":[],"total":15,"aggregates":{"max(at)":"2026-01-02"},"cursor":"d","#,
+            r#""changed_at":"1970-01-01T00:00:00+00:00"}"#
+        )
+    );
+}
+
+#[test]
 fn resets_and_errors_are_as_the_contract_has_them() {
     let reset = Event::Reset {
         reason: "too slow".into(),
     };
-    assert_eq!(written(&reset, &[], None), r#"{"reason":"too slow"}"#);
     assert_eq!(
-        written(&reset, &[], Some(2)),
+        written(&reset, &Heading::default(), None),
+        r#"{"reason":"too slow"}"#
+    );
+    assert_eq!(
+        written(&reset, &Heading::default(), Some(2)),
         r#"{"type":"reset","id":2,"reason":"too slow"}"#
     );
     let error = Event::Error(ApiError::new("unknown_table", "no", "yes"));
     assert_eq!(
-        written(&error, &[], Some(2)),
+        written(&error, &Heading::default(), Some(2)),
         r#"{"type":"error","id":2,"error":{"code":"unknown_table","message":"no","hint":"yes"}}"#
     );
 }
@@ -166,7 +237,7 @@ fn malformed_client_messages_are_refused() {
 
 #[test]
 fn malformed_events_are_refused() {
-    let mut columns = vec![column("a")];
+    let mut heading = heading(&["a"], &["sum(a)"]);
     for (name, text) in [
         ("gossip", "{}"),
         ("snapshot", "{}"),
@@ -182,8 +253,12 @@ fn malformed_events_are_refused() {
             "patch",
             r#"{"ops":[{"op":"move","key":[1]}],"total":1,"cursor":"c","changed_at":"2026-01-01T00:00:00+00:00"}"#,
         ),
+        (
+            "patch",
+            r#"{"ops":[],"total":1,"aggregates":{"sum(b)":1},"cursor":"c","changed_at":"2026-01-01T00:00:00+00:00"}"#,
+        ),
     ] {
-        assert!(read_event(name, text, &mut columns).is_err(), "{text}");
+        assert!(read_event(name, text, &mut heading).is_err(), "{text}");
     }
 }
 
@@ -251,33 +326,62 @@ fn op(width: usize) -> impl Strategy<Value = Op> {
     ]
 }
 
-fn event() -> impl Strategy<Value = (Vec<Column>, Event)> {
-    columns().prop_flat_map(|columns| {
+fn names() -> impl Strategy<Value = Vec<String>> {
+    vec(any::<String>(), 0..4).prop_map(|names| {
+        let named = |(at, name): (usize, String)| format!("{name}{at}");
+        names.into_iter().enumerate().map(named).collect()
+    })
+}
+
+fn event() -> impl Strategy<Value = (Heading, Event)> {
+    (columns(), names()).prop_flat_map(|(columns, names)| {
+        let heading = Heading {
+            columns: columns.clone(),
+            aggregates: names.clone(),
+        };
         let width = columns.len();
+        let aggregates = vec(cell(), names.len())
+            .prop_map(move |values| {
+                let named = names.iter().cloned().zip(values);
+                named
+                    .map(|(name, value)| AggregateValue { name, value })
+                    .collect::<Vec<_>>()
+            })
+            .boxed();
+        let changed = aggregates.clone().prop_map(|all| {
+            let placed = all.into_iter().enumerate().skip(1);
+            placed
+                .map(|(at, of)| (at as u16, of.value))
+                .collect::<Vec<_>>()
+        });
         let snapshot = {
             let columns = columns.clone();
             (
                 vec(any::<String>(), 0..3),
                 vec(row(width), 0..4),
                 any::<u64>(),
+                aggregates,
                 any::<String>(),
             )
-                .prop_map(move |(key, rows, total, cursor)| {
+                .prop_map(move |(key, rows, total, aggregates, cursor)| {
                     Event::Snapshot(Snapshot {
                         columns: columns.clone(),
                         key,
                         rows,
                         total,
+                        aggregates,
                         cursor,
                     })
                 })
         };
         let moment = -50_000_000_000_000_000..200_000_000_000_000_000_i64;
-        let patch = (vec(op(width), 0..5), any::<u64>(), any::<String>(), moment).prop_map(
-            |(ops, total, cursor, changed_at)| {
+        let ops = vec(op(width), 0..5);
+        let patch = (ops, any::<u64>(), changed, any::<String>(), moment).prop_map(
+            |(ops, total, aggregates, cursor, changed_at)| {
                 Event::Patch(Patch {
                     ops,
                     total,
+                    aggregates,
                     cursor,
                     changed_at,
                 })
@@ -286,15 +390,15 @@ fn event() -> impl Strategy<Value = (Vec<Column>, Event)> {
         let reset = any::<String>().prop_map(|reason| Event::Reset { reason });
         let error = any::<[String; 3]>()
             .prop_map(|[code, message, hint]| Event::Error(ApiError::new(code, message, hint)));
-        (Just(columns), prop_oneof![snapshot, patch, reset, error])
+        (Just(heading), prop_oneof![snapshot, patch, reset, error])
     })
 }
 
 proptest! {
     #[test]
-    fn what_is_written_reads_back((columns, event) in event(), id in option::of(any::<u32>())) {
-        let mut known = columns.clone();
-        let text = written(&event, &columns, id);
+    fn what_is_written_reads_back((heading, event) in event(), id in option::of(any::<u32>())) {
+        let mut known = heading.clone();
+        let text = written(&event, &heading, id);
         if id.is_some() {
             let (read_id, read) = read_message(&text, |_| &mut known).expect("it was written");
             prop_assert_eq!(read_id, id);
@@ -303,7 +407,7 @@ proptest! {
             let name = rowcast_protocol::json::event_name(&event);
             prop_assert_eq!(read_event(name, &text, &mut known).expect("it was written"), event);
         }
-        prop_assert_eq!(known, columns);
+        prop_assert_eq!(known, heading);
     }
 
     #[test]
@@ -336,7 +440,7 @@ proptest! {
         let _ = ClientMessage::from_json(&text);
         let _ = message_id(&text);
         for name in ["snapshot", "patch", "reset", "error"] {
-            let _ = read_event(name, &text, &mut Vec::new());
+            let _ = read_event(name, &text, &mut Heading::default());
         }
     }
 
@@ -346,11 +450,16 @@ proptest! {
         held in vec((0..12_i64, 0..3_i64), 0..10),
     ) {
         let (held, wanted) = (distinct(&held), distinct(&wanted));
-        let columns = vec![column("id"), column("value")];
-        let mut list = List { rows: held.clone(), total: 0, cursor: String::new() };
+        let mut heading = heading(&["id", "value"], &[]);
+        let mut list = List {
+            rows: held.clone(),
+            total: 0,
+            aggregates: Vec::new(),
+            cursor: String::new(),
+        };
         let event = patch(difference(&held, &wanted));
-        let text = written(&event, &columns, None);
-        let read = read_event("patch", &text, &mut columns.clone()).expect("it was written");
+        let text = written(&event, &heading, None);
+        let read = read_event("patch", &text, &mut heading).expect("it was written");
         let Event::Patch(patch) = read else { panic!("a patch was written") };
         prop_assert_eq!(list.apply(&patch), Ok(()));
         prop_assert_eq!(list.rows, wanted);

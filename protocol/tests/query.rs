@@ -3,8 +3,8 @@
 
 use proptest::{collection::vec, option, prelude::*};
 use rowcast_protocol::query::{
-    Embed, Filter, Is, MAX_DEPTH, MAX_LIMIT, MAX_TESTS, MAX_VALUES, Operator, OrderBy, Query,
-    Selected, Test, like_pattern,
+    Aggregate, Embed, Filter, Function, Is, MAX_AGGREGATES, MAX_DEPTH, MAX_LIMIT, MAX_TESTS,
+    MAX_VALUES, Operator, OrderBy, Query, Selected, Test, like_pattern,
 };
 
 fn parsed(text: &str) -> Query {
@@ -117,7 +117,16 @@ fn a_conjunction_outside_is_the_same_as_its_members() {
 #[test]
 fn columns_named_like_the_grammar_s_words_are_filtered_in_a_group() {
     for word in [
-        "and", "or", "order", "limit", "offset", "select", "q", "cursor", "not",
+        "and",
+        "or",
+        "order",
+        "limit",
+        "offset",
+        "select",
+        "aggregate",
+        "q",
+        "cursor",
+        "not",
     ] {
         let query = parsed(&format!("and=({word}.eq.1)"));
         assert_eq!(query.filter, [test(word, Operator::Eq("1".into()))]);
@@ -146,6 +155,38 @@ fn nulls_stand_in_an_order_as_in_postgresql() {
         ]
     );
     assert_eq!(parsed("order=a.desc,b,a"), parsed("order=a.desc,b"));
+}
+
+#[test]
+fn aggregates_are_read_and_named() {
+    let query = parsed(r#"aggregate=sum(a), count_by("b.c)"),sum(a),distinct(é)"#);
+    let aggregate = |function, column: &str| Aggregate {
+        function,
+        column: column.into(),
+    };
+    assert_eq!(
+        query.aggregates,
+        [
+            aggregate(Function::Sum, "a"),
+            aggregate(Function::CountBy, "b.c)"),
+            aggregate(Function::Distinct, "é"),
+        ]
+    );
+    assert_eq!(
+        query.aggregate_names(),
+        ["sum(a)", r#"count_by("b.c)")"#, "distinct(é)"]
+    );
+    assert_eq!(parsed("aggregate="), Query::default());
+    for function in Function::ALL {
+        let text = format!("aggregate={}(a)", function.word());
+        assert_eq!(parsed(&text).to_query_string(), text);
+    }
+    assert_eq!(
+        parsed("aggregate=sum(a)&offset=50")
+            .with_page(0)
+            .to_query_string(),
+        "aggregate=sum(a)"
+    );
 }
 
 #[test]
@@ -211,6 +252,14 @@ fn what_is_wrong_is_named() {
         ("order=a&order=b", "invalid_order"),
         ("select=a,,b", "invalid_select"),
         ("select=a.b", "invalid_select"),
+        ("aggregate=sum", "invalid_aggregate"),
+        ("aggregate=sum()", "invalid_aggregate"),
+        ("aggregate=total(a)", "invalid_aggregate"),
+        ("aggregate=sum(a),", "invalid_aggregate"),
+        ("aggregate=sum(a,b)", "invalid_aggregate"),
+        ("aggregate=sum(a", "invalid_aggregate"),
+        ("aggregate=sum(a)b", "invalid_aggregate"),
+        ("aggregate=sum(a)&aggregate=max(a)", "invalid_aggregate"),
         ("limit=1001", "invalid_limit"),
         ("limit=-1", "invalid_limit"),
         ("limit=x", "invalid_limit"),
@@ -246,6 +295,12 @@ fn a_query_is_bounded() {
         "query_too_large"
     );
     parsed(&format!("limit={MAX_LIMIT}"));
+    let aggregates = |count: usize| {
+        let calls: Vec<String> = (0..count).map(|at| format!("max(a{at})")).collect();
+        format!("aggregate={}", calls.join(","))
+    };
+    parsed(&aggregates(MAX_AGGREGATES));
+    assert_eq!(refused(&aggregates(MAX_AGGREGATES + 1)), "query_too_large");
 }
 
 #[test]
@@ -400,40 +455,50 @@ fn query() -> impl Strategy<Value = Query> {
         0..=MAX_LIMIT,
         0..=i64::MAX as u64,
         option::of(vec(selected(), 1..4)),
+        vec((prop::sample::select(&Function::ALL[..]), column()), 0..4),
     )
-        .prop_map(|(filter, words, mut order, limit, offset, mut select)| {
-            let filter = filter
-                .into_iter()
-                .flat_map(|filter| match filter {
-                    Filter::And { negated: false, of } => of,
-                    other => vec![other],
-                })
-                .filter(|filter| !matches!(filter, Filter::And { negated: false, .. }))
-                .collect();
-            let mut known = std::collections::HashSet::new();
-            order.retain(|order| known.insert(order.column.clone()));
-            if let Some(columns) = &mut select {
+        .prop_map(
+            |(filter, words, mut order, limit, offset, mut select, aggregates)| {
+                let filter = filter
+                    .into_iter()
+                    .flat_map(|filter| match filter {
+                        Filter::And { negated: false, of } => of,
+                        other => vec![other],
+                    })
+                    .filter(|filter| !matches!(filter, Filter::And { negated: false, .. }))
+                    .collect();
                 let mut known = std::collections::HashSet::new();
-                columns.retain(|column| known.insert(column.clone()));
-            }
-            if select.as_deref() == Some(&[Selected::All]) {
-                select = None;
-            }
-            // An order may be by what is embedded.
-            if let Some(Selected::Embed(embed)) = select.iter().flatten().last()
-                && let Some(first) = order.first_mut()
-            {
-                first.column = embed.column(&first.column);
-            }
-            Query {
-                filter,
-                search: words.map(|words| words.join(" ")),
-                order,
-                limit,
-                offset,
-                select,
-            }
-        })
+                order.retain(|order| known.insert(order.column.clone()));
+                if let Some(columns) = &mut select {
+                    let mut known = std::collections::HashSet::new();
+                    columns.retain(|column| known.insert(column.clone()));
+                }
+                if select.as_deref() == Some(&[Selected::All]) {
+                    select = None;
+                }
+                // An order may be by what is embedded.
+                if let Some(Selected::Embed(embed)) = select.iter().flatten().last()
+                    && let Some(first) = order.first_mut()
+                {
+                    first.column = embed.column(&first.column);
+                }
+                let mut aggregates: Vec<Aggregate> = aggregates
+                    .into_iter()
+                    .map(|(function, column)| Aggregate { function, column })
+                    .collect();
+                let mut named = std::collections::HashSet::new();
+                aggregates.retain(|aggregate| named.insert(aggregate.clone()));
+                Query {
+                    filter,
+                    search: words.map(|words| words.join(" ")),
+                    order,
+                    limit,
+                    offset,
+                    select,
+                    aggregates,
+                }
+            },
+        )
 }
 
 proptest! {
@@ -456,7 +521,7 @@ proptest! {
         pieces in vec(prop::sample::select(vec![
             "a", "b", "and", "or", "not", "not.", "=", "&", ".", ",", "(", ")", "\"", "\\", "{", "}",
             "eq", "in", "is", "null", "like", "order", "desc", "nullslast", "limit", "offset", "select",
-            "q", "1", "%", ":", "!", "select=a(b)", "a.b.eq.1", "%20", "%22", "%C3", "+", "é", "*", "a=eq.1", "or=(a.eq.1,", "in.(", " ",
+            "q", "1", "aggregate", "sum(", "%", ":", "!", "select=a(b)", "a.b.eq.1", "%20", "%22", "%C3", "+", "é", "*", "a=eq.1", "or=(a.eq.1,", "in.(", " ",
         ]), 0..24),
     ) {
         check_text(&pieces.concat());

@@ -68,6 +68,14 @@ fn what_does_not_fit_the_columns_is_refused() {
         ("or=(id.eq.1,and(nope.is.null))", "unknown_column"),
         ("order=nope", "unknown_column"),
         ("select=id,nope", "unknown_column"),
+        ("aggregate=sum(nope)", "unknown_column"),
+        ("aggregate=sum(title)", "invalid_aggregate"),
+        ("aggregate=sum(oid)", "invalid_aggregate"),
+        ("aggregate=avg(at)", "invalid_aggregate"),
+        ("aggregate=max(done)", "invalid_aggregate"),
+        ("aggregate=min(doc)", "invalid_aggregate"),
+        ("aggregate=distinct(raw)", "invalid_aggregate"),
+        ("aggregate=count_by(raw)", "invalid_aggregate"),
         ("id=like.1*", "invalid_operator"),
         ("doc=ilike.1*", "invalid_operator"),
         ("title=is.true", "invalid_operator"),
@@ -118,6 +126,8 @@ fn what_postgresql_takes_is_not_refused() {
         "tags=eq.%7Ba,b%7D",
         "order=doc,tags.desc",
         "select=raw",
+        "aggregate=sum(small),avg(price),min(at),max(title),count(raw),distinct(doc),count_by(tags)",
+        "aggregate=min(tags),max(status),min(token),count_by(done)",
     ] {
         parse_for(text, &table()).unwrap_or_else(|error| panic!("{text}: {error:?}"));
     }

@@ -3,6 +3,7 @@
 //! [`bind`](bind::bind) makes a query of the grammar into one whose values PostgreSQL has
 //! accepted, [`sql`] writes it as SQL, [`read`] runs it.
 
+pub mod aggregate;
 pub mod bind;
 pub mod bound;
 pub mod list;

@@ -3,6 +3,8 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
+#[path = "live/aggregates.rs"]
+mod aggregates;
 #[path = "support/cluster.rs"]
 mod cluster;
 #[path = "live/embedding.rs"]
@@ -36,15 +38,23 @@ const TABLE: &str = "CREATE TABLE t (id int PRIMARY KEY, name text, n numeric); 
     SELECT rowcast.watch('t')";
 
 async fn start() -> (Database, Server) {
-    let database = Cluster::shared().database().await;
-    let server = begin(&database).await;
-    (database, server)
+    begin_with(TABLE).await
 }
 
 /// A server that has found the table live when it started.
 async fn begin(database: &Database) -> Server {
+    begin_on(database, TABLE).await
+}
+
+async fn begin_with(table: &str) -> (Database, Server) {
+    let database = Cluster::shared().database().await;
+    let server = begin_on(&database, table).await;
+    (database, server)
+}
+
+async fn begin_on(database: &Database, table: &str) -> Server {
     Server::start(&database.url).await.stop().await;
-    database.execute(TABLE).await;
+    database.execute(table).await;
     Server::start(&database.url).await
 }
 

@@ -10,6 +10,8 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
+#[path = "oracle/aggregates.rs"]
+mod aggregates;
 #[path = "oracle/client.rs"]
 mod client;
 #[path = "support/cluster.rs"]

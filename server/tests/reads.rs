@@ -20,5 +20,10 @@ mod keyset;
 mod moving;
 #[path = "reads/support.rs"]
 mod support;
+#[path = "reads/tallies.rs"]
+mod tallies;
 #[path = "reads/unkeyed.rs"]
 mod unkeyed;
+#[path = "datum/values.rs"]
+#[allow(dead_code, reason = "the tests of datums use all of it")]
+mod values;

@@ -6,6 +6,7 @@ use super::{
     cell::CellView,
     column_header::ColumnHeader,
     message::{Failure, Message},
+    table_footer::TableFooter,
 };
 use crate::{live::rows::LiveRow, pages::table::TableView};
 
@@ -60,6 +61,7 @@ pub fn RowTable(
                             <RowView row />
                         </For>
                     </tbody>
+                    <TableFooter view />
                 </table>
             </Show>
             {move || match live.error.get() {

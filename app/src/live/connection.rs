@@ -11,7 +11,7 @@ use std::{
 
 use leptos::prelude::*;
 use rowcast_protocol::{
-    Column,
+    json::Heading,
     message::{Event, ServerMessage},
 };
 
@@ -40,8 +40,8 @@ pub struct Subscription {
     pub query: String,
     /// The version of the rows that the page holds, or has received and will hold.
     pub cursor: Option<String>,
-    /// Their columns.
-    pub columns: Vec<Column>,
+    /// What patches name of them.
+    pub heading: Heading,
     /// Who hears what happens to them.
     pub on_event: Rc<dyn Fn(Event)>,
 }
@@ -244,7 +244,7 @@ impl Connection {
             match &event {
                 Event::Snapshot(snapshot) => {
                     subscription.cursor = Some(snapshot.cursor.clone());
-                    subscription.columns.clone_from(&snapshot.columns);
+                    subscription.heading = Heading::of(snapshot);
                 }
                 Event::Patch(patch) => subscription.cursor = Some(patch.cursor.clone()),
                 Event::Reset { .. } => subscription.cursor = None,

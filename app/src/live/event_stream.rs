@@ -7,7 +7,10 @@ use std::{
 };
 
 use leptos::prelude::{queue_microtask, set_timeout};
-use rowcast_protocol::{Column, json, message::ServerMessage};
+use rowcast_protocol::{
+    json::{self, Heading},
+    message::ServerMessage,
+};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{EventSource, MessageEvent};
 
@@ -56,7 +59,7 @@ impl Transport for EventStreamTransport {
             url.push_str("cursor=");
             url.push_str(&address::encode(cursor));
         }
-        match Stream::open(id, &url, subscription.columns.clone(), &self.listener) {
+        match Stream::open(id, &url, subscription.heading.clone(), &self.listener) {
             Ok(stream) => drop(self.streams.insert(id, stream)),
             Err(_) => {
                 let listener = self.listener.clone();
@@ -74,19 +77,14 @@ impl Transport for EventStreamTransport {
 }
 
 impl Stream {
-    /// Patches name columns; `columns` are those of the rows that the page holds.
-    fn open(
-        id: u32,
-        url: &str,
-        columns: Vec<Column>,
-        listener: &Listener,
-    ) -> Result<Self, JsValue> {
+    /// Patches name what is in the `heading` of the rows that the page holds.
+    fn open(id: u32, url: &str, heading: Heading, listener: &Listener) -> Result<Self, JsValue> {
         let source = EventSource::new(url)?;
-        let columns = Rc::new(RefCell::new(columns));
+        let heading = Rc::new(RefCell::new(heading));
         let ended = Rc::new(Cell::new(false));
         let mut events = Vec::new();
         for name in EVENTS {
-            let (listener, columns, ended) = (listener.clone(), columns.clone(), ended.clone());
+            let (listener, heading, ended) = (listener.clone(), heading.clone(), ended.clone());
             let heard = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
                 // A failed connection is an `error` event too, without data.
                 let Some(data) = event.data().as_string() else {
@@ -95,7 +93,7 @@ impl Stream {
                 if name == "error" {
                     ended.set(true);
                 }
-                let read = json::read_event(name, &data, &mut columns.borrow_mut());
+                let read = json::read_event(name, &data, &mut heading.borrow_mut());
                 listener(match read {
                     Ok(event) => Signal::Message(ServerMessage::Event { id, event }),
                     Err(_) => Signal::Closed(Closed::Lost),

@@ -13,6 +13,7 @@ mod browser {
     use leptos::{prelude::*, task::spawn_local};
     use rowcast_protocol::{
         ApiError, Table,
+        json::{Heading, read_event},
         message::{Event, Snapshot},
     };
     use serde::{Deserialize, de::DeserializeOwned};
@@ -43,8 +44,8 @@ mod browser {
     ) -> impl Future<Output = Result<Snapshot, ApiError>> + Send + use<> {
         let text = get(address::api("rows", table, query));
         async move {
-            let mut columns = Vec::new();
-            match rowcast_protocol::json::read_event("snapshot", &text.await?, &mut columns) {
+            let mut heading = Heading::default();
+            match read_event("snapshot", &text.await?, &mut heading) {
                 Ok(Event::Snapshot(snapshot)) => Ok(snapshot),
                 _ => Err(unreadable()),
             }

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use rowcast_protocol::{
     Cell, Column, RowKey,
     list::Misfit,
-    message::{Op, Patch, Row, Snapshot},
+    message::{AggregateValue, Op, Patch, Row, Snapshot},
 };
 
 use crate::format::{Shape, width::Width};
@@ -79,6 +79,8 @@ pub struct Rows {
     pub columns: RwSignal<Arc<[Arc<ShownColumn>]>>,
     /// How many rows match the filter in all.
     pub total: RwSignal<Option<u64>>,
+    /// The query's aggregates.
+    pub aggregates: RwSignal<Vec<AggregateValue>>,
     next: StoredValue<u64>,
 }
 
@@ -96,6 +98,7 @@ impl Rows {
             list: RwSignal::default(),
             columns: RwSignal::new(Arc::new([])),
             total: RwSignal::default(),
+            aggregates: RwSignal::default(),
             next: StoredValue::new(0),
         };
         if let Some(snapshot) = first {
@@ -131,6 +134,9 @@ impl Rows {
             .collect();
         self.list.set(list);
         self.total.set(Some(snapshot.total));
+        if *self.aggregates.read_untracked() != snapshot.aggregates {
+            self.aggregates.set(snapshot.aggregates.clone());
+        }
     }
 
     /// Applies patches, in the order they came. After an error the list is void.
@@ -155,7 +161,23 @@ impl Rows {
         if total.is_some() && self.total.get_untracked() != total {
             self.total.set(total);
         }
-        result
+        result.and_then(|()| self.apply_aggregates(patches))
+    }
+
+    fn apply_aggregates(&self, patches: &[Patch]) -> Result<(), Misfit> {
+        let mut changed = patches
+            .iter()
+            .flat_map(|patch| &patch.aggregates)
+            .peekable();
+        if changed.peek().is_none() {
+            return Ok(());
+        }
+        let mut held = self.aggregates.write();
+        for (at, value) in changed {
+            let place = held.get_mut(usize::from(*at)).ok_or(Misfit::Aggregate)?;
+            place.value = value.clone();
+        }
+        Ok(())
     }
 
     fn apply_op(

@@ -114,6 +114,7 @@ impl Query {
                 limit: 50,
             },
             select: (0..COLUMNS).collect(),
+            aggregates: Arc::default(),
         };
         (spec, window)
     }

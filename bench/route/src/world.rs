@@ -12,6 +12,7 @@ use rowcast_engine::{
     predicate_index::QueryId,
     query::{Answer, Question},
     record::Record,
+    tally::AggregatesRead,
     transaction::{Image, Side, TableChanges, Transaction},
     window::{RequestId, RowsRead, RowsWanted, WindowId},
 };
@@ -224,6 +225,7 @@ impl World {
             rows: all[rows].iter().map(|&id| self.table.record(id)).collect(),
             total,
             time: None,
+            aggregates: AggregatesRead::default(),
         };
         let begun = Instant::now();
         let outputs = self.engine.rows(request, read);

@@ -1,6 +1,10 @@
 //! `numeric`, every digit kept.
 
+mod sum;
+
 use std::{cmp::Ordering, fmt, sync::Arc};
+
+pub use sum::NumericSum;
 
 const NEGATIVE: u16 = 0x4000;
 const NAN: u16 = 0xC000;
@@ -18,6 +22,17 @@ const HEADER: usize = 3;
 /// zero has none, is not negative and has weight 0.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Numeric(Arc<[u16]>);
+
+/// What is no finite number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NumericWord {
+    /// `NaN`
+    NaN,
+    /// `Infinity`
+    Infinity,
+    /// `-Infinity`
+    NegativeInfinity,
+}
 
 impl Numeric {
     /// Reads the binary form that `numeric_send` writes; `None` if it isn't one.
@@ -86,7 +101,27 @@ impl Numeric {
 
     /// Whether it is neither NaN nor infinite.
     pub fn is_finite(&self) -> bool {
-        matches!(self.sign(), 0 | NEGATIVE)
+        self.word().is_none()
+    }
+
+    /// What it is if it is not finite.
+    pub fn word(&self) -> Option<NumericWord> {
+        match self.sign() {
+            NAN => Some(NumericWord::NaN),
+            POSITIVE_INFINITY => Some(NumericWord::Infinity),
+            NEGATIVE_INFINITY => Some(NumericWord::NegativeInfinity),
+            _ => None,
+        }
+    }
+
+    /// How many digits are shown after the point.
+    pub fn scale(&self) -> u16 {
+        self.0[2]
+    }
+
+    /// How many digits there are before the point, roughly: up to three more than that.
+    pub fn whole_digits(&self) -> usize {
+        usize::try_from((i32::from(self.weight()) + 1) * 4).unwrap_or(0)
     }
 
     fn sign(&self) -> u16 {
@@ -95,10 +130,6 @@ impl Numeric {
 
     fn weight(&self) -> i16 {
         self.0[1].cast_signed()
-    }
-
-    fn scale(&self) -> usize {
-        usize::from(self.0[2])
     }
 
     fn digits(&self) -> &[u16] {
@@ -146,7 +177,7 @@ impl fmt::Display for Numeric {
         for power in (0..top).rev() {
             write!(f, "{:04}", digit(power))?;
         }
-        let scale = self.scale();
+        let scale = usize::from(self.scale());
         if scale > 0 {
             f.write_str(".")?;
         }

@@ -167,12 +167,19 @@ impl Engine {
         let table = query.spec.schema.table;
         let rows = &mut self.rows;
         let mut run = fresh_run(&fetch.wanted, read, window.run.as_ref(), table, rows);
+        run.tallies = window.tallies(read, &query.spec.schema);
         let placed = query.with_order(|compare| {
             for effects in &effects {
                 apply_effects(&mut run, effects, table, rows, compare)?;
             }
             place(&mut run, &fetch.wanted, read, window.run.as_ref(), rows)
         });
+        if placed.is_ok() && run.has_lost_tallies() {
+            // What came since can't be taken in: the rows are shown as they are.
+            run.let_go(&mut self.rows);
+            self.settle_reread(id);
+            return;
+        }
         let from = Arc::clone(self.exact_version(window).unwrap_or(&version));
         self.cancel_fetch(id);
         let Some(window) = self.windows.get_mut(id.0) else {
@@ -182,6 +189,10 @@ impl Engine {
         let query = window.query;
         match placed {
             Ok(true) => {
+                if run.tallies.is_none() {
+                    let known = window.run.as_mut();
+                    run.tallies = known.and_then(|known| known.tallies.take());
+                }
                 window.set_run(Some(run), &mut self.rows);
                 window.version = version;
                 self.take_in_time(query, table, held.iter().flatten());
@@ -240,6 +251,7 @@ fn fresh_run(
         total: before + len + after,
         rows: read.rows.iter().map(|row| rows.hold(table, row)).collect(),
         lost: false,
+        tallies: None,
     }
 }
 

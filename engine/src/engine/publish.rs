@@ -33,7 +33,7 @@ impl Engine {
         let applied = query.with_order(|compare| apply_effects(run, effects, table, rows, compare));
         window.version = Arc::clone(&turn.to);
         if is_current {
-            if applied.is_ok() && run.covers(slice) {
+            if applied.is_ok() && run.covers(slice) && !run.has_lost_tallies() {
                 self.publish_change(id, &turn.from, total);
                 return;
             }
@@ -45,6 +45,10 @@ impl Engine {
             }));
         }
         match applied {
+            Ok(()) if run.has_lost_tallies() => {
+                self.figures.rereads += 1;
+                self.read_anew(id, &turn.from);
+            }
             Ok(()) => self.publish(id, &turn.from),
             Err(Contradiction) => self.contradicted(id, &turn.from),
         }
@@ -72,17 +76,22 @@ impl Engine {
             }
             Some(run) => !run.lost && !run.rows.is_empty(),
         };
+        let aggregates = &window.spec.aggregates;
         let nearest = query
             .windows
             .iter()
             .filter_map(|id| self.windows.get(id.0))
+            .filter(|sibling| aggregates.is_empty() || sibling.spec.aggregates == *aggregates)
             .filter(suits)
             .min_by_key(|sibling| sibling.spec.slice.offset.abs_diff(slice.offset));
         let Some(sibling) = nearest else {
             return false;
         };
         let version = Arc::clone(&sibling.version);
-        let run = sibling.run.as_ref().map(|run| run.share(&mut self.rows));
+        let mut run = sibling.run.as_ref().map(|run| run.share(&mut self.rows));
+        if aggregates.is_empty() {
+            run.iter_mut().for_each(|run| run.tallies = None);
+        }
         if let Some(window) = self.windows.get_mut(id.0) {
             window.run = run;
             window.version = Arc::clone(&version);
@@ -94,6 +103,11 @@ impl Engine {
     /// A window's run is not what the log says: it is read anew.
     pub(super) fn contradicted(&mut self, id: WindowId, from: &Arc<PgSnapshot>) {
         self.figures.contradictions += 1;
+        self.read_anew(id, from);
+    }
+
+    /// A window's run is of no more use.
+    fn read_anew(&mut self, id: WindowId, from: &Arc<PgSnapshot>) {
         if let Some(window) = self.windows.get_mut(id.0) {
             window.stale_since.get_or_insert_with(|| Arc::clone(from));
             window.set_run(None, &mut self.rows);
@@ -127,14 +141,18 @@ impl Engine {
         let Some(run) = &mut window.run else { return };
         let ops = ops(shown, run.visible(slice), &window.spec.select, rows);
         run.trim(slice, rows);
+        let now = run.total;
+        let aggregates = window.tell();
         let changed_at = mem::take(&mut window.changed_at);
-        if (!ops.is_empty() || run.total != total) && !just_ready.contains(&id) {
+        let has_changed = !ops.is_empty() || now != total || !aggregates.is_empty();
+        if has_changed && !just_ready.contains(&id) {
             outputs.push(Output::Patch {
                 window: id,
                 from: Arc::clone(from),
                 patch: EnginePatch {
                     ops,
-                    total: run.total,
+                    total: now,
+                    aggregates,
                     to: Arc::clone(&window.version),
                     changed_at,
                     time,
@@ -172,6 +190,7 @@ impl Engine {
                 if let Some(moment) = query.and_then(|query| query.moment.as_mut()) {
                     moment.stale_after = None;
                 }
+                window.tell();
                 self.outputs.push(Output::Ready(id));
                 self.just_ready.push(id);
                 if let Some(run) = &mut window.run {
@@ -214,6 +233,12 @@ pub(super) fn apply_effects(
 ) -> Result<(), Contradiction> {
     // A row that keeps its place is replaced there; else all that leaves does so before
     // anything enters.
+    for effect in effects {
+        run.tally(
+            effect.leaves.map(|row| &**row),
+            effect.enters.map(|row| &**row),
+        );
+    }
     let stays = |effect: &Effect| match (effect.leaves, effect.enters) {
         (Some(old), Some(new)) => Ok(compare(old, new).ok_or(Contradiction)?.is_eq()),
         _ => Ok(false),

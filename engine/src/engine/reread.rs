@@ -73,13 +73,14 @@ impl Engine {
         let Some(window) = self.windows.get_mut(id.0) else {
             return;
         };
-        let Some(table) = self
+        let Some(schema) = self
             .queries
             .get(window.query.0)
-            .map(|query| query.spec.schema.table)
+            .map(|query| Arc::clone(&query.spec.schema))
         else {
             return;
         };
+        let table = schema.table;
         let Some(fetch) = window.fetch.as_mut() else {
             return;
         };
@@ -96,6 +97,7 @@ impl Engine {
             RowsWanted::Places { start, .. } => (*start).min(total),
             RowsWanted::From { .. } | RowsWanted::UpTo { .. } => 0,
         };
+        let tallies = window.tallies(&read, &schema);
         // Rows that are taken as they came are of their own moment, too.
         let time = read.time;
         let snapshot = Arc::new(read.snapshot);
@@ -109,6 +111,7 @@ impl Engine {
             total,
             rows: read.rows.iter().map(|row| rows.hold(table, row)).collect(),
             lost: false,
+            tallies,
         };
         window.set_run(Some(run), rows);
         window.version = Arc::clone(&snapshot);

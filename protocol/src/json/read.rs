@@ -10,7 +10,8 @@ use serde_json::value::RawValue;
 
 use crate::{
     ApiError, Cell, Column, RowKey, calendar,
-    message::{Event, Op, Patch, Row, Snapshot},
+    json::Heading,
+    message::{AggregateValue, Event, Op, Patch, Row, Snapshot},
 };
 
 /// Text that is no event of ours.
@@ -29,15 +30,15 @@ pub enum ReadError {
 
 /// Reads the `data:` of a server-sent event, or a WebSocket message whose `type` is `name`.
 ///
-/// `columns` are the subscription's: a snapshot sets them, and patches name theirs among them.
-pub fn read_event(name: &str, json: &str, columns: &mut Vec<Column>) -> Result<Event, ReadError> {
+/// `heading` is the subscription's: a snapshot sets it, and patches name what is in it.
+pub fn read_event(name: &str, json: &str, heading: &mut Heading) -> Result<Event, ReadError> {
     Ok(match name {
         "snapshot" => {
-            let snapshot: Snapshot = serde_json::from_str(json)?;
-            columns.clone_from(&snapshot.columns);
+            let snapshot = read_snapshot(json)?;
+            *heading = Heading::of(&snapshot);
             Event::Snapshot(snapshot)
         }
-        "patch" => Event::Patch(read_patch(json, columns)?),
+        "patch" => Event::Patch(read_patch(json, heading)?),
         "reset" => {
             #[derive(Deserialize)]
             struct Reset {
@@ -57,11 +58,11 @@ pub fn read_event(name: &str, json: &str, columns: &mut Vec<Column>) -> Result<E
     })
 }
 
-/// Reads a WebSocket message. `columns_of` gives the columns of the subscription with that
+/// Reads a WebSocket message. `heading_of` gives the heading of the subscription with that
 /// id; a message without one is about the connection, and its id is `None`.
 pub fn read_message<'a>(
     json: &str,
-    columns_of: impl FnOnce(Option<u32>) -> &'a mut Vec<Column>,
+    heading_of: impl FnOnce(Option<u32>) -> &'a mut Heading,
 ) -> Result<(Option<u32>, Event), ReadError> {
     #[derive(Deserialize)]
     struct Envelope {
@@ -69,8 +70,34 @@ pub fn read_message<'a>(
         id: Option<u32>,
     }
     let envelope: Envelope = serde_json::from_str(json)?;
-    let event = read_event(&envelope.r#type, json, columns_of(envelope.id))?;
+    let event = read_event(&envelope.r#type, json, heading_of(envelope.id))?;
     Ok((envelope.id, event))
+}
+
+#[derive(Deserialize)]
+struct SnapshotJson {
+    columns: Vec<Column>,
+    key: Vec<String>,
+    rows: Vec<Row>,
+    total: u64,
+    #[serde(default)]
+    aggregates: NamedCells,
+    cursor: String,
+}
+
+fn read_snapshot(json: &str) -> Result<Snapshot, ReadError> {
+    let snapshot: SnapshotJson = serde_json::from_str(json)?;
+    let aggregates = snapshot.aggregates.0.into_iter();
+    Ok(Snapshot {
+        columns: snapshot.columns,
+        key: snapshot.key,
+        rows: snapshot.rows,
+        total: snapshot.total,
+        aggregates: aggregates
+            .map(|(name, value)| AggregateValue { name, value })
+            .collect(),
+        cursor: snapshot.cursor,
+    })
 }
 
 #[derive(Deserialize)]
@@ -78,6 +105,8 @@ struct PatchJson<'a> {
     #[serde(borrow)]
     ops: Vec<OpJson<'a>>,
     total: u64,
+    #[serde(default)]
+    aggregates: NamedCells,
     cursor: String,
     changed_at: String,
 }
@@ -92,15 +121,18 @@ struct OpJson<'a> {
     cells: Option<&'a RawValue>,
 }
 
-fn read_patch(json: &str, columns: &[Column]) -> Result<Patch, ReadError> {
+fn read_patch(json: &str, heading: &Heading) -> Result<Patch, ReadError> {
     let patch: PatchJson<'_> = serde_json::from_str(json)?;
     let mut ops = Vec::with_capacity(patch.ops.len());
     for op in patch.ops {
-        ops.push(read_op(op, columns)?);
+        ops.push(read_op(op, &heading.columns)?);
     }
     Ok(Patch {
         ops,
         total: patch.total,
+        aggregates: positions(patch.aggregates, "aggregates", |name| {
+            heading.aggregates.iter().position(|known| known == name)
+        })?,
         cursor: patch.cursor,
         changed_at: calendar::parse_unix_text(&patch.changed_at)
             .ok_or(ReadError::Member("changed_at"))?,
@@ -119,16 +151,10 @@ fn read_op(op: OpJson<'_>, columns: &[Column]) -> Result<Op, ReadError> {
             },
         },
         "update" => {
-            let NamedCells(named) = serde_json::from_str(cells()?.get())?;
-            let cells = named.into_iter().map(|(name, cell)| {
-                let at = columns.iter().position(|column| column.name == name);
-                let at = at.and_then(|at| u16::try_from(at).ok());
-                Ok((at.ok_or(ReadError::Member("cells"))?, cell))
-            });
-            Op::Update {
-                key,
-                cells: cells.collect::<Result<_, ReadError>>()?,
-            }
+            let cells = positions(serde_json::from_str(cells()?.get())?, "cells", |name| {
+                columns.iter().position(|column| column.name == name)
+            })?;
+            Op::Update { key, cells }
         }
         "move" => Op::Move {
             key,
@@ -139,7 +165,21 @@ fn read_op(op: OpJson<'_>, columns: &[Column]) -> Result<Op, ReadError> {
     })
 }
 
+/// The members by position; `member` is what an error names.
+fn positions(
+    NamedCells(named): NamedCells,
+    member: &'static str,
+    position: impl Fn(&str) -> Option<usize>,
+) -> Result<Vec<(u16, Cell)>, ReadError> {
+    let place = |(name, cell): (String, Cell)| {
+        let at = position(&name).and_then(|at| u16::try_from(at).ok());
+        Ok((at.ok_or(ReadError::Member(member))?, cell))
+    };
+    named.into_iter().map(place).collect()
+}
+
 /// An object's members in the order in which they stand.
+#[derive(Default)]
 struct NamedCells(Vec<(String, Cell)>);
 
 impl<'de> Deserialize<'de> for NamedCells {
@@ -149,7 +189,7 @@ impl<'de> Deserialize<'de> for NamedCells {
             type Value = NamedCells;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("cells by column name")
+                f.write_str("values by name")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<NamedCells, A::Error> {

@@ -29,7 +29,9 @@ impl Query {
                 known_column(name, table)?;
             }
         }
-        Ok(())
+        self.aggregates
+            .iter()
+            .try_for_each(|aggregate| aggregate.check(table))
     }
 }
 
@@ -99,7 +101,7 @@ fn check_test(test: &Test, column: &Column) -> Result<(), ApiError> {
 }
 
 /// Whether PostgreSQL can say if two values are equal.
-fn is_comparable(column: &Column) -> bool {
+pub fn is_comparable(column: &Column) -> bool {
     !matches!(&*column.type_name, "json" | "xml" | "json[]" | "xml[]")
 }
 

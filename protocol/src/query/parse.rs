@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::{
-    DEFAULT_LIMIT, Filter, MAX_LIMIT, MAX_TEXT, MAX_WORDS, Operator, OrderBy, Query, escape,
-    excerpt, pattern,
+    DEFAULT_LIMIT, Filter, MAX_LIMIT, MAX_TEXT, MAX_WORDS, Operator, OrderBy, Query, aggregate,
+    escape, excerpt, pattern,
     scan::{self, TestCount},
     select,
 };
@@ -31,8 +31,10 @@ impl Query {
                     "no value in PostgreSQL holds one",
                 ));
             }
-            if matches!(&*name, "order" | "limit" | "offset" | "select" | "q")
-                && !seen.insert(name.clone())
+            if matches!(
+                &*name,
+                "order" | "limit" | "offset" | "select" | "aggregate" | "q"
+            ) && !seen.insert(name.clone())
             {
                 return Err(ApiError::new(
                     error_code(&name),
@@ -76,6 +78,7 @@ impl Query {
             "limit" => self.limit = limit(value)?,
             "offset" => self.offset = offset(value)?,
             "select" => self.select = select::parse(value)?,
+            "aggregate" => self.aggregates = aggregate::parse(value)?,
             "q" => self.search = search(value)?,
             "cursor" => {}
             "" => {
@@ -100,6 +103,7 @@ fn error_code(parameter: &str) -> &'static str {
         "limit" => "invalid_limit",
         "offset" => "invalid_offset",
         "select" => "invalid_select",
+        "aggregate" => "invalid_aggregate",
         _ => "invalid_filter",
     }
 }

@@ -50,6 +50,9 @@ impl Query {
             let selected: Vec<String> = selected.iter().map(ToString::to_string).collect();
             parameter("select", &selected.join(","), &mut out);
         }
+        if !self.aggregates.is_empty() {
+            parameter("aggregate", &self.aggregate_names().join(","), &mut out);
+        }
         if self.limit != DEFAULT_LIMIT {
             parameter("limit", &self.limit.to_string(), &mut out);
         }

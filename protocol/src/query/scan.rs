@@ -70,6 +70,29 @@ pub fn names(text: &str) -> Result<Vec<(String, String)>, ApiError> {
     }
 }
 
+/// `word(name)`, separated by commas.
+pub fn calls(text: &str) -> Result<Vec<(&str, String)>, ApiError> {
+    let mut scanner = Scanner::new(text, true);
+    let mut calls = Vec::new();
+    loop {
+        scanner.skip_blanks();
+        let word = scanner.take_until(&['(', ')', ',']);
+        if !scanner.take('(') {
+            return Err(scanner.expected("( and a column's name"));
+        }
+        let name = scanner.name(&['(', ')', ','])?;
+        if !scanner.take(')') {
+            return Err(scanner.expected(")"));
+        }
+        calls.push((word, name));
+        scanner.skip_blanks();
+        if !scanner.take(',') {
+            scanner.end()?;
+            return Ok(calls);
+        }
+    }
+}
+
 /// The name of an embedded column among the query's.
 pub fn embedded(embed: &str, column: &str) -> String {
     format!("{embed}.{column}")

@@ -7,7 +7,8 @@ use std::{
 
 use anyhow::{Context, anyhow, bail};
 use rowcast_protocol::{
-    ApiError, Cell, Column, RowKey, json,
+    ApiError, Cell, RowKey,
+    json::{self, Heading},
     message::{Event, Op, Patch, Snapshot},
     query::Query,
 };
@@ -44,7 +45,7 @@ pub async fn run(config: &Config, table: &str, query: &str) -> anyhow::Result<()
         .subscribe(id, Arc::new(query), bound, None, &outbox, 0)
         .await;
     let mut printer = Printer {
-        columns: Vec::new(),
+        heading: Heading::default(),
         for_people: std::io::stdout().is_terminal(),
     };
     let outcome = loop {
@@ -82,7 +83,7 @@ fn told(error: ApiError) -> anyhow::Error {
 }
 
 struct Printer {
-    columns: Vec<Column>,
+    heading: Heading,
     for_people: bool,
 }
 
@@ -98,10 +99,10 @@ impl Printer {
         }
         match event.event() {
             Event::Snapshot(snapshot) => {
-                self.columns.clone_from(&snapshot.columns);
+                self.heading = Heading::of(snapshot);
                 out.write_all(list(snapshot).as_bytes())?;
             }
-            Event::Patch(patch) => out.write_all(changes(patch, &self.columns).as_bytes())?,
+            Event::Patch(patch) => out.write_all(changes(patch, &self.heading).as_bytes())?,
             Event::Reset { reason } => writeln!(out, "! the list is read again: {reason}")?,
             Event::Error(error) => writeln!(out, "! {}", error.message)?,
         }
@@ -142,12 +143,19 @@ fn list(snapshot: &Snapshot) -> String {
         text += cells.collect::<Vec<_>>().join("  ").trim_end();
         text.push('\n');
     }
+    for of in &snapshot.aggregates {
+        text += &figure(&of.name, &of.value);
+    }
     text + &format!("{} rows of {}\n", snapshot.rows.len(), snapshot.total)
 }
 
+fn figure(name: &str, value: &Cell) -> String {
+    format!("= {name} {}\n", shown(value))
+}
+
 /// One line for each step: `+` a row that appeared, `~` what changed in one, `>` one that
-/// moved, `-` one that left.
-fn changes(patch: &Patch, columns: &[Column]) -> String {
+/// moved, `-` one that left; `=` an aggregate that changed.
+fn changes(patch: &Patch, heading: &Heading) -> String {
     let mut text = String::new();
     for op in &patch.ops {
         text += &match op {
@@ -157,7 +165,8 @@ fn changes(patch: &Patch, columns: &[Column]) -> String {
             }
             Op::Update { key, cells } => {
                 let cells = cells.iter().map(|(column, cell)| {
-                    let name = columns
+                    let name = heading
+                        .columns
                         .get(usize::from(*column))
                         .map_or("?", |column| column.name.as_str());
                     format!("{name}={}", shown(cell))
@@ -171,6 +180,11 @@ fn changes(patch: &Patch, columns: &[Column]) -> String {
             Op::Move { key, to } => format!("> {} to {to}\n", named(key)),
             Op::Remove { key } => format!("- {}\n", named(key)),
         };
+    }
+    for (at, value) in &patch.aggregates {
+        if let Some(name) = heading.aggregates.get(usize::from(*at)) {
+            text += &figure(name, value);
+        }
     }
     text + &format!("  {} in all\n", patch.total)
 }

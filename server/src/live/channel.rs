@@ -238,7 +238,7 @@ mod tests {
 
     fn event(nth: usize) -> Arc<SharedEvent> {
         let reason = nth.to_string();
-        SharedEvent::new(Event::Reset { reason }, Arc::new([]))
+        SharedEvent::bare(Event::Reset { reason })
     }
 
     fn received(outbox: &Outbox) -> Vec<String> {

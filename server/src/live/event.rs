@@ -4,7 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use rowcast_protocol::{
-    Cell, Column, json,
+    Cell,
+    json::{self, Heading},
     message::{Event, Op, Row, ServerMessage},
 };
 
@@ -14,7 +15,7 @@ use crate::websocket::frame::{HEAD_MAX, Opcode, write_head};
 #[derive(Debug)]
 pub struct SharedEvent {
     event: Event,
-    columns: Arc<[Column]>,
+    heading: Arc<Heading>,
     /// The event's own encodings.
     bodies: [OnceLock<Bytes>; 2],
     /// The frames for the number that asked first.
@@ -32,12 +33,17 @@ pub enum Encoding {
 }
 
 impl SharedEvent {
-    /// An event of a list of these columns.
-    pub fn new(event: Event, columns: Arc<[Column]>) -> Arc<Self> {
+    /// An event that names nothing of a list.
+    pub fn bare(event: Event) -> Arc<Self> {
+        Self::new(event, Arc::default())
+    }
+
+    /// An event of a list with this heading.
+    pub fn new(event: Event, heading: Arc<Heading>) -> Arc<Self> {
         Arc::new(Self {
             size: estimate(&event),
             event,
-            columns,
+            heading,
             bodies: [OnceLock::new(), OnceLock::new()],
             frames: [OnceLock::new(), OnceLock::new()],
         })
@@ -118,7 +124,7 @@ impl SharedEvent {
         match encoding {
             Encoding::Json => {
                 let mut out = Vec::new();
-                json::write_event(&self.event, &self.columns, None, &mut out);
+                json::write_event(&self.event, &self.heading, None, &mut out);
                 out.into()
             }
             // Nothing in an event is of a kind that postcard can't write.
@@ -141,18 +147,27 @@ const OVERHEAD: usize = 768;
 fn estimate(event: &Event) -> usize {
     let row = |row: &Row| 16 + row.cells.iter().map(cell_size).sum::<usize>();
     let content = match event {
-        Event::Snapshot(snapshot) => snapshot.rows.iter().map(row).sum(),
-        Event::Patch(patch) => patch
-            .ops
-            .iter()
-            .map(|op| match op {
-                Op::Insert { row: inserted, .. } => row(inserted),
-                Op::Update { cells, .. } => {
-                    32 + cells.iter().map(|(_, cell)| cell_size(cell)).sum::<usize>()
-                }
-                Op::Move { .. } | Op::Remove { .. } => 32,
-            })
-            .sum::<usize>(),
+        Event::Snapshot(snapshot) => {
+            let aggregates = snapshot.aggregates.iter();
+            snapshot.rows.iter().map(row).sum::<usize>()
+                + aggregates.map(|of| cell_size(&of.value)).sum::<usize>()
+        }
+        Event::Patch(patch) => {
+            let aggregates = patch.aggregates.iter();
+            let aggregates = aggregates.map(|(_, value)| cell_size(value)).sum::<usize>();
+            aggregates
+                + patch
+                    .ops
+                    .iter()
+                    .map(|op| match op {
+                        Op::Insert { row: inserted, .. } => row(inserted),
+                        Op::Update { cells, .. } => {
+                            32 + cells.iter().map(|(_, cell)| cell_size(cell)).sum::<usize>()
+                        }
+                        Op::Move { .. } | Op::Remove { .. } => 32,
+                    })
+                    .sum::<usize>()
+        }
         Event::Reset { reason } => reason.len(),
         Event::Error(error) => error.message.len() + error.hint.len(),
     };
@@ -191,7 +206,7 @@ mod tests {
         let event = Event::Reset {
             reason: "why".to_owned(),
         };
-        let shared = SharedEvent::new(event.clone(), Arc::new([]));
+        let shared = SharedEvent::bare(event.clone());
         for id in [7, 0, 1, 127, 128, 300, 70_000, u32::MAX, 7] {
             let event = event.clone();
             assert_eq!(

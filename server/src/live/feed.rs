@@ -8,13 +8,13 @@ use std::{
 
 use rowcast_engine::{engine::ListState, window::WindowSpec};
 use rowcast_protocol::{
-    Column,
+    json::Heading,
     message::{Event, Patch, Snapshot},
     query::Query,
 };
 
 use super::{channel::Channel, event::SharedEvent, place::Place};
-use crate::query::bound::BoundQuery;
+use crate::query::{bound::BoundQuery, list::aggregates};
 
 /// The most patches that a window keeps for clients that come back.
 const BACKLOG_PATCHES: usize = 256;
@@ -48,7 +48,7 @@ pub struct Feed {
     pub whole_read_took: Duration,
     /// When the time changes its rows: here, and by the database's clock.
     pub due: Option<(Instant, i64)>,
-    columns: Arc<[Column]>,
+    heading: Arc<Heading>,
     backlog: VecDeque<Past>,
     backlog_bytes: usize,
     /// The place from which on the backlog tells everything.
@@ -83,11 +83,14 @@ impl FeedKey {
 impl Feed {
     /// A window without clients.
     pub fn new(key: FeedKey, query: Arc<Query>, bound: Arc<BoundQuery>) -> Self {
-        let columns = bound
-            .select
-            .iter()
-            .map(|&at| bound.table.table.columns[at].clone())
-            .collect();
+        let columns = bound.select.iter();
+        let aggregates = bound.aggregates.iter();
+        let heading = Heading {
+            columns: columns
+                .map(|&at| bound.table.table.columns[at].clone())
+                .collect(),
+            aggregates: aggregates.map(|of| of.name.clone()).collect(),
+        };
         Self {
             key,
             query,
@@ -97,17 +100,12 @@ impl Feed {
             last_whole_read: None,
             whole_read_took: Duration::ZERO,
             due: None,
-            columns,
+            heading: Arc::new(heading),
             backlog: VecDeque::new(),
             backlog_bytes: 0,
             known_from: None,
             snapshot: None,
         }
-    }
-
-    /// What its cells hold.
-    pub fn columns(&self) -> &Arc<[Column]> {
-        &self.columns
     }
 
     /// The list as an event. `state` is what the engine says the clients hold.
@@ -124,15 +122,16 @@ impl Feed {
             };
             self.known_from.get_or_insert_with(|| place.clone());
             let snapshot = Snapshot {
-                columns: self.columns.to_vec(),
+                columns: self.heading.columns.clone(),
                 key: self.bound.table.table.key.clone(),
                 rows: state.rows,
                 total: state.total,
+                aggregates: aggregates(&self.bound, &state.aggregates),
                 cursor: place.cursor(epoch),
             };
             self.snapshot = Some(SharedEvent::new(
                 Event::Snapshot(snapshot),
-                Arc::clone(&self.columns),
+                Arc::clone(&self.heading),
             ));
         }
         self.snapshot.clone()
@@ -147,7 +146,7 @@ impl Feed {
         patch: Patch,
     ) -> Arc<SharedEvent> {
         self.snapshot = None;
-        let event = SharedEvent::new(Event::Patch(patch), Arc::clone(&self.columns));
+        let event = SharedEvent::new(Event::Patch(patch), Arc::clone(&self.heading));
         self.backlog_bytes += event.size();
         self.backlog.push_back(Past {
             number,

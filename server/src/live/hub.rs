@@ -18,7 +18,7 @@ use rowcast_engine::{
     window::{RowsWanted, WindowId},
 };
 use rowcast_protocol::{
-    ApiError, Column, Cursor, PgSnapshot,
+    ApiError, Cursor, PgSnapshot,
     message::{Event, Patch, Snapshot},
     query::Query,
 };

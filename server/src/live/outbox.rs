@@ -286,12 +286,9 @@ mod tests {
     use super::*;
 
     fn event(reason: &str) -> Arc<SharedEvent> {
-        SharedEvent::new(
-            Event::Reset {
-                reason: reason.to_owned(),
-            },
-            Arc::new([]),
-        )
+        SharedEvent::bare(Event::Reset {
+            reason: reason.to_owned(),
+        })
     }
 
     const A: SubscriberId = SubscriberId(1);

@@ -75,6 +75,7 @@ pub fn window_spec(query: &BoundQuery) -> WindowSpec {
             limit: query.limit.into(),
         },
         select: query.select.as_slice().into(),
+        aggregates: query.tallied().into(),
     }
 }
 

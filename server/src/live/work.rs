@@ -22,7 +22,7 @@ use self::queue::Queue;
 use super::{ask::ask, clock::Clock, hub::Command};
 use crate::query::{
     bound::BoundQuery,
-    read::{Range, window},
+    read::{Range, Totals, window},
     sql::Side,
 };
 
@@ -211,7 +211,8 @@ impl Worker {
             RowsWanted::From { anchor, count } => (beside(anchor, Side::From, *count), false),
             RowsWanted::UpTo { anchor, count } => (beside(anchor, Side::UpTo, *count), false),
         };
-        let read = window(&self.0.pool, query, &range, total).await?;
+        let totals = if total { Totals::Kept } else { Totals::Unread };
+        let read = window(&self.0.pool, query, &range, totals).await?;
         let clock = read.clock.map(|clock| Clock::heard(clock.end));
         let rows = RowsRead {
             snapshot: read.snapshot,
@@ -221,6 +222,7 @@ impl Worker {
                 .map(|values| Record::new(&query.table.schema, values))
                 .collect(),
             total: read.total,
+            aggregates: read.aggregates,
             time: read.clock.map(|clock| ReadTime {
                 moment: clock.moment,
                 turns: clock.turns,

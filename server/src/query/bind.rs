@@ -1,5 +1,6 @@
 //! Binding a query to a table: names become positions, texts become values.
 
+mod aggregates;
 mod embed;
 mod values;
 
@@ -13,6 +14,7 @@ use rowcast_protocol::{
 use sqlx::{AssertSqlSafe, PgPool};
 
 use self::{
+    aggregates::bind_aggregates,
     embed::embed,
     values::{Wanted, is_unsure, resolve},
 };
@@ -32,8 +34,9 @@ use crate::{
 /// they mean in SQL, at the time of binding.
 ///
 /// # Errors
-/// Those of [`Query::check`]; `unknown_relation`, `ambiguous_relation` and `invalid_select`; `invalid_value`, `invalid_operator` and `invalid_order`, whose
-/// messages name the part of the query; `database_unavailable`.
+/// Those of [`Query::check`]; `unknown_relation`, `ambiguous_relation` and `invalid_select`;
+/// `invalid_value`, `invalid_operator`, `invalid_order` and `invalid_aggregate`, whose messages
+/// name the part of the query; `database_unavailable`.
 pub async fn bind(
     catalog: &Catalog,
     pool: &PgPool,
@@ -66,6 +69,7 @@ pub async fn bind(
     );
     let filter = BoundFilter::And(filters);
     let select = select(&table, query)?;
+    let aggregates = bind_aggregates(pool, &table, &query.aggregates).await?;
     Ok(BoundQuery {
         identity: identity(&table, &filter, &order).into(),
         filter,
@@ -73,6 +77,7 @@ pub async fn bind(
         limit: query.limit,
         offset: query.offset,
         select,
+        aggregates,
         table,
     })
 }

@@ -2,7 +2,11 @@
 
 use std::{borrow::Cow, fmt::Write, sync::Arc};
 
-use rowcast_engine::{datum::Datum, moving::Moving};
+use rowcast_engine::{
+    datum::Datum,
+    moving::Moving,
+    tally::{self, Basis},
+};
 
 use super::moving::word;
 use crate::database::catalog::{Join, TableMeta};
@@ -27,9 +31,20 @@ pub struct BoundQuery {
     pub offset: u64,
     /// Positions of the columns shown, in the order shown.
     pub select: Vec<usize>,
+    /// Figures over all rows that match.
+    pub aggregates: Vec<BoundAggregate>,
     /// Canonical text of table, filter, order and embeddings: the same text means the same
-    /// rows in the same order. It does not tell limit, offset and select.
+    /// rows in the same order. It does not tell limit, offset, select and aggregates.
     pub identity: Arc<str>,
+}
+
+/// An aggregate whose column is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundAggregate {
+    /// As clients name it.
+    pub name: String,
+    /// What it is.
+    pub of: tally::Aggregate,
 }
 
 /// A condition, in SQL's three-valued logic.
@@ -123,6 +138,19 @@ impl BoundQuery {
                 .order
                 .iter()
                 .all(|sort| self.table.columns[sort.column].has_text_form())
+    }
+
+    /// The aggregates as the engine maintains them.
+    pub fn tallied(&self) -> Vec<tally::Aggregate> {
+        self.aggregates
+            .iter()
+            .map(|aggregate| aggregate.of)
+            .collect()
+    }
+
+    /// What the aggregates are kept from.
+    pub fn bases(&self) -> Vec<Basis> {
+        tally::bases(&self.tallied(), &self.table.schema.columns)
     }
 
     /// The values of `row` by which it is ordered.

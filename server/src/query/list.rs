@@ -2,8 +2,8 @@
 
 use rowcast_engine::datum::Datum;
 use rowcast_protocol::{
-    ApiError, Cursor, RowKey, Table,
-    message::{Row, Snapshot},
+    ApiError, Cell, Cursor, RowKey, Table,
+    message::{AggregateValue, Row, Snapshot},
     query::Query,
 };
 use sqlx::PgPool;
@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use super::{
     bind::bind,
     bound::BoundQuery,
-    read::{Range, WindowRead, window},
+    read::{Range, Totals, WindowRead, window},
 };
 use crate::database::catalog::Catalog;
 
@@ -52,12 +52,12 @@ async fn read_once(
         offset: bound.offset,
         limit: bound.limit.into(),
     };
-    let read = window(pool, &bound, &range, true).await?;
+    let read = window(pool, &bound, &range, Totals::Shown).await?;
     let list = snapshot(&bound, read, epoch);
     Ok((bound.table.base().table.clone(), list))
 }
 
-/// The list of rows that were read and counted.
+/// The list that was read whole.
 fn snapshot(bound: &BoundQuery, read: WindowRead, epoch: u64) -> Snapshot {
     let table = &bound.table;
     let row = |datums: &Vec<Datum>| Row {
@@ -83,6 +83,7 @@ fn snapshot(bound: &BoundQuery, read: WindowRead, epoch: u64) -> Snapshot {
         key: table.table.key.clone(),
         rows: read.rows.iter().map(row).collect(),
         total: read.total.unwrap_or_default(),
+        aggregates: aggregates(bound, &read.aggregates.values),
         cursor: Cursor {
             epoch,
             snapshot: read.snapshot,
@@ -90,4 +91,15 @@ fn snapshot(bound: &BoundQuery, read: WindowRead, epoch: u64) -> Snapshot {
         }
         .to_string(),
     }
+}
+
+/// The aggregates' values with their names.
+pub fn aggregates(bound: &BoundQuery, values: &[Cell]) -> Vec<AggregateValue> {
+    let named = bound.aggregates.iter().zip(values);
+    named
+        .map(|(aggregate, value)| AggregateValue {
+            name: aggregate.name.clone(),
+            value: value.clone(),
+        })
+        .collect()
 }

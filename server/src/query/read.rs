@@ -1,10 +1,14 @@
 //! Reading a window of a query.
 
-use rowcast_engine::datum::{Datum, decode_image};
+use rowcast_engine::{
+    datum::{Datum, decode_image},
+    tally::AggregatesRead,
+};
 use rowcast_protocol::{ApiError, PgSnapshot};
 use sqlx::{AssertSqlSafe, PgPool, Row};
 
 use super::{
+    aggregate::Summary,
     bound::BoundQuery,
     moving::clock_sql,
     slice,
@@ -37,6 +41,17 @@ pub enum Range {
     },
 }
 
+/// What is read of the whole result beside its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Totals {
+    /// Nothing.
+    Unread,
+    /// How many rows match, and the aggregates' values.
+    Shown,
+    /// Also what later values follow from.
+    Kept,
+}
+
 /// What was read, all of it of one version of the database.
 #[derive(Clone, Debug)]
 pub struct WindowRead {
@@ -46,6 +61,8 @@ pub struct WindowRead {
     pub rows: Vec<Vec<Datum>>,
     /// How many rows match the filter; `None` if it was not asked.
     pub total: Option<u64>,
+    /// The query's aggregates; empty if they were not asked.
+    pub aggregates: AggregatesRead,
     /// Of which time they are, where the filter depends on it.
     pub clock: Option<Clock>,
 }
@@ -61,18 +78,18 @@ pub struct Clock {
     pub end: i64,
 }
 
-/// Reads rows and, if asked, counts all that match.
+/// Reads rows and, if asked, counts all that match and reads their aggregates.
 ///
 /// # Errors
 /// `unknown_table` if it is gone; `too_slow`, `too_large`, `database_unavailable`;
 /// `catalog_changed` if the table is not any more as it was when the query was bound: bind it
-/// again. With a total asked, that is noticed whatever it was; without, only where it makes
+/// again. With totals asked, that is noticed whatever it was; without, only where it makes
 /// the rows unreadable.
 pub async fn window(
     pool: &PgPool,
     query: &BoundQuery,
     range: &Range,
-    with_total: bool,
+    totals: Totals,
 ) -> Result<WindowRead, ApiError> {
     let table = &query.table;
     let mut params = Params::default();
@@ -110,19 +127,23 @@ pub async fn window(
             table, &condition, &order, &first, &offset,
         ))
     };
-    let (total, fingerprint) = if with_total {
-        let count = format!("(SELECT count(*) FROM {from} WHERE {condition})");
-        (count, table.fingerprint_sql())
-    } else {
-        ("NULL::int8".to_owned(), "NULL::text".to_owned())
+    let all = format!("{from} WHERE {condition}");
+    let summary =
+        (totals != Totals::Unread).then(|| Summary::new(query, &all, totals == Totals::Kept));
+    let (total, lists, fingerprint) = match &summary {
+        None => ("NULL::bytea".to_owned(), String::new(), "NULL".to_owned()),
+        Some(summary) => {
+            let lists = summary.lists().iter().map(|list| format!(", {list}"));
+            (summary.sql(), lists.collect(), table.fingerprint_sql())
+        }
     };
     // The clock's end comes last, for what stands before it takes its time first.
     let [moment, turns, end] = clock_sql(table, &query.filter, &mut params);
     // The rows are an array, for an array keeps its order whatever plan is chosen, and there
     // is an answer, with its snapshot, also where no row matches.
     let sql = format!(
-        "SELECT pg_current_snapshot()::text, {total}, ARRAY({rows}), {fingerprint}, \
-         {moment}, {turns}, {end}"
+        "SELECT pg_current_snapshot()::text, {total}, ARRAY({rows}), {fingerprint}::text, \
+         {moment}, {turns}, {end}{lists}"
     );
     let mut statement = sqlx::query(AssertSqlSafe(sql));
     for text in params.into_texts() {
@@ -132,25 +153,28 @@ pub async fn window(
         .fetch_one(pool)
         .await
         .map_err(|error| read_failed(&error, query))?;
-    if with_total && row.try_get::<Option<&str>, _>(3).ok().flatten() != Some(&table.fingerprint) {
+    if summary.is_some()
+        && row.try_get::<Option<&str>, _>(3).ok().flatten() != Some(&table.fingerprint)
+    {
         return Err(catalog_changed());
     }
     let images: Vec<Option<Vec<u8>>> =
         row.try_get(2).map_err(|error| read_failed(&error, query))?;
     let images = images.into_iter().collect::<Option<Vec<_>>>();
     let images = images.ok_or_else(too_large)?;
-    decode(&row, images, query, backward).map_err(|error| read_failed(&error, query))
+    decode(&row, images, query, summary.as_ref(), backward)
+        .map_err(|error| read_failed(&error, query))
 }
 
 fn decode(
     row: &sqlx::postgres::PgRow,
     images: Vec<Vec<u8>>,
     query: &BoundQuery,
+    summary: Option<&Summary<'_>>,
     backward: bool,
 ) -> Result<WindowRead, sqlx::Error> {
     let table = &query.table;
     let snapshot: &str = row.try_get(0)?;
-    let total: Option<i64> = row.try_get(1)?;
     if images.first().is_some_and(|image| !fits(image, table)) {
         return Err(sqlx::Error::Decode("an image of other types".into()));
     }
@@ -164,12 +188,24 @@ fn decode(
     if backward {
         rows.reverse();
     }
+    let (total, aggregates) = match summary {
+        None => (None, AggregatesRead::default()),
+        Some(summary) => {
+            let lists = (0..summary.lists().len()).map(|at| row.try_get(7 + at));
+            let lists: Vec<Vec<Vec<u8>>> = lists.collect::<Result<_, _>>()?;
+            let (total, aggregates) = summary
+                .decode(row.try_get(1)?, &lists)
+                .map_err(|error| sqlx::Error::Decode(error.into()))?;
+            (Some(total), aggregates)
+        }
+    };
     Ok(WindowRead {
         snapshot: snapshot
             .parse()
             .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
         rows,
-        total: total.map(|total| u64::try_from(total).unwrap_or_default()),
+        total,
+        aggregates,
         clock: match (row.try_get(4)?, row.try_get(6)?) {
             (Some(moment), Some(end)) => Some(Clock {
                 moment,

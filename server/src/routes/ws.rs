@@ -16,7 +16,7 @@ use axum::{
 };
 use http::HeaderMap;
 use rowcast_protocol::{
-    ApiError, Column, Cursor, json,
+    ApiError, Cursor, json,
     message::{ClientMessage, Event, ServerMessage},
     version::WIRE_VERSION,
 };
@@ -369,8 +369,7 @@ impl Session {
     }
 
     fn complain(&self, id: Option<u32>, error: ApiError) {
-        let columns: Arc<[Column]> = Arc::new([]);
-        let event = SharedEvent::new(Event::Error(error), columns);
+        let event = SharedEvent::bare(Event::Error(error));
         self.outbox.complain(id.unwrap_or(0), event);
     }
 }

@@ -7,8 +7,8 @@ use std::{
 
 use futures::{SinkExt, StreamExt};
 use rowcast_protocol::{
-    Cell, Column,
-    json::read_event,
+    Cell,
+    json::{Heading, read_event},
     list::List,
     message::{ClientMessage, Event},
 };
@@ -28,7 +28,7 @@ pub struct Follower {
 
 #[derive(Default)]
 struct Held {
-    columns: Vec<Column>,
+    heading: Heading,
     list: Option<List>,
     error: Option<String>,
     patches: u64,
@@ -137,7 +137,7 @@ impl Follower {
         let Some(held) = self.lists.get_mut(&id) else {
             return;
         };
-        match read_event(name, &text, &mut held.columns).unwrap() {
+        match read_event(name, &text, &mut held.heading).unwrap() {
             Event::Snapshot(snapshot) => held.list = Some(List::new(snapshot)),
             Event::Patch(patch) => {
                 held.patches += 1;

@@ -14,8 +14,8 @@ use std::{
 };
 
 use rowcast_protocol::{
-    ApiError, Cell, Column, Cursor,
-    json::read_event,
+    ApiError, Cell, Cursor,
+    json::{Heading, read_event},
     list::List,
     message::{Event, Op, Patch},
 };
@@ -82,7 +82,7 @@ pub struct Shared {
 
 #[derive(Default)]
 struct Held {
-    columns: Vec<Column>,
+    heading: Heading,
     list: Option<List>,
     /// Whether no event has come since the client came back.
     is_resuming: bool,
@@ -231,7 +231,7 @@ impl Shared {
             return Next::ReadOn;
         };
         *self.heard.lock().unwrap() = Some(Instant::now());
-        let next = read_event(name, text, &mut held.columns)
+        let next = read_event(name, text, &mut held.heading)
             .map_err(|error| error.to_string())
             .and_then(|event| self.take_event(held, event));
         let next = next.unwrap_or_else(|fault| {
@@ -327,7 +327,7 @@ fn apply(list: &mut List, mut patch: Patch) -> Result<(), String> {
     if from.snapshot.covers(&to.snapshot) && from.moment >= to.moment {
         return Err(format!("a second patch for {}", list.cursor));
     }
-    if patch.ops.is_empty() && patch.total == list.total {
+    if patch.ops.is_empty() && patch.total == list.total && patch.aggregates.is_empty() {
         return Err("a patch that changes nothing".to_owned());
     }
     for op in std::mem::take(&mut patch.ops) {
@@ -348,7 +348,17 @@ fn apply(list: &mut List, mut patch: Patch) -> Result<(), String> {
             return Err(format!("a step that changes nothing: {op:?}"));
         }
         patch.ops = vec![op];
-        list.apply(&patch).map_err(|misfit| misfit.to_string())?;
+        let step = Patch {
+            aggregates: Vec::new(),
+            ..patch.clone()
+        };
+        list.apply(&step).map_err(|misfit| misfit.to_string())?;
+    }
+    for (at, value) in &patch.aggregates {
+        let held = list.aggregates.get(usize::from(*at));
+        if held.is_some_and(|held| held.value == *value) {
+            return Err("an aggregate that is what it was".to_owned());
+        }
     }
     patch.ops.clear();
     list.apply(&patch).map_err(|misfit| misfit.to_string())

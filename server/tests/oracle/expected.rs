@@ -14,12 +14,16 @@ pub struct Expected {
     /// Key cells, if there is a key, and cells of each row.
     rows: Vec<(Vec<Cell>, Vec<Cell>)>,
     total: u64,
+    aggregates: Vec<Cell>,
 }
 
 impl Expected {
     /// How a list differs, if it does.
     pub fn difference(&self, list: &List) -> Option<String> {
+        let aggregates = list.aggregates.iter();
+        let aggregates: Vec<Cell> = aggregates.map(|of| of.value.clone()).collect();
         let same = list.total == self.total
+            && aggregates == self.aggregates
             && list.rows.len() == self.rows.len()
             && list.rows.iter().zip(&self.rows).all(|(row, (key, cells))| {
                 (key.is_empty() || row.key.0[..] == key[..]) && row.cells == *cells
@@ -35,6 +39,10 @@ impl Expected {
             self.rows.len(),
             list.cursor
         );
+        if aggregates != self.aggregates {
+            let (held, wanted) = (json(&aggregates), json(&self.aggregates));
+            text += &format!("aggregates: {held}\n       SQL: {wanted}\n");
+        }
         for at in 0..list.rows.len().max(self.rows.len()) {
             let row = list
                 .rows
@@ -127,17 +135,17 @@ async fn ask(
         match &mut expected[nth] {
             // What is beside the rows comes first.
             none @ None => {
+                let total = first().parse().expect("a number");
+                let aggregates = cells[1..].iter();
                 *none = Some(Expected {
                     rows: Vec::new(),
-                    total: first().parse().expect("a number"),
+                    total,
+                    aggregates: aggregates.map(|text| cell(text.as_deref())).collect(),
                 });
             }
             Some(expected) => {
                 let query = &plan.subscriptions[subscriptions[nth]].query;
-                let mut key: Vec<Cell> = cells
-                    .iter()
-                    .map(|text| Cell::from_json(text.as_deref().unwrap_or("null")).expect("JSON"))
-                    .collect();
+                let mut key: Vec<Cell> = cells.iter().map(|text| cell(text.as_deref())).collect();
                 let cells = key.split_off(query.key(&plan.tables[query.table]).len());
                 expected.rows.push((key, cells));
             }
@@ -145,6 +153,10 @@ async fn ask(
     }
     let expected = expected.into_iter().map(Option::unwrap_or_default);
     Ok((snapshot, expected.collect()))
+}
+
+fn cell(json: Option<&str>) -> Cell {
+    Cell::from_json(json.unwrap_or("null")).expect("JSON")
 }
 
 fn json(cells: &[Cell]) -> String {

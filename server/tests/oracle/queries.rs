@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::{
+    aggregates::{self, Aggregate},
     random::Random,
     tables::{Column, Table, literal, quote},
 };
@@ -25,6 +26,7 @@ pub struct Query {
     pub offset: u64,
     /// Positions of columns; all if it is not said.
     pub select: Option<Vec<usize>>,
+    pub aggregates: Vec<Aggregate>,
 }
 
 #[derive(Clone, Debug)]
@@ -102,6 +104,11 @@ pub fn generate(random: &mut Random, tables: &[Table]) -> Query {
         limit: *random.pick(&[0, 1, 3, 10, 50, 50, 200]),
         offset: *random.pick(&[0, 0, 0, 2, 7, 30]),
         select,
+        aggregates: if random.chance(25) {
+            aggregates::generate(random, table)
+        } else {
+            Vec::new()
+        },
     }
 }
 
@@ -182,6 +189,13 @@ impl Query {
                 .collect();
             parameters.push(format!("select={}", encode(&names.join(","))));
         }
+        if !self.aggregates.is_empty() {
+            let words = self.aggregates.iter();
+            let words: Vec<String> = words
+                .map(|of| of.word(&quoted(&table.columns[of.column].name)))
+                .collect();
+            parameters.push(format!("aggregate={}", encode(&words.join(","))));
+        }
         parameters.join("&")
     }
 
@@ -201,19 +215,21 @@ impl Query {
         )
     }
 
-    /// What a list has beside its rows: the total.
+    /// What a list has beside its rows: the total and the aggregates.
     pub fn beside_sql(&self, table: &Table) -> String {
-        format!(
-            "SELECT 0::int8 AS place, ARRAY[count(*)::text] AS cells FROM {} WHERE {}",
-            self.source(table),
-            self.condition_sql(table)
-        )
+        let rows = format!("{} WHERE {}", self.source(table), self.condition_sql(table));
+        let aggregates = self.aggregates.iter();
+        let aggregates: String = aggregates
+            .map(|of| format!(", {}", of.sql(table, &rows)))
+            .collect();
+        format!("SELECT 0::int8 AS place, ARRAY[count(*)::text{aggregates}] AS cells FROM {rows}")
     }
 
     /// Positions of the columns that it names.
     pub fn columns(&self) -> BTreeSet<usize> {
         let mut columns: BTreeSet<usize> = self.order.iter().map(|key| key.column).collect();
         columns.extend(self.select.iter().flatten());
+        columns.extend(self.aggregates.iter().map(|of| of.column));
         for (condition, _) in &self.conditions {
             condition.columns(&mut columns);
         }
@@ -324,8 +340,10 @@ impl Condition {
                 op,
             } => {
                 let name = &table.columns[*column].name;
-                let is_reserved =
-                    matches!(name.as_str(), "order" | "select" | "limit" | "offset" | "q");
+                let is_reserved = matches!(
+                    name.as_str(),
+                    "order" | "select" | "limit" | "offset" | "q" | "aggregate"
+                );
                 let not = if *is_negated { "not." } else { "" };
                 (!is_reserved).then(|| (name.clone(), format!("{not}{}", op.word(str::to_owned))))
             }

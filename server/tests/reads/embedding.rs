@@ -268,7 +268,13 @@ async fn what_is_read_is_one_version_of_all_tables() {
             offset: 0,
             limit: 9,
         };
-        let read = rowcast::query::read::window(&fixture.pool, &bound, &range, true).await;
+        let read = rowcast::query::read::window(
+            &fixture.pool,
+            &bound,
+            &range,
+            rowcast::query::read::Totals::Shown,
+        )
+        .await;
         assert_eq!(read.unwrap_err().code, "catalog_changed", "{sql}");
     }
     let error = refused(&fixture, "select=by:assignee_id(title)").await;

@@ -2,7 +2,7 @@
 
 use proptest::{prelude::*, test_runner::TestRunner};
 use rowcast::query::{
-    read::{Range, window},
+    read::{Range, Totals, window},
     sql::Side,
 };
 
@@ -100,7 +100,12 @@ async fn check(
     let offset = |offset, limit| Range::Offset { offset, limit };
     let read = |range| {
         let (pool, bound) = (&fixture.pool, &bound);
-        async move { window(pool, bound, &range, false).await.unwrap().rows }
+        async move {
+            window(pool, bound, &range, Totals::Unread)
+                .await
+                .unwrap()
+                .rows
+        }
     };
     let whole = read(offset(0, 1000)).await;
     let place = place % whole.len();
@@ -147,7 +152,7 @@ async fn an_index_on_the_first_sorted_column_is_entered_at_the_boundary() {
             offset: 20000,
             limit: 1,
         };
-        let rows = window(&fixture.pool, &bound, &deep, false)
+        let rows = window(&fixture.pool, &bound, &deep, Totals::Unread)
             .await
             .unwrap()
             .rows;

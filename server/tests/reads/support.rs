@@ -7,7 +7,7 @@ use rowcast::{
     query::{
         bind::bind,
         bound::BoundQuery,
-        read::{Range, WindowRead, window},
+        read::{Range, Totals, WindowRead, window},
     },
 };
 use rowcast_protocol::{ApiError, query::Query};
@@ -47,7 +47,7 @@ impl Fixture {
             offset: bound.offset,
             limit: bound.limit.into(),
         };
-        window(&self.pool, &bound, &range, true).await
+        window(&self.pool, &bound, &range, Totals::Shown).await
     }
 
     /// The first column of the rows, as JSON text.

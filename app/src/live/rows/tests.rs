@@ -27,6 +27,7 @@ fn snapshot(rows: Vec<Row>) -> Snapshot {
         key: vec!["id".to_owned()],
         total: rows.len() as u64,
         rows,
+        aggregates: Vec::new(),
         cursor: String::new(),
     }
 }
@@ -35,6 +36,7 @@ fn patch(ops: Vec<Op>, total: u64) -> Patch {
     Patch {
         ops,
         total,
+        aggregates: Vec::new(),
         cursor: String::new(),
         changed_at: 0,
     }

@@ -9,6 +9,7 @@ use std::{
 use leptos::{prelude::*, task::spawn_local};
 use rowcast_protocol::{
     ApiError,
+    json::Heading,
     message::{Event, Patch, Snapshot},
 };
 use wasm_bindgen::JsCast;
@@ -111,9 +112,9 @@ impl Follower {
         if first.is_none() {
             self.shown.loading.set(true);
         }
-        let (cursor, columns) = match first {
-            Some(snapshot) => (Some(snapshot.cursor), snapshot.columns),
-            None => (None, Vec::new()),
+        let (cursor, heading) = match first {
+            Some(snapshot) => (Some(snapshot.cursor.clone()), Heading::of(&snapshot)),
+            None => (None, Heading::default()),
         };
         let turn = self.turn.get();
         let follower = self.clone();
@@ -121,7 +122,7 @@ impl Follower {
             table: self.path.clone(),
             query: self.query.borrow().clone(),
             cursor,
-            columns,
+            heading,
             on_event: Rc::new(move |event| {
                 if follower.turn.get() == turn {
                     follower.receive(event);

@@ -277,8 +277,7 @@ impl Hub {
     pub(super) fn end(&mut self, id: SubscriberId, error: &ApiError) {
         match self.remove_subscriber(id) {
             Some(Sink::Stream(outbox, number)) => {
-                let columns: Arc<[Column]> = Arc::new([]);
-                let event = SharedEvent::new(Event::Error(error.clone()), columns);
+                let event = SharedEvent::bare(Event::Error(error.clone()));
                 outbox.push_final(id, number, event);
             }
             Some(Sink::Once(reply)) => {
@@ -377,10 +376,7 @@ async fn look_up(catalog: &Catalog, table: &Named) -> Result<Arc<TableMeta>, Api
 }
 
 fn reset(reason: &str) -> Arc<SharedEvent> {
-    SharedEvent::new(
-        Event::Reset {
-            reason: reason.to_owned(),
-        },
-        Arc::new([]),
-    )
+    SharedEvent::bare(Event::Reset {
+        reason: reason.to_owned(),
+    })
 }

@@ -26,6 +26,7 @@ impl Hub {
                     let message = Patch {
                         ops: patch.ops,
                         total: patch.total,
+                        aggregates: patch.aggregates,
                         cursor: to.cursor(self.epoch),
                         changed_at: patch.changed_at,
                     };
