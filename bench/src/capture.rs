@@ -14,7 +14,8 @@ use sqlx::{PgConnection, postgres::PgListener};
 
 use crate::{
     cluster::{Cluster, Database},
-    report::{Machine, median, write},
+    progress::Progress,
+    report::{Machine, median, print, write},
 };
 
 /// How much to measure.
@@ -114,6 +115,8 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     database.execute("VACUUM pgbench_accounts").await;
     measure(&cluster, &database, options, 8)?;
 
+    let runs = u64::from(options.rounds) * (CLIENTS.len() * VARIANTS.len()) as u64;
+    let mut progress = Progress::new("capture", runs);
     let mut all = vec![vec![Vec::new(); VARIANTS.len()]; CLIENTS.len()];
     for round in 0..options.rounds as usize {
         for (place, clients) in CLIENTS.iter().enumerate() {
@@ -123,15 +126,14 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
                 let variant = VARIANTS[which];
                 let guard = prepare(&database, &mut connection, variant).await?;
                 let tps = measure(&cluster, &database, options, *clients)?;
-                eprintln!(
-                    "round {round}: {clients} clients, {}: {tps:.0}",
-                    variant.name()
-                );
+                let what = format!("round {round}: {clients} clients, {}", variant.name());
+                progress.advance(1, &format!("{what}: {tps:.0}"));
                 all[place][which].push(tps);
                 guard.end(&mut connection).await?;
             }
         }
     }
+    drop(progress);
     report(&mut connection, &all).await
 }
 
@@ -263,13 +265,18 @@ async fn report(connection: &mut PgConnection, all: &[Vec<Vec<f64>>]) -> anyhow:
             });
         }
     }
-    println!("clients  variant          tps   ratio to none");
-    for row in &rows {
-        println!(
-            "{:>7}  {:<12} {:>7.0}   {:.2}",
-            row.clients, row.variant, row.tps, row.ratio
-        );
-    }
+    let cells: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            vec![
+                row.clients.to_string(),
+                row.variant.to_owned(),
+                format!("{:.0}", row.tps),
+                format!("{:.2}", row.ratio),
+            ]
+        })
+        .collect();
+    print(&["clients", "variant", "tps", "ratio to none"], &cells);
     let version: String = sqlx::query_scalar("SELECT version()")
         .fetch_one(&mut *connection)
         .await?;
