@@ -18,7 +18,7 @@ pub fn generate(random: &mut Random, table: &Table) -> Vec<Aggregate> {
     for _ in 0..1 + random.below(4) {
         let column = random.below(table.columns.len() as u64) as usize;
         let aggregate = Aggregate {
-            function: *random.pick::<&str>(&functions(&table.columns[column])),
+            function: random.pick::<&str>(&functions(&table.columns[column])),
             column,
         };
         if !aggregates.contains(&aggregate) {

@@ -336,7 +336,9 @@ fn simpler(query: &Query) -> Vec<Query> {
         push(&|query| query.select = None);
     }
     for at in 0..query.aggregates.len() {
-        push(&|query| drop(query.aggregates.remove(at)));
+        push(&|query| {
+            query.aggregates.remove(at);
+        });
     }
     if query.offset > 0 {
         push(&|query| query.offset = 0);
