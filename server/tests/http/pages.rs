@@ -47,6 +47,28 @@ async fn a_page_shows_what_its_rows_refer_to() {
 }
 
 #[tokio::test]
+async fn figures_stand_below_the_rows_where_they_are_asked_for() {
+    let server = Server::new(TABLE).await;
+    let text = server
+        .get("/tables/t?select=name&aggregate=count_by(name),max(id)")
+        .await
+        .text();
+    let foot = text.find("<tfoot>").expect("a footer");
+    assert!(text[foot..].contains("max(id)"), "{text}");
+    assert!(
+        text[foot..].contains("first &lt;b&gt;row&lt;/b&gt; 1 · NULL 1"),
+        "{text}"
+    );
+    assert!(!server.get("/tables/t").await.text().contains("<tfoot>"));
+    let refused = server.get("/tables/t?aggregate=sum(name)").await;
+    assert_eq!(refused.status, 400);
+    assert!(refused.text().contains("sum can"), "{}", refused.text());
+    let csv = server.get("/api/rows/t.csv?aggregate=max(id)").await;
+    assert_eq!(csv.status, 200);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn pages_are_whole_without_javascript() {
     let server = Server::new(TABLE).await;
     let home = server.get("/").await;

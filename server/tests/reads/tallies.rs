@@ -514,6 +514,23 @@ async fn too_many_groups_are_counted_and_not_shown() {
 }
 
 #[tokio::test]
+async fn columns_of_related_rows_are_aggregated() {
+    let fixture = Fixture::new(
+        "CREATE TABLE people (id int PRIMARY KEY, name text, age numeric);
+         CREATE TABLE task (id int PRIMARY KEY, who int REFERENCES people);
+         INSERT INTO people VALUES (1, 'Ann', 30), (2, 'Ben', 41.5);
+         INSERT INTO task VALUES (1, 1), (2, 1), (3, 2), (4, NULL)",
+    )
+    .await;
+    let query = "select=id,by:people(id)&aggregate=count_by(by.name),sum(by.age),max(id)";
+    let read = fixture.read("task", query).await.unwrap();
+    assert_eq!(
+        texts(&read.aggregates.values),
+        [r#"[["Ann", 2], ["Ben", 1], [null, 1]]"#, "101.5", "4"].map(|text| Some(text.to_owned()))
+    );
+}
+
+#[tokio::test]
 async fn what_a_type_lacks_is_refused() {
     let fixture = Fixture::new(
         "CREATE EXTENSION citext SCHEMA public;

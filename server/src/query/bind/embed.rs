@@ -76,12 +76,13 @@ fn join(
             .collect::<Result<_, _>>()?,
     };
     let shown = columns.len();
-    // What rows are filtered and ordered by need not be shown.
+    // What rows are filtered, ordered and aggregated by need not be shown.
     let tests = query.tests();
     let used = tests
         .iter()
         .map(|test| &test.column)
-        .chain(query.order.iter().map(|by| &by.column));
+        .chain(query.order.iter().map(|by| &by.column))
+        .chain(query.aggregates.iter().map(|of| &of.column));
     for name in used {
         if table.table.column(name).is_none()
             && let Some((of, name)) = query.embedded(name)
