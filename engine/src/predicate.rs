@@ -61,6 +61,9 @@ pub enum Predicate {
     },
     /// Only PostgreSQL knows.
     Asked,
+    /// Only PostgreSQL knows, and what it says depends on the time. When that changes is told
+    /// with the rows that are read.
+    AskedOfMoments,
 }
 
 /// A comparison operator.
@@ -99,7 +102,7 @@ impl Predicate {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().all(Self::is_decided_here),
             Self::Not(part) => part.is_decided_here(),
-            Self::Asked => false,
+            Self::Asked | Self::AskedOfMoments => false,
             _ => true,
         }
     }
@@ -151,7 +154,7 @@ impl Predicate {
             Self::Is(column, wanted) => {
                 matches!(values[*column], Datum::Bool(flag) if flag == *wanted).into()
             }
-            Self::Moving { .. } | Self::Asked => Truth::Unknown,
+            Self::Moving { .. } | Self::Asked | Self::AskedOfMoments => Truth::Unknown,
         }
     }
 
@@ -160,7 +163,7 @@ impl Predicate {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::moves),
             Self::Not(part) => part.moves(),
-            Self::Moving { .. } => true,
+            Self::Moving { .. } | Self::AskedOfMoments => true,
             _ => false,
         }
     }

@@ -51,8 +51,8 @@ pub struct Source {
     /// Positions of the columns that are of concern; `None`: all.
     pub columns: Option<Arc<[usize]>>,
     /// How the query's rows refer to its rows, where a row of it concerns only the lists that
-    /// show a row which refers to it: neither filter nor order look at it. Values that are
-    /// equal must be written alike.
+    /// show a row which refers to it, or an aggregate of it: neither filter nor order look at
+    /// it. Values that are equal must be written alike.
     pub shown_by: Option<Reference>,
 }
 

@@ -1,6 +1,6 @@
 //! Changes of rows that a list's rows refer to, and whether a list shows any of them.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use rustc_hash::FxHashSet;
 
@@ -9,11 +9,18 @@ use crate::{
     record::Record,
     rows::{RowId, Rows},
     transaction::NetChange,
+    window::WindowSpec,
 };
 
-/// Pairs of a column of the query's own table and one of a related table: a row of the one
-/// refers to the row of the other that has the same values in all of them.
-pub type Reference = Arc<[(usize, usize)]>;
+/// How the rows of a query refer to those of a related table.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    /// Pairs of a column of the query's own table and one of the related table: a row of the
+    /// one refers to the row of the other that has the same values in all of them.
+    pub on: Arc<[(usize, usize)]>,
+    /// Positions of the related rows' columns among the query's.
+    pub columns: Range<usize>,
+}
 
 /// Related rows that have changed: what they are referred to by.
 #[derive(Debug, Default)]
@@ -25,17 +32,19 @@ impl Related {
         let keys = changes
             .flat_map(|change| [&change.old, &change.new])
             .flatten()
-            .map(|record| values(record, reference.iter().map(|(_, to)| *to)));
-        self.0.push((Arc::clone(reference), keys.collect()));
+            .map(|record| values(record, reference.on.iter().map(|(_, to)| *to)));
+        self.0.push((reference.clone(), keys.collect()));
     }
 
-    /// Whether one of the list's rows refers to one of them.
-    pub fn is_shown(&self, list: &[RowId], held: &Rows) -> bool {
+    /// Whether a window of these rows shows one of them, be it in an aggregate over all rows.
+    pub fn is_shown(&self, spec: &WindowSpec, list: &[RowId], held: &Rows) -> bool {
         self.0.iter().any(|(reference, keys)| {
-            list.iter().any(|id| {
-                let from = reference.iter().map(|(from, _)| *from);
-                keys.contains(&values(held.get(*id), from))
-            })
+            let mut aggregates = spec.aggregates.iter();
+            aggregates.any(|aggregate| reference.columns.contains(&aggregate.column))
+                || list.iter().any(|id| {
+                    let from = reference.on.iter().map(|(from, _)| *from);
+                    keys.contains(&values(held.get(*id), from))
+                })
         })
     }
 }

@@ -34,7 +34,8 @@ impl Engine {
             }
             if window.fetch.is_none()
                 && let Some(run) = &window.run
-                && related.is_some_and(|related| !related.is_shown(&run.rows, &self.rows))
+                && related
+                    .is_some_and(|related| !related.is_shown(&window.spec, &run.rows, &self.rows))
             {
                 continue;
             }

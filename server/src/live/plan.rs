@@ -140,7 +140,10 @@ fn shown_by(join: &Join, query: &BoundQuery) -> Option<Reference> {
     let mut on = join.on.iter();
     let comparable =
         on.all(|(from, to)| is_written_alike(&own[*from]) && is_written_alike(&theirs[*to]));
-    (!decides && comparable).then(|| join.on.as_slice().into())
+    (!decides && comparable).then(|| Reference {
+        on: join.on.as_slice().into(),
+        columns,
+    })
 }
 
 fn is_tested(filter: &BoundFilter, columns: &Range<usize>) -> bool {
@@ -186,9 +189,10 @@ fn predicate(filter: &BoundFilter, table: &TableMeta) -> Predicate {
         BoundFilter::Not(part) => Predicate::Not(Box::new(predicate(part, table))),
         BoundFilter::Search(word) => search(word, table),
         // The table's own images do not hold it.
-        BoundFilter::Test { column, .. } if table.columns[*column].is_embedded() => {
-            Predicate::Asked
-        }
+        BoundFilter::Test { column, op } if table.columns[*column].is_embedded() => match op {
+            BoundOp::Moving(_) => Predicate::AskedOfMoments,
+            _ => Predicate::Asked,
+        },
         BoundFilter::Test { column, op } => test(*column, op, &table.schema),
     }
 }

@@ -1,13 +1,10 @@
 //! Lists with columns of the rows that theirs refer to.
 
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
 
 use crate::{
     cluster::{Cluster, Database},
+    moving::rereads,
     server::Server,
     socket::Socket,
 };
@@ -268,20 +265,47 @@ async fn a_change_of_a_row_that_nothing_shown_refers_to_is_passed_over() {
     );
 }
 
-/// How many whole lists were read again so far.
-async fn rereads(server: &Server) -> u64 {
-    let mut stream = TcpStream::connect(&server.address).await.unwrap();
-    let request = format!(
-        "GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-        server.address
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await.unwrap();
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("rowcast_rereads_total "));
-    line.unwrap().trim().parse().unwrap()
+#[tokio::test]
+async fn an_aggregate_of_related_rows_is_of_all_rows_of_the_query() {
+    let (database, server) = start().await;
+    let mut socket = Socket::open(&server.address).await;
+    // Two windows of one query: the one shows rows, the other adds up all of them.
+    let query = "select=id,by:people(name)&order=id&limit=2";
+    List::open(&mut socket, 1, query).await;
+    let added = format!("{query}&aggregate=sum(by.age),count_by(by.name)&id=gt.0");
+    let plain = format!("{query}&id=gt.0");
+    List::open(&mut socket, 2, &plain).await;
+    let snapshot = socket.subscribe(3, "tasks", &added).await;
+    let sum = |message: &Value| {
+        let aggregates = message["aggregates"].as_object().unwrap();
+        aggregates
+            .iter()
+            .find(|(name, _)| name.starts_with("sum"))
+            .map(|(_, sum)| sum.clone())
+    };
+    assert_eq!(sum(&snapshot), Some(json!(180)));
+    // Nothing that is shown refers to this one.
+    database
+        .execute("UPDATE people SET age = 108 WHERE id = 8")
+        .await;
+    assert_eq!(sum(&socket.next_of(3, "patch").await), Some(json!(680)));
+}
+
+#[tokio::test]
+async fn rows_leave_as_the_time_of_what_they_refer_to_passes() {
+    let (database, server) = start().await;
+    database
+        .execute(
+            "ALTER TABLE people ADD at timestamptz; \
+             UPDATE people SET at = now() + interval '3 s' WHERE id = 2",
+        )
+        .await;
+    let mut socket = Socket::open(&server.address).await;
+    let query = "select=id,people(name)&people.at=gt.now&order=id&limit=2";
+    let mut list = List::open(&mut socket, 1, query).await;
+    assert_eq!(list.cells(), json!([[1, "person 2"], [9, "person 2"]]));
+    list.becomes(&mut socket, json!([])).await;
+    assert_eq!(list.total, 0);
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ fn keys(list: &Value) -> Value {
 }
 
 /// How often the server has read a window again.
-async fn rereads(server: &Server) -> u64 {
+pub async fn rereads(server: &Server) -> u64 {
     let mut stream = tokio::net::TcpStream::connect(&server.address)
         .await
         .unwrap();
