@@ -27,9 +27,12 @@ impl Clock {
 
     /// Whether it says more at any one time than another.
     pub fn is_ahead_of(self, other: Self) -> bool {
-        other
-            .when(self.said)
-            .is_none_or(|expected| self.heard < expected)
+        let micros = |time: Duration| i128::try_from(time.as_micros()).unwrap_or(i128::MAX);
+        let passed = match self.heard.checked_duration_since(other.heard) {
+            Some(passed) => micros(passed),
+            None => -micros(other.heard.duration_since(self.heard)),
+        };
+        i128::from(self.said) - i128::from(other.said) > passed
     }
 }
 
