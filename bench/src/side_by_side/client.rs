@@ -14,8 +14,10 @@ use futures::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::{net::TcpStream, sync::Notify, task::JoinHandle};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, client::IntoClientRequest, http::HeaderValue},
+    MaybeTlsStream, WebSocketStream, connect_async_with_config,
+    tungstenite::{
+        Message, client::IntoClientRequest, http::HeaderValue, protocol::WebSocketConfig,
+    },
 };
 
 use super::commits::{Commits, Seen};
@@ -28,6 +30,9 @@ pub enum Protocol {
     GraphQl,
     Zero,
 }
+
+/// As much as a client reads at once, in bytes.
+const READ_BUFFER: usize = 8 << 10;
 
 /// The GraphQL that PostGraphile makes of the table.
 const GRAPHQL: &str = "subscription { allOrders(condition: {status: \"open\"}, \
@@ -236,7 +241,9 @@ async fn connect(url: &str, protocol: Option<&str>) -> anyhow::Result<Socket> {
             .headers_mut()
             .insert("Sec-WebSocket-Protocol", value);
     }
-    let (socket, _) = connect_async(request).await?;
+    // The buffer is cleared for each read: with the usual one that costs more than all else.
+    let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
+    let (socket, _) = connect_async_with_config(request, Some(config), true).await?;
     Ok(socket)
 }
 
