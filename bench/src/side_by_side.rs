@@ -90,6 +90,9 @@ struct Figures {
     memory_mib: f64,
     /// As fast as four connections can write.
     fast_commits_per_second: f64,
+    /// What a client was told of a second meanwhile: less than the commits where versions are
+    /// left out.
+    fast_messages_per_client: f64,
     /// Commits, by the time from the first until every client had the last.
     changes_per_second: Option<f64>,
     /// What that took after the last commit; missing where it took more than a minute.
@@ -199,9 +202,11 @@ async fn measure(
     let (messages_after, bytes_after) = clients.received();
 
     progress.advance(1, &format!("{}: as fast as possible", system.name()));
+    let (messages_before, _) = clients.received();
     let fast = Instant::now();
     let written = rush(&database, &commits, options.seconds).await?;
     let wrote = fast.elapsed();
+    let told = clients.received().0 - messages_before;
     let caught_up = clients.up_to_date(PATIENCE).await;
     if let Err(error) = &caught_up {
         eprintln!("{}: {error:#}", system.name());
@@ -228,6 +233,7 @@ async fn measure(
         server_cores: cpu / lasted,
         memory_mib: memory as f64 / f64::from(1 << 20),
         fast_commits_per_second: written as f64 / wrote.as_secs_f64(),
+        fast_messages_per_client: told as f64 / wrote.as_secs_f64() / options.clients as f64,
         changes_per_second: caught_up.map(|lasted| written as f64 / lasted.as_secs_f64()),
         caught_up_ms: caught_up.map(|lasted| lasted.saturating_sub(wrote).as_secs_f64() * 1000.0),
     })
@@ -342,6 +348,7 @@ fn print(rows: &[Row]) {
                 format!("{:.2}", figures.server_cores),
                 format!("{:.0}", figures.bytes_per_second / 1000.0),
                 format!("{:.0}", figures.fast_commits_per_second),
+                format!("{:.0}", figures.fast_messages_per_client),
                 or_never(figures.changes_per_second),
                 or_never(figures.caught_up_ms),
                 format!("{:.0}", figures.memory_mib),
@@ -358,6 +365,7 @@ fn print(rows: &[Row]) {
             "cores",
             "kB/s",
             "fast commits/s",
+            "messages/s/client",
             "changes/s",
             "caught up ms",
             "MiB",
