@@ -296,6 +296,9 @@ BEGIN
             reason := rowcast.refusal(watched.relation);
         END IF;
         IF watched.exists AND reason IS NULL THEN
+            -- One that was dismissed since the list of them was made stays so.
+            PERFORM 1 FROM rowcast.watched w WHERE w.relation = watched.relation FOR UPDATE;
+            CONTINUE WHEN NOT FOUND;
             PERFORM rowcast.enlist(watched.relation, watched.is_asked);
         ELSE
             IF watched.exists THEN
