@@ -1,6 +1,6 @@
 //! The steps from one list to another.
 
-use rustc_hash::FxHashMap;
+use hashbrown::HashMap;
 
 use crate::{
     record::Key,
@@ -99,7 +99,7 @@ fn turned(old: RowId, new: RowId, to: usize, rows: &Rows, steps: &mut Vec<Step>)
 
 fn rearrange(offset: usize, old: &[RowId], new: &[RowId], rows: &Rows, steps: &mut Vec<Step>) {
     let key = |id: &RowId| rows.get(*id).key();
-    let places = |ids: &[RowId]| -> FxHashMap<&Key, usize> {
+    let places = |ids: &[RowId]| -> HashMap<&Key, usize> {
         ids.iter()
             .enumerate()
             .map(|(at, id)| (key(id), at))

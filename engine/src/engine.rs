@@ -50,9 +50,14 @@ pub struct Limits {
     /// Images held back for all windows together, those that several hold counted as often.
     /// What comes beyond has the rows of the window that it would be held for read once more.
     pub held_images_in_all: usize,
+    /// The bytes that these take, counted and bounded alike.
+    pub held_bytes_in_all: usize,
     /// Changes of one query that wait for PostgreSQL's verdict. What comes beyond has the
     /// query read again.
     pub pending_changes: usize,
+    /// Those of all queries together. What comes beyond has the query that it would wait for
+    /// read again.
+    pub pending_changes_in_all: usize,
 }
 
 impl Default for Limits {
@@ -61,7 +66,9 @@ impl Default for Limits {
             held_images: 200_000,
             held_bytes: 64 << 20,
             held_images_in_all: 2_000_000,
+            held_bytes_in_all: 512 << 20,
             pending_changes: 50_000,
+            pending_changes_in_all: 1_000_000,
         }
     }
 }
@@ -188,6 +195,10 @@ pub struct Engine {
     early: FxHashSet<WindowId>,
     /// Images held back for all windows.
     held_images: usize,
+    /// The bytes that these take.
+    held_bytes: usize,
+    /// Changes of all queries that wait for PostgreSQL's verdict.
+    pending_changes: usize,
     next_id: u64,
     figures: Figures,
     outputs: Vec<Output>,
@@ -226,6 +237,8 @@ impl Engine {
             requests: FxHashMap::default(),
             early: FxHashSet::default(),
             held_images: 0,
+            held_bytes: 0,
+            pending_changes: 0,
             next_id: 0,
             figures: Figures::default(),
             outputs: Vec::new(),
@@ -412,6 +425,10 @@ impl Engine {
             self.settle_early();
         } else {
             self.figures.contradictions += 1;
+            // What is being read may be older than the gap's end.
+            for id in self.windows.numbers() {
+                self.outrun(WindowId(id));
+            }
             for id in self.queries.numbers() {
                 self.reread(QueryId(id), &turn, None, None);
             }
@@ -492,6 +509,7 @@ impl Engine {
         let Some(query) = self.queries.remove(id.0) else {
             return;
         };
+        self.pending_changes -= query.pending_changes();
         let spec = query.spec;
         self.identities.remove(&spec.identity);
         for (schema, predicate) in spec.tables() {

@@ -211,20 +211,25 @@ impl Run {
         &self.rows[start..start + (wanted.end - wanted.start) as usize]
     }
 
-    /// Lets go of rows far outside the slice. The run covers it.
+    /// Lets go of rows far outside the slice. The run covers it; of a slice that shows nothing
+    /// it holds what lies nearest.
     pub fn trim(&mut self, slice: Slice, held: &mut Rows) {
-        let wanted = slice.within(self.total);
-        let margin = slice.margin();
-        if wanted.is_empty() || self.rows.is_empty() {
+        if self.rows.is_empty() {
             return;
         }
+        let wanted = slice.within(self.total);
+        let margin = slice.margin();
         let end = self.before + self.rows.len() as u64;
-        if end - wanted.end > 3 * margin {
-            let keep = (wanted.end + 2 * margin - self.before) as usize;
+        let (first, past) = (
+            wanted.start.clamp(self.before, end),
+            wanted.end.clamp(self.before, end),
+        );
+        if end - past > 3 * margin {
+            let keep = (past + 2 * margin - self.before) as usize;
             self.rows.drain(keep..).for_each(|id| held.let_go(id));
         }
-        if wanted.start - self.before > 3 * margin {
-            let surplus = wanted.start - 2 * margin - self.before;
+        if first - self.before > 3 * margin {
+            let surplus = first - 2 * margin - self.before;
             let ahead = self.rows.drain(..surplus as usize);
             ahead.for_each(|id| held.let_go(id));
             self.before += surplus;

@@ -1,9 +1,9 @@
 //! What a read of the change log brings, and its net effect.
 
-use std::{collections::hash_map::Entry, sync::Arc};
+use std::sync::Arc;
 
 use rowcast_protocol::PgSnapshot;
-use rustc_hash::FxHashMap;
+use hashbrown::{HashMap, hash_map::Entry};
 
 use crate::{
     record::{Key, Record},
@@ -76,7 +76,7 @@ pub struct NetChange {
 /// it ended. So no order is needed, and a statement that changed nothing leaves nothing.
 pub fn net_effect<'a>(images: impl IntoIterator<Item = &'a Image>) -> Vec<NetChange> {
     let mut order: Vec<Vec<(&Arc<Record>, i32)>> = Vec::new();
-    let mut places: FxHashMap<&Key, usize> = FxHashMap::default();
+    let mut places: HashMap<&Key, usize> = HashMap::new();
     for image in images {
         let at = match places.entry(image.record.key()) {
             Entry::Occupied(place) => *place.get(),
@@ -90,11 +90,17 @@ pub fn net_effect<'a>(images: impl IntoIterator<Item = &'a Image>) -> Vec<NetCha
             Side::New => 1,
         };
         let known = &mut order[at];
+        // The log mostly has an image right behind its match, so the search begins at the end,
+        // and what has cancelled is not searched again: a row that changes a million times in
+        // one read costs a million steps.
         match known
-            .iter_mut()
-            .find(|(record, _)| record.same(&image.record))
+            .iter()
+            .rposition(|(record, _)| record.same(&image.record))
         {
-            Some((_, balance)) => *balance += weight,
+            Some(at) if known[at].1 + weight == 0 => {
+                known.swap_remove(at);
+            }
+            Some(at) => known[at].1 += weight,
             None => known.push((&image.record, weight)),
         }
     }

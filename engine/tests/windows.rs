@@ -689,7 +689,9 @@ proptest! {
                 held_images: 10,
                 held_bytes: 1 << 20,
                 held_images_in_all: 25,
+                held_bytes_in_all: 2 << 20,
                 pending_changes: 10,
+                pending_changes_in_all: 20,
             }
         } else {
             Limits::default()

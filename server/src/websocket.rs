@@ -13,3 +13,6 @@ pub use self::{
     handshake::Upgrade,
     socket::{Incoming, Socket},
 };
+
+#[cfg(test)]
+mod tests;

@@ -103,10 +103,14 @@ impl Engine {
         if concerning.is_empty() {
             return;
         }
-        if query.pending_changes() + concerning.len() > self.limits.pending_changes {
+        let waiting = query.pending_changes() + concerning.len();
+        if waiting > self.limits.pending_changes
+            || self.pending_changes + concerning.len() > self.limits.pending_changes_in_all
+        {
             self.reread(id, turn, None, None);
             return;
         }
+        self.pending_changes += concerning.len();
         query.defer(turn.clone(), concerning);
         self.advance(id);
     }
@@ -151,6 +155,7 @@ impl Engine {
             else {
                 return;
             };
+            self.pending_changes -= read.changes.len();
             if let Some(query) = self.queries.get(id.0) {
                 let table = query.spec.schema.table;
                 self.take_in_time(id, table, read.changes.iter());
@@ -258,10 +263,19 @@ impl Engine {
             return;
         }
         if changes.reread {
-            // Whatever else the images say, the rows have to be read once more.
-            let queries: Vec<QueryId> = table.queries.iter().copied().collect();
+            // Whatever the images say, the rows have to be read once more.
+            let bare = Arc::new(TableChanges {
+                table: changes.table,
+                images: Vec::new(),
+                reread: true,
+            });
+            let is_read = |id: &&QueryId| {
+                let query = self.queries.get(id.0);
+                query.is_some_and(|query| query.reading > 0)
+            };
+            let queries: Vec<QueryId> = table.queries.iter().filter(is_read).copied().collect();
             for id in queries {
-                self.hold_back_for(id, turn, changes);
+                self.hold_back_for(id, turn, &bare);
             }
             return;
         }
@@ -307,6 +321,7 @@ impl Engine {
             fetch.held_images += changes.images.len();
             self.held_images += changes.images.len();
             fetch.held_bytes += bytes;
+            self.held_bytes += bytes;
             fetch.held.push(Held {
                 to: Arc::clone(&turn.to),
                 changed_at: turn.changed_at,
@@ -315,6 +330,7 @@ impl Engine {
             if fetch.held_images > self.limits.held_images
                 || self.held_images > self.limits.held_images_in_all
                 || fetch.held_bytes > self.limits.held_bytes
+                || self.held_bytes > self.limits.held_bytes_in_all
             {
                 beyond.push(*window_id);
             }

@@ -1,5 +1,7 @@
 //! Rows that are being read, and what the log brings meanwhile.
 
+use hashbrown::HashMap;
+
 use super::{changes::unnumbered, publish::apply_effects, *};
 
 impl Engine {
@@ -42,6 +44,7 @@ impl Engine {
         };
         if let Some(fetch) = window.fetch.take() {
             self.held_images -= fetch.held_images;
+            self.held_bytes -= fetch.held_bytes;
             self.requests.remove(&fetch.request);
             let query = window.query;
             self.count_reading(query, -1);
@@ -78,6 +81,7 @@ impl Engine {
             fetch.is_outrun = true;
             fetch.held = Vec::new();
             self.held_images -= std::mem::take(&mut fetch.held_images);
+            self.held_bytes -= std::mem::take(&mut fetch.held_bytes);
         } else if is_prefetch {
             // The run is maintained without them; they are asked for again when they are due.
             self.cancel_fetch(id);
@@ -277,7 +281,7 @@ fn place(
             }
         }
         RowsWanted::From { .. } | RowsWanted::UpTo { .. } => {
-            let places: FxHashMap<&Key, usize> = known
+            let places: HashMap<&Key, usize> = known
                 .rows
                 .iter()
                 .enumerate()

@@ -1,6 +1,6 @@
 //! Lists that are read again, because changes do not tell what became of them.
 
-use super::*;
+use super::{fetch::unseen, *};
 use crate::related::Related;
 
 impl Engine {
@@ -18,6 +18,7 @@ impl Engine {
             return;
         };
         let from = Arc::clone(query.version(&turn.from));
+        self.pending_changes -= query.pending_changes();
         query.open = None;
         let on_every_change = query.spec.reread;
         for window_id in query.windows.clone() {
@@ -88,11 +89,8 @@ impl Engine {
         let Some(read) = fetch.arrived.take() else {
             return;
         };
-        let dirty = fetch.is_outrun
-            || fetch.held.iter().any(|held| {
-                let images = &held.changes.images;
-                held.changes.reread || images.iter().any(|image| !read.snapshot.sees(image.xid))
-            });
+        let is_outrun = fetch.is_outrun;
+        let held = mem::take(&mut fetch.held);
         let total = read.total.unwrap_or(read.rows.len() as u64);
         let before = match &fetch.wanted {
             RowsWanted::Places { start, .. } => (*start).min(total),
@@ -114,9 +112,16 @@ impl Engine {
             lost: false,
             tallies,
         };
+        let query = window.query;
+        let dirty = is_outrun
+            || self.queries.get(query.0).is_some_and(|query| {
+                let spec = &window.spec;
+                let is_shown = |related: &Related| related.is_shown(spec, &run.rows, rows);
+                held.iter()
+                    .any(|held| concerns(&query.spec, held, &snapshot, is_shown))
+            });
         window.set_run(Some(run), rows);
         window.version = Arc::clone(&snapshot);
-        let query = window.query;
         self.cancel_fetch(id);
         if let Some(time) = time {
             self.take_time(query, time);
@@ -129,5 +134,25 @@ impl Engine {
             self.figures.rereads += 1;
             self.read_whole(id);
         }
+    }
+}
+
+/// Whether changes that rows do not show, being read as of `snapshot`, mean something for them.
+/// `is_shown` tells whether they show a row that refers to one of those given.
+fn concerns(
+    spec: &HeldSpec,
+    held: &Held,
+    snapshot: &PgSnapshot,
+    is_shown: impl Fn(&Related) -> bool,
+) -> bool {
+    let changes = &held.changes;
+    if changes.reread {
+        return true;
+    }
+    let net = unseen(held, snapshot);
+    match spec.concern(changes.table, net.iter()) {
+        Concern::None => false,
+        Concern::Shown(related) => is_shown(&related),
+        Concern::All => true,
     }
 }

@@ -29,6 +29,14 @@ pub enum Access {
 }
 
 impl Access {
+    /// How many entries of an index it takes.
+    pub fn entries(&self) -> usize {
+        match self {
+            Self::OneOf(_, values) => values.len(),
+            Self::Prefix(..) | Self::Contains { .. } | Self::Within(..) => 1,
+        }
+    }
+
     /// The column that it looks at.
     pub fn column(&self) -> usize {
         match self {

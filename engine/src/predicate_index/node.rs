@@ -21,6 +21,10 @@ use crate::{
 /// How many queries a node holds before it tells them apart by another column.
 const SPLIT_AT: usize = 16;
 
+/// How many entries a query may take by further columns than the first. Each value of one is
+/// combined with each of the next, so what lists of values multiply to has to be bounded.
+const MAX_SPREAD: usize = 64;
+
 /// The filter of a query, as far as this table is concerned; `None` if the query is gone.
 pub type FilterOf<'a> = &'a dyn Fn(QueryId) -> Option<&'a Predicate>;
 
@@ -87,7 +91,11 @@ impl Node {
         way: &mut Vec<usize>,
         context: Context,
     ) {
-        if self.branches.is_some() || way.is_empty() {
+        // Many that nothing further tells apart do not keep later ones from being told apart.
+        if self.branches.is_some()
+            || way.is_empty()
+            || self.here.as_slice().len() >= SPLIT_AT
+        {
             self.insert_below(id, accesses, way, context);
             return;
         }
@@ -112,10 +120,7 @@ impl Node {
         way: &mut Vec<usize>,
         context: Context,
     ) {
-        let mut left = accesses
-            .iter()
-            .filter(|access| !way.contains(&access.column()))
-            .peekable();
+        let mut left = further(accesses, way).peekable();
         if left.peek().is_none() {
             self.here.push(id);
             return;
@@ -127,6 +132,16 @@ impl Node {
         }
     }
 
+    /// How many nodes there are by columns' values, this one included.
+    #[cfg(test)]
+    pub fn size(&self) -> usize {
+        let equal = self.branches.iter().flat_map(|branches| &branches.equal);
+        1 + equal
+            .flat_map(|equal| equal.nodes.values())
+            .map(Self::size)
+            .sum::<usize>()
+    }
+
     /// Removes a query wherever this conjunction leads. Returns whether it was there.
     pub fn remove(&mut self, id: QueryId, accesses: &[Access], way: &mut Vec<usize>) -> bool {
         let mut found = self.here.remove(id);
@@ -134,10 +149,9 @@ impl Node {
             return found;
         };
         let mut below = false;
-        for access in accesses {
-            if !way.contains(&access.column()) {
-                below |= branches.remove(id, access, accesses, way);
-            }
+        let left: Vec<&Access> = further(accesses, way).collect();
+        for access in left {
+            below |= branches.remove(id, access, accesses, way);
         }
         if below {
             found = true;
@@ -190,6 +204,24 @@ impl Node {
             }
         }
     }
+}
+
+/// The conjuncts by which a query can be found beyond the columns on the way.
+fn further<'a>(accesses: &'a [Access], way: &[usize]) -> impl Iterator<Item = &'a Access> {
+    let taken = |access: &&Access| way.contains(&access.column());
+    let spread = accesses
+        .iter()
+        .filter(taken)
+        .fold(1, |spread: usize, access| {
+            spread.saturating_mul(access.entries())
+        });
+    let is_first = way.is_empty();
+    let left: Vec<&Access> = accesses
+        .iter()
+        .filter(|access| !taken(access))
+        .filter(|access| is_first || spread.saturating_mul(access.entries()) <= MAX_SPREAD)
+        .collect();
+    left.into_iter()
 }
 
 /// A row as it was and as it is, as far as it was or is.

@@ -247,3 +247,69 @@ proptest! {
         prop_assert!(found(other) < 2 * 16);
     }
 }
+
+fn equal(column: usize, value: Datum) -> Predicate {
+    Predicate::Compare {
+        column,
+        comparison: Comparison::Equal,
+        value,
+    }
+}
+
+#[test]
+fn lists_of_values_do_not_multiply_each_other() {
+    const VALUES: usize = 40;
+    let schema = schema();
+    let list = |column, value: fn(usize) -> Datum| Predicate::In {
+        column,
+        values: (0..VALUES).map(value).collect(),
+    };
+    let filter = Predicate::And(vec![
+        list(NUMBER, |n| Datum::Int(n as i64)),
+        list(FLOAT, |n| Datum::Float8(n as f64)),
+        list(TEXT, |n| Datum::Text(format!("text {n}").as_str().into())),
+    ]);
+    let mut index = PredicateIndex::default();
+    for id in 0..64 {
+        index.insert(QueryId(id), &filter, &schema.columns, &|_| Some(&filter));
+    }
+    assert!(index.root.size() <= 1 + 3 * VALUES, "{}", index.root.size());
+    for id in 0..64 {
+        index.remove(QueryId(id), &filter, &schema.columns);
+    }
+    assert!(index.is_empty());
+}
+
+#[test]
+fn queries_that_nothing_tells_apart_do_not_keep_later_ones_from_being_told_apart() {
+    let schema = schema();
+    let open = || equal(FLAG, Datum::Bool(true));
+    let level = |comparison, value| Predicate::Compare {
+        column: NUMBER,
+        comparison,
+        value: Datum::Int(value),
+    };
+    let mut predicates = vec![open(); 16];
+    predicates.extend((0..2_000).map(|n| {
+        Predicate::And(vec![
+            open(),
+            level(Comparison::GreaterOrEqual, 4 * n),
+            level(Comparison::Less, 4 * n + 8),
+        ])
+    }));
+    let mut index = PredicateIndex::default();
+    for (id, predicate) in predicates.iter().enumerate() {
+        index.insert(QueryId(id as u32), predicate, &schema.columns, &|id| {
+            predicates.get(id.0 as usize)
+        });
+    }
+    let row = vec![
+        Datum::Int(4_001),
+        Datum::Null,
+        Datum::Null,
+        Datum::Bool(true),
+    ];
+    let mut found = 0;
+    index.candidates(None, Some(&Record::new(&schema, row)), &mut |_| found += 1);
+    assert!((18..=18 + 2 * 16).contains(&found), "{found}");
+}

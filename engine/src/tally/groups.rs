@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use rowcast_protocol::Cell;
-use rustc_hash::FxHashMap;
+use hashbrown::HashMap;
 
 use super::{Lost, extremes::compare_forms};
 use crate::datum::{Codec, Datum, compare_as};
@@ -24,7 +24,7 @@ const MAX_SHOWN_BYTES: usize = 64 * 1024;
 #[derive(Clone, Debug, Default)]
 pub struct Groups {
     /// By the values' canonical form: each way in which the value is written.
-    groups: FxHashMap<Datum, Vec<(Datum, u64)>>,
+    groups: HashMap<Datum, Vec<(Datum, u64)>>,
     bytes: usize,
 }
 

@@ -149,6 +149,28 @@ pub fn read(bytes: &mut &[u8], max: usize) -> Result<Option<Frame>, Violation> {
     }))
 }
 
+/// The code of a client's close frame, as it is sent back: two bytes, or none where it says
+/// nothing.
+///
+/// # Errors
+/// Where it is no code that may be sent, or the words after it are no text.
+pub fn close_code(payload: &[u8]) -> Result<&[u8], Violation> {
+    let Some((code, reason)) = payload.split_first_chunk() else {
+        return if payload.is_empty() {
+            Ok(payload)
+        } else {
+            Err(Violation::Protocol)
+        };
+    };
+    // 1004 to 1006 and 1015 mean something only where nothing was sent; what lies below 3000
+    // is the standard's to give a meaning, above it is everybody's own.
+    if !matches!(u16::from_be_bytes(*code), 1000..=1003 | 1007..=1014 | 3000..=4999) {
+        return Err(Violation::Protocol);
+    }
+    std::str::from_utf8(reason).map_err(|_| Violation::Text)?;
+    Ok(code)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

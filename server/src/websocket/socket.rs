@@ -209,9 +209,8 @@ impl Socket {
                 }
                 Opcode::Pong => return Ok(Some(Incoming::Sign)),
                 Opcode::Close => {
-                    // The client's own code, as far as it is one.
-                    let code = frame.payload.get(..2).unwrap_or_default().to_vec();
-                    self.queue_message(Opcode::Close, &code);
+                    let code = frame::close_code(&frame.payload)?;
+                    self.queue_message(Opcode::Close, code);
                     return Ok(Some(Incoming::Close));
                 }
                 Opcode::Text | Opcode::Binary if self.begun.is_some() => {
