@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use rowcast_protocol::PgSnapshot;
 use hashbrown::{HashMap, hash_map::Entry};
+use rowcast_protocol::PgSnapshot;
 
 use crate::{
     record::{Key, Record},

@@ -1,6 +1,9 @@
 //! From a read of the log to the windows that it concerns.
 
+use smallvec::SmallVec;
+
 use super::{fetch::unseen, route::Routed, *};
+use crate::datum::Datum;
 
 impl Engine {
     /// Hands one table's changes to the queries and windows that they may concern.
@@ -33,18 +36,32 @@ impl Engine {
 
     /// Looks at what the queries will be found with, all of them before the first is worked
     /// on: so the memory's delays for them run side by side rather than one after another.
+    ///
+    /// Each step follows the addresses that the one before has found, for all queries.
     fn touch(&self, routed: &Routed) {
-        let mut windows: Vec<WindowId> = Vec::new();
-        for (id, _) in routed.by_query().take(TOUCHED_AHEAD) {
-            if let Some(query) = self.queries.get(id.0) {
-                windows.extend(query.windows.first().copied());
-            }
-        }
-        let rows = windows
+        let queries = routed.by_query().take(TOUCHED_AHEAD);
+        let windows: SmallVec<[WindowId; 16]> = queries
+            .filter_map(|(id, _)| self.queries.get(id.0)?.windows.first().copied())
+            .collect();
+        let runs: SmallVec<[&[RowId]; 16]> = windows
             .iter()
-            .filter_map(|id| self.windows.get(id.0)?.run.as_ref())
-            .filter_map(|run| run.rows.get(run.rows.len() / 2));
-        std::hint::black_box(rows.fold(0, |touched, id| touched ^ id.number()));
+            .filter_map(|id| Some(self.windows.get(id.0)?.run.as_ref()?.rows.as_slice()))
+            .collect();
+        // Where a search for a row's place looks first.
+        let rows: SmallVec<[RowId; 32]> = runs
+            .iter()
+            .flat_map(|run| [run.len() / 2, run.len() / 4, run.len() / 4 * 3].map(|at| run.get(at)))
+            .flatten()
+            .copied()
+            .collect();
+        let records: SmallVec<[&Record; 32]> =
+            rows.iter().map(|id| &**self.rows.get(*id)).collect();
+        let values: SmallVec<[&Datum; 32]> = records
+            .iter()
+            .filter_map(|record| record.values().first())
+            .collect();
+        let nulls = values.iter().filter(|value| value.is_null());
+        std::hint::black_box(nulls.count());
     }
 
     /// Hands the net changes that may concern a query to it.

@@ -92,10 +92,7 @@ impl Node {
         context: Context,
     ) {
         // Many that nothing further tells apart do not keep later ones from being told apart.
-        if self.branches.is_some()
-            || way.is_empty()
-            || self.here.as_slice().len() >= SPLIT_AT
-        {
+        if self.branches.is_some() || way.is_empty() || self.here.as_slice().len() >= SPLIT_AT {
             self.insert_below(id, accesses, way, context);
             return;
         }

@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-use rowcast_protocol::Cell;
 use hashbrown::HashMap;
+use rowcast_protocol::Cell;
 
 use super::{Lost, extremes::compare_forms};
 use crate::datum::{Codec, Datum, compare_as};

@@ -137,7 +137,8 @@ fn expected(bytes: Vec<u8>) -> Heard {
             Ok(Message::Text(text)) => messages.push(Incoming::Text(text.as_str().to_owned())),
             Ok(Message::Binary(bytes)) => messages.push(Incoming::Binary(bytes.to_vec())),
             Ok(Message::Close(Some(frame)))
-                if frame.reason.as_str() == "Protocol violation" && u16::from(frame.code) == 1002 =>
+                if frame.reason.as_str() == "Protocol violation"
+                    && u16::from(frame.code) == 1002 =>
             {
                 break End::Violation(Violation::Protocol);
             }
