@@ -162,9 +162,9 @@ pub fn close_code(payload: &[u8]) -> Result<&[u8], Violation> {
             Err(Violation::Protocol)
         };
     };
-    // 1004 to 1006 and 1015 mean something only where nothing was sent; what lies below 3000
+    // 1004 to 1006 and from 1014 on mean something only where nothing was sent; what lies below 3000
     // is the standard's to give a meaning, above it is everybody's own.
-    if !matches!(u16::from_be_bytes(*code), 1000..=1003 | 1007..=1014 | 3000..=4999) {
+    if !matches!(u16::from_be_bytes(*code), 1000..=1003 | 1007..=1013 | 3000..=4999) {
         return Err(Violation::Protocol);
     }
     std::str::from_utf8(reason).map_err(|_| Violation::Text)?;
