@@ -40,19 +40,29 @@ pub fn status(code: &str) -> StatusCode {
         "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "uri_too_long" => StatusCode::URI_TOO_LONG,
         "request_timeout" => StatusCode::REQUEST_TIMEOUT,
-        "database_unavailable" | "too_slow" | "too_busy" | "not_following" | "catalog_changed" => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        "database_unavailable"
+        | "too_slow"
+        | "too_busy"
+        | "not_following"
+        | "catalog_changed"
+        | "stopping" => StatusCode::SERVICE_UNAVAILABLE,
         "internal" => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_REQUEST,
     }
 }
 
+/// How much of a name that a client made up is given back: what exists is shorter.
+const NAME_SHOWN: usize = 128;
+
 /// There is no such table, or it may not be read: the two answer alike.
 pub fn unknown_table(name: &str) -> ApiError {
+    let (name, more) = match name.char_indices().nth(NAME_SHOWN) {
+        Some((end, _)) => (&name[..end], "…"),
+        None => (name, ""),
+    };
     ApiError::new(
         "unknown_table",
-        format!("there is no table \"{name}\""),
+        format!("there is no table \"{name}{more}\""),
         "GET /api/tables lists the tables; one outside the schema public is written schema.table",
     )
 }
@@ -196,9 +206,16 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_long_is_not_repeated_whole() {
+        let error = unknown_table(&"ä".repeat(30_000));
+        assert!(error.message.len() < 1000, "{}", error.message.len());
+    }
+
+    #[test]
     fn a_code_decides_the_status() {
         assert_eq!(status("unknown_table"), StatusCode::NOT_FOUND);
         assert_eq!(status("unknown_column"), StatusCode::BAD_REQUEST);
         assert_eq!(status("too_slow"), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(status("stopping"), StatusCode::SERVICE_UNAVAILABLE);
     }
 }

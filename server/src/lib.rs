@@ -5,6 +5,7 @@
 //! through [`query`] with what [`database`] knows of the tables; [`live`] keeps queries up to
 //! date with what [`capture`] reads from the change log.
 
+pub mod bounds;
 pub mod capture;
 pub mod cli;
 pub mod commands;

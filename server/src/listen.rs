@@ -1,7 +1,12 @@
 //! Serving connections.
 //!
 //! Beside what axum's own `serve` does: the time for a request's head and the number of
-//! connections are bounded, and the end is bounded too.
+//! connections are bounded, as is how long a client may leave unread what waits for it; and the
+//! end is bounded too.
+
+mod patience;
+
+pub use patience::Patient;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -63,7 +68,7 @@ pub async fn serve(
         };
         let service = TowerToHyperService::new(router.clone());
         let connection = http
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(Patient::new(stream)), service)
             .with_upgrades();
         let (open, mut shutdown) = (open.clone(), shutdown.clone());
         tokio::spawn(async move {

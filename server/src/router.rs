@@ -1,11 +1,9 @@
 //! Which request goes where, and what holds for all of them.
 
-use std::time::Duration;
-
 use axum::{
     Router,
     body::Body,
-    extract::{DefaultBodyLimit, Request, State},
+    extract::{DefaultBodyLimit, Request},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
@@ -14,11 +12,12 @@ use http::{HeaderValue, StatusCode, header};
 use rowcast_protocol::ApiError;
 
 use crate::{
+    bounds::{Bounds, bound},
     error::HttpError,
     host, metrics,
     routes::{health, live, metrics as metrics_page, pages, rows, tables, ws},
     security,
-    state::{AppState, too_busy},
+    state::AppState,
 };
 
 /// The longest address that is read, in bytes.
@@ -27,17 +26,9 @@ const URI_MAX: usize = 16 * 1024 + 512;
 /// The most bytes of a request's body. Nothing so far takes one.
 const BODY_MAX: usize = 64 * 1024;
 
-/// How many requests may be under way, live ones aside.
-const REQUESTS_MAX: usize = 512;
-
-/// How long a request may take, live ones and exports aside.
-const TIMEOUT: Duration = Duration::from_secs(60);
-
 /// All routes.
 pub fn router(state: AppState) -> Router {
-    let bounded = Bounds {
-        places: std::sync::Arc::new(tokio::sync::Semaphore::new(REQUESTS_MAX)),
-    };
+    let bounded = Bounds::default();
     let api = Router::new()
         .route("/api/tables", get(tables::list))
         .route("/api/tables/{table}", get(tables::show))
@@ -73,27 +64,6 @@ async fn unknown_resource() -> HttpError {
         "there is nothing at this address",
         "the API's addresses are /api/tables, /api/rows/{table}, /api/live/{table} and /api/ws",
     ))
-}
-
-#[derive(Clone)]
-struct Bounds {
-    places: std::sync::Arc<tokio::sync::Semaphore>,
-}
-
-/// Bounds how many requests are under way, and for how long each is.
-async fn bound(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
-    let Ok(_place) = bounds.places.try_acquire() else {
-        return too_busy().into_response();
-    };
-    match tokio::time::timeout(TIMEOUT, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => HttpError(ApiError::new(
-            "too_slow",
-            "the answer took longer than the server allows",
-            "",
-        ))
-        .into_response(),
-    }
 }
 
 /// Refuses addresses and bodies that are longer than any of ours.

@@ -95,7 +95,7 @@ pub struct LiveParts {
     /// The live queries.
     pub live: Live,
     /// Which history of the database they follow.
-    pub epoch: u64,
+    pub epoch: Arc<AtomicU64>,
     hub: JoinHandle<()>,
     tail: JoinHandle<()>,
 }
@@ -121,11 +121,12 @@ impl LiveParts {
         .await?;
         let figures = Arc::new(Figures::default());
         let (following, followed) = watch::channel(Following(true));
+        let epoch = Arc::new(AtomicU64::new(started.epoch));
         let (hub, commands, receiver) = Hub::new(HubParts {
             catalog: Arc::clone(&catalog),
             pool: pool.clone(),
             tail: started.handle,
-            epoch: started.epoch,
+            epoch: Arc::clone(&epoch),
             version: started.version,
             following,
             figures: Arc::clone(&figures),
@@ -134,7 +135,7 @@ impl LiveParts {
             catalog,
             pool,
             live: Live::new(commands, followed, figures),
-            epoch: started.epoch,
+            epoch,
             hub: tokio::spawn(hub.run(receiver, started.events, stop)),
             tail: started.task,
         })
@@ -191,7 +192,7 @@ fn state(config: &Config, parts: &LiveParts, shutdown: &Shutdown) -> AppState {
         catalog: Arc::clone(&parts.catalog),
         pool: parts.pool.clone(),
         live: parts.live.clone(),
-        epoch: Arc::new(AtomicU64::new(parts.epoch)),
+        epoch: Arc::clone(&parts.epoch),
         build,
         metrics: Arc::new(Metrics::default()),
         site: site_options(site),

@@ -55,6 +55,10 @@ impl Catalog {
     /// # Errors
     /// `unknown_table` if there is none or it may not be read; `database_unavailable`.
     pub async fn table(&self, name: &str) -> Result<Arc<TableMeta>, ApiError> {
+        // What can be nobody's name is not worth a question, nor remembering that it was asked.
+        if !load::may_exist(name) {
+            return Err(unknown_table(name));
+        }
         self.by_name
             .get(name.to_owned(), || self.resolve(name))
             .await

@@ -106,15 +106,18 @@ impl Channel {
 
     /// Hands a client what brings it to the present: all that is published later it gets too,
     /// and nothing of what was published before.
-    pub fn greet<'a>(&self, seat: Seat, events: impl IntoIterator<Item = &'a Arc<SharedEvent>>) {
+    pub fn greet<'a, I>(&self, seat: Seat, events: I)
+    where
+        I: IntoIterator<Item = &'a Arc<SharedEvent>>,
+        I::IntoIter: Clone,
+    {
         let mut state = self.lock();
         let end = state.end();
         let Some(member) = state.members.get_mut(seat.0 as usize) else {
             return;
         };
         if let Some(outbox) = &member.outbox {
-            outbox.found(member.id);
-            let is_there = outbox.push(member.id, member.number, events);
+            let is_there = outbox.greet(member.id, member.number, events);
             member.next = if is_there { end } else { ABSENT };
         }
     }

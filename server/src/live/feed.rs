@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
@@ -48,6 +48,8 @@ pub struct Feed {
     pub whole_read_took: Duration,
     /// When the time changes its rows: here, and by the database's clock.
     pub due: Option<(Instant, i64)>,
+    /// There as long as the feed is.
+    alive: Arc<()>,
     heading: Arc<Heading>,
     backlog: VecDeque<Past>,
     backlog_bytes: usize,
@@ -100,12 +102,18 @@ impl Feed {
             last_whole_read: None,
             whole_read_took: Duration::ZERO,
             due: None,
+            alive: Arc::default(),
             heading: Arc::new(heading),
             backlog: VecDeque::new(),
             backlog_bytes: 0,
             known_from: None,
             snapshot: None,
         }
+    }
+
+    /// Tells those who do something for it whether it is there still.
+    pub fn alive(&self) -> Weak<()> {
+        Arc::downgrade(&self.alive)
     }
 
     /// The list as an event. `state` is what the engine says the clients hold.
@@ -127,7 +135,7 @@ impl Feed {
                 rows: state.rows,
                 total: state.total,
                 aggregates: aggregates(&self.bound, &state.aggregates),
-                cursor: place.cursor(epoch),
+                cursor: place.cursor(self.bound.epoch(epoch)),
             };
             self.snapshot = Some(SharedEvent::new(
                 Event::Snapshot(snapshot),

@@ -7,7 +7,10 @@ mod work;
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -69,6 +72,9 @@ const BACKLOG_BYTES: usize = 64 << 20;
 
 /// How long a list is kept as an event for others that ask for the same.
 const SNAPSHOT_KEPT: Duration = Duration::from_secs(1);
+
+/// How often windows without clients and lists kept as events are looked through.
+const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
 /// How many commands are taken between two reads of the log, if so many wait.
 const COMMANDS_A_TURN: usize = 256;
@@ -161,6 +167,8 @@ pub struct Following(pub bool);
 pub struct Hub {
     engine: Engine,
     epoch: u64,
+    /// The same, for those who read lists by themselves.
+    epoch_told: Arc<AtomicU64>,
     catalog: Arc<Catalog>,
     pool: PgPool,
     worker: Worker,
@@ -181,6 +189,8 @@ pub struct Hub {
     /// Which of them was each table's last.
     shapes: FxHashMap<u32, u64>,
     lingering: FxHashSet<WindowId>,
+    /// When these and the next were last looked through.
+    house_kept: Instant,
     /// Windows whose list was made an event, oldest first.
     snapshots: VecDeque<(Instant, WindowId)>,
     /// The patches that windows keep, oldest first, with their sizes.
@@ -213,8 +223,8 @@ pub struct HubParts {
     pub pool: PgPool,
     /// Follows the log.
     pub tail: TailHandle,
-    /// Which history the log belongs to.
-    pub epoch: u64,
+    /// Which history the log belongs to. The hub says here when it is another one.
+    pub epoch: Arc<AtomicU64>,
     /// The version from which the tail reports changes.
     pub version: PgSnapshot,
     /// Says whether the log is being followed.
@@ -230,7 +240,8 @@ impl Hub {
         let results = mpsc::channel(1024);
         let hub = Self {
             engine: Engine::new(parts.version),
-            epoch: parts.epoch,
+            epoch: parts.epoch.load(Ordering::Relaxed),
+            epoch_told: parts.epoch,
             catalog: parts.catalog,
             worker: Worker::new(parts.pool.clone(), results.0.clone()),
             pool: parts.pool,
@@ -246,6 +257,7 @@ impl Hub {
             shapes_seen: 0,
             shapes: FxHashMap::default(),
             lingering: FxHashSet::default(),
+            house_kept: Instant::now(),
             snapshots: VecDeque::new(),
             backlog: VecDeque::new(),
             backlog_bytes: 0,
@@ -265,7 +277,7 @@ impl Hub {
         mut changes: mpsc::Receiver<TailEvent>,
         mut stop: watch::Receiver<bool>,
     ) {
-        let mut tick = tokio::time::interval(Duration::from_secs(1));
+        let mut tick = tokio::time::interval(HOUSEKEEPING);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let next_turn = self.next_turn();
@@ -275,14 +287,7 @@ impl Hub {
                 event = changes.recv() => match event {
                     Some(event) => {
                         self.follow(event);
-                        // However much is written, clients and answers get their turn.
-                        for _ in 0..COMMANDS_A_TURN {
-                            let waiting = self.results.1.try_recv();
-                            match waiting.or_else(|_| commands.try_recv()) {
-                                Ok(command) => self.command(command),
-                                Err(_) => break,
-                            }
-                        }
+                        self.give_turns(&mut commands);
                     }
                     None => break,
                 },
@@ -294,8 +299,7 @@ impl Hub {
                     None => break,
                 },
                 _ = tick.tick(), if !self.lingering.is_empty() || !self.snapshots.is_empty() => {
-                    self.close_abandoned();
-                    self.forget_snapshots();
+                    self.keep_house();
                 }
             }
             self.figures
@@ -306,6 +310,28 @@ impl Hub {
                 outbox.close();
             }
         }
+    }
+
+    /// However much is written, clients and answers get their turn, and so does what is due.
+    fn give_turns(&mut self, commands: &mut mpsc::Receiver<Command>) {
+        for _ in 0..COMMANDS_A_TURN {
+            let waiting = self.results.1.try_recv();
+            match waiting.or_else(|_| commands.try_recv()) {
+                Ok(command) => self.command(command),
+                Err(_) => break,
+            }
+        }
+        self.turn();
+        if self.house_kept.elapsed() >= HOUSEKEEPING {
+            self.keep_house();
+        }
+    }
+
+    /// Lets go of what nobody has come back to.
+    fn keep_house(&mut self) {
+        self.house_kept = Instant::now();
+        self.close_abandoned();
+        self.forget_snapshots();
     }
 
     fn command(&mut self, command: Command) {

@@ -16,9 +16,10 @@ pub const MAX_EVENTS: usize = 1024;
 /// others. A single event may be larger.
 pub const MAX_BYTES: usize = 8 << 20;
 
-/// The most complaints about a client's messages that wait for it. One that sends more
-/// without reading is cut off.
+/// The most complaints about a client's messages that wait for it, and the most bytes of
+/// them. One that causes more without reading is cut off.
 const MAX_COMPLAINTS: usize = 256;
+const MAX_COMPLAINT_BYTES: usize = 256 << 10;
 
 /// The queue between the hub and one connection.
 ///
@@ -33,10 +34,13 @@ struct State {
     queue: VecDeque<Waiting>,
     bytes: usize,
     complaints: usize,
+    complaint_bytes: usize,
     lost: BTreeSet<SubscriberId>,
     /// Whether those that are lost have been told to the connection.
     is_told: bool,
     closed: bool,
+    /// Whether the client has had its chance: nothing more is sent, nor taken from it.
+    is_cut_off: bool,
     /// Who waits for something to do. There is one task for each connection.
     waiting: Option<Waker>,
 }
@@ -84,7 +88,8 @@ impl Waiting {
 }
 
 impl Outbox {
-    /// Queues events of a subscription, all or none.
+    /// Queues events of a subscription, all or none. Where nothing else waits they are taken
+    /// however large they are.
     ///
     /// Returns `false` if the connection is too slow: the subscription is lost from here on,
     /// as are all of which something was waiting.
@@ -99,9 +104,10 @@ impl Outbox {
             return false;
         }
         let mut taken = true;
+        let is_alone = state.queue.is_empty();
         for event in events {
             let full = state.queue.len() >= MAX_EVENTS
-                || (state.bytes + event.size() > MAX_BYTES && !state.queue.is_empty());
+                || (state.bytes + event.size() > MAX_BYTES && !is_alone);
             if full {
                 state.lose(id);
                 taken = false;
@@ -115,6 +121,44 @@ impl Outbox {
         }
         wake(state);
         taken
+    }
+
+    /// Queues what a subscription begins anew with, all or none, and lets its events in again.
+    /// Where nothing else waits it is taken however large it is.
+    ///
+    /// Returns `false` if the connection is too slow: the subscription is lost from here on.
+    /// What waits of others stays, so that of several lists that do not fit beside one another
+    /// each round gets one through.
+    pub fn greet<'a, I>(&self, id: SubscriberId, number: u32, events: I) -> bool
+    where
+        I: IntoIterator<Item = &'a Arc<SharedEvent>>,
+        I::IntoIter: Clone,
+    {
+        let mut state = self.lock();
+        if state.closed {
+            return false;
+        }
+        let events = events.into_iter();
+        let (count, size) = events.clone().fold((0, 0), |(count, size), event| {
+            (count + 1, size + event.size())
+        });
+        let fits = state.queue.len() + count <= MAX_EVENTS && state.bytes + size <= MAX_BYTES;
+        if fits || state.queue.is_empty() {
+            state.lost.remove(&id);
+            for event in events {
+                state.enqueue(Waiting {
+                    number,
+                    event: Arc::clone(event),
+                    kind: Kind::Running(id),
+                });
+            }
+        } else {
+            state.lost.insert(id);
+            state.is_told = false;
+        }
+        let is_there = !state.lost.contains(&id);
+        wake(state);
+        is_there
     }
 
     /// Has a subscription lost whose events could not even be offered.
@@ -144,10 +188,17 @@ impl Outbox {
     /// Queues an answer to a message that can't be acted on.
     pub fn complain(&self, number: u32, event: Arc<SharedEvent>) {
         let mut state = self.lock();
-        if state.complaints >= MAX_COMPLAINTS {
-            state.closed = true;
+        let bytes = state.complaint_bytes + event.size();
+        if state.complaints >= MAX_COMPLAINTS || bytes > MAX_COMPLAINT_BYTES {
+            *state = State {
+                closed: true,
+                is_cut_off: true,
+                waiting: state.waiting.take(),
+                ..State::default()
+            };
         } else {
             state.complaints += 1;
+            state.complaint_bytes = bytes;
             state.enqueue(Waiting {
                 number,
                 event,
@@ -157,18 +208,19 @@ impl Outbox {
         wake(state);
     }
 
-    /// Lets events of a subscription in again.
-    pub fn found(&self, id: SubscriberId) {
-        self.lock().lost.remove(&id);
+    /// Whether the client is one that is not listened to any more.
+    pub fn is_cut_off(&self) -> bool {
+        self.lock().is_cut_off
     }
 
-    /// Forgets what waits for a subscription that the client has ended.
+    /// Forgets what waits for a subscription that the client has ended, the last word about
+    /// it too: its number may stand for another one by now.
     pub fn forget(&self, id: SubscriberId) {
         let mut state = self.lock();
         state.lost.remove(&id);
         let State { queue, bytes, .. } = &mut *state;
         queue.retain(|waiting| {
-            let stays = waiting.kind != Kind::Running(id);
+            let stays = !matches!(waiting.kind, Kind::Running(of) | Kind::Final(of) if of == id);
             if !stays {
                 *bytes = bytes.saturating_sub(waiting.event.size());
             }
@@ -234,6 +286,7 @@ impl State {
         self.bytes = self.bytes.saturating_sub(waiting.event.size());
         if waiting.kind == Kind::Complaint {
             self.complaints -= 1;
+            self.complaint_bytes -= waiting.event.size();
         }
         // What a burst needed is not kept for the quiet after it.
         if self.queue.is_empty() && self.queue.capacity() > 8 {
@@ -304,8 +357,8 @@ mod tests {
         assert!(!outbox.push(A, 1, &[event("c")]));
         assert!(matches!(outbox.try_next(), Some(Due::Lost(ids)) if ids == [A, B]));
         assert!(outbox.try_next().is_none(), "the lost are told once");
-        outbox.found(A);
-        outbox.found(B);
+        assert!(outbox.greet(A, 1, []));
+        assert!(outbox.greet(B, 2, []));
         assert!(outbox.push(A, 1, &[event("d")]));
         assert!(matches!(outbox.try_next(), Some(Due::Event(_))));
         assert!(outbox.try_next().is_none());
@@ -333,6 +386,40 @@ mod tests {
     }
 
     #[test]
+    fn a_list_larger_than_the_bound_begins_anew() {
+        let outbox = Outbox::default();
+        let list = event(&"x".repeat(MAX_BYTES + 1));
+        assert!(outbox.greet(A, 1, &[event("reset"), Arc::clone(&list)]));
+        assert!(matches!(outbox.try_next(), Some(Due::Event(_))));
+        assert!(matches!(outbox.try_next(), Some(Due::Event(_))));
+        assert!(outbox.try_next().is_none());
+        // As do patches that come together.
+        assert!(outbox.push(A, 1, &[event("patch"), list]));
+    }
+
+    #[test]
+    fn lists_that_do_not_fit_beside_one_another_get_through_one_after_another() {
+        let outbox = Outbox::default();
+        let list = [event("reset"), event(&"x".repeat(MAX_BYTES * 5 / 8))];
+        let mut begun = Vec::new();
+        let mut lost = vec![(A, 1), (B, 2)];
+        for _ in 0..2 {
+            for (id, number) in lost.drain(..) {
+                outbox.greet(id, number, &list);
+            }
+            while let Some(due) = outbox.try_next() {
+                match due {
+                    Due::Event(waiting) => begun.push(waiting.number),
+                    Due::Lost(ids) => lost.extend(ids.iter().map(|id| (*id, id.0 as u32))),
+                    Due::Closed => panic!("nobody has closed it"),
+                }
+            }
+        }
+        assert_eq!(begun, [1, 1, 2, 2]);
+        assert!(lost.is_empty());
+    }
+
+    #[test]
     fn what_waits_is_sent_before_the_end() {
         let outbox = Outbox::default();
         outbox.push(A, 1, &[event("a")]);
@@ -344,10 +431,44 @@ mod tests {
     #[test]
     fn a_client_that_only_sends_nonsense_is_cut_off() {
         let outbox = Outbox::default();
-        for _ in 0..=MAX_COMPLAINTS {
+        for _ in 0..MAX_COMPLAINTS {
             outbox.complain(0, event("what?"));
         }
-        while let Some(Due::Event(_)) = outbox.try_next() {}
+        assert!(!outbox.is_cut_off());
+        outbox.complain(0, event("what?"));
+        assert!(outbox.is_cut_off());
+        // Nothing is kept for it.
         assert!(matches!(outbox.try_next(), Some(Due::Closed)));
+    }
+
+    #[test]
+    fn complaints_are_bounded_in_bytes_until_they_are_read() {
+        let outbox = Outbox::default();
+        let long = event(&"what?".repeat(2000));
+        let fit = MAX_COMPLAINT_BYTES / long.size();
+        for _ in 0..fit {
+            outbox.complain(0, Arc::clone(&long));
+        }
+        while let Some(Due::Event(_)) = outbox.try_next() {}
+        for _ in 0..fit {
+            outbox.complain(0, Arc::clone(&long));
+        }
+        assert!(!outbox.is_cut_off());
+        outbox.complain(0, long);
+        assert!(outbox.is_cut_off());
+    }
+
+    #[test]
+    fn the_last_word_about_a_subscription_that_its_client_has_ended_is_dropped() {
+        let outbox = Outbox::default();
+        for _ in 0..3 {
+            outbox.push(A, 1, &[event("running")]);
+            outbox.push_final(A, 1, event("last"));
+            outbox.forget(A);
+        }
+        // The number is taken anew.
+        assert!(outbox.greet(B, 1, &[event("list")]));
+        assert!(matches!(outbox.try_next(), Some(Due::Event(waiting)) if waiting.ends().is_none()));
+        assert!(outbox.try_next().is_none());
     }
 }

@@ -4,7 +4,7 @@ mod queue;
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
@@ -18,7 +18,7 @@ use rowcast_protocol::ApiError;
 use sqlx::PgPool;
 use tokio::sync::mpsc;
 
-use self::queue::Queue;
+use self::queue::{Queue, Wanted};
 use super::{ask::ask, clock::Clock, hub::Command};
 use crate::query::{
     bound::BoundQuery,
@@ -67,6 +67,8 @@ pub enum Job {
         query: Arc<BoundQuery>,
         /// Whether somebody waits for a list that there is none of yet.
         is_first: bool,
+        /// There as long as the window is.
+        alive: Weak<()>,
     },
     /// An answer.
     Ask {
@@ -83,6 +85,15 @@ impl Job {
     fn query(&self) -> &Arc<BoundQuery> {
         match self {
             Self::Read { query, .. } | Self::Ask { query, .. } => query,
+        }
+    }
+}
+
+impl Wanted for Job {
+    fn is_wanted(&self) -> bool {
+        match self {
+            Self::Read { alive, .. } => alive.strong_count() > 0,
+            Self::Ask { .. } => true,
         }
     }
 }

@@ -1,12 +1,18 @@
 //! A query whose every name and value is known to fit its table.
 
-use std::{borrow::Cow, fmt::Write, sync::Arc};
+use std::{
+    borrow::Cow,
+    fmt::Write,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use rowcast_engine::{
     datum::Datum,
     moving::Moving,
     tally::{self, Basis},
 };
+use rustc_hash::FxHasher;
 
 use super::moving::word;
 use crate::database::catalog::{Join, TableMeta};
@@ -146,6 +152,15 @@ impl BoundQuery {
             .iter()
             .map(|aggregate| aggregate.of)
             .collect()
+    }
+
+    /// The history of this query's list, within one of the database: cursors of two lists never
+    /// pass for each other's, as long as one server runs.
+    pub fn epoch(&self, of_database: u64) -> u64 {
+        let mut hasher = FxHasher::default();
+        let slice = (self.offset, self.limit);
+        (&self.identity, slice, &self.select, self.tallied()).hash(&mut hasher);
+        of_database ^ hasher.finish()
     }
 
     /// What the aggregates are kept from.

@@ -85,7 +85,7 @@ fn snapshot(bound: &BoundQuery, read: WindowRead, epoch: u64) -> Snapshot {
         total: read.total.unwrap_or_default(),
         aggregates: aggregates(bound, &read.aggregates.values),
         cursor: Cursor {
-            epoch,
+            epoch: bound.epoch(epoch),
             snapshot: read.snapshot,
             moment: read.clock.map(|clock| clock.moment),
         }

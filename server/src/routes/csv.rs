@@ -11,11 +11,11 @@ use futures::{StreamExt, TryStreamExt};
 use http::{HeaderValue, header};
 use rowcast_engine::datum::decode_image;
 use rowcast_protocol::{ApiError, Cell, query::Query};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, postgres::PgRow};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Row, postgres::PgRow};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::{
-    error::{HttpError, database_unavailable, internal, read_error},
+    error::{HttpError, database_unavailable, internal, read_error, sqlstate},
     query::{
         bind::bind,
         bound::BoundQuery,
@@ -55,7 +55,7 @@ pub async fn export(state: &AppState, table: &str, query: &str) -> Result<Respon
         .detach();
     let (chunks, mut received) = mpsc::channel(WAITING);
     let name = file_name(&bound.table.table.name);
-    tokio::spawn(send(connection, bound, chunks, place));
+    tokio::spawn(send(connection, state.pool.clone(), bound, chunks, place));
     // The first chunk, or why there is none, decides the status.
     let first = match received.recv().await {
         Some(Ok(first)) => first,
@@ -77,14 +77,22 @@ pub async fn export(state: &AppState, table: &str, query: &str) -> Result<Respon
 
 async fn send(
     mut connection: PgConnection,
+    pool: PgPool,
     bound: BoundQuery,
     chunks: mpsc::Sender<Result<Bytes, ApiError>>,
     _place: OwnedSemaphorePermit,
 ) {
+    let mut backend = None;
     let outcome = tokio::select! {
-        outcome = write(&mut connection, &bound, &chunks) => outcome,
-        // Nobody reads any more.
-        () = chunks.closed() => return,
+        outcome = write(&mut connection, &bound, &chunks, &mut backend) => outcome,
+        // Nobody reads any more. The place is free when the query has ended, too: one that has
+        // found nothing to send yet would not notice that its connection is gone.
+        () = chunks.closed() => {
+            if let Some(backend) = backend {
+                cancel(&pool, backend).await;
+            }
+            return;
+        }
     };
     match outcome {
         Ok(()) => {
@@ -98,15 +106,33 @@ async fn send(
     }
 }
 
+/// Ends what one of our sessions is doing.
+async fn cancel(pool: &PgPool, backend: i32) {
+    let cancelled = sqlx::query("SELECT pg_cancel_backend($1)")
+        .bind(backend)
+        .execute(pool)
+        .await;
+    if let Err(error) = cancelled {
+        tracing::warn!(
+            reason = sqlstate(&error),
+            "an export that nobody reads could not be ended"
+        );
+    }
+}
+
+/// Reads and sends the rows, and says in which session as soon as it is known.
 async fn write(
     connection: &mut PgConnection,
     bound: &BoundQuery,
     chunks: &mpsc::Sender<Result<Bytes, ApiError>>,
+    backend: &mut Option<i32>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT set_config('statement_timeout', $1, false)")
+    let sql = "SELECT pg_backend_pid() FROM set_config('statement_timeout', $1, false)";
+    let pid = sqlx::query_scalar(sql)
         .bind(TIMEOUT)
-        .execute(&mut *connection)
+        .fetch_one(&mut *connection)
         .await?;
+    *backend = Some(pid);
     let mut params = Params::default();
     let table = &bound.table;
     let condition = where_sql(table, &bound.filter, "t", &mut params);

@@ -41,7 +41,8 @@ use crate::{
 /// How often a ping is sent, whatever else is.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// How long nothing at all may come from a client, pongs included.
+/// How long nothing at all may come from a client, pongs included, and how long it may take
+/// nothing of what waits for it.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// How long the end of a connection may take.
@@ -155,10 +156,16 @@ impl Connection {
         let mut following = live.following();
         following.mark_changed();
         let mut heard = Instant::now();
+        // What had been sent when something was left over, and since when it is no more.
+        let mut stuck: Option<(u64, Instant)> = None;
         // A message that is being acted on. The next one is read when it has been.
         let mut acting: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
         loop {
             let (has_outgoing, is_acting) = (socket.has_outgoing(), acting.is_some());
+            if outbox.is_cut_off() {
+                socket.queue_close(NORMAL, "");
+                return;
+            }
             tokio::select! {
                 // What is sent all the time comes last: it must not keep the rest waiting.
                 biased;
@@ -170,18 +177,31 @@ impl Connection {
                     return;
                 }
                 _ = heartbeat.tick() => {
+                    let is_taken = stuck.take_if(|(sent, _)| *sent < socket.written()).is_some();
+                    if is_taken {
+                        // That it takes what waits is a sign of life, the only one while
+                        // there is no room for a ping.
+                        heard = Instant::now();
+                    }
                     // The last sign came a moment after a heartbeat.
-                    if heard.elapsed() + HEARTBEAT / 2 >= SILENCE {
+                    let is_over = |since: Instant| since.elapsed() + HEARTBEAT / 2 >= SILENCE;
+                    if is_over(heard) || stuck.is_some_and(|(_, since)| is_over(since)) {
                         socket.queue_close(GOING_AWAY, "nothing has been heard for too long");
                         return;
                     }
+                    // Behind what waits nothing is queued that can be left out.
+                    if has_outgoing {
+                        stuck.get_or_insert((socket.written(), Instant::now()));
+                        continue;
+                    }
+                    stuck = None;
                     if encoding == Encoding::Postcard {
                         let clock = ServerMessage::Clock { now: live.figures().database_now() };
                         socket.queue_message(Opcode::Binary, &compact(&clock));
                     }
                     socket.queue_message(Opcode::Ping, &[]);
                 }
-                Ok(()) = following.changed(), if encoding == Encoding::Postcard => {
+                Ok(()) = following.changed(), if encoding == Encoding::Postcard && !has_outgoing => {
                     let Following(following) = *following.borrow_and_update();
                     let message = ServerMessage::Database { following };
                     socket.queue_message(Opcode::Binary, &compact(&message));
@@ -315,7 +335,8 @@ impl Session {
                 let subscriber = self.subscriptions().remove(&id);
                 match subscriber {
                     Some(subscriber) => {
-                        self.state.live.unsubscribe(subscriber).await;
+                        // Not to be waited for: who goes away meanwhile must not leave it.
+                        self.state.live.leave(subscriber);
                         self.outbox.forget(subscriber);
                     }
                     None => self.complain(
@@ -338,6 +359,14 @@ impl Session {
         query: &str,
         cursor: Option<String>,
     ) -> Result<(), ApiError> {
+        // The page's own connection has no errors about none.
+        if id == 0 && self.encoding == Encoding::Json {
+            return Err(ApiError::new(
+                "invalid_message",
+                "0 is the id of errors about no subscription",
+                "number subscriptions from 1",
+            ));
+        }
         let (known, count) = {
             let known = self.subscriptions();
             (known.contains_key(&id), known.len())

@@ -10,7 +10,7 @@ use sha1::{Digest, Sha1};
 use tokio::net::TcpStream;
 
 use super::Socket;
-use crate::error::HttpError;
+use crate::{error::HttpError, listen::Patient};
 
 /// What RFC 6455 has both sides append to the client's key.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -54,9 +54,9 @@ impl Upgrade {
 /// The connection itself, with what it has already been read ahead.
 fn socket(upgraded: Upgraded, max_message: usize) -> Option<Socket> {
     // Connections are served as what `listen` accepts.
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    let parts = upgraded.downcast::<TokioIo<Patient<TcpStream>>>().ok()?;
     Some(Socket::new(
-        parts.io.into_inner(),
+        parts.io.into_inner().into_inner(),
         &parts.read_buf,
         max_message,
     ))

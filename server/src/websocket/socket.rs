@@ -30,6 +30,9 @@ pub struct Socket {
     begun: Option<Box<(Opcode, Vec<u8>)>>,
     /// What is to be sent, in pieces.
     outgoing: VecDeque<Bytes>,
+    /// The answer to the newest ping, to be sent after that. Older ones need none.
+    pong: Option<Bytes>,
+    written: u64,
 }
 
 /// What happened on a connection.
@@ -60,6 +63,8 @@ impl Socket {
             inbox: ahead.to_vec(),
             begun: None,
             outgoing: VecDeque::new(),
+            pong: None,
+            written: 0,
         }
     }
 
@@ -84,7 +89,12 @@ impl Socket {
 
     /// Whether something is still to be sent.
     pub fn has_outgoing(&self) -> bool {
-        !self.outgoing.is_empty()
+        !self.outgoing.is_empty() || self.pong.is_some()
+    }
+
+    /// How many bytes have been sent.
+    pub fn written(&self) -> u64 {
+        self.written
     }
 
     /// Sends what is to be sent and, if `reads`, receives; returns at the first thing that
@@ -131,7 +141,14 @@ impl Socket {
     }
 
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.outgoing.is_empty() {
+        loop {
+            if self.outgoing.is_empty() {
+                // Between two frames, whatever they are pieces of.
+                match self.pong.take() {
+                    Some(pong) => self.outgoing.push_back(pong),
+                    None => break,
+                }
+            }
             let mut slices = [IoSlice::new(&[]); PIECES];
             let mut count = 0;
             for (slice, piece) in slices.iter_mut().zip(&self.outgoing) {
@@ -143,6 +160,7 @@ impl Socket {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            self.written += written as u64;
             while let Some(piece) = self.outgoing.front_mut() {
                 if written < piece.len() {
                     piece.advance(written);
@@ -204,7 +222,7 @@ impl Socket {
             }
             match frame.opcode {
                 Opcode::Ping => {
-                    self.queue_message(Opcode::Pong, &frame.payload);
+                    self.pong = Some(frame::whole(Opcode::Pong, &frame.payload).into());
                     return Ok(Some(Incoming::Sign));
                 }
                 Opcode::Pong => return Ok(Some(Incoming::Sign)),

@@ -28,17 +28,17 @@ pub fn fingerprint_sql(oid: u32) -> String {
     format!("rowcast.fingerprint({oid})")
 }
 
+/// The most bytes of an identifier that is looked for. PostgreSQL as it is usually built knows
+/// none of more than 63.
+const NAME_MAX: usize = 255;
+
 /// The visible relation that `name` means, if there is one.
 ///
 /// A name with a dot is a schema and a table where such a table exists, and otherwise the
 /// whole name of a table in `public`.
 pub async fn resolve(pool: &PgPool, name: &str) -> Result<Option<Version>, sqlx::Error> {
-    let mut candidates: Vec<(&str, &str)> = name
-        .match_indices('.')
-        .map(|(at, _)| (&name[..at], &name[at + 1..]))
-        .collect();
-    candidates.push(("public", name));
-    if name.contains('\0') {
+    let candidates = candidates(name);
+    if candidates.is_empty() {
         return Ok(None);
     }
     let schemas: Vec<&str> = candidates.iter().map(|(schema, _)| *schema).collect();
@@ -62,6 +62,25 @@ pub async fn resolve(pool: &PgPool, name: &str) -> Result<Option<Version>, sqlx:
         })
     })
     .transpose()
+}
+
+/// Whether a relation of this name can exist at all.
+pub fn may_exist(name: &str) -> bool {
+    name.len() <= 2 * NAME_MAX + 1 && !name.contains('\0')
+}
+
+/// The schemas and tables that a name may mean, the likeliest first. What is longer than any
+/// identifier is none, which bounds their number whatever the name.
+fn candidates(name: &str) -> Vec<(&str, &str)> {
+    let is_name = |(schema, name): &(&str, &str)| schema.len().max(name.len()) <= NAME_MAX;
+    if !may_exist(name) {
+        return Vec::new();
+    }
+    name.match_indices('.')
+        .map(|(at, _)| (&name[..at], &name[at + 1..]))
+        .chain([("public", name)])
+        .filter(is_name)
+        .collect()
 }
 
 /// The state of the visible relation of that oid, if there is one.
@@ -426,5 +445,24 @@ impl Attribute {
             "json" | "jsonb" => ColumnKind::Json,
             _ => ColumnKind::Other,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_means_few_things_however_many_dots_it_has() {
+        assert_eq!(candidates("t"), [("public", "t")]);
+        assert_eq!(
+            candidates("a.b.c"),
+            [("a", "b.c"), ("a.b", "c"), ("public", "a.b.c")]
+        );
+        for length in [100, 2 * NAME_MAX + 1, 60_000] {
+            let candidates = candidates(&".".repeat(length)).len();
+            assert!(candidates <= NAME_MAX + 1, "{length}: {candidates}");
+        }
+        assert_eq!(candidates("a\0b"), []);
     }
 }

@@ -31,8 +31,8 @@ impl<K: Eq + Hash + Clone, T: Clone> Shared<K, T> {
         F: Future<Output = T>,
     {
         let asked = Instant::now();
-        let shared = Arc::clone(self.lock().entry(key.clone()).or_default());
-        let mut last = shared.lock().await;
+        let interest = Interest::new(self, key);
+        let mut last = interest.look_up.lock().await;
         let found = match &*last {
             Some((begun, found)) if *begun >= asked => found.clone(),
             _ => {
@@ -43,16 +43,38 @@ impl<K: Eq + Hash + Clone, T: Clone> Shared<K, T> {
             }
         };
         drop(last);
-        let mut all = self.lock();
-        // It, and what is in the map: nobody else waits.
-        if Arc::strong_count(&shared) == 2 {
-            all.remove(&key);
-        }
         found
     }
+}
 
+impl<K, T> Shared<K, T> {
     fn lock(&self) -> MutexGuard<'_, HashMap<K, Arc<LookUp<T>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One who asks. The look-up is forgotten with the last of them, whether they were told or
+/// have gone away before.
+struct Interest<'a, K: Eq + Hash, T> {
+    all: &'a Shared<K, T>,
+    key: K,
+    look_up: Arc<LookUp<T>>,
+}
+
+impl<'a, K: Eq + Hash + Clone, T> Interest<'a, K, T> {
+    fn new(all: &'a Shared<K, T>, key: K) -> Self {
+        let look_up = Arc::clone(all.lock().entry(key.clone()).or_default());
+        Self { all, key, look_up }
+    }
+}
+
+impl<K: Eq + Hash, T> Drop for Interest<'_, K, T> {
+    fn drop(&mut self) {
+        let mut all = self.all.lock();
+        // This one's, and what is in the map: nobody else waits.
+        if Arc::strong_count(&self.look_up) == 2 {
+            all.remove(&self.key);
+        }
     }
 }
 
@@ -92,6 +114,22 @@ mod tests {
         let (first, others) = tokio::join!(first, others);
         assert_eq!(first, 0);
         assert!(others.iter().all(|nth| *nth == 1), "{others:?}");
+        assert!(shared.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_of_one_who_goes_away_before_being_told() {
+        let shared = Shared::<String, u32>::default();
+        for nth in 0..100 {
+            let mut asking = Box::pin(shared.get(nth.to_string(), std::future::pending));
+            assert!(futures::poll!(&mut asking).is_pending());
+            // One more who waits for the first.
+            let mut waiting = Box::pin(shared.get(nth.to_string(), std::future::pending));
+            assert!(futures::poll!(&mut waiting).is_pending());
+            drop(asking);
+            assert_eq!(shared.lock().len(), 1);
+            drop(waiting);
+        }
         assert!(shared.lock().is_empty());
     }
 }

@@ -60,6 +60,7 @@ impl Hub {
     /// The database has another history than the one that was followed.
     pub(super) fn start_over(&mut self, epoch: u64, version: PgSnapshot) {
         self.epoch = epoch;
+        self.epoch_told.store(epoch, Ordering::Relaxed);
         self.engine.restart(version);
         self.tables = Tables::default();
         self.shapes.clear();

@@ -222,9 +222,10 @@ impl Hub {
                 }
             }
             Sink::Stream(..) => {
+                let epoch = feed.bound.epoch(self.epoch);
                 let missed = cursor
                     .as_ref()
-                    .filter(|cursor| cursor.epoch == self.epoch && subscriber.reset.is_none())
+                    .filter(|cursor| cursor.epoch == epoch && subscriber.reset.is_none())
                     .and_then(|cursor| {
                         let now = Place {
                             version: Arc::new(engine.exact_version_of(window)?.clone()),
@@ -295,7 +296,12 @@ impl Hub {
             let moved = feed.channel.leave(seat);
             if feed.channel.is_empty() {
                 feed.empty_since = Some(Instant::now());
-                self.linger(window);
+                if self.engine.is_ready(window) {
+                    self.linger(window);
+                } else {
+                    // Nobody holds a cursor to come back with, and others wait to be read.
+                    self.close(window);
+                }
             }
             if let Some(moved) = moved.and_then(|id| self.subscribers.get_mut(&id)) {
                 moved.place = Some((window, seat));
@@ -314,7 +320,7 @@ impl Hub {
                 .copied()
                 .min_by_key(|window| self.feeds.get(window).and_then(|f| f.empty_since))
         {
-            self.abandon(oldest);
+            self.close(oldest);
         }
     }
 
@@ -348,20 +354,20 @@ impl Hub {
             })
             .collect();
         for window in abandoned {
-            self.abandon(window);
+            self.close(window);
         }
     }
 
-    pub(super) fn abandon(&mut self, window: WindowId) {
+    /// Closes a window, and no longer takes in the changes of tables that no other one is of.
+    pub(super) fn close(&mut self, window: WindowId) -> Option<Feed> {
         self.engine.close(window);
-        let Some(feed) = self.remove_feed(window) else {
-            return;
-        };
+        let feed = self.remove_feed(window)?;
         for table in feed.bound.tables() {
             if !self.windows_of.contains_key(&table.oid) {
                 self.tables.remove(table.oid);
             }
         }
+        Some(feed)
     }
 }
 

@@ -27,7 +27,7 @@ impl Hub {
                         ops: patch.ops,
                         total: patch.total,
                         aggregates: patch.aggregates,
-                        cursor: to.cursor(self.epoch),
+                        cursor: to.cursor(feed.bound.epoch(self.epoch)),
                         changed_at: patch.changed_at,
                     };
                     self.patches_made += 1;
@@ -66,6 +66,7 @@ impl Hub {
                         wanted,
                         query: Arc::clone(&feed.bound),
                         is_first: !self.engine.is_ready(window),
+                        alive: feed.alive(),
                     };
                     self.worker.start(job, delay);
                 }
@@ -194,8 +195,7 @@ impl Hub {
             return;
         }
         for window in windows {
-            self.engine.close(window);
-            if let Some(feed) = self.remove_feed(window) {
+            if let Some(feed) = self.close(window) {
                 for id in feed.channel.members() {
                     self.end(id, error);
                 }
