@@ -8,7 +8,7 @@ use axum::{
     extract::{DefaultBodyLimit, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, patch},
+    routing::{get, patch, post},
 };
 use http::{HeaderValue, StatusCode, header};
 use rowcast_protocol::ApiError;
@@ -16,7 +16,7 @@ use rowcast_protocol::ApiError;
 use crate::{
     error::HttpError,
     host, metrics,
-    routes::{health, live, metrics as metrics_page, pages, row, rows, tables, ws},
+    routes::{batch, health, live, metrics as metrics_page, pages, row, rows, tables, ws},
     security,
     state::{AppState, too_busy},
 };
@@ -29,6 +29,9 @@ const BODY_MAX: usize = 64 * 1024;
 
 /// The most bytes of one row's values.
 const ROW_MAX: usize = 4 * 1024 * 1024;
+
+/// The most bytes of several changes.
+const BATCH_MAX: usize = 16 * 1024 * 1024;
 
 /// How many requests may be under way, live ones aside.
 const REQUESTS_MAX: usize = 512;
@@ -47,11 +50,13 @@ pub fn router(state: AppState) -> Router {
             "/api/rows/{table}/{key}",
             patch(row::update).delete(row::delete),
         );
+    let batches = Router::new().route("/api/batch/{table}", post(batch::write));
     let bounded_api = Router::new()
         .route("/api/tables", get(tables::list))
         .route("/api/tables/{table}", get(tables::show))
         .layer(middleware::from_fn_with_state(BODY_MAX, limit_body))
         .merge(rows.layer(middleware::from_fn_with_state(ROW_MAX, limit_body)))
+        .merge(batches.layer(middleware::from_fn_with_state(BATCH_MAX, limit_body)))
         .route_layer(middleware::from_fn_with_state(bounded.clone(), bound));
     let api = Router::new()
         .route("/api/live/{table}", get(live::follow))
@@ -82,7 +87,7 @@ async fn unknown_resource() -> HttpError {
     HttpError(ApiError::new(
         "not_found",
         "there is nothing at this address",
-        "the API's addresses are /api/tables, /api/rows/{table}, /api/live/{table} and /api/ws",
+        "docs/api.md lists the API's addresses",
     ))
 }
 

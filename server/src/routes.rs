@@ -1,5 +1,6 @@
 //! What the addresses answer: one file for each resource.
 
+pub mod batch;
 pub mod csv;
 pub mod health;
 pub mod json_body;

@@ -205,5 +205,6 @@ fn state(config: &Config, parts: &LiveParts, writers: PgPool, shutdown: &Shutdow
         places: config.max_clients,
         exports: Arc::new(Semaphore::new(EXPORTS)),
         writers,
+        list_bytes: config.list_bytes,
     }
 }

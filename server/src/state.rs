@@ -53,6 +53,8 @@ pub struct AppState {
     pub exports: Arc<Semaphore>,
     /// Connections for writing rows.
     pub writers: PgPool,
+    /// The most bytes of the rows of one list.
+    pub list_bytes: u32,
 }
 
 /// A client's place; given back when dropped.

@@ -9,6 +9,7 @@
 //! no digit passes through a number of ours.
 
 pub mod author;
+pub mod batch;
 pub mod blame;
 pub mod change;
 pub mod constraint;

@@ -6,6 +6,8 @@
     reason = "a test that can't have its database has failed"
 )]
 
+#[path = "writes/batch.rs"]
+mod batch;
 #[path = "support/cluster.rs"]
 mod cluster;
 #[path = "writes/concurrency.rs"]

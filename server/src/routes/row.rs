@@ -6,7 +6,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
-use rowcast_protocol::{ApiError, Cell};
+use rowcast_protocol::Cell;
 use serde::Deserialize;
 
 use super::json_body;
@@ -21,7 +21,7 @@ use crate::{
         refusal::Refusal,
         row::write_row,
         single,
-        values::{Values, require_key, require_rows},
+        values::{Values, nothing_set, require_key, require_rows},
     },
 };
 
@@ -144,16 +144,6 @@ pub async fn admit(state: &AppState, headers: &HeaderMap) -> Result<Author, Refu
     let author = Author::of(headers)?;
     state.require_database().await?;
     Ok(author)
-}
-
-/// That an update sets nothing.
-pub fn nothing_set() -> Refusal {
-    ApiError::new(
-        "invalid_json",
-        "\"set\" names no column",
-        "name one at least",
-    )
-    .into()
 }
 
 /// The last part of the address as it stands there: what is decoded has lost which commas
