@@ -1,6 +1,7 @@
 //! What the addresses answer: one file for each resource.
 
 pub mod batch;
+pub mod bulk;
 pub mod csv;
 pub mod health;
 pub mod json_body;

@@ -44,6 +44,9 @@ const EXPORTS: usize = 4;
 /// How many connections write rows.
 const WRITERS: u32 = 4;
 
+/// How many of them may do what takes long, so that the others are free for single rows.
+const LONG_WRITES: usize = 2;
+
 /// How long the database's connections have to say goodbye.
 const CLOSING: Duration = Duration::from_secs(1);
 
@@ -205,6 +208,7 @@ fn state(config: &Config, parts: &LiveParts, writers: PgPool, shutdown: &Shutdow
         places: config.max_clients,
         exports: Arc::new(Semaphore::new(EXPORTS)),
         writers,
+        long_writes: Arc::new(Semaphore::new(LONG_WRITES)),
         list_bytes: config.list_bytes,
     }
 }

@@ -8,6 +8,8 @@
 
 #[path = "writes/batch.rs"]
 mod batch;
+#[path = "writes/bulk.rs"]
+mod bulk;
 #[path = "support/cluster.rs"]
 mod cluster;
 #[path = "writes/concurrency.rs"]

@@ -2,17 +2,19 @@
 
 use axum::{
     extract::{Path, State},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use bytes::Bytes;
-use http::{HeaderMap, header};
+use http::HeaderMap;
 use serde::Deserialize;
 
 use super::{json_body, row::admit};
 use crate::{
     state::AppState,
     write::{
-        batch::{self, Asked},
+        self,
+        attempt::attempt,
+        batch::{Asked, require_few},
         refusal::Refusal,
         row::write_row,
     },
@@ -28,7 +30,7 @@ struct Batch {
 ///
 /// # Errors
 /// As docs/api.md has them.
-pub async fn write(
+pub async fn change(
     State(state): State<AppState>,
     Path(table): Path<String>,
     headers: HeaderMap,
@@ -36,7 +38,13 @@ pub async fn write(
 ) -> Result<Response, Refusal> {
     let author = admit(&state, &headers).await?;
     let Batch { changes } = json_body::read(&headers, &body)?;
-    let (table, rows) = batch::write(&state, &table, &author, &changes).await?;
+    require_few(&changes)?;
+    let batch = write::batch::Batch {
+        author: &author,
+        changes: &changes,
+        bytes: state.list_bytes,
+    };
+    let (table, rows) = attempt(&state, &table, &batch).await?;
     let mut body = b"{\"rows\":[".to_vec();
     for (place, row) in rows.iter().enumerate() {
         if place > 0 {
@@ -48,9 +56,5 @@ pub async fn write(
         }
     }
     body.extend_from_slice(b"]}");
-    let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    Ok((headers, body).into_response())
+    Ok(json_body::answer(body))
 }

@@ -8,23 +8,19 @@ use serde_json::value::RawValue;
 use sqlx::{Connection, PgConnection};
 
 use super::{
+    attempt::{Failure, Work},
     author::Author,
     change::Change,
-    explain::{self, is_passing, is_stale},
     key,
     object::Object,
     perform::perform,
     refusal::Refusal,
     values::{Values, nothing_set, require_key, require_rows},
-    writer::Writer,
 };
-use crate::{database::catalog::TableMeta, state::AppState};
+use crate::{database::catalog::TableMeta, error::too_large};
 
 /// The most changes of one request.
 pub const MOST: usize = 10_000;
-
-/// How often a batch is tried.
-const ATTEMPTS: usize = 3;
 
 /// One change as a client writes it.
 #[derive(Debug, Deserialize)]
@@ -91,119 +87,87 @@ impl Asked {
     }
 }
 
-/// Rows that were written, in the order of the changes; `None` for one that was deleted.
-pub type Rows = Vec<Option<Vec<Cell>>>;
+/// Changes that are made in one transaction, in their order.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    /// Who makes them.
+    pub author: &'a Author,
+    /// What they are.
+    pub changes: &'a [Asked],
+    /// The most bytes of the rows that they write.
+    pub bytes: u32,
+}
 
-/// Makes the changes in one transaction, in their order.
+impl Work for Batch<'_> {
+    /// The rows that were written, in the order of the changes; `None` for one that was
+    /// deleted.
+    type Done = Vec<Option<Vec<Cell>>>;
+
+    async fn run(
+        &self,
+        connection: &mut PgConnection,
+        table: &Arc<TableMeta>,
+    ) -> Result<Self::Done, Failure> {
+        let mut changes = Vec::with_capacity(self.changes.len());
+        for (index, asked) in self.changes.iter().enumerate() {
+            changes.push(asked.bind(table).map_err(|refusal| refusal.at(index))?);
+        }
+        let mut transaction = connection.begin().await.map_err(Failure::database)?;
+        match self.all(&mut transaction, table, &changes).await {
+            Ok(rows) => {
+                transaction.commit().await.map_err(Failure::database)?;
+                Ok(rows)
+            }
+            Err(failure) => {
+                transaction.rollback().await.map_err(Failure::database)?;
+                Err(failure)
+            }
+        }
+    }
+}
+
+impl Batch<'_> {
+    async fn all(
+        &self,
+        connection: &mut PgConnection,
+        table: &TableMeta,
+        changes: &[Change],
+    ) -> Result<Vec<Option<Vec<Cell>>>, Failure> {
+        let mut rows = Vec::with_capacity(changes.len());
+        let mut held = 0;
+        for (index, change) in changes.iter().enumerate() {
+            let row = perform(connection, table, self.author, change)
+                .await
+                .map_err(|error| Failure::about(error, change.values()))
+                .and_then(|outcome| Ok(outcome.into_row(table)?))
+                .map_err(|failure| failure.at(index))?;
+            held += row.iter().flatten().map(size).sum::<usize>();
+            if held > self.bytes as usize {
+                return Err(Failure::Refused(too_large().into()));
+            }
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+}
+
+/// Refuses more changes than one request may make.
 ///
 /// # Errors
-/// As for one change, with the index of the one that failed, which a constraint that is
-/// checked at the end does not have; `too_many_changes`; `too_large` if the rows are more than
-/// the server holds of one list.
-pub async fn write(
-    state: &AppState,
-    table: &str,
-    author: &Author,
-    asked: &[Asked],
-) -> Result<(Arc<TableMeta>, Rows), Refusal> {
-    if asked.len() > MOST {
-        return Err(ApiError::new(
-            "too_many_changes",
-            format!("{} changes are too many for one request", asked.len()),
-            format!("at most {MOST}"),
-        )
-        .into());
+/// `too_many_changes`.
+pub fn require_few(changes: &[Asked]) -> Result<(), ApiError> {
+    if changes.len() <= MOST {
+        return Ok(());
     }
-    let mut attempt = 1;
-    loop {
-        let meta = state.catalog.table(table).await?;
-        let mut changes = Vec::with_capacity(asked.len());
-        for (index, asked) in asked.iter().enumerate() {
-            changes.push(asked.bind(&meta).map_err(|refusal| refusal.at(index))?);
-        }
-        let mut writer = Writer::acquire(&state.writers).await?;
-        let connection = writer.connection();
-        let outcome = match all(connection, &meta, author, &changes, state.list_bytes).await {
-            Ok(rows) => Some(Ok(rows)),
-            Err(Failure::Refused(refusal)) => Some(Err(refusal)),
-            Err(Failure::Database { error, .. })
-                if attempt < ATTEMPTS && (is_passing(&error) || is_stale(&error)) =>
-            {
-                None
-            }
-            Err(Failure::Database { error, index }) => {
-                let values = index.map(|index| changes[index].values());
-                let values = values.unwrap_or_default();
-                let refusal = explain::refusal(connection, &meta, &values, &error).await;
-                Some(Err(match index {
-                    Some(index) => refusal.at(index),
-                    None => refusal,
-                }))
-            }
-        };
-        writer.finish();
-        if let Some(outcome) = outcome {
-            return Ok((meta, outcome?));
-        }
-        attempt += 1;
-    }
-}
-
-enum Failure {
-    Refused(Refusal),
-    Database {
-        error: sqlx::Error,
-        /// Which change it was; `None` at the end of them all.
-        index: Option<usize>,
-    },
-}
-
-/// Makes the changes, or leaves the connection as it was.
-async fn all(
-    connection: &mut PgConnection,
-    table: &TableMeta,
-    author: &Author,
-    changes: &[Change],
-    bytes: u32,
-) -> Result<Rows, Failure> {
-    let failed = |index| move |error| Failure::Database { error, index };
-    let mut transaction = connection.begin().await.map_err(failed(None))?;
-    let mut rows = Vec::with_capacity(changes.len());
-    let mut held = 0_usize;
-    for (index, change) in changes.iter().enumerate() {
-        let made = match perform(&mut transaction, table, author, change).await {
-            Ok(outcome) => outcome
-                .into_row(table)
-                .map_err(|refusal| Failure::Refused(refusal.at(index))),
-            Err(error) => Err(Failure::Database {
-                error,
-                index: Some(index),
-            }),
-        };
-        let made = made.and_then(|row| {
-            held += row.iter().flatten().map(size).sum::<usize>();
-            if held > bytes as usize {
-                return Err(Failure::Refused(crate::error::too_large().into()));
-            }
-            Ok(row)
-        });
-        match made {
-            Ok(row) => rows.push(row),
-            Err(failure) => {
-                let undone = transaction.rollback().await;
-                return Err(match undone {
-                    Ok(()) => failure,
-                    Err(error) => Failure::Database { error, index: None },
-                });
-            }
-        }
-    }
-    transaction.commit().await.map_err(failed(None))?;
-    Ok(rows)
+    Err(ApiError::new(
+        "too_many_changes",
+        format!("{} changes are too many for one request", changes.len()),
+        format!("at most {MOST}"),
+    ))
 }
 
 /// About how many bytes a cell takes.
-fn size(cell: &Cell) -> usize {
+pub fn size(cell: &Cell) -> usize {
     const FIXED: usize = 24;
     match cell {
         Cell::Null | Cell::Bool(_) => FIXED,
