@@ -2,7 +2,7 @@
 
 pub mod batch;
 pub mod bulk;
-pub mod csv;
+pub mod export;
 pub mod health;
 pub mod json_body;
 pub mod live;
