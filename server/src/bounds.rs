@@ -46,13 +46,24 @@ impl Default for Bounds {
     }
 }
 
+impl Bounds {
+    /// The same places, for requests that may take this long.
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self {
+            places: Arc::clone(&self.places),
+            timeout,
+        }
+    }
+}
+
 /// Bounds how many requests are under way, and for how long each is.
 pub async fn bound(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
     let Ok(place) = bounds.places.try_acquire_owned() else {
         return too_busy().into_response();
     };
     // An export says nothing before it has found a row, and has a limit of its own.
-    let is_export = request.uri().path().ends_with(".csv");
+    let path = request.uri().path();
+    let is_export = path.ends_with(".csv") || path.ends_with(".json");
     let answer = next.run(request);
     let response = if is_export {
         answer.await

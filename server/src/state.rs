@@ -51,6 +51,12 @@ pub struct AppState {
     pub places: u32,
     /// Room for reads of whole tables.
     pub exports: Arc<Semaphore>,
+    /// Connections for writing rows.
+    pub writers: PgPool,
+    /// Room for writes that take long: all rows that match, or a file.
+    pub long_writes: Arc<Semaphore>,
+    /// The most bytes of the rows of one list.
+    pub list_bytes: u32,
 }
 
 /// A client's place; given back when dropped.
