@@ -6,8 +6,12 @@ use sqlx::{PgConnection, Row, postgres::types::Oid};
 
 /// A hash of every watched relation's definition, and of that of partitions of them and views
 /// over them: columns with the transactions that last wrote them, name, keys, rule, triggers,
-/// and what this role may see of it.
+/// what this role may see of it, and whether triggers are known not to fit; and of all, which
+/// casts to json are not ours, for on them depends what triggers may image.
 const ALL: &str = "SELECT c.oid, md5(concat_ws('/', c.relname, c.relnamespace, c.relkind, \
+     (SELECT w.definition IS NULL FROM rowcast.watched w WHERE w.relation = c.oid), \
+     (SELECT string_agg(k.oid::text, ',' ORDER BY k.oid) FROM pg_cast k \
+       WHERE k.casttarget = 'json'::regtype AND rowcast.is_foreign_cast(k.oid)), \
      has_table_privilege(c.oid, 'SELECT'), row_security_active(c.oid), \
      (SELECT string_agg(concat(a.attnum, ':', a.xmin, ':', t.xmin), ',' ORDER BY a.attnum) \
         FROM pg_attribute a LEFT JOIN pg_type t ON t.oid = a.atttypid \

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 /// The migrations, in order. One that has been released is never changed.
-const MIGRATIONS: [(i32, &str, &str); 3] = [
+const MIGRATIONS: [(i32, &str, &str); 4] = [
     (
         1,
         "capture",
@@ -18,6 +18,11 @@ const MIGRATIONS: [(i32, &str, &str); 3] = [
         3,
         "views",
         include_str!("../../../migrations/0003_views.sql"),
+    ),
+    (
+        6,
+        "hardening",
+        include_str!("../../../migrations/0006_hardening.sql"),
     ),
 ];
 

@@ -14,6 +14,7 @@ const BATCH: i32 = 5_000;
 /// Removes what is older than `kept`, until `stop` says so. A database that can't be reached
 /// is tried again at the next turn.
 pub async fn run(pool: PgPool, kept: Duration, mut stop: watch::Receiver<bool>) {
+    let mut is_told = false;
     loop {
         tokio::select! {
             () = tokio::time::sleep(INTERVAL) => {}
@@ -21,13 +22,20 @@ pub async fn run(pool: PgPool, kept: Duration, mut stop: watch::Receiver<bool>) 
         }
         loop {
             match purge(&pool, kept).await {
-                Ok(removed) if removed >= i64::from(BATCH) => {}
-                Ok(_) => break,
+                Ok(removed) if removed >= i64::from(BATCH) => is_told = false,
+                Ok(_) => {
+                    is_told = false;
+                    break;
+                }
                 Err(error) => {
-                    tracing::debug!(
-                        reason = crate::error::sqlstate(&error),
-                        "old changes were not removed"
-                    );
+                    // Where that lasts the log grows without end; to say it once is enough.
+                    let reason = crate::error::sqlstate(&error);
+                    if is_told {
+                        tracing::debug!(reason, "old changes are still not removed");
+                    } else {
+                        tracing::warn!(reason, "old changes can't be removed from the change log");
+                    }
+                    is_told = true;
                     break;
                 }
             }

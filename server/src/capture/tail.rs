@@ -50,6 +50,9 @@ const LIVENESS: Duration = Duration::from_secs(5);
 /// the awake lock.
 const BESIDE_ANOTHER: Duration = Duration::from_secs(1);
 
+/// How far apart an awake tail rings for those of other servers.
+const RING_APART: Duration = Duration::from_millis(20);
+
 /// How often a sleeping tail reads where transactions may be prepared, which can't ring.
 const UNRUNG: Duration = Duration::from_secs(2);
 
@@ -116,6 +119,18 @@ struct Shared {
     bells: AtomicU64,
 }
 
+impl Shared {
+    fn new() -> Self {
+        Self {
+            nudge: Notify::new(),
+            awake: state::Sender::new(false),
+            reads: AtomicU64::new(0),
+            rows: AtomicU64::new(0),
+            bells: AtomicU64::new(0),
+        }
+    }
+}
+
 /// A tail and where it begins.
 pub struct Started {
     /// To nudge it and to see how it does.
@@ -131,6 +146,14 @@ pub struct Started {
 }
 
 impl TailHandle {
+    /// A handle to no tail.
+    #[cfg(test)]
+    pub(crate) fn of_none() -> Self {
+        Self {
+            shared: Arc::new(Shared::new()),
+        }
+    }
+
     /// Has the log read now, and the read told even if it is empty.
     pub fn nudge(&self) {
         self.shared.nudge.notify_one();
@@ -157,13 +180,7 @@ impl TailHandle {
 /// # Errors
 /// Those of connecting and of the first read.
 pub async fn start(options: TailOptions) -> Result<Started, sqlx::Error> {
-    let shared = Arc::new(Shared {
-        nudge: Notify::new(),
-        awake: state::Sender::new(false),
-        reads: AtomicU64::new(0),
-        rows: AtomicU64::new(0),
-        bells: AtomicU64::new(0),
-    });
+    let shared = Arc::new(Shared::new());
     let mut connection = Connection::open(&options).await?;
     // Triggers that were restored with a dump are those of the database that was dumped.
     if let Err(error) = watch::refresh_all(&mut connection.log).await {
@@ -216,6 +233,7 @@ impl Connection {
             .acquire_timeout(Duration::from_secs(10))
             .connect_lazy_with(options.database.clone());
         let mut bell = PgListener::connect_with(&pool).await?;
+        doorbell::attend(&mut bell).await?;
         doorbell::claim_bell(&mut bell).await?;
         bell.listen(CHANNEL).await?;
         Ok(Self { log, bell })

@@ -7,7 +7,7 @@ use sqlx::postgres::PgListener;
 
 use crate::{
     cluster::{Cluster, Database},
-    replica::{connect, database, execute, follow, next, prepared},
+    replica::{connect, database, execute, follow, next, prepared, version},
 };
 
 const TABLE: &str = "CREATE TABLE item (id int PRIMARY KEY, n int); SELECT rowcast.watch('item')";
@@ -138,4 +138,54 @@ async fn a_transaction_can_be_prepared_and_is_told_when_it_commits() {
         panic!("the tail was lost")
     };
     assert_eq!(read.rows.len(), 1);
+}
+
+#[tokio::test]
+async fn a_tail_beside_one_that_is_awake_is_told_at_once() {
+    let database = database().await;
+    database.execute(TABLE).await;
+    let (mut one, mut other) = (follow(&database).await, follow(&database).await);
+    let mut writer = database.connect().await;
+    for n in 0.. {
+        execute(&mut writer, &format!("INSERT INTO item VALUES ({n}, 0)")).await;
+        while one.events.try_recv().is_ok() || other.events.try_recv().is_ok() {}
+        if *one.handle.awake().borrow() || *other.handle.awake().borrow() {
+            break;
+        }
+    }
+    let (mut awake, mut asleep) = if *one.handle.awake().borrow() {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    let handle = awake.handle.clone();
+    let heard = tokio::spawn(async move { while awake.events.recv().await.is_some() {} });
+    // Enough is written to keep it awake.
+    let mut busy = database.connect().await;
+    let written = tokio::spawn(async move {
+        loop {
+            execute(&mut busy, "UPDATE item SET n = n + 1 WHERE id = 0").await;
+        }
+    });
+    // Whatever the other one has heard before, it hears of what is written from now on.
+    let mut took = Duration::ZERO;
+    for _ in 0..5 {
+        let begun = Instant::now();
+        execute(&mut writer, "UPDATE item SET n = n + 1 WHERE id = 1").await;
+        let end = version(&mut writer).await;
+        loop {
+            let TailEvent::Read(read) = next(&mut asleep).await else {
+                panic!("the tail was lost")
+            };
+            if read.to.covers(&end) {
+                break;
+            }
+        }
+        took += begun.elapsed();
+    }
+    assert!(*handle.awake().borrow());
+    written.abort();
+    heard.abort();
+    // By itself it looks once a second.
+    assert!(took < Duration::from_secs(3), "{took:?}");
 }

@@ -1,6 +1,6 @@
 //! DDL on a watched table: it is told, and from then on images are of the new columns.
 
-use rowcast::capture::{ChangeKind, TailEvent};
+use rowcast::capture::{ChangeKind, TailEvent, fingerprint};
 
 use crate::{
     cluster::Database,
@@ -163,4 +163,33 @@ async fn without_event_triggers_the_catalog_is_compared() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_table_that_can_not_be_refitted_keeps_no_other_from_it_and_is_tried_again() {
+    let database = database().await;
+    database
+        .execute(
+            "CREATE TABLE held (id int PRIMARY KEY); CREATE TABLE free (id int PRIMARY KEY); \
+             SELECT rowcast.watch('held'), rowcast.watch('free'); \
+             ALTER EVENT TRIGGER rowcast_drop DISABLE; DROP TRIGGER rowcast_insert ON held",
+        )
+        .await;
+    let mut reader = Reader::new(&database).await;
+    let held = fingerprint::all(&mut reader.connection).await.unwrap();
+    let mut writer = database.connect().await;
+    execute(&mut writer, "BEGIN; UPDATE held SET id = 1").await;
+    database.execute("ALTER TABLE free ADD COLUMN n int").await;
+    database.execute("INSERT INTO free VALUES (1, 1)").await;
+    reader.check("public.free", "beside one that is held").await;
+    // A tail sees by this that there is something to be done.
+    let now = fingerprint::all(&mut reader.connection).await.unwrap();
+    assert_eq!(fingerprint::differences(&held, &now).len(), 2);
+    execute(&mut writer, "ROLLBACK").await;
+    let mut tail = follow(&database).await;
+    database.execute("INSERT INTO held VALUES (1)").await;
+    let TailEvent::Read(read) = next(&mut tail).await else {
+        panic!("the tail was lost")
+    };
+    assert_eq!(read.rows.len(), 1);
 }

@@ -276,3 +276,178 @@ async fn a_writer_can_plant_nothing_that_runs_with_our_rights() {
     assert_eq!(loot, 0, "something of the writer's ran in a trigger");
     reader.check("public.item", "a hostile writer").await;
 }
+
+#[tokio::test]
+async fn a_cast_to_json_never_runs_with_our_rights() {
+    let database = database().await;
+    let role = format!("mallory_{}", database.name);
+    database
+        .execute(&format!(
+            "CREATE ROLE {role}; CREATE SCHEMA m AUTHORIZATION {role}; \
+             CREATE TABLE loot (who text); GRANT INSERT ON loot TO PUBLIC; \
+             CREATE TYPE trusted AS ENUM ('a')"
+        ))
+        .await;
+    let mut mallory = database.connect().await;
+    let tricks = [
+        "SELECT 1",
+        "SET rowcast.busy = 'on'",
+        // Those of an owner who is no superuser are not there at all.
+        "RESET SESSION AUTHORIZATION; ALTER EVENT TRIGGER rowcast_ddl DISABLE; \
+         ALTER EVENT TRIGGER rowcast_drop DISABLE",
+    ];
+    for (n, trick) in tricks.iter().enumerate() {
+        let plain = "RESET SESSION AUTHORIZATION; RESET rowcast.busy";
+        let theirs = format!("SET SESSION AUTHORIZATION {role}");
+        execute(&mut mallory, &theirs).await;
+        execute(
+            &mut mallory,
+            &format!(
+                "CREATE TYPE m.mood{n} AS ENUM ('a'); \
+                 CREATE TYPE m.pair{n} AS (n int, mood m.mood{n}); \
+                 CREATE DOMAIN m.some{n} AS m.mood{n}[]; {plain}; \
+                 CREATE TABLE moods{n} (id int PRIMARY KEY, many m.mood{n}[], lot m.some{n}, \
+                     duo m.pair{n}, word text); \
+                 GRANT ALL ON moods{n} TO {role}; SELECT rowcast.watch('moods{n}')"
+            ),
+        )
+        .await;
+        let mut reader = Reader::new(&database).await;
+        execute(&mut mallory, trick).await;
+        execute(&mut mallory, &theirs).await;
+        execute(
+            &mut mallory,
+            &format!(
+                "CREATE FUNCTION m.spy(m.mood{n}) RETURNS json LANGUAGE plpgsql AS \
+                 $$ BEGIN INSERT INTO public.loot VALUES (current_user); RETURN 'null'; END $$; \
+                 CREATE CAST (m.mood{n} AS json) WITH FUNCTION m.spy(m.mood{n})"
+            ),
+        )
+        .await;
+        for statement in [
+            format!(
+                "INSERT INTO moods{n} VALUES (1, '{{a}}', '{{a}}', '(1,a)', 'x'), (2, NULL, NULL, NULL, NULL)"
+            ),
+            format!("UPDATE moods{n} SET word = 'y'"),
+            format!("UPDATE moods{n} SET word = 'z' WHERE id = 1"),
+            format!("DELETE FROM moods{n} WHERE id = 1"),
+        ] {
+            execute(&mut mallory, &statement).await;
+        }
+        execute(&mut mallory, plain).await;
+        let loot: Vec<String> = sqlx::query_scalar("SELECT who FROM loot")
+            .fetch_all(&mut mallory)
+            .await
+            .unwrap();
+        assert_eq!(loot, Vec::<String>::new(), "after {trick}");
+        let read = reader.read().await;
+        let kinds: Vec<_> = read.rows.iter().map(|row| row.kind).collect();
+        let told = kinds.iter().filter(|kind| **kind == ChangeKind::Keys);
+        assert_eq!(told.count(), 4, "after {trick}: {kinds:?}");
+        execute(
+            &mut mallory,
+            &format!("DROP CAST (m.mood{n} AS json); DROP FUNCTION m.spy"),
+        )
+        .await;
+    }
+    // What only we could give a cast is imaged whole.
+    execute(
+        &mut mallory,
+        "ALTER EVENT TRIGGER rowcast_ddl ENABLE ALWAYS; \
+         CREATE TABLE fine (id int PRIMARY KEY, many trusted[]); SELECT rowcast.watch('fine')",
+    )
+    .await;
+    let mut reader = Reader::new(&database).await;
+    execute(&mut mallory, "INSERT INTO fine VALUES (1, '{a}')").await;
+    reader.check("public.fine", "a type of ours").await;
+    assert_eq!(reader.replica.notes, []);
+}
+
+#[tokio::test]
+async fn a_definition_that_changes_is_told_whatever_a_session_claims() {
+    let database = database().await;
+    database
+        .execute("CREATE TABLE item (id int PRIMARY KEY); SELECT rowcast.watch('item')")
+        .await;
+    let mut reader = Reader::new(&database).await;
+    database
+        .execute("SET rowcast.busy = 'on'; ALTER TABLE item ADD COLUMN n int")
+        .await;
+    let read = reader.read().await;
+    assert_eq!(read.rows.len(), 1);
+    assert_eq!(read.rows[0].kind, ChangeKind::Definition);
+}
+
+#[tokio::test]
+async fn values_that_are_small_when_stored_and_huge_when_read_fail_nobody() {
+    let database = database().await;
+    database
+        .execute(
+            "CREATE TABLE tall (id int PRIMARY KEY, n int, body text); \
+             INSERT INTO tall SELECT g, 0, repeat('a', 20000000) FROM generate_series(1, 30) g; \
+             CREATE TABLE wide (id int PRIMARY KEY, n int, a text, b text, c text, d json); \
+             INSERT INTO wide SELECT 1, 0, body, body, body, to_json(body) FROM tall WHERE id = 1; \
+             SELECT rowcast.watch('tall'), rowcast.watch('wide')",
+        )
+        .await;
+    let mut reader = Reader::new(&database).await;
+    for statement in [
+        "UPDATE tall SET n = n + 1",
+        "UPDATE wide SET n = n + 1",
+        "UPDATE wide SET n = n + 1 WHERE id = 1",
+        "INSERT INTO wide SELECT 2, n, a, b, c, d FROM wide",
+        "DELETE FROM wide",
+    ] {
+        database.execute(statement).await;
+        let read = reader.read().await;
+        assert_eq!(read.rows.len(), 1, "{statement}");
+        assert_eq!(read.rows[0].kind, ChangeKind::Unknown, "{statement}");
+    }
+    // As large as it may be.
+    database
+        .execute("UPDATE tall SET n = n + 1 WHERE id = 1")
+        .await;
+    let read = reader.read().await;
+    assert_eq!(read.rows[0].kind, ChangeKind::Images);
+}
+
+#[tokio::test]
+async fn who_may_look_into_our_schema_can_forge_no_change() {
+    let database = database().await;
+    let role = format!("forger_{}", database.name);
+    database
+        .execute(&format!(
+            "CREATE TABLE item (id int PRIMARY KEY); SELECT rowcast.watch('item'); \
+             CREATE ROLE {role}; GRANT USAGE ON SCHEMA rowcast TO {role}; \
+             CREATE SCHEMA f AUTHORIZATION {role}"
+        ))
+        .await;
+    let mut connection = database.connect().await;
+    let capture: Vec<String> = sqlx::query_scalar(
+        "SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'rowcast'::regnamespace \
+           AND p.prosecdef AND p.prorettype = 'trigger'::regtype",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    assert_eq!(capture.len(), 5);
+    execute(
+        &mut connection,
+        &format!("SET ROLE {role}; CREATE TABLE f.mine (id int)"),
+    )
+    .await;
+    for function in capture {
+        let refused = crate::replica::failure(
+            &mut connection,
+            &format!(
+                "CREATE TRIGGER forged AFTER TRUNCATE ON f.mine \
+                 FOR EACH STATEMENT EXECUTE FUNCTION rowcast.{function}()"
+            ),
+        )
+        .await;
+        assert!(
+            refused.contains("permission denied"),
+            "{function}: {refused}"
+        );
+    }
+}

@@ -58,3 +58,28 @@ async fn old_changes_are_removed_in_batches_and_remembered() {
     };
     assert!(purged(oldest.xmin).await);
 }
+
+#[tokio::test]
+async fn old_changes_are_removed_where_every_table_is_published() {
+    let database = database().await;
+    database
+        .execute(
+            "CREATE PUBLICATION everything FOR ALL TABLES; \
+             CREATE TABLE item (id int PRIMARY KEY); SELECT rowcast.watch('item'); \
+             INSERT INTO item VALUES (1)",
+        )
+        .await;
+    let pool = database.pool(1).await;
+    let all_removed = async {
+        let mut removed = 0;
+        while removed < 2 {
+            database
+                .execute("UPDATE rowcast.state SET settled_at = now() - interval '1 minute'")
+                .await;
+            removed += purge(&pool, Duration::ZERO).await.unwrap();
+        }
+    };
+    timeout(Duration::from_secs(60), all_removed)
+        .await
+        .expect("what nobody needs is removed");
+}

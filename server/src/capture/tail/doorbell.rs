@@ -63,13 +63,20 @@ impl Follower {
     pub(super) async fn awake(&mut self, connection: &mut Connection) -> Result<Settled, Stop> {
         self.shared.awake.send_replace(true);
         let mut calm_since: Option<Instant> = None;
+        let mut others = Others::default();
         loop {
             tokio::select! {
                 () = sleep(BEAT) => {}
+                // Our own among them. They are taken, so that they do not pile up.
+                rung = connection.bell.try_recv() => match rung? {
+                    Some(_) => while connection.bell.next_buffered().is_some() {},
+                    None => return Err(Stop::Failed(sqlx::Error::WorkerCrashed)),
+                },
                 () = self.shared.nudge.notified() => self.report_next = true,
                 () = self.events.closed() => return Err(Stop::Unwanted),
             }
             let found = self.read(&mut connection.log).await?;
+            others.tell(found, &mut connection.log).await?;
             self.compare_if_due(&mut connection.log).await?;
             if self.rate(found) >= CALM_READS {
                 calm_since = None;
@@ -145,6 +152,62 @@ impl Follower {
     }
 }
 
+/// Other servers' tails, for which writers do not ring while this one is awake: it does.
+#[derive(Default)]
+struct Others {
+    /// Whether there are any, and when that was asked.
+    known: Option<(bool, Instant)>,
+    /// When it was last rung for them.
+    rung: Option<Instant>,
+    /// Whether something has been found since.
+    is_owed: bool,
+}
+
+impl Others {
+    /// Rings for them after a read that found something, or soon after.
+    async fn tell(
+        &mut self,
+        found: bool,
+        connection: &mut PgConnection,
+    ) -> Result<(), sqlx::Error> {
+        self.is_owed |= found;
+        if !self.is_owed || self.rung.is_some_and(|rung| rung.elapsed() < RING_APART) {
+            return Ok(());
+        }
+        let there_are = match self.known {
+            Some((there_are, asked)) if asked.elapsed() < BESIDE_ANOTHER => there_are,
+            _ => {
+                let there_are = is_accompanied(connection).await?;
+                self.known = Some((there_are, Instant::now()));
+                there_are
+            }
+        };
+        self.is_owed = false;
+        if there_are {
+            self.rung = Some(Instant::now());
+            // What is lost of it in a crash was for listeners who are lost as well.
+            sqlx::query("SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, '')")
+                .bind(CHANNEL)
+                .execute(connection)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether other tails of this database are there.
+async fn is_accompanied(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT count(*) > 1 FROM pg_catalog.pg_locks \
+          WHERE locktype = 'advisory' AND classid = rowcast.awake_class()::int8::oid \
+            AND objid = 3::oid AND objsubid = 2 \
+            AND database = (SELECT oid FROM pg_catalog.pg_database \
+                             WHERE datname = pg_catalog.current_database())",
+    )
+    .fetch_one(connection)
+    .await
+}
+
 /// Tries to take the awake lock.
 pub(super) async fn lock(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("SELECT pg_catalog.pg_try_advisory_lock(rowcast.awake_class(), 1)")
@@ -170,6 +233,14 @@ pub(super) async fn claim_bell(bell: &mut PgListener) -> Result<(), sqlx::Error>
     )
     .execute(bell)
     .await?;
+    Ok(())
+}
+
+/// Has other tails see that this one is there, as long as the connection is.
+pub(super) async fn attend(bell: &mut PgListener) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT pg_catalog.pg_advisory_lock_shared(rowcast.awake_class(), 3)")
+        .execute(bell)
+        .await?;
     Ok(())
 }
 
