@@ -36,7 +36,7 @@ pub fn status(code: &str) -> StatusCode {
         "unknown_table" | "not_found" => StatusCode::NOT_FOUND,
         "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
         "wrong_host" | "wrong_origin" => StatusCode::FORBIDDEN,
-        "not_live" => StatusCode::CONFLICT,
+        "not_live" | "no_history" => StatusCode::CONFLICT,
         "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "uri_too_long" => StatusCode::URI_TOO_LONG,
         "request_timeout" => StatusCode::REQUEST_TIMEOUT,

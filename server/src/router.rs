@@ -16,7 +16,7 @@ use rowcast_protocol::ApiError;
 use crate::{
     error::HttpError,
     host, metrics,
-    routes::{health, live, metrics as metrics_page, pages, rows, tables, ws},
+    routes::{health, history, live, metrics as metrics_page, pages, rows, tables, ws},
     security,
     state::{AppState, too_busy},
 };
@@ -43,6 +43,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/tables/{table}", get(tables::show))
         .route("/api/rows/{table}", get(rows::read))
         .route("/api/rows/{table}/{key}", get(unknown_resource))
+        .route("/api/history/{table}/{key}", get(history::read))
         .route_layer(middleware::from_fn_with_state(bounded.clone(), bound))
         .route("/api/live/{table}", get(live::follow))
         .route("/api/ws", get(ws::open))

@@ -41,6 +41,9 @@ use crate::{
 /// How many whole tables may be exported at once, each over a connection of its own.
 const EXPORTS: usize = 4;
 
+/// How many questions that take going through a table or the log are answered at once.
+const SCANS: usize = 2;
+
 /// How long the database's connections have to say goodbye.
 const CLOSING: Duration = Duration::from_secs(1);
 
@@ -199,5 +202,6 @@ fn state(config: &Config, parts: &LiveParts, shutdown: &Shutdown) -> AppState {
         clients: Arc::new(Semaphore::new(config.max_clients as usize)),
         places: config.max_clients,
         exports: Arc::new(Semaphore::new(EXPORTS)),
+        scans: Arc::new(Semaphore::new(SCANS)),
     }
 }

@@ -51,6 +51,8 @@ pub struct AppState {
     pub places: u32,
     /// Room for reads of whole tables.
     pub exports: Arc<Semaphore>,
+    /// Room for questions that take going through a table or the log; who finds none waits.
+    pub scans: Arc<Semaphore>,
 }
 
 /// A client's place; given back when dropped.
