@@ -33,10 +33,12 @@ impl IntoResponse for HttpError {
 /// The HTTP status that goes with an error code.
 pub fn status(code: &str) -> StatusCode {
     match code {
-        "unknown_table" | "not_found" => StatusCode::NOT_FOUND,
+        "unknown_table" | "unknown_view" | "not_found" => StatusCode::NOT_FOUND,
         "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
-        "wrong_host" | "wrong_origin" => StatusCode::FORBIDDEN,
-        "not_live" | "no_history" => StatusCode::CONFLICT,
+        "wrong_host" | "wrong_origin" | "not_allowed" => StatusCode::FORBIDDEN,
+        "not_live" | "no_history" | "name_taken" => StatusCode::CONFLICT,
+        "unsupported_media_type" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "too_many_views" => StatusCode::UNPROCESSABLE_ENTITY,
         "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "uri_too_long" => StatusCode::URI_TOO_LONG,
         "request_timeout" => StatusCode::REQUEST_TIMEOUT,
@@ -158,6 +160,23 @@ pub fn read_error(error: &sqlx::Error, table: &str) -> ApiError {
             tracing::error!(sqlstate = sqlstate(error), "a read failed");
             internal()
         }
+    }
+}
+
+/// The answer to a failed write into a table of ours.
+pub fn write_error(error: &sqlx::Error) -> ApiError {
+    match fault(error) {
+        Fault::Table => ApiError::new(
+            "not_allowed",
+            "the server may not write that into its database",
+            "docs/sql.md says which rights its role needs",
+        ),
+        Fault::Value => ApiError::new(
+            "invalid_value",
+            "the text holds a character that the database's encoding lacks",
+            "",
+        ),
+        _ => read_error(error, ""),
     }
 }
 

@@ -3,9 +3,11 @@
 //! The parts, from the outside in: [`cli`] and [`config`] decide what [`commands`] run,
 //! [`serve`] puts a server together, [`router`] maps requests to [`routes`], which read
 //! through [`query`] with what [`database`] knows of the tables; [`live`] keeps queries up to
-//! date with what [`capture`] reads from the change log, and [`history`] reads that backward.
+//! date with what [`capture`] reads from the change log, and [`history`] reads that
+//! backward. [`views`] and [`presence`] are tables of our own that are live like any.
 
 pub mod capture;
+pub mod chart;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -17,6 +19,7 @@ pub mod host;
 pub mod listen;
 pub mod live;
 pub mod metrics;
+pub mod presence;
 pub mod query;
 pub mod router;
 pub mod routes;
@@ -25,4 +28,5 @@ pub mod serve;
 pub mod shutdown;
 pub mod state;
 pub mod telemetry;
+pub mod views;
 pub mod websocket;

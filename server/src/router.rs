@@ -8,7 +8,7 @@ use axum::{
     extract::{DefaultBodyLimit, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, patch},
 };
 use http::{HeaderValue, StatusCode, header};
 use rowcast_protocol::ApiError;
@@ -16,7 +16,10 @@ use rowcast_protocol::ApiError;
 use crate::{
     error::HttpError,
     host, metrics,
-    routes::{health, history, live, metrics as metrics_page, pages, rows, tables, ws},
+    routes::{
+        chart, health, history, live, metrics as metrics_page, pages, presence, rows, tables,
+        views, ws,
+    },
     security,
     state::{AppState, too_busy},
 };
@@ -44,6 +47,16 @@ pub fn router(state: AppState) -> Router {
         .route("/api/rows/{table}", get(rows::read))
         .route("/api/rows/{table}/{key}", get(unknown_resource))
         .route("/api/history/{table}/{key}", get(history::read))
+        .route("/api/chart/{table}", get(chart::read))
+        .route("/api/views/{table}", get(views::list).post(views::create))
+        .route(
+            "/api/views/{table}/{id}",
+            patch(views::alter).delete(views::delete),
+        )
+        .route(
+            "/api/presence/{table}",
+            axum::routing::post(presence::show).delete(presence::leave),
+        )
         .route_layer(middleware::from_fn_with_state(bounded.clone(), bound))
         .route("/api/live/{table}", get(live::follow))
         .route("/api/ws", get(ws::open))

@@ -1,11 +1,15 @@
 //! What the addresses answer: one file for each resource.
 
+pub mod chart;
 pub mod csv;
 pub mod health;
 pub mod history;
+pub mod json_body;
 pub mod live;
 pub mod metrics;
 pub mod pages;
+pub mod presence;
 pub mod rows;
 pub mod tables;
+pub mod views;
 pub mod ws;

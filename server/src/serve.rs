@@ -22,7 +22,7 @@ use crate::{
     config::Config,
     database::{
         catalog::Catalog,
-        pool::{readers, session, writers},
+        pool::{housekeepers, readers, session},
     },
     listen,
     live::{
@@ -31,6 +31,7 @@ use crate::{
         hub::{Following, Hub, HubParts},
     },
     metrics::Metrics,
+    presence::{self, Presence},
     query::slice::bounded,
     router::router,
     routes::pages::{build_id, site_options},
@@ -163,25 +164,36 @@ pub async fn serve(
     shutdown: Shutdown,
 ) -> Result<(), StartError> {
     let parts = LiveParts::start(database, config, config.connections, shutdown.receiver()).await?;
-    let housekeeping = writers(database.clone(), 1);
+    let housekeeping = housekeepers(database.clone());
     let retention = tokio::spawn(retention::run(
         housekeeping.clone(),
         config.retention,
         shutdown.receiver(),
     ));
-    let state = state(config, &parts, &shutdown);
+    let state = state(config, &parts, housekeeping.clone(), &shutdown);
+    let showing = tokio::spawn(presence::run(
+        state.presence.clone(),
+        housekeeping.clone(),
+        shutdown.receiver(),
+    ));
     // As many again as may follow live queries, for those who only ask.
     let connections = config.max_clients as usize * 2;
     let (clients, places) = (Arc::clone(&state.clients), state.places);
     let sessions = async move { clients.acquire_many(places).await.is_ok() };
     listen::serve(listener, router(state), connections, shutdown, sessions).await;
     retention.abort();
+    showing.abort();
     parts.end().await;
     let _ = tokio::time::timeout(CLOSING, housekeeping.close()).await;
     Ok(())
 }
 
-fn state(config: &Config, parts: &LiveParts, shutdown: &Shutdown) -> AppState {
+fn state(
+    config: &Config,
+    parts: &LiveParts,
+    housekeeping: PgPool,
+    shutdown: &Shutdown,
+) -> AppState {
     let site: &Path = &config.site;
     let build = build_id(site);
     if build.is_empty() {
@@ -203,5 +215,7 @@ fn state(config: &Config, parts: &LiveParts, shutdown: &Shutdown) -> AppState {
         places: config.max_clients,
         exports: Arc::new(Semaphore::new(EXPORTS)),
         scans: Arc::new(Semaphore::new(SCANS)),
+        housekeeping,
+        presence: Presence::new(config.max_clients as usize),
     }
 }

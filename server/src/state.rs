@@ -21,6 +21,7 @@ use crate::{
     host::same_origin,
     live::{Live, hub::Following},
     metrics::Metrics,
+    presence::Presence,
 };
 
 /// How long a database that was away a moment ago has to accept a connection.
@@ -53,6 +54,10 @@ pub struct AppState {
     pub exports: Arc<Semaphore>,
     /// Room for questions that take going through a table or the log; who finds none waits.
     pub scans: Arc<Semaphore>,
+    /// Connections for writing what is ours.
+    pub housekeeping: PgPool,
+    /// Who looks at which table.
+    pub presence: Presence,
 }
 
 /// A client's place; given back when dropped.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 /// The migrations, in order. One that has been released is never changed.
-const MIGRATIONS: [(i32, &str, &str); 4] = [
+const MIGRATIONS: [(i32, &str, &str); 5] = [
     (
         1,
         "capture",
@@ -25,6 +25,11 @@ const MIGRATIONS: [(i32, &str, &str); 4] = [
         4,
         "history",
         include_str!("../../../migrations/0004_history.sql"),
+    ),
+    (
+        5,
+        "views and presence",
+        include_str!("../../../migrations/0005_views_and_presence.sql"),
     ),
 ];
 

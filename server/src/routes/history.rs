@@ -4,7 +4,9 @@ use axum::{
     Json,
     extract::{Query, State},
     http::Uri,
+    response::{IntoResponse, Response},
 };
+use http::header;
 use rowcast_protocol::{ApiError, calendar};
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +43,7 @@ pub async fn read(
     State(state): State<AppState>,
     uri: Uri,
     Query(asked): Query<Asked>,
-) -> Result<Json<Answer>, HttpError> {
+) -> Result<Response, HttpError> {
     state.require_database().await?;
     let limit = asked.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
@@ -56,10 +58,11 @@ pub async fn read(
     let key = key_values(key, table.key.len())?;
     let _place = state.scans.acquire().await;
     let found = history::read(&state.pool, &table, &key, limit, asked.before.as_deref()).await?;
-    Ok(Json(Answer {
+    let answer = Answer {
         changes: found.changes,
         since: calendar::unix_text(found.since),
         more: found.next.is_some(),
         next: found.next,
-    }))
+    };
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }

@@ -37,6 +37,10 @@ async fn one_that_alters_the_log_waits_for_writers_without_stopping_others() {
             "CREATE TABLE t (id int PRIMARY KEY); SELECT rowcast.watch('t'); \
              ALTER TABLE rowcast.change_log DROP author; \
              ALTER TABLE rowcast.state DROP purged_until; \
+             SELECT rowcast.unwatch(w.relation) FROM rowcast.watched w \
+              WHERE rowcast.is_followed(w.relation); \
+             DROP TABLE rowcast.saved_view, rowcast.presence; \
+             DROP FUNCTION rowcast.is_followed; \
              DELETE FROM rowcast.migration WHERE version > 3",
         )
         .await;
