@@ -93,6 +93,22 @@ pub fn parse_unix_text(text: &str) -> Option<i64> {
     days.checked_mul(MICROSECONDS_A_DAY)?.checked_add(of_day)
 }
 
+/// The month of a day, both counted from January 1st, 2000.
+pub fn month_of(days: i64) -> i64 {
+    let date = CivilDate::from_days(days + POSTGRES_EPOCH);
+    (date.year - 2000) * 12 + date.month - 1
+}
+
+/// The first day of a month, both counted from January 1st, 2000.
+pub fn first_day(month: i64) -> i64 {
+    let date = CivilDate {
+        year: 2000 + month.div_euclid(12),
+        month: month.rem_euclid(12) + 1,
+        day: 1,
+    };
+    date.count() - POSTGRES_EPOCH
+}
+
 fn numbers(text: &str, separator: char) -> Option<[i64; 3]> {
     let mut parts = text.split(separator).map(|part| {
         let digits = part.len() <= 7 && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -147,13 +163,18 @@ impl CivilDate {
         if !(1..=12).contains(&self.month) || !(1..=31).contains(&self.day) {
             return None;
         }
+        let days = self.count();
+        (Self::from_days(days) == *self).then_some(days)
+    }
+
+    /// The days from 1970-01-01 to a date that there is.
+    fn count(&self) -> i64 {
         let year = self.year - i64::from(self.month <= 2);
         let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
         let from_march = (self.month + 9) % 12;
         let of_year = (153 * from_march + 2) / 5 + self.day - 1;
         let of_era = of_era * 365 + of_era / 4 - of_era / 100 + of_year;
-        let days = era * DAYS_IN_400_YEARS + of_era - UNIX_EPOCH;
-        (Self::from_days(days) == *self).then_some(days)
+        era * DAYS_IN_400_YEARS + of_era - UNIX_EPOCH
     }
 
     fn year_and_era(&self) -> (i64, &'static str) {
@@ -212,7 +233,28 @@ mod tests {
         }
     }
 
+    #[test]
+    fn months_begin_on_their_first_day() {
+        for (day, month, first) in [
+            (0, 0, 0),
+            (30, 0, 0),
+            (31, 1, 31),
+            (59, 1, 31),
+            (60, 2, 60),
+            (-1, -1, -31),
+            (366, 12, 366),
+        ] {
+            assert_eq!((month_of(day), first_day(month)), (month, first), "{day}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_day_lies_in_its_month(day in -2_500_000..2_200_000_000_i64) {
+            let month = month_of(day);
+            prop_assert!(first_day(month) <= day && day < first_day(month + 1));
+        }
+
         #[test]
         fn moments_round_trip(microseconds in -200_000_000_000_000_000..9_000_000_000_000_000_000_i64) {
             prop_assert_eq!(parse_unix_text(&unix_text(microseconds)), Some(microseconds));

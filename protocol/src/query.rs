@@ -19,7 +19,7 @@ mod select;
 mod value;
 
 pub use aggregate::{Aggregate, Function, MAX_AGGREGATES};
-pub use check::known_column;
+pub use check::{is_comparable, known_column};
 pub use pattern::like_pattern;
 pub use relative::{NotRelative, Relative};
 pub use select::{Embed, Selected};

@@ -33,13 +33,17 @@ impl IntoResponse for HttpError {
 /// The HTTP status that goes with an error code.
 pub fn status(code: &str) -> StatusCode {
     match code {
-        "unknown_table" | "unknown_row" | "not_found" => StatusCode::NOT_FOUND,
+        "unknown_table" | "unknown_row" | "unknown_view" | "not_found" => StatusCode::NOT_FOUND,
         "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
-        "wrong_host" | "wrong_origin" => StatusCode::FORBIDDEN,
-        "not_live" | "conflict" | "count_changed" => StatusCode::CONFLICT,
+        "wrong_host" | "wrong_origin" | "not_allowed" => StatusCode::FORBIDDEN,
+        "not_live" | "conflict" | "count_changed" | "no_history" | "name_taken" => {
+            StatusCode::CONFLICT
+        }
         "unsupported_media_type" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "not_null" | "check" | "foreign_key" | "unique" | "exclusion" | "generated_column"
-        | "not_editable" | "refused" | "invalid_rows" => StatusCode::UNPROCESSABLE_ENTITY,
+        | "not_editable" | "refused" | "invalid_rows" | "too_many_views" => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "uri_too_long" => StatusCode::URI_TOO_LONG,
         "request_timeout" => StatusCode::REQUEST_TIMEOUT,
@@ -182,6 +186,23 @@ pub fn read_error(error: &sqlx::Error, table: &str) -> ApiError {
             tracing::error!(sqlstate = sqlstate(error), "a read failed");
             internal()
         }
+    }
+}
+
+/// The answer to a failed write into a table of ours.
+pub fn write_error(error: &sqlx::Error) -> ApiError {
+    match fault(error) {
+        Fault::Table => ApiError::new(
+            "not_allowed",
+            "the server may not write that into its database",
+            "docs/sql.md says which rights its role needs",
+        ),
+        Fault::Value => ApiError::new(
+            "invalid_value",
+            "the text holds a character that the database's encoding lacks",
+            "",
+        ),
+        _ => read_error(error, ""),
     }
 }
 

@@ -17,7 +17,10 @@ use crate::{
     bounds::{Bounds, bound},
     error::HttpError,
     host, metrics,
-    routes::{batch, bulk, health, live, metrics as metrics_page, pages, row, rows, tables, ws},
+    routes::{
+        batch, bulk, chart, health, history, live, metrics as metrics_page, pages, presence, row,
+        rows, tables, views, ws,
+    },
     security,
     state::AppState,
 };
@@ -51,6 +54,17 @@ pub fn router(state: AppState) -> Router {
     let bounded_api = Router::new()
         .route("/api/tables", get(tables::list))
         .route("/api/tables/{table}", get(tables::show))
+        .route("/api/history/{table}/{key}", get(history::read))
+        .route("/api/chart/{table}", get(chart::read))
+        .route("/api/views/{table}", get(views::list).post(views::create))
+        .route(
+            "/api/views/{table}/{id}",
+            patch(views::alter).delete(views::delete),
+        )
+        .route(
+            "/api/presence/{table}",
+            post(presence::show).delete(presence::leave),
+        )
         .layer(middleware::from_fn_with_state(BODY_MAX, limit_body))
         .merge(rows.layer(middleware::from_fn_with_state(ROW_MAX, limit_body)))
         .merge(batches.layer(middleware::from_fn_with_state(BATCH_MAX, limit_body)))

@@ -2,13 +2,17 @@
 
 pub mod batch;
 pub mod bulk;
+pub mod chart;
 pub mod export;
 pub mod health;
+pub mod history;
 pub mod json_body;
 pub mod live;
 pub mod metrics;
 pub mod pages;
+pub mod presence;
 pub mod row;
 pub mod rows;
 pub mod tables;
+pub mod views;
 pub mod ws;

@@ -22,7 +22,7 @@ use crate::{
     config::Config,
     database::{
         catalog::Catalog,
-        pool::{editors, readers, session, writers},
+        pool::{editors, housekeepers, readers, session},
     },
     listen,
     live::{
@@ -31,6 +31,7 @@ use crate::{
         hub::{Following, Hub, HubParts},
     },
     metrics::Metrics,
+    presence::{self, Presence},
     query::slice::bounded,
     router::router,
     routes::pages::{build_id, site_options},
@@ -46,6 +47,9 @@ const WRITERS: u32 = 4;
 
 /// How many of them may do what takes long, so that the others are free for single rows.
 const LONG_WRITES: usize = 2;
+
+/// How many questions that take going through a table or the log are answered at once.
+const SCANS: usize = 2;
 
 /// How long the database's connections have to say goodbye.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -167,27 +171,45 @@ pub async fn serve(
     shutdown: Shutdown,
 ) -> Result<(), StartError> {
     let parts = LiveParts::start(database, config, config.connections, shutdown.receiver()).await?;
-    let housekeeping = writers(database.clone(), 1);
+    let housekeeping = housekeepers(database.clone());
     let retention = tokio::spawn(retention::run(
         housekeeping.clone(),
         config.retention,
         shutdown.receiver(),
     ));
     let editors = editors(bounded(database.clone(), config.list_bytes), WRITERS);
-    let state = state(config, &parts, editors.clone(), &shutdown);
+    let state = state(
+        config,
+        &parts,
+        editors.clone(),
+        housekeeping.clone(),
+        &shutdown,
+    );
+    let showing = tokio::spawn(presence::run(
+        state.presence.clone(),
+        housekeeping.clone(),
+        shutdown.receiver(),
+    ));
     // As many again as may follow live queries, for those who only ask.
     let connections = config.max_clients as usize * 2;
     let (clients, places) = (Arc::clone(&state.clients), state.places);
     let sessions = async move { clients.acquire_many(places).await.is_ok() };
     listen::serve(listener, router(state), connections, shutdown, sessions).await;
     retention.abort();
+    showing.abort();
     parts.end().await;
     let closing = async { tokio::join!(housekeeping.close(), editors.close()) };
     let _ = tokio::time::timeout(CLOSING, closing).await;
     Ok(())
 }
 
-fn state(config: &Config, parts: &LiveParts, writers: PgPool, shutdown: &Shutdown) -> AppState {
+fn state(
+    config: &Config,
+    parts: &LiveParts,
+    writers: PgPool,
+    housekeeping: PgPool,
+    shutdown: &Shutdown,
+) -> AppState {
     let site: &Path = &config.site;
     let build = build_id(site);
     if build.is_empty() {
@@ -211,5 +233,8 @@ fn state(config: &Config, parts: &LiveParts, writers: PgPool, shutdown: &Shutdow
         writers,
         long_writes: Arc::new(Semaphore::new(LONG_WRITES)),
         list_bytes: config.list_bytes,
+        scans: Arc::new(Semaphore::new(SCANS)),
+        housekeeping,
+        presence: Presence::new(config.max_clients as usize),
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     host::same_origin,
     live::{Live, hub::Following},
     metrics::Metrics,
+    presence::Presence,
 };
 
 /// How long a database that was away a moment ago has to accept a connection.
@@ -57,6 +58,12 @@ pub struct AppState {
     pub long_writes: Arc<Semaphore>,
     /// The most bytes of the rows of one list.
     pub list_bytes: u32,
+    /// Room for questions that take going through a table or the log; who finds none waits.
+    pub scans: Arc<Semaphore>,
+    /// Connections for writing what is ours.
+    pub housekeeping: PgPool,
+    /// Who looks at which table.
+    pub presence: Presence,
 }
 
 /// A client's place; given back when dropped.

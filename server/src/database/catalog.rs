@@ -29,8 +29,9 @@ use crate::error::{read_error, unknown_table};
 ///
 /// What it says of a table is never older than the call: every call asks the database
 /// whether the table is still the one that is remembered, by a hash of its catalog rows, and
-/// reads it anew where it is not. Those who call at the same time share that. System schemas, the schema `rowcast` and temporary tables
-/// do not exist here.
+/// reads it anew where it is not. Those who call at the same time share that. System schemas and
+/// temporary tables do not exist here, nor does the schema `rowcast`, but for two tables in it
+/// that are followed like users' own: saved views and presence. Those are not listed.
 #[derive(Debug)]
 pub struct Catalog {
     pool: PgPool,

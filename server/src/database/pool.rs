@@ -114,6 +114,22 @@ pub fn editors(options: PgConnectOptions, connections: u32) -> PgPool {
         ]))
 }
 
+/// How many connections write what is ours.
+const HOUSEKEEPERS: u32 = 3;
+
+/// Connections for writing what is ours: removing old changes, saved views, presence. No
+/// statement keeps one for long.
+pub fn housekeepers(options: PgConnectOptions) -> PgPool {
+    let timeout = STATEMENT_TIMEOUT.as_millis().to_string();
+    lazy(
+        session(options).options([
+            ("statement_timeout", timeout.as_str()),
+            ("lock_timeout", "5000"),
+        ]),
+        HOUSEKEEPERS,
+    )
+}
+
 /// Connections that may write: for making tables live and for the demo.
 pub fn writers(options: PgConnectOptions, connections: u32) -> PgPool {
     lazy(session(options), connections)

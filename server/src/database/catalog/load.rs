@@ -18,9 +18,10 @@ pub struct Version {
 }
 
 /// The relations that exist for clients, `c` and `n` being their rows in `pg_class` and
-/// `pg_namespace`.
+/// `pg_namespace`: users' own, and those of ours that are followed like them.
 const VISIBLE: &str = "c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't' \
-     AND n.nspname NOT IN ('information_schema', 'rowcast') AND n.nspname !~ '^pg_' \
+     AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' \
+     AND (n.nspname <> 'rowcast' OR c.relname IN ('saved_view', 'presence')) \
      AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')";
 
 /// An expression that is [`TableMeta::fingerprint`] as of its statement's snapshot.
@@ -103,11 +104,12 @@ pub async fn version(pool: &PgPool, oid: u32) -> Result<Option<Version>, sqlx::E
     .transpose()
 }
 
-/// All visible relations that are not partitions: what clients are told of them.
+/// All visible relations that are users' own and not partitions: what clients are told of them.
 pub async fn tables(pool: &PgPool) -> Result<Vec<Table>, sqlx::Error> {
     // What is left out takes longer than all the rest.
     let columns = COLUMNS.replace("{CODEC}", "'textual'");
-    let chosen = format!("{VISIBLE} AND NOT c.relispartition AND $1 IS NULL");
+    let chosen =
+        format!("{VISIBLE} AND n.nspname <> 'rowcast' AND NOT c.relispartition AND $1 IS NULL");
     let relations = relations(pool, &chosen, &columns, "'fingerprint', ''", None).await?;
     relations
         .into_iter()

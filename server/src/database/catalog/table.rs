@@ -104,6 +104,11 @@ impl TableMeta {
             .map(|(at, _)| at)
     }
 
+    /// Whether it is one of ours: it is read and followed, and written by its own routes only.
+    pub fn is_ours(&self) -> bool {
+        self.table.schema == "rowcast"
+    }
+
     /// Whether its rows have a name of their own, not one made of their content.
     pub fn has_key(&self) -> bool {
         !self.key.is_empty()
