@@ -32,6 +32,60 @@ pub struct LiveCell {
     /// Which change marks the cell; 0 is none. Each has another number, so that the end of
     /// one mark does not end the next.
     pub mark: u32,
+    /// What the reader wrote into it, for as long as the value does not show it.
+    pub edit: Option<Written>,
+}
+
+impl LiveCell {
+    /// What is shown: what the reader wrote, or else the value.
+    pub fn shown(&self) -> &Cell {
+        self.edit.as_ref().map_or(&self.cell, |edit| &edit.value)
+    }
+}
+
+/// A value that the reader wrote into a cell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// The value.
+    pub value: Cell,
+    /// What it replaces.
+    over: Cell,
+    /// Whether the database has it. If so, what the stream brings next is it, or newer.
+    pub saved: bool,
+}
+
+/// Shows a value in a cell before the database has it.
+pub fn write(cell: &ArcRwSignal<LiveCell>, value: Cell) {
+    cell.update(|live| {
+        live.edit = Some(Written {
+            over: live.shown().clone(),
+            value,
+            saved: false,
+        });
+    });
+}
+
+/// The database has what was written, and made it `value`. That stays in sight until the
+/// stream brings it, unless that has happened.
+pub fn written(cell: &ArcRwSignal<LiveCell>, wrote: &Cell, value: Cell) {
+    cell.update(|live| {
+        // Something else may have been written over it meanwhile.
+        if let Some(edit) = live.edit.take_if(|edit| edit.value == *wrote)
+            && live.cell == edit.over
+            && live.cell != value
+        {
+            live.edit = Some(Written {
+                value,
+                saved: true,
+                ..edit
+            });
+        }
+    });
+}
+
+/// The database does not take what was written: the cell shows its value again.
+pub fn take_back(cell: &ArcRwSignal<LiveCell>, wrote: &Cell) {
+    cell.update(|live| drop(live.edit.take_if(|edit| edit.value == *wrote)));
 }
 
 /// One row.
@@ -248,6 +302,7 @@ impl Rows {
                     ArcRwSignal::new(LiveCell {
                         cell: cell.clone(),
                         mark: 0,
+                        edit: None,
                     })
                 })
                 .collect(),
@@ -296,9 +351,11 @@ fn set_cell(signal: &ArcRwSignal<LiveCell>, cell: &Cell, marks: Option<&mut Mark
     } else {
         now.mark
     };
+    let edit = now.edit.filter(|edit| !edit.saved);
     signal.set(LiveCell {
         cell: cell.clone(),
         mark,
+        edit,
     });
     if let Some(marks) = marks {
         marks.cells.push((signal.clone(), mark));

@@ -21,6 +21,8 @@ use crate::{
         top_bar::TopBar,
     },
     content::{Carried, TableContent, load_table},
+    edit::EditLayer,
+    grid::GridState,
     live::{LiveQuery, use_live_query},
 };
 
@@ -117,6 +119,7 @@ fn Shown(
         table: StoredValue::new(table),
     };
     FilterDraft::provide(view);
+    GridState::provide();
     view! {
         <Title text=path />
         <div class="page table-page">
@@ -131,6 +134,7 @@ fn Shown(
             <Notices view />
             <RowTable view />
             <Pager view />
+            <EditLayer view />
             {live.then(|| view! { <Announcer view /> })}
         </div>
     }

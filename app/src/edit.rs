@@ -1,0 +1,63 @@
+//! Changing rows, in the page.
+//!
+//! The page itself only knows when editing is asked for: everything else is a part that is
+//! loaded then (see [`crate::parts`]).
+
+#[cfg(feature = "hydrate")]
+mod api;
+pub mod change;
+#[cfg(feature = "hydrate")]
+mod clock;
+pub mod draft;
+#[cfg(feature = "hydrate")]
+mod field;
+pub mod journal;
+#[cfg(feature = "hydrate")]
+mod load;
+#[cfg(feature = "hydrate")]
+pub(crate) mod session;
+pub mod tsv;
+
+use std::sync::Arc;
+
+use leptos::{children::ViewFn, prelude::*};
+
+use crate::{
+    grid::{Action, GridState},
+    pages::table::TableView,
+};
+
+/// What does the actions of a page.
+pub type Handler = Arc<dyn Fn(Action) + Send + Sync>;
+
+/// What editing has of the page that it works in.
+#[derive(Clone, Copy)]
+pub struct EditHost {
+    /// The page's shared state.
+    pub view: TableView,
+    /// The grid's.
+    pub grid: GridState,
+    /// What is shown beside the rows: dialogs and what is said.
+    pub layer: RwSignal<Option<ViewFn>>,
+}
+
+/// Has the page's actions done, and shows what they need.
+#[component]
+pub fn EditLayer(
+    /// The page's shared state.
+    view: TableView,
+) -> impl IntoView {
+    let host = EditHost {
+        view,
+        grid: expect_context::<GridState>(),
+        layer: RwSignal::new(None),
+    };
+    #[cfg(feature = "hydrate")]
+    let failure = load::load_when_used(host);
+    #[cfg(not(feature = "hydrate"))]
+    let failure = || ();
+    view! {
+        {failure}
+        {move || host.layer.get().map(|layer| layer.run())}
+    }
+}
