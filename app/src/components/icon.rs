@@ -24,4 +24,8 @@ icons! {
     theme "theme";
     /// Something is wrong.
     warning "warning";
+    /// Pick a day.
+    calendar "calendar";
+    /// Something was done.
+    done "done";
 }

@@ -22,7 +22,6 @@ use crate::{
     },
     content::{Carried, TableContent, load_table},
     edit::EditLayer,
-    grid::GridState,
     live::{LiveQuery, use_live_query},
 };
 
@@ -119,7 +118,6 @@ fn Shown(
         table: StoredValue::new(table),
     };
     FilterDraft::provide(view);
-    GridState::provide();
     view! {
         <Title text=path />
         <div class="page table-page">
