@@ -14,6 +14,7 @@ pub mod content;
 pub mod document;
 pub mod filter;
 pub mod format;
+pub mod grid;
 pub mod live;
 pub mod page_data;
 pub mod pages;
