@@ -7,6 +7,7 @@ use rowcast_protocol::{
     Cell, Column, RowKey,
     list::Misfit,
     message::{AggregateValue, Op, Patch, Row, Snapshot},
+    query::DEFAULT_LIMIT,
 };
 
 use crate::format::{Shape, width::Width};
@@ -88,9 +89,12 @@ pub fn take_back(cell: &ArcRwSignal<LiveCell>, wrote: &Cell) {
     cell.update(|live| drop(live.edit.take_if(|edit| edit.value == *wrote)));
 }
 
-/// One row.
+/// One row. Clones are the same row.
 #[derive(Clone)]
-pub struct LiveRow {
+pub struct LiveRow(Arc<RowParts>);
+
+/// What a row is made of.
+pub struct RowParts {
     /// Names the row in this page, whatever its key.
     pub id: u64,
     /// Its key.
@@ -98,12 +102,20 @@ pub struct LiveRow {
     /// The columns of its cells.
     pub columns: Arc<[Arc<ShownColumn>]>,
     /// Its cells.
-    pub cells: Arc<[ArcRwSignal<LiveCell>]>,
+    pub cells: Box<[ArcRwSignal<LiveCell>]>,
     /// Whether it has just come in.
     pub entered: ArcRwSignal<bool>,
 }
 
-impl LiveRow {
+impl std::ops::Deref for LiveRow {
+    type Target = RowParts;
+
+    fn deref(&self) -> &RowParts {
+        &self.0
+    }
+}
+
+impl RowParts {
     /// The key as the interface writes it: its values joined by commas.
     pub fn key_text(&self) -> String {
         let mut out = String::new();
@@ -121,6 +133,15 @@ impl LiveRow {
     }
 }
 
+/// How often a list has been taken from a snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Of whatever slice.
+    pub snapshots: u32,
+    /// Of another query than the list before.
+    pub queries: u32,
+}
+
 /// The list of a live query.
 ///
 /// [`Rows::list`] is notified when rows come, go or move, and a cell's own signal when its
@@ -129,6 +150,12 @@ impl LiveRow {
 pub struct Rows {
     /// The rows, in order.
     pub list: RwSignal<Vec<LiveRow>>,
+    /// Where the first of them stands in the result, as far as the page moves through it.
+    pub offset: RwSignal<u64>,
+    /// How many of them there are at most.
+    pub limit: RwSignal<usize>,
+    /// How the list came to be what it is, beside patches: it counts up with each snapshot.
+    pub origin: RwSignal<Origin>,
     /// The columns.
     pub columns: RwSignal<Arc<[Arc<ShownColumn>]>>,
     /// How many rows match the filter in all.
@@ -150,6 +177,9 @@ impl Rows {
     pub fn new(first: Option<&Snapshot>) -> Self {
         let rows = Self {
             list: RwSignal::default(),
+            offset: RwSignal::new(0),
+            limit: RwSignal::new(DEFAULT_LIMIT as usize),
+            origin: RwSignal::default(),
             columns: RwSignal::new(Arc::new([])),
             total: RwSignal::default(),
             aggregates: RwSignal::default(),
@@ -186,6 +216,7 @@ impl Rows {
                 None => self.make(row, &columns),
             })
             .collect();
+        self.origin.write_untracked().snapshots += 1;
         self.list.set(list);
         self.total.set(Some(snapshot.total));
         if *self.aggregates.read_untracked() != snapshot.aggregates {
@@ -291,7 +322,7 @@ impl Rows {
     fn make(&self, row: &Row, columns: &Arc<[Arc<ShownColumn>]>) -> LiveRow {
         let id = self.next.get_value();
         self.next.set_value(id + 1);
-        LiveRow {
+        LiveRow(Arc::new(RowParts {
             id,
             key: row.key.clone(),
             columns: columns.clone(),
@@ -307,7 +338,7 @@ impl Rows {
                 })
                 .collect(),
             entered: ArcRwSignal::new(false),
-        }
+        }))
     }
 
     /// Takes the snapshot's columns, and says whether they are those that were there.
