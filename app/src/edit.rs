@@ -5,9 +5,13 @@
 
 #[cfg(feature = "hydrate")]
 mod api;
+#[cfg(feature = "hydrate")]
+mod cell_editor;
 pub mod change;
 #[cfg(feature = "hydrate")]
 mod clock;
+#[cfg(feature = "hydrate")]
+mod conflict;
 pub mod draft;
 #[cfg(feature = "hydrate")]
 mod field;
@@ -15,8 +19,22 @@ pub mod journal;
 #[cfg(feature = "hydrate")]
 mod load;
 #[cfg(feature = "hydrate")]
+mod modal;
+#[cfg(feature = "hydrate")]
+mod notice;
+#[cfg(feature = "hydrate")]
+mod place;
+#[cfg(feature = "hydrate")]
+mod refused;
+#[cfg(feature = "hydrate")]
+mod save;
+#[cfg(feature = "hydrate")]
 pub(crate) mod session;
 pub mod tsv;
+#[cfg(feature = "hydrate")]
+mod undo;
+#[cfg(feature = "hydrate")]
+mod value_input;
 
 use std::sync::Arc;
 

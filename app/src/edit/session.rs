@@ -1,18 +1,164 @@
 //! One page's editing.
 
-use std::sync::Arc;
+use std::{future::Future, pin::Pin, sync::Arc};
 
-use leptos::prelude::*;
+use futures::{StreamExt, channel::mpsc};
+use leptos::{children::ViewFn, prelude::*, task::spawn_local};
+use rowcast_protocol::{Cell, TableKind};
 
-use super::{EditHost, Handler};
+use super::{
+    EditHost, Handler,
+    cell_editor::{CellEditor, OpenCell},
+    change::Values,
+    conflict::{Conflict, ConflictPanel},
+    journal::{Journal, Way},
+    notice::{Notice, Notices},
+    refused::{Refused, RefusedNote},
+};
+use crate::{
+    grid::{Action, GridState},
+    live::rows::LiveRow,
+    pages::table::TableView,
+};
 
-/// What editing holds.
-pub struct Session;
+/// What editing holds, for all of its parts.
+#[derive(Clone, Copy)]
+pub struct Session {
+    /// The page's shared state.
+    pub view: TableView,
+    /// The grid's.
+    pub grid: GridState,
+    /// The cell that is being edited.
+    pub open: RwSignal<Option<OpenCell>>,
+    /// What was refused last, said at its cell.
+    pub refused: RwSignal<Option<Refused>>,
+    /// What someone else changed first.
+    pub conflict: RwSignal<Option<Conflict>>,
+    /// What is said of what was done.
+    pub notice: RwSignal<Option<Notice>>,
+    /// What was done.
+    pub journal: StoredValue<Journal>,
+    writes: StoredValue<mpsc::UnboundedSender<Job>, LocalStorage>,
+}
+
+type Job = Pin<Box<dyn Future<Output = ()>>>;
 
 impl Session {
     /// Begins editing in a page.
     pub fn begin(host: EditHost) -> Handler {
-        host.layer.set(Some((|| view! { <p>"loaded"</p> }).into()));
-        Arc::new(move |_action| {})
+        let (writes, mut jobs) = mpsc::unbounded::<Job>();
+        spawn_local(async move {
+            while let Some(job) = jobs.next().await {
+                job.await;
+            }
+        });
+        let session = Self {
+            view: host.view,
+            grid: host.grid,
+            open: RwSignal::new(None),
+            refused: RwSignal::new(None),
+            conflict: RwSignal::new(None),
+            notice: RwSignal::new(None),
+            journal: StoredValue::new(Journal::default()),
+            writes: StoredValue::new_local(writes),
+        };
+        host.layer.set(Some(ViewFn::from(move || {
+            view! { <Layer session /> }
+        })));
+        Arc::new(move |action| session.act(action))
+    }
+
+    /// Has a write made after those that were asked for before it: what one writes, the next
+    /// expects.
+    pub fn enqueue(self, job: impl Future<Output = ()> + 'static) {
+        // The queue ends with the page; nobody waits for what is asked for after that.
+        self.writes
+            .with_value(|writes| drop(writes.unbounded_send(Box::pin(job))));
+    }
+
+    fn act(self, action: Action) {
+        match action {
+            Action::Edit { place, typed } => super::cell_editor::edit(self, place, typed),
+            Action::Undo => super::undo::turn(self, Way::Undo),
+            Action::Redo => super::undo::turn(self, Way::Redo),
+            Action::Clear
+            | Action::Paste(_)
+            | Action::DeleteRows
+            | Action::Duplicate
+            | Action::NewRow
+            | Action::Detail
+            | Action::Copy
+            | Action::Hold => {}
+        }
+    }
+
+    /// The table's name as the interface takes it.
+    pub fn table(self) -> String {
+        self.view.path.get_value()
+    }
+
+    /// Whether the page hears of changes.
+    pub fn is_live(self) -> bool {
+        self.view.table.with_value(|table| table.live)
+    }
+
+    /// Why rows can't be changed here at all, if so.
+    pub fn obstacle(self) -> Option<&'static str> {
+        self.view.table.with_value(|table| match table.kind {
+            TableKind::Table | TableKind::ForeignTable if table.key.is_empty() => {
+                Some("Rows without a primary key can't be changed: nothing tells them apart.")
+            }
+            TableKind::View | TableKind::MaterializedView => {
+                Some("The rows of a view are changed in the tables that it shows.")
+            }
+            _ => None,
+        })
+    }
+
+    /// Why this column can't be written, if so.
+    pub fn column_obstacle(self, name: &str) -> Option<&'static str> {
+        self.obstacle().or_else(|| {
+            self.view
+                .table
+                .with_value(|table| match table.column(name) {
+                    None => Some("This value belongs to another table: change it there."),
+                    Some((_, column)) if column.generated => {
+                        Some("This value is computed from others.")
+                    }
+                    _ => None,
+                })
+        })
+    }
+
+    /// The row's values as the reader sees them, of the table's own columns.
+    pub fn values(self, row: &LiveRow) -> Values {
+        let own = |name: &str| {
+            self.view
+                .table
+                .with_value(|table| table.column(name).is_some())
+        };
+        let shown = |(shown, cell): (&Arc<_>, &ArcRwSignal<_>)| -> (String, Cell) {
+            let shown: &Arc<crate::live::rows::ShownColumn> = shown;
+            let cell: &ArcRwSignal<crate::live::rows::LiveCell> = cell;
+            let value = cell.read_untracked().shown().clone();
+            (shown.column.name.clone(), value)
+        };
+        row.columns
+            .iter()
+            .zip(row.cells.iter())
+            .map(shown)
+            .filter(|(name, _)| own(name))
+            .collect()
+    }
+}
+
+/// Everything that editing shows.
+#[component]
+fn Layer(session: Session) -> impl IntoView {
+    view! {
+        <CellEditor session />
+        <RefusedNote session />
+        <ConflictPanel session />
+        <Notices session />
     }
 }

@@ -52,7 +52,9 @@ pub fn ValueInput(
         .with_value(|column| (column.kind, column.references.is_some()));
     match kind {
         _ if refers => view! { <ChoiceInput field setting /> }.into_any(),
-        ColumnKind::Boolean | ColumnKind::Enum => view! { <ChoiceInput field setting /> }.into_any(),
+        ColumnKind::Boolean | ColumnKind::Enum => {
+            view! { <ChoiceInput field setting /> }.into_any()
+        }
         ColumnKind::Text | ColumnKind::Json | ColumnKind::Array | ColumnKind::Other => {
             view! { <TextInput field setting /> }.into_any()
         }

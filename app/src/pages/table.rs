@@ -118,6 +118,7 @@ fn Shown(
         table: StoredValue::new(table),
     };
     FilterDraft::provide(view);
+    crate::grid::GridState::provide(view.live, crate::grid::Layout::default());
     view! {
         <Title text=path />
         <div class="page table-page">

@@ -37,7 +37,11 @@ pub fn fixed(column: &Column) -> Option<Vec<Choice>> {
     }
     Some(match column.kind {
         ColumnKind::Boolean => vec![Choice::plain("true"), Choice::plain("false")],
-        _ => column.labels.iter().map(|label| Choice::plain(label)).collect(),
+        _ => column
+            .labels
+            .iter()
+            .map(|label| Choice::plain(label))
+            .collect(),
     })
 }
 
@@ -106,7 +110,9 @@ async fn ask(reference: &Reference, query: &Query) -> Result<Vec<Choice>, api::R
         .filter_map(|row| {
             Some(Choice {
                 value: text(row.cells.get(value)?)?,
-                about: about.and_then(|at| text(row.cells.get(at)?)).unwrap_or_default(),
+                about: about
+                    .and_then(|at| text(row.cells.get(at)?))
+                    .unwrap_or_default(),
             })
         })
         .collect())
