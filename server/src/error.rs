@@ -33,16 +33,22 @@ impl IntoResponse for HttpError {
 /// The HTTP status that goes with an error code.
 pub fn status(code: &str) -> StatusCode {
     match code {
-        "unknown_table" | "not_found" => StatusCode::NOT_FOUND,
+        "unknown_table" | "unknown_row" | "not_found" => StatusCode::NOT_FOUND,
         "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
         "wrong_host" | "wrong_origin" => StatusCode::FORBIDDEN,
-        "not_live" => StatusCode::CONFLICT,
+        "not_live" | "conflict" | "count_changed" => StatusCode::CONFLICT,
+        "unsupported_media_type" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "not_null" | "check" | "foreign_key" | "unique" | "exclusion" | "generated_column"
+        | "not_editable" | "refused" | "invalid_rows" => StatusCode::UNPROCESSABLE_ENTITY,
         "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "uri_too_long" => StatusCode::URI_TOO_LONG,
         "request_timeout" => StatusCode::REQUEST_TIMEOUT,
-        "database_unavailable" | "too_slow" | "too_busy" | "not_following" | "catalog_changed" => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        "database_unavailable"
+        | "too_slow"
+        | "too_busy"
+        | "not_following"
+        | "catalog_changed"
+        | "locked" => StatusCode::SERVICE_UNAVAILABLE,
         "internal" => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_REQUEST,
     }

@@ -2,7 +2,7 @@
 //!
 //! The parts, from the outside in: [`cli`] and [`config`] decide what [`commands`] run,
 //! [`serve`] puts a server together, [`router`] maps requests to [`routes`], which read
-//! through [`query`] with what [`database`] knows of the tables; [`live`] keeps queries up to
+//! through [`query`] with what [`database`] knows of the tables and change rows through [`write`]; [`live`] keeps queries up to
 //! date with what [`capture`] reads from the change log.
 
 pub mod capture;
@@ -25,3 +25,4 @@ pub mod shutdown;
 pub mod state;
 pub mod telemetry;
 pub mod websocket;
+pub mod write;

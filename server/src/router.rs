@@ -8,7 +8,7 @@ use axum::{
     extract::{DefaultBodyLimit, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, patch},
 };
 use http::{HeaderValue, StatusCode, header};
 use rowcast_protocol::ApiError;
@@ -16,7 +16,7 @@ use rowcast_protocol::ApiError;
 use crate::{
     error::HttpError,
     host, metrics,
-    routes::{health, live, metrics as metrics_page, pages, rows, tables, ws},
+    routes::{health, live, metrics as metrics_page, pages, row, rows, tables, ws},
     security,
     state::{AppState, too_busy},
 };
@@ -24,8 +24,11 @@ use crate::{
 /// The longest address that is read, in bytes.
 const URI_MAX: usize = 16 * 1024 + 512;
 
-/// The most bytes of a request's body. Nothing so far takes one.
+/// The most bytes of a request's body where nothing else is said.
 const BODY_MAX: usize = 64 * 1024;
+
+/// The most bytes of one row's values.
+const ROW_MAX: usize = 4 * 1024 * 1024;
 
 /// How many requests may be under way, live ones aside.
 const REQUESTS_MAX: usize = 512;
@@ -38,25 +41,33 @@ pub fn router(state: AppState) -> Router {
     let bounded = Bounds {
         places: std::sync::Arc::new(tokio::sync::Semaphore::new(REQUESTS_MAX)),
     };
-    let api = Router::new()
+    let rows = Router::new()
+        .route("/api/rows/{table}", get(rows::read).post(row::insert))
+        .route(
+            "/api/rows/{table}/{key}",
+            patch(row::update).delete(row::delete),
+        );
+    let bounded_api = Router::new()
         .route("/api/tables", get(tables::list))
         .route("/api/tables/{table}", get(tables::show))
-        .route("/api/rows/{table}", get(rows::read))
-        .route("/api/rows/{table}/{key}", get(unknown_resource))
-        .route_layer(middleware::from_fn_with_state(bounded.clone(), bound))
+        .layer(middleware::from_fn_with_state(BODY_MAX, limit_body))
+        .merge(rows.layer(middleware::from_fn_with_state(ROW_MAX, limit_body)))
+        .route_layer(middleware::from_fn_with_state(bounded.clone(), bound));
+    let api = Router::new()
         .route("/api/live/{table}", get(live::follow))
         .route("/api/ws", get(ws::open))
         .route("/api/{*rest}", axum::routing::any(unknown_resource))
         .route("/api", axum::routing::any(unknown_resource))
+        .layer(middleware::from_fn_with_state(BODY_MAX, limit_body))
+        .merge(bounded_api)
         .layer(middleware::from_fn(errors_as_json));
     let pages = pages::router(&state).layer(middleware::from_fn_with_state(bounded, bound));
     Router::new()
         .route("/healthz", get(health::health))
         .route("/readyz", get(health::readiness))
         .route("/metrics", get(metrics_page::show))
+        .merge(pages.layer(middleware::from_fn_with_state(BODY_MAX, limit_body)))
         .merge(api)
-        .merge(pages)
-        .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(middleware::from_fn(host::require_loopback))
         .layer(middleware::from_fn(check_size))
         .layer(middleware::from_fn(security::add_headers))
@@ -96,7 +107,7 @@ async fn bound(State(bounds): State<Bounds>, request: Request, next: Next) -> Re
     }
 }
 
-/// Refuses addresses and bodies that are longer than any of ours.
+/// Refuses addresses that are longer than any of ours.
 async fn check_size(request: Request, next: Next) -> Response {
     let uri = request.uri();
     let length = uri.path().len() + uri.query().map_or(0, |query| query.len() + 1);
@@ -108,18 +119,24 @@ async fn check_size(request: Request, next: Next) -> Response {
         ))
         .into_response();
     }
+    next.run(request).await
+}
+
+/// Refuses bodies of more bytes: what declares them unread, what does not as it is read.
+async fn limit_body(State(bytes): State<usize>, mut request: Request, next: Next) -> Response {
     let declared = request
         .headers()
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|length| length > BODY_MAX) {
+    if declared.is_some_and(|length| length > bytes) {
         return HttpError(ApiError::new(
             "too_large",
-            format!("the body is longer than {BODY_MAX} bytes"),
+            format!("the body is longer than {bytes} bytes"),
             "",
         ))
         .into_response();
     }
+    DefaultBodyLimit::max(bytes).apply(&mut request);
     next.run(request).await
 }
 

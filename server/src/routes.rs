@@ -2,9 +2,11 @@
 
 pub mod csv;
 pub mod health;
+pub mod json_body;
 pub mod live;
 pub mod metrics;
 pub mod pages;
+pub mod row;
 pub mod rows;
 pub mod tables;
 pub mod ws;

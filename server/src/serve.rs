@@ -22,7 +22,7 @@ use crate::{
     config::Config,
     database::{
         catalog::Catalog,
-        pool::{readers, session, writers},
+        pool::{editors, readers, session, writers},
     },
     listen,
     live::{
@@ -40,6 +40,9 @@ use crate::{
 
 /// How many whole tables may be exported at once, each over a connection of its own.
 const EXPORTS: usize = 4;
+
+/// How many connections write rows.
+const WRITERS: u32 = 4;
 
 /// How long the database's connections have to say goodbye.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -166,7 +169,8 @@ pub async fn serve(
         config.retention,
         shutdown.receiver(),
     ));
-    let state = state(config, &parts, &shutdown);
+    let editors = editors(bounded(database.clone(), config.list_bytes), WRITERS);
+    let state = state(config, &parts, editors.clone(), &shutdown);
     // As many again as may follow live queries, for those who only ask.
     let connections = config.max_clients as usize * 2;
     let (clients, places) = (Arc::clone(&state.clients), state.places);
@@ -174,11 +178,12 @@ pub async fn serve(
     listen::serve(listener, router(state), connections, shutdown, sessions).await;
     retention.abort();
     parts.end().await;
-    let _ = tokio::time::timeout(CLOSING, housekeeping.close()).await;
+    let closing = async { tokio::join!(housekeeping.close(), editors.close()) };
+    let _ = tokio::time::timeout(CLOSING, closing).await;
     Ok(())
 }
 
-fn state(config: &Config, parts: &LiveParts, shutdown: &Shutdown) -> AppState {
+fn state(config: &Config, parts: &LiveParts, writers: PgPool, shutdown: &Shutdown) -> AppState {
     let site: &Path = &config.site;
     let build = build_id(site);
     if build.is_empty() {
@@ -199,5 +204,6 @@ fn state(config: &Config, parts: &LiveParts, shutdown: &Shutdown) -> AppState {
         clients: Arc::new(Semaphore::new(config.max_clients as usize)),
         places: config.max_clients,
         exports: Arc::new(Semaphore::new(EXPORTS)),
+        writers,
     }
 }

@@ -51,6 +51,8 @@ pub struct AppState {
     pub places: u32,
     /// Room for reads of whole tables.
     pub exports: Arc<Semaphore>,
+    /// Connections for writing rows.
+    pub writers: PgPool,
 }
 
 /// A client's place; given back when dropped.

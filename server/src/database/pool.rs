@@ -10,6 +10,9 @@ use sqlx::{
 /// How long one statement of a reader may run before the database ends it.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long one statement of a writer waits for rows that others hold.
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// How long a request waits for a connection before it is told that there is none.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -44,13 +47,17 @@ pub fn parse_url(url: &str) -> Result<PgConnectOptions, InvalidUrl> {
 /// looked up in `pg_catalog` alone. (The driver itself sets `client_encoding` UTF8,
 /// `TimeZone` UTC and `DateStyle` ISO.)
 pub fn session(options: PgConnectOptions) -> PgConnectOptions {
+    forms(options).options([("search_path", "pg_catalog")])
+}
+
+/// The settings on which the form of values depends, and how statements are planned.
+fn forms(options: PgConnectOptions) -> PgConnectOptions {
     options
         .application_name("rowcast")
         .extra_float_digits(1)
         .options([
             ("IntervalStyle", "postgres"),
             ("bytea_output", "hex"),
-            ("search_path", "pg_catalog"),
             ("xmloption", "content"),
             ("lc_monetary", "C"),
             // Our statements are short: compiling one takes longer than running it.
@@ -75,12 +82,46 @@ pub fn readers(options: PgConnectOptions, connections: u32) -> PgPool {
     )
 }
 
+/// Connections for writing rows on somebody's behalf: no statement waits for a lock for longer
+/// than [`LOCK_TIMEOUT`] or runs for longer than [`STATEMENT_TIMEOUT`], and where the database
+/// can see it, one whose client has gone away is ended.
+///
+/// Names are looked up where the database and the role say, for a table's triggers may count
+/// on that; our own statements name their schemas.
+pub fn editors(options: PgConnectOptions, connections: u32) -> PgPool {
+    let statements = STATEMENT_TIMEOUT.as_millis().to_string();
+    let locks = LOCK_TIMEOUT.as_millis().to_string();
+    pool(connections)
+        // Whether a write was done must not be left open for a connection that was dead.
+        .test_before_acquire(true)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                // Not every platform has it, which is no reason not to write.
+                let _ = sqlx::query(
+                    "SELECT set_config('client_connection_check_interval', '1s', false)",
+                )
+                .execute(connection)
+                .await;
+                Ok(())
+            })
+        })
+        .connect_lazy_with(forms(options).options([
+            ("statement_timeout", statements.as_str()),
+            ("lock_timeout", locks.as_str()),
+            ("idle_in_transaction_session_timeout", statements.as_str()),
+        ]))
+}
+
 /// Connections that may write: for making tables live and for the demo.
 pub fn writers(options: PgConnectOptions, connections: u32) -> PgPool {
     lazy(session(options), connections)
 }
 
 fn lazy(options: PgConnectOptions, connections: u32) -> PgPool {
+    pool(connections).connect_lazy_with(options)
+}
+
+fn pool(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -88,7 +129,6 @@ fn lazy(options: PgConnectOptions, connections: u32) -> PgPool {
         // A connection that died while idle shows when its socket is written to; asking
         // first would cost every request a round trip.
         .test_before_acquire(false)
-        .connect_lazy_with(options)
 }
 
 #[cfg(test)]

@@ -217,6 +217,18 @@ fn decode(
     })
 }
 
+/// The values of a row's image.
+///
+/// # Errors
+/// `Decode` if it is of another state of the table.
+pub fn decode_row(image: &[u8], table: &TableMeta) -> Result<Vec<Datum>, sqlx::Error> {
+    if !fits(image, table) {
+        return Err(sqlx::Error::Decode("an image of other types".into()));
+    }
+    decode_image(&mut &*image, table.image_codecs())
+        .map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
 /// Whether an image's columns are of the types that the table has: of a column that got
 /// another type the bytes might be read, but as something else.
 fn fits(image: &[u8], table: &TableMeta) -> bool {

@@ -43,11 +43,31 @@ pub fn made_sql(images: &str) -> String {
     format!("SELECT CASE WHEN {fits} THEN made.image END FROM ({images}) AS made (image)")
 }
 
+/// The image of a row that a statement has written, for its `RETURNING`. A row of more bytes
+/// than the session allows ends the statement, so that it was not written either: with
+/// `undefined_object`, in whose message [`TOO_LARGE`] stands.
+pub fn written_sql(table: &TableMeta, alias: &str) -> String {
+    format!(
+        "CASE WHEN ({})::int8 OPERATOR(pg_catalog.<=) {} THEN {} \
+         ELSE pg_catalog.convert_to(pg_catalog.current_setting('{TOO_LARGE}'), 'UTF8') END",
+        size_sql(table, alias),
+        bound_sql(),
+        image_sql(table, alias),
+    )
+}
+
+/// A setting that does not exist: what a statement says of a row that is too large.
+pub const TOO_LARGE: &str = "rowcast.row_is_too_large";
+
 fn fits_sql(size: &str) -> String {
     format!(
-        "pg_catalog.sum({size}) OVER (ROWS UNBOUNDED PRECEDING) OPERATOR(pg_catalog.<=) \
-         coalesce(nullif(current_setting('{SETTING}', true), ''), '{BYTES}')::int8"
+        "pg_catalog.sum({size}) OVER (ROWS UNBOUNDED PRECEDING) OPERATOR(pg_catalog.<=) {}",
+        bound_sql()
     )
+}
+
+fn bound_sql() -> String {
+    format!("coalesce(nullif(pg_catalog.current_setting('{SETTING}', true), ''), '{BYTES}')::int8")
 }
 
 /// About how many bytes a row has, of what can be told without fetching its values.

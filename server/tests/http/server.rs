@@ -1,5 +1,7 @@
 //! A server in this process, and a client that sees every byte.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use rowcast::{
@@ -101,6 +103,33 @@ impl Server {
         self.raw(format!("{head}\r\n").as_bytes()).await
     }
 
+    /// Sends a body of JSON.
+    pub async fn write(&self, method: &str, path: &str, body: &str) -> Answer {
+        self.write_with(method, path, body, &[]).await
+    }
+
+    /// The same with further headers, which may give another type.
+    pub async fn write_with(
+        &self,
+        method: &str,
+        path: &str,
+        body: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut head = format!(
+            "{method} {path} HTTP/1.1\r\nConnection: close\r\nHost: {}\r\nContent-Length: {}\r\n",
+            self.addr,
+            body.len()
+        );
+        if !headers.iter().any(|(name, _)| *name == "Content-Type") {
+            head += "Content-Type: application/json\r\n";
+        }
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        self.raw(format!("{head}\r\n{body}").as_bytes()).await
+    }
+
     /// Sends bytes and reads until the server closes.
     pub async fn raw(&self, request: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(self.addr).await.unwrap();
@@ -156,6 +185,15 @@ impl Answer {
 
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The status and the JSON of the body.
+    pub fn json(&self) -> (u16, Value) {
+        let body = serde_json::from_slice(&self.body);
+        (
+            self.status,
+            body.unwrap_or_else(|_| panic!("no JSON: {}", self.text())),
+        )
     }
 
     pub fn error(&self) -> (u16, String, String) {

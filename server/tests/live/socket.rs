@@ -1,5 +1,7 @@
 //! A WebSocket client.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};

@@ -19,6 +19,10 @@ pub struct ColumnMeta {
     /// Its type's name for casts: quoted, with its schema, without length or precision. Of a
     /// domain it is the base type, for a filter's value need not obey the domain.
     pub sql_type: String,
+    /// Its type as it is declared, with length and precision, as a statement says it.
+    pub declared_type: String,
+    /// Whether it is an identity that a statement may override, though none does as a rule.
+    pub is_always_identity: bool,
     /// Its collation's name, quoted, with its schema; `None` if its type has none.
     pub collation_sql: Option<String>,
     /// The `pg_type.oid` that the column has within an image.

@@ -184,6 +184,7 @@ const KEY: &str = "(SELECT jsonb_agg(k.attnum ORDER BY k.place) FROM ( \
 /// The columns, in table order; `{CODEC}` is still to be filled in. `b` is a domain's base type, else the type itself.
 const COLUMNS: &str = "(SELECT jsonb_agg(jsonb_build_object( \
      'attnum', a.attnum, 'name', a.attname, 'type', regexp_replace(format_type(a.atttypid, a.atttypmod), '^public[.]', ''), \
+     'declared', format_type(a.atttypid, a.atttypmod), 'always_identity', a.attidentity = 'a', \
      'codec', {CODEC}, 'base', b.typname, 'type_oid', a.atttypid::int8, \
      'base_schema', bn.nspname, 'category', b.typcategory, 'typtype', b.typtype, \
      'nullable', NOT a.attnotnull AND NOT coalesce(t.typnotnull, false), \
@@ -275,6 +276,8 @@ struct Attribute {
     name: String,
     #[serde(rename = "type")]
     type_name: String,
+    declared: String,
+    always_identity: bool,
     codec: String,
     base: String,
     type_oid: u32,
@@ -368,6 +371,8 @@ impl Attribute {
                 _ => Collation::Nondeterministic,
             },
             sql_type: quote_qualified(&self.base_schema, &self.base),
+            declared_type: self.declared.clone(),
+            is_always_identity: self.always_identity,
             collation_sql: self.collation_name.clone(),
             nullable: self.nullable,
             own_operators: self.operators.clone().map(|names| OwnOperators {

@@ -1,0 +1,56 @@
+//! A change of one row, as its table takes it.
+
+use super::values::Values;
+
+/// What is to be done to one row.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A row more.
+    Insert {
+        /// Its values; of other columns their defaults.
+        row: Values,
+        /// Whether identities are given rather than made: a row comes back.
+        restore: bool,
+    },
+    /// Other values in a row.
+    Update {
+        /// Which.
+        key: Values,
+        /// The values.
+        set: Values,
+        /// What the row must still hold.
+        expect: Values,
+    },
+    /// A row less.
+    Delete {
+        /// Which.
+        key: Values,
+        /// What the row must still hold.
+        expect: Values,
+    },
+}
+
+impl Change {
+    /// The values that it brings, each with whether it is read as it will be stored.
+    pub fn values(&self) -> Vec<(&Values, ReadAs)> {
+        match self {
+            Self::Insert { row, .. } => vec![(row, ReadAs::Declared)],
+            Self::Update { key, set, expect } => vec![
+                (set, ReadAs::Declared),
+                (expect, ReadAs::Base),
+                (key, ReadAs::Base),
+            ],
+            Self::Delete { key, expect } => vec![(expect, ReadAs::Base), (key, ReadAs::Base)],
+        }
+    }
+}
+
+/// As what a value is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadAs {
+    /// As what is stored: of the column's length, precision and domain.
+    Declared,
+    /// As what is compared: a value that the column could not hold equals none of its values,
+    /// rather than the one that it would be rounded to.
+    Base,
+}
