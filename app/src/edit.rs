@@ -6,15 +6,21 @@
 #[cfg(feature = "hydrate")]
 mod api;
 #[cfg(feature = "hydrate")]
+mod block;
+#[cfg(feature = "hydrate")]
 mod cell_editor;
 pub mod change;
 #[cfg(feature = "hydrate")]
 mod clock;
 #[cfg(feature = "hydrate")]
 mod conflict;
+#[cfg(feature = "hydrate")]
+mod delete;
 pub mod draft;
 #[cfg(feature = "hydrate")]
 mod field;
+#[cfg(feature = "hydrate")]
+mod history;
 pub mod journal;
 #[cfg(feature = "hydrate")]
 mod load;
@@ -26,6 +32,10 @@ mod notice;
 mod place;
 #[cfg(feature = "hydrate")]
 mod refused;
+#[cfg(feature = "hydrate")]
+mod row_dialog;
+#[cfg(feature = "hydrate")]
+mod rows;
 #[cfg(feature = "hydrate")]
 mod save;
 #[cfg(feature = "hydrate")]

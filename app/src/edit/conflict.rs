@@ -288,7 +288,7 @@ fn write_over(session: Session, key: &RowKey, set: Values, now: &Values, delete:
             key: key.clone(),
             expect: now.clone(),
         };
-        session.make("deletion of 1 row".to_owned(), vec![change], |_| {});
+        session.make("deletion of 1 row".to_owned(), vec![change]);
         return;
     }
     if set.is_empty() {
@@ -328,7 +328,7 @@ fn write_over(session: Session, key: &RowKey, set: Values, now: &Values, delete:
             .collect(),
         set,
     };
-    session.make("change of 1 row".to_owned(), vec![change], |_| {});
+    session.make("change of 1 row".to_owned(), vec![change]);
 }
 
 impl Session {

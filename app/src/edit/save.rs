@@ -27,50 +27,66 @@ pub struct Write {
     pub set: Vec<(usize, Cell)>,
 }
 
-/// Saves them: the cells show them at once, and show what the database made of them, or what
-/// they showed before, when it has answered.
-pub fn save(session: Session, wanted: Write) {
-    let Write {
-        row,
-        text,
-        expect,
-        set,
-    } = wanted;
-    for (at, value) in &set {
-        write(&row.cells[*at], value.clone());
+impl Write {
+    fn name(&self, at: usize) -> String {
+        self.row.columns[at].column.name.clone()
     }
-    let name = |at: usize| row.columns[at].column.name.clone();
-    let named = |values: &[(usize, Cell)]| -> Values {
-        values
+
+    fn named(&self, values: &[(usize, Cell)]) -> Values {
+        let named = values
             .iter()
-            .map(|(at, cell)| (name(*at), cell.clone()))
-            .collect()
+            .map(|(at, cell)| (self.name(*at), cell.clone()));
+        named.collect()
+    }
+
+    fn change(&self) -> Change {
+        Change::Update {
+            key: self.row.key.clone(),
+            set: self.named(&self.set),
+            expect: self.named(&self.expect),
+        }
+    }
+}
+
+/// Saves one row's values, as [`save_all`] does.
+pub fn save(session: Session, wanted: Write) {
+    let label = match &*wanted.set {
+        [(at, _)] => format!("change of {}", wanted.name(*at)),
+        several => format!("change of {} values", several.len()),
     };
-    let change = Change::Update {
-        key: row.key.clone(),
-        set: named(&set),
-        expect: named(&expect),
-    };
-    let label = match &*set {
-        [(at, _)] => format!("change of {}", name(*at)),
-        _ => format!("change of {} values", set.len()),
-    };
+    save_all(session, vec![wanted], label);
+}
+
+/// Saves values, all or none: the cells show them at once, and show what the database made of
+/// them, or what they showed before, when it has answered.
+pub fn save_all(session: Session, wanted: Vec<Write>, label: String) {
+    for wanted in &wanted {
+        for (at, value) in &wanted.set {
+            write(&wanted.row.cells[*at], value.clone());
+        }
+    }
+    let changes: Vec<Change> = wanted.iter().map(Write::change).collect();
     session.enqueue(async move {
-        let changes = [change];
         match api::make(&session.table(), &changes).await {
             Ok(rows) => {
-                if let Some(Some(now)) = rows.first() {
-                    show(session, &row, now, &set);
-                    follow_key(session, &row.key, now);
+                for (wanted, now) in wanted.iter().zip(&rows) {
+                    if let Some(now) = now {
+                        show(session, &wanted.row, now, &wanted.set);
+                        follow_key(session, &wanted.row.key, now);
+                    }
                 }
                 session.note_done(label, &changes, &rows);
             }
             Err(refusal) => {
-                for (at, value) in &set {
-                    take_back(&row.cells[*at], value);
+                for wanted in &wanted {
+                    for (at, value) in &wanted.set {
+                        take_back(&wanted.row.cells[*at], value);
+                    }
                 }
-                let [change] = changes;
-                refused(session, &row, &set, text, change, refusal);
+                let index = refusal.index.unwrap_or(0);
+                if let Some(first) = wanted.get(index).or(wanted.first()) {
+                    refused(session, first, wanted.len() > 1, refusal);
+                }
             }
         }
     });
@@ -116,36 +132,40 @@ fn follow_key(session: Session, before: &RowKey, now: &Values) {
     }
 }
 
-fn refused(
-    session: Session,
-    row: &LiveRow,
-    set: &[(usize, Cell)],
-    text: String,
-    change: Change,
-    refusal: Refusal,
-) {
+/// Says why nothing was written: `wanted` is what the refusal is about, alone or of several.
+fn refused(session: Session, wanted: &Write, several: bool, refusal: Refusal) {
     if refusal.is_conflict()
-        && let Some(conflict) = Conflict::new(&change, &refusal)
+        && !several
+        && let Some(conflict) = Conflict::new(&wanted.change(), &refusal)
     {
         session.conflict.set(Some(conflict));
         return;
     }
     // It is said at the first column that it is about, of those that were written.
-    let written = |name: &&String| {
-        set.iter()
-            .any(|(at, _)| row.columns[*at].column.name == **name)
+    let written = |name: &&String| wanted.set.iter().any(|(at, _)| wanted.name(*at) == **name);
+    let about = refusal.columns.iter().chain(&refusal.changed);
+    let column = about.filter(written).cloned().next();
+    let first = wanted.set.first();
+    let Some(column) = column.or_else(|| first.map(|(at, _)| wanted.name(*at))) else {
+        return;
     };
-    let column = refusal.columns.iter().find(written).cloned();
-    let column = column.or_else(|| {
-        set.first()
-            .map(|(at, _)| row.columns[*at].column.name.clone())
-    });
-    if let Some(column) = column {
-        let place = CellPlace {
-            row: row.key.clone(),
-            column,
-        };
-        session.refuse(place, text, refusal.text());
+    let why = if refusal.is_conflict() {
+        "Someone else changed this first.".to_owned()
+    } else {
+        refusal.text()
+    };
+    let place = CellPlace {
+        row: wanted.row.key.clone(),
+        column,
+    };
+    if several {
+        session.refuse(
+            place,
+            wanted.text.clone(),
+            format!("{why} Nothing was changed."),
+        );
+    } else {
+        session.refuse(place, wanted.text.clone(), why);
     }
 }
 
@@ -170,32 +190,30 @@ impl Session {
         })
     }
 
-    /// Makes changes, and has `done` do what follows from the rows as they are then. What is
-    /// refused is said, and a conflict decided on.
-    pub fn make(
-        self,
-        label: String,
-        changes: Vec<Change>,
-        done: impl FnOnce(&[Option<Values>]) + 'static,
-    ) {
-        self.enqueue(async move {
-            match api::make(&self.table(), &changes).await {
-                Ok(rows) => {
-                    done(&rows);
-                    self.note_done(label, &changes, &rows);
-                }
-                Err(refusal) => {
-                    let change = changes.get(refusal.index.unwrap_or(0));
-                    let conflict = change
-                        .filter(|_| refusal.is_conflict() && changes.len() == 1)
-                        .and_then(|change| Conflict::new(change, &refusal));
-                    match conflict {
-                        Some(conflict) => self.conflict.set(Some(conflict)),
-                        None => self.say(format!("The {label} was refused. {}", refusal.text())),
-                    }
+    /// Makes changes after those that were asked for before, as [`Session::make_now`] does.
+    pub fn make(self, label: String, changes: Vec<Change>) {
+        self.enqueue(self.make_now(label, changes, || {}));
+    }
+
+    /// Makes changes, and has `done` do what follows. What is refused is said, and a conflict
+    /// decided on.
+    pub async fn make_now(self, label: String, changes: Vec<Change>, done: impl FnOnce()) {
+        match api::make(&self.table(), &changes).await {
+            Ok(rows) => {
+                self.note_done(label, &changes, &rows);
+                done();
+            }
+            Err(refusal) => {
+                let change = changes.get(refusal.index.unwrap_or(0));
+                let conflict = change
+                    .filter(|_| refusal.is_conflict() && changes.len() == 1)
+                    .and_then(|change| Conflict::new(change, &refusal));
+                match conflict {
+                    Some(conflict) => self.conflict.set(Some(conflict)),
+                    None => self.say(format!("The {label} was refused. {}", refusal.text())),
                 }
             }
-        });
+        }
     }
 
     /// Notes changes that were made, to be taken back.

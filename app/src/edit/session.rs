@@ -7,13 +7,16 @@ use leptos::{children::ViewFn, prelude::*, task::spawn_local};
 use rowcast_protocol::{Cell, TableKind};
 
 use super::{
-    EditHost, Handler,
-    cell_editor::{CellEditor, OpenCell},
+    EditHost, Handler, block,
+    cell_editor::{self, CellEditor, OpenCell},
     change::Values,
     conflict::{Conflict, ConflictPanel},
+    delete::{self, DeleteQuestion},
     journal::{Journal, Way},
     notice::{Notice, Notices},
     refused::{Refused, RefusedNote},
+    row_dialog::{self, RowDialog, RowDialogView},
+    undo,
 };
 use crate::{
     grid::{Action, GridState},
@@ -34,6 +37,10 @@ pub struct Session {
     pub refused: RwSignal<Option<Refused>>,
     /// What someone else changed first.
     pub conflict: RwSignal<Option<Conflict>>,
+    /// The row that is shown as a whole.
+    pub dialog: RwSignal<Option<RowDialog>>,
+    /// The rows that may be deleted.
+    pub deleting: RwSignal<Option<Vec<LiveRow>>>,
     /// What is said of what was done.
     pub notice: RwSignal<Option<Notice>>,
     /// What was done.
@@ -58,6 +65,8 @@ impl Session {
             open: RwSignal::new(None),
             refused: RwSignal::new(None),
             conflict: RwSignal::new(None),
+            dialog: RwSignal::new(None),
+            deleting: RwSignal::new(None),
             notice: RwSignal::new(None),
             journal: StoredValue::new(Journal::default()),
             writes: StoredValue::new_local(writes),
@@ -78,17 +87,25 @@ impl Session {
 
     fn act(self, action: Action) {
         match action {
-            Action::Edit { place, typed } => super::cell_editor::edit(self, place, typed),
-            Action::Undo => super::undo::turn(self, Way::Undo),
-            Action::Redo => super::undo::turn(self, Way::Redo),
-            Action::Clear
-            | Action::Paste(_)
-            | Action::DeleteRows
-            | Action::Duplicate
-            | Action::NewRow
-            | Action::Detail
-            | Action::Copy
-            | Action::Hold => {}
+            Action::Edit { place, typed } => cell_editor::edit(self, place, typed),
+            Action::Undo => undo::turn(self, Way::Undo),
+            Action::Redo => undo::turn(self, Way::Redo),
+            Action::Clear => block::clear(self),
+            Action::Paste(text) => block::paste(self, &text),
+            Action::DeleteRows => delete::ask(self, self.grid.chosen_rows()),
+            Action::NewRow => row_dialog::create(self, None),
+            Action::Duplicate => self.with_row(row_dialog::duplicate),
+            Action::Detail => self.with_row(row_dialog::detail),
+            // The grid's own.
+            Action::Copy | Action::Hold => {}
+        }
+    }
+
+    /// Does something with the row in focus.
+    fn with_row(self, then: fn(Self, LiveRow)) {
+        let place = self.grid.focus.get_untracked();
+        if let Some(row) = place.and_then(|place| self.grid.row(&place.row)) {
+            then(self, row);
         }
     }
 
@@ -102,17 +119,26 @@ impl Session {
         self.view.table.with_value(|table| table.live)
     }
 
-    /// Why rows can't be changed here at all, if so.
-    pub fn obstacle(self) -> Option<&'static str> {
+    /// Why no rows can be added here, if so.
+    pub fn view_obstacle(self) -> Option<&'static str> {
         self.view.table.with_value(|table| match table.kind {
-            TableKind::Table | TableKind::ForeignTable if table.key.is_empty() => {
-                Some("Rows without a primary key can't be changed: nothing tells them apart.")
-            }
             TableKind::View | TableKind::MaterializedView => {
                 Some("The rows of a view are changed in the tables that it shows.")
             }
-            _ => None,
+            TableKind::Table | TableKind::ForeignTable => None,
         })
+    }
+
+    /// Why rows can't be changed here, if so.
+    pub fn obstacle(self) -> Option<&'static str> {
+        let keyless = || {
+            self.view.table.with_value(|table| {
+                table.key.is_empty().then_some(
+                    "Rows without a primary key can't be changed: nothing tells them apart.",
+                )
+            })
+        };
+        self.view_obstacle().or_else(keyless)
     }
 
     /// Why this column can't be written, if so.
@@ -158,6 +184,8 @@ fn Layer(session: Session) -> impl IntoView {
     view! {
         <CellEditor session />
         <RefusedNote session />
+        <RowDialogView session />
+        <DeleteQuestion session />
         <ConflictPanel session />
         <Notices session />
     }

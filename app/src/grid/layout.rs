@@ -193,10 +193,9 @@ impl Layout {
             let Some(at) = names.iter().position(|name| *name == last.name) else {
                 return;
             };
-            let first_unnamed = names
-                .iter()
-                .enumerate()
-                .find(|(_, name)| !kept.iter().any(|of| of.name == **name) && ***name != *last.name);
+            let first_unnamed = names.iter().enumerate().find(|(_, name)| {
+                !kept.iter().any(|of| of.name == **name) && ***name != *last.name
+            });
             if !plain || first_unnamed.is_some_and(|(unnamed, _)| unnamed < at) {
                 return;
             }
