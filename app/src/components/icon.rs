@@ -24,4 +24,8 @@ icons! {
     theme "theme";
     /// Something is wrong.
     warning "warning";
+    /// Columns.
+    columns "columns";
+    /// It stays as it is.
+    hold "hold";
 }
