@@ -4,7 +4,12 @@ use rowcast_protocol::query::{Filter, Operator, Query, Test};
 
 /// The page of the table called `path`, showing `query`.
 pub fn table(path: &str, query: &Query) -> String {
-    with_query(&table_root(path), &query.to_query_string())
+    table_at(path, &query.to_query_string())
+}
+
+/// The page of the table called `path` with these parameters.
+pub fn table_at(path: &str, parameters: &str) -> String {
+    with_query(&table_root(path), parameters)
 }
 
 /// The page of the table called `path`, with nothing filtered.

@@ -41,9 +41,9 @@ pub fn CellView(
                 </span>
             }),
             Shape::Link => EitherOf3::B(view! {
-                <a class=["v ", value.class, flash].concat() title=value.title href=value.href>
-                    {value.text}
-                </a>
+                <span class=["v ", value.class, flash].concat() title=value.title>
+                    <a href=value.href>{value.text}</a>
+                </span>
             }),
             Shape::Badge => EitherOf3::C(view! {
                 <span class=["v ", flash].concat()>

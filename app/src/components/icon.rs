@@ -28,4 +28,8 @@ icons! {
     calendar "calendar";
     /// Something was done.
     done "done";
+    /// Columns.
+    columns "columns";
+    /// It stays as it is.
+    hold "hold";
 }

@@ -84,6 +84,20 @@ impl Layout {
         out
     }
 
+    /// Parameters about how rows are shown, with this layout in place of the one they have.
+    pub fn written_over(&self, parameters: &str) -> String {
+        let is_other = |pair: &&str| {
+            let name = decode(pair.split_once('=').map_or(*pair, |(name, _)| name));
+            !pair.is_empty() && name != "~columns" && name != "~density"
+        };
+        let mut parts: Vec<&str> = parameters.split('&').filter(is_other).collect();
+        let own = self.to_query_string();
+        if !own.is_empty() {
+            parts.push(&own);
+        }
+        parts.join("&")
+    }
+
     /// What was chosen for a column, if anything was.
     pub fn place(&self, name: &str) -> Option<&Placed> {
         self.columns.iter().find(|placed| placed.name == name)
@@ -194,7 +208,7 @@ impl Layout {
                 return;
             };
             let first_unnamed = names.iter().enumerate().find(|(_, name)| {
-                !kept.iter().any(|of| of.name == **name) && ***name != *last.name
+                !kept.iter().any(|of| of.name == **name) && last.name != **name
             });
             if !plain || first_unnamed.is_some_and(|(unnamed, _)| unnamed < at) {
                 return;
@@ -343,6 +357,15 @@ mod tests {
         assert_eq!(order(&layout), "2: due notes id title");
         layout.put_before(&NAMES, "due", None);
         assert_eq!(order(&layout), "1: notes id title due");
+    }
+
+    #[test]
+    fn what_others_say_about_showing_stays() {
+        let layout = Layout::parse("~columns=b");
+        assert_eq!(
+            layout.written_over("~columns=a&~format=x&~density=compact"),
+            "~format=x&~columns=b"
+        );
     }
 
     #[test]

@@ -1,17 +1,22 @@
 //! What the parts of a table's page share of the grid.
 
+use std::{collections::HashSet, time::Duration};
+
 use leptos::prelude::*;
 use rowcast_protocol::RowKey;
 
 use super::{
-    layout::Layout,
-    movement::{self, Shown, Waiting},
+    layout::{Layout, NARROWEST, WIDEST},
+    movement::{self, Pending, Shown, Waiting},
     selection::{Block, CellPlace, Selection, between},
 };
 use crate::live::{
     LiveQuery,
-    rows::{LiveRow, Rows},
+    rows::{LiveRow, Origin, Rows},
 };
+
+/// How long rows that have just been shown stay marked.
+const MARKED: Duration = Duration::from_millis(1_000);
 
 /// What a reader asks for with the grid in hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,12 +75,16 @@ pub struct GridState {
     pub held: Memo<bool>,
     /// What waits.
     pub waiting: Memo<Waiting>,
+    /// What waits, with the rows that left.
+    pub(crate) pending: Memo<Pending>,
     /// How the columns are laid out.
     pub layout: RwSignal<Layout>,
     /// The columns, in the order they are shown.
     pub arranged: Memo<Arranged>,
     /// The rows as they are shown: those of the live query, except that movement waits.
     pub shown: RwSignal<Shown>,
+    /// Positions in the result of the rows that are seen, and their end.
+    pub(crate) seen: RwSignal<(i64, i64)>,
     /// Whether the list is scrolled away from its top.
     pub(crate) scrolled: RwSignal<bool>,
     /// Whether the pointer is pressed on the rows, or goes over them.
@@ -112,15 +121,16 @@ impl GridState {
             let (order, pins) = layout.read().arrange(&names);
             Arranged { order, pins }
         });
-        let waiting = Memo::new(move |_| {
-            let (model, shown) = (rows.list.read(), shown.read());
+        let pending = Memo::new(move |_| {
             if !held.get() {
-                return Waiting::default();
+                return Pending::default();
             }
+            let (model, shown) = (rows.list.read(), shown.read());
             let ids = |rows: &[LiveRow]| rows.iter().map(|row| row.id).collect::<Vec<_>>();
             let begins = rows.offset.get() == 0;
-            movement::waiting(&ids(&shown.rows), &ids(&model), begins, rows.limit.get())
+            movement::pending(&ids(&shown.rows), &ids(&model), begins, rows.limit.get())
         });
+        let waiting = Memo::new(move |_| pending.read().waiting);
         let grid = Self {
             focus: RwSignal::new(None),
             selection,
@@ -128,9 +138,11 @@ impl GridState {
             hold,
             held,
             waiting,
+            pending,
             layout,
             arranged,
             shown,
+            seen: RwSignal::new((0, 0)),
             scrolled,
             aiming,
             grabs: RwSignal::new(0),
@@ -160,12 +172,100 @@ impl GridState {
         }
     }
 
-    /// Shows the rows as they are, held or not.
+    /// Shows the rows as they are, held or not. Those that waited are marked as new.
     pub fn show(&self) {
+        let came: Vec<_> = {
+            let (model, shown) = (self.rows.list.read_untracked(), self.shown.read_untracked());
+            let known: HashSet<u64> = shown.rows.iter().map(|row| row.id).collect();
+            let waits = self.pending.read_untracked().waiting.new > 0;
+            let new = model.iter().filter(|row| waits && !known.contains(&row.id));
+            new.map(|row| row.entered.clone()).collect()
+        };
+        self.take();
+        if !came.is_empty() {
+            for row in &came {
+                row.set(true);
+            }
+            set_timeout(move || came.iter().for_each(|row| row.set(false)), MARKED);
+        }
+    }
+
+    /// The rows shown become those of the live query.
+    fn take(&self) {
         self.shown.set(Shown {
             first: self.rows.offset.get_untracked() as i64,
             rows: self.rows.list.get_untracked(),
         });
+    }
+
+    /// Keeps what is shown as the rows are, or as they were while it is held.
+    pub(crate) fn follow(self) {
+        let rows = self.rows;
+        Effect::new(move |before: Option<(Origin, bool)>| {
+            rows.list.track();
+            let held = self.held.get();
+            let origin = rows.origin.get_untracked();
+            let Some((known, was_held)) = before else {
+                return (origin, held);
+            };
+            if known.queries != origin.queries {
+                self.take();
+            } else if !held {
+                if was_held {
+                    self.show();
+                } else {
+                    self.take();
+                }
+            } else if known.snapshots != origin.snapshots {
+                let merged = {
+                    let shown = self.shown.read_untracked();
+                    let (start, end) = self.seen.get_untracked();
+                    let place = |at: i64| {
+                        let at = usize::try_from(at - shown.first).unwrap_or(0);
+                        at.min(shown.rows.len())
+                    };
+                    let seen = place(start)..place(end);
+                    movement::merge(&shown, seen, &rows.list.read_untracked())
+                };
+                match merged {
+                    Some(merged) => self.shown.set(merged),
+                    None => self.take(),
+                }
+            }
+            (origin, held)
+        });
+        // A row that has left takes the focus and what was chosen with it.
+        Effect::new(move |before: Option<Option<(usize, usize)>>| {
+            self.shown.track();
+            let focus = self.focus.get()?;
+            match (self.position(&focus), before.flatten()) {
+                (None, Some((row, column))) => {
+                    let last = self.shown.read_untracked().rows.len().checked_sub(1)?;
+                    let place = self.place(row.min(last), column)?;
+                    self.focus.set(Some(place));
+                    if self.selection.read_untracked().range.is_some() {
+                        self.selection.write().range = None;
+                    }
+                    Some((row.min(last), column))
+                }
+                (now, before) => now.or(before),
+            }
+        });
+    }
+
+    /// Chooses the block from the corner that stays, or from the focus, to a cell, and puts
+    /// the focus there.
+    pub(crate) fn extend_to(&self, place: CellPlace) {
+        let corner = match &self.selection.read_untracked().range {
+            Some((corner, _)) => Some(corner.clone()),
+            None => self.focus.get_untracked(),
+        };
+        let range = corner
+            .filter(|corner| *corner != place)
+            .map(|corner| (corner, place.clone()));
+        self.selection.write().range = range;
+        self.focus.set(Some(place));
+        self.grabs.update(|grabs| *grabs += 1);
     }
 
     /// Puts the focus, the browser's too, into a cell, and chooses no other.
@@ -175,6 +275,13 @@ impl GridState {
         }
         self.focus.set(Some(place));
         self.grabs.update(|grabs| *grabs += 1);
+    }
+
+    /// Makes a column as wide as that, in CSS pixels, or as wide as its values ask for.
+    pub fn set_width(&self, names: &[&str], name: &str, width: Option<u32>) {
+        let width = width.map(|width| width.clamp(NARROWEST, WIDEST));
+        let mut layout = self.layout.write();
+        layout.change(names, name, |placed| placed.width = width);
     }
 
     /// The row of that key, among those shown.
