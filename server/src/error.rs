@@ -36,7 +36,7 @@ pub fn status(code: &str) -> StatusCode {
         "unknown_table" | "unknown_row" | "not_found" => StatusCode::NOT_FOUND,
         "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
         "wrong_host" | "wrong_origin" => StatusCode::FORBIDDEN,
-        "not_live" | "conflict" | "count_changed" => StatusCode::CONFLICT,
+        "not_live" | "no_history" | "conflict" | "count_changed" => StatusCode::CONFLICT,
         "unsupported_media_type" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "not_null" | "check" | "foreign_key" | "unique" | "exclusion" | "generated_column"
         | "not_editable" | "refused" | "invalid_rows" => StatusCode::UNPROCESSABLE_ENTITY,

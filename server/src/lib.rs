@@ -3,7 +3,7 @@
 //! The parts, from the outside in: [`cli`] and [`config`] decide what [`commands`] run,
 //! [`serve`] puts a server together, [`router`] maps requests to [`routes`], which read
 //! through [`query`] with what [`database`] knows of the tables and change rows through [`write`]; [`live`] keeps queries up to
-//! date with what [`capture`] reads from the change log.
+//! date with what [`capture`] reads from the change log, and [`history`] reads that backward.
 
 pub mod capture;
 pub mod cli;
@@ -12,6 +12,7 @@ pub mod config;
 pub mod database;
 pub mod demo;
 pub mod error;
+pub mod history;
 pub mod host;
 pub mod listen;
 pub mod live;

@@ -16,7 +16,7 @@ use rowcast_protocol::ApiError;
 use crate::{
     error::HttpError,
     host, metrics,
-    routes::{health, live, metrics as metrics_page, pages, row, rows, tables, ws},
+    routes::{health, history, live, metrics as metrics_page, pages, row, rows, tables, ws},
     security,
     state::{AppState, too_busy},
 };
@@ -48,6 +48,7 @@ pub fn router(state: AppState) -> Router {
             patch(row::update).delete(row::delete),
         );
     let bounded_api = Router::new()
+        .route("/api/history/{table}/{key}", get(history::read))
         .route("/api/tables", get(tables::list))
         .route("/api/tables/{table}", get(tables::show))
         .layer(middleware::from_fn_with_state(BODY_MAX, limit_body))

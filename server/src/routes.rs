@@ -2,6 +2,7 @@
 
 pub mod csv;
 pub mod health;
+pub mod history;
 pub mod json_body;
 pub mod live;
 pub mod metrics;

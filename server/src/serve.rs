@@ -43,6 +43,8 @@ const EXPORTS: usize = 4;
 
 /// How many connections write rows.
 const WRITERS: u32 = 4;
+/// How many questions that take going through a table or the log are answered at once.
+const SCANS: usize = 2;
 
 /// How long the database's connections have to say goodbye.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -205,5 +207,6 @@ fn state(config: &Config, parts: &LiveParts, writers: PgPool, shutdown: &Shutdow
         places: config.max_clients,
         exports: Arc::new(Semaphore::new(EXPORTS)),
         writers,
+        scans: Arc::new(Semaphore::new(SCANS)),
     }
 }

@@ -53,6 +53,8 @@ pub struct AppState {
     pub exports: Arc<Semaphore>,
     /// Connections for writing rows.
     pub writers: PgPool,
+    /// Room for questions that take going through a table or the log; who finds none waits.
+    pub scans: Arc<Semaphore>,
 }
 
 /// A client's place; given back when dropped.

@@ -1,5 +1,6 @@
 //! Rows as a whole, whichever of their columns are shown.
 
+use leptos::prelude::*;
 use rowcast_protocol::{
     Cell, RowKey,
     query::{Filter, Operator, Query, Test},

@@ -19,6 +19,20 @@ pub enum ChangeKind {
     Definition,
 }
 
+impl ChangeKind {
+    /// The kind of that letter in the log.
+    pub fn of(letter: &str) -> Self {
+        match letter {
+            "i" => Self::Images,
+            "k" => Self::Keys,
+            "t" => Self::Truncate,
+            "d" => Self::Definition,
+            // A kind that a later version writes: whatever it is, something happened.
+            _ => Self::Unknown,
+        }
+    }
+}
+
 /// A row of the log: what one statement did to one relation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogRow {
@@ -165,7 +179,7 @@ async fn run(
             xid: decode(xid.parse())?,
             at: row.try_get(4)?,
             relation: row.try_get::<Oid, _>(5)?.0,
-            kind: kind(row.try_get(6)?),
+            kind: ChangeKind::of(row.try_get(6)?),
             layout: row.try_get::<Option<i32>, _>(7)?.unwrap_or_default(),
             old: images(8)?,
             new: images(9)?,
@@ -186,15 +200,4 @@ fn decode<T, E: std::error::Error + Send + Sync + 'static>(
     result: Result<T, E>,
 ) -> Result<T, sqlx::Error> {
     result.map_err(|error| sqlx::Error::Decode(Box::new(error)))
-}
-
-fn kind(letter: &str) -> ChangeKind {
-    match letter {
-        "i" => ChangeKind::Images,
-        "k" => ChangeKind::Keys,
-        "t" => ChangeKind::Truncate,
-        "d" => ChangeKind::Definition,
-        // A kind that a later version writes: whatever it is, something happened.
-        _ => ChangeKind::Unknown,
-    }
 }

@@ -1,9 +1,11 @@
 //! Bringing the schema `rowcast` to what this version needs.
 
+use std::time::{Duration, Instant};
+
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 /// The migrations, in order. One that has been released is never changed.
-const MIGRATIONS: [(i32, &str, &str); 3] = [
+const MIGRATIONS: [(i32, &str, &str); 4] = [
     (
         1,
         "capture",
@@ -19,10 +21,28 @@ const MIGRATIONS: [(i32, &str, &str); 3] = [
         "views",
         include_str!("../../../migrations/0003_views.sql"),
     ),
+    (
+        4,
+        "history",
+        include_str!("../../../migrations/0004_history.sql"),
+    ),
 ];
 
 /// The advisory lock under which migrations run: two servers may start at once.
 const LOCK: i64 = 0x726f_7763_6173_7400;
+
+/// How long the log's writers are waited for by a migration that alters it: as long, those who
+/// come wait behind it.
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '2s'";
+
+/// `lock_not_available`
+const LOCKED: &str = "55P03";
+
+/// How long a migration is tried again that others were in the way of.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The pause between two attempts, so that those who waited behind ours get their turn.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Why a database can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -108,29 +128,46 @@ async fn apply(connection: &mut PgConnection) -> Result<usize, MigrateError> {
         return Err(MigrateError::Newer(done, newest()));
     }
     let mut applied = 0;
-    for (version, name, sql) in MIGRATIONS.iter().filter(|(version, ..)| *version > done) {
-        let mut transaction = connection.begin().await?;
-        // The schema's own functions are written with every name qualified; what creates
-        // them is not.
-        transaction
-            .execute("CREATE SCHEMA IF NOT EXISTS rowcast")
-            .await?;
-        transaction
-            .execute(
-                "CREATE TABLE IF NOT EXISTS rowcast.migration (version int4 PRIMARY KEY, \
-                 name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())",
-            )
-            .await?;
-        transaction
-            .execute(sqlx::raw_sql(AssertSqlSafe((*sql).to_owned())))
-            .await?;
-        sqlx::query("INSERT INTO rowcast.migration (version, name) VALUES ($1, $2)")
-            .bind(version)
-            .bind(name)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
+    for migration in MIGRATIONS.iter().filter(|(version, ..)| *version > done) {
+        let begun = Instant::now();
+        while let Err(error) = apply_one(connection, migration).await {
+            let locked = error
+                .as_database_error()
+                .is_some_and(|error| error.code().as_deref() == Some(LOCKED));
+            if !locked || begun.elapsed() > PATIENCE {
+                return Err(error.into());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
         applied += 1;
     }
     Ok(applied)
+}
+
+async fn apply_one(
+    connection: &mut PgConnection,
+    (version, name, sql): &(i32, &str, &str),
+) -> Result<(), sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    transaction.execute(LOCK_TIMEOUT).await?;
+    // The schema's own functions are written with every name qualified; what creates them is
+    // not.
+    transaction
+        .execute("CREATE SCHEMA IF NOT EXISTS rowcast")
+        .await?;
+    transaction
+        .execute(
+            "CREATE TABLE IF NOT EXISTS rowcast.migration (version int4 PRIMARY KEY, \
+             name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())",
+        )
+        .await?;
+    transaction
+        .execute(sqlx::raw_sql(AssertSqlSafe((*sql).to_owned())))
+        .await?;
+    sqlx::query("INSERT INTO rowcast.migration (version, name) VALUES ($1, $2)")
+        .bind(version)
+        .bind(name)
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await
 }

@@ -1,10 +1,11 @@
 //! The schema is set up once, whoever starts first.
 
 use rowcast::capture::migrate::{MigrateError, migrate};
+use sqlx::PgConnection;
 
 use crate::{
     cluster::Cluster,
-    replica::{connect, execute},
+    replica::{PATIENCE, connect, database, execute},
 };
 
 #[tokio::test]
@@ -25,4 +26,51 @@ async fn servers_that_start_at_once_set_it_up_once() {
     .await;
     let refused = migrate(&mut two).await;
     assert!(matches!(refused, Err(MigrateError::Newer(1000, _))));
+}
+
+#[tokio::test]
+async fn one_that_alters_the_log_waits_for_writers_without_stopping_others() {
+    let database = database().await;
+    // As the version before left it, with a table that is live.
+    database
+        .execute(
+            "CREATE TABLE t (id int PRIMARY KEY); SELECT rowcast.watch('t'); \
+             ALTER TABLE rowcast.change_log DROP author; \
+             ALTER TABLE rowcast.state DROP purged_until; \
+             DELETE FROM rowcast.migration WHERE version > 3",
+        )
+        .await;
+    let mut writer = connect(&database).await;
+    execute(&mut writer, "BEGIN; INSERT INTO public.t VALUES (1)").await;
+    let migrated = tokio::spawn({
+        let database = database.clone();
+        async move { migrate(&mut connect(&database).await).await }
+    });
+    let mut other = connect(&database).await;
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted \
+        AND relation = 'rowcast.change_log'::regclass AND mode = 'AccessExclusiveLock'";
+    let waiting = async {
+        while count(&mut other, waits).await == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting)
+        .await
+        .expect("the migration waits for the writer");
+    // Whoever writes meanwhile is held up for a moment, not until the first writer's end.
+    execute(&mut other, "INSERT INTO public.t VALUES (2)").await;
+    execute(&mut writer, "COMMIT").await;
+    tokio::time::timeout(PATIENCE, migrated)
+        .await
+        .expect("the migration is tried again")
+        .unwrap()
+        .unwrap();
+    let authors = "SELECT count(author) FROM rowcast.change_log";
+    assert_eq!(count(&mut other, authors).await, 0, "nobody is made up");
+    execute(&mut other, "INSERT INTO public.t VALUES (3)").await;
+    assert_eq!(count(&mut other, authors).await, 1);
+}
+
+async fn count(connection: &mut PgConnection, sql: &'static str) -> i64 {
+    sqlx::query_scalar(sql).fetch_one(connection).await.unwrap()
 }

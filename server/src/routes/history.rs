@@ -1,0 +1,65 @@
+//! `GET /api/history/{table}/{key}`: a row's past.
+
+use axum::{
+    Json,
+    extract::{Query, State},
+    http::Uri,
+};
+use rowcast_protocol::{ApiError, calendar};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::HttpError,
+    history::{
+        self, Change, DEFAULT_LIMIT, MAX_LIMIT,
+        address::{key_values, row_address},
+    },
+    state::AppState,
+};
+
+/// Which part of the past.
+#[derive(Debug, Deserialize)]
+pub struct Asked {
+    limit: Option<usize>,
+    before: Option<String>,
+}
+
+/// A part of a row's past.
+#[derive(Debug, Serialize)]
+pub struct Answer {
+    changes: Vec<Change>,
+    since: String,
+    more: bool,
+    next: Option<String>,
+}
+
+/// The row's changes, the newest first, as far as the log reaches.
+///
+/// # Errors
+/// `unknown_table`, `invalid_key`, `invalid_limit`; those of [`history::read`].
+pub async fn read(
+    State(state): State<AppState>,
+    uri: Uri,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Answer>, HttpError> {
+    state.require_database().await?;
+    let limit = asked.limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        return Err(HttpError(ApiError::new(
+            "invalid_limit",
+            format!("limit={limit} is not possible"),
+            format!("a number from 1 to {MAX_LIMIT}"),
+        )));
+    }
+    let (name, key) = row_address(uri.path(), "/api/history/")?;
+    let table = state.catalog.table(&name).await?;
+    let key = key_values(key, table.key.len())?;
+    let _place = state.scans.acquire().await;
+    let found = history::read(&state.pool, &table, &key, limit, asked.before.as_deref()).await?;
+    Ok(Json(Answer {
+        changes: found.changes,
+        since: calendar::unix_text(found.since),
+        more: found.next.is_some(),
+        next: found.next,
+    }))
+}
