@@ -49,8 +49,10 @@ mod value_input;
 use std::sync::Arc;
 
 use leptos::{children::ViewFn, prelude::*};
+use rowcast_protocol::TableKind;
 
 use crate::{
+    components::icon,
     grid::{Action, GridState},
     pages::table::TableView,
 };
@@ -88,4 +90,34 @@ pub fn EditLayer(
         {failure}
         {move || host.layer.get().map(|layer| layer.run())}
     }
+}
+
+/// The button that begins a new row.
+#[component]
+pub fn NewRowButton(
+    /// The page's shared state.
+    view: TableView,
+) -> impl IntoView {
+    let grid = expect_context::<GridState>();
+    let addable = view
+        .table
+        .with_value(|table| matches!(table.kind, TableKind::Table | TableKind::ForeignTable));
+    // Nothing can be added where no script runs.
+    let runs = RwSignal::new(false);
+    Effect::new(move || runs.set(true));
+    addable.then(|| {
+        view! {
+            <button
+                type="button"
+                class="button new-row"
+                title="New row (Shift+Enter)"
+                aria-keyshortcuts="Shift+Enter"
+                disabled=move || !runs.get()
+                on:click=move |_| grid.act(Action::NewRow)
+            >
+                {icon::plus()}
+                <span class="label">"New row"</span>
+            </button>
+        }
+    })
 }

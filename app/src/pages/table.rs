@@ -29,7 +29,7 @@ use crate::{
         top_bar::TopBar,
     },
     content::{Carried, TableContent, load_table},
-    edit::EditLayer,
+    edit::{EditLayer, NewRowButton},
     grid::{GridState, Layout, layout::shown_parameters, slice::Slice},
     live::{Asked, LiveQuery, use_live_query},
 };
@@ -251,6 +251,7 @@ fn Shown(
                 <SearchBox view />
                 <FilterForm view />
                 <FilterChips view />
+                <NewRowButton view />
                 <ColumnsMenu view />
             </div>
             <Notices view />
