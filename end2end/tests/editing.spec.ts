@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { cell, expect, expectTotal, open, row, test } from "../fixtures";
+import { cell, expect, expectNoSeriousViolation, expectTotal, open, row, test } from "../fixtures";
 
 /** Puts the focus into a cell, by the keyboard's own means once one cell has it. */
 async function focus(page: Page, key: number, column: string): Promise<void> {
@@ -259,3 +259,26 @@ test("a row's past is told, and a value restored from it", async ({ page, server
   await dialog.getByRole("button", { name: "Save" }).click();
   await expect.poll(() => value(server, items.name, 4, "title")).toBe("Item 4");
 });
+
+for (const theme of ["light", "dark"] as const) {
+  test.describe(`in the ${theme} theme`, () => {
+    test.use({ colorScheme: theme });
+
+    test("editing has no serious violation", async ({ page, items }) => {
+      await open(page, items.path);
+      await focus(page, 1, "notes");
+      await page.keyboard.press("Enter");
+      await expect(editor(page)).toBeFocused();
+      await expectNoSeriousViolation(page);
+      await page.keyboard.press("Escape");
+      await focus(page, 1, "done");
+      await page.keyboard.press("Enter");
+      await expect(page.getByRole("option")).toHaveCount(2);
+      await expectNoSeriousViolation(page);
+      await page.keyboard.press("Escape");
+      await page.keyboard.press("Alt+Enter");
+      await expect(page.getByRole("dialog")).toBeVisible();
+      await expectNoSeriousViolation(page);
+    });
+  });
+}

@@ -234,8 +234,17 @@ fn InPlace(session: Session, open: OpenCell) -> impl IntoView {
             .get_untracked()
             .is_some_and(|wrapper| wrapper.contains(to.as_ref()));
         // Another window in front is no reason to save.
-        if !(inside && to.is_some()) && document().has_focus().unwrap_or(true) && to.is_some() {
+        if !inside && document().has_focus().unwrap_or(true) {
             commit(session, Next::Elsewhere);
+        }
+    };
+    // A press on what can't take the focus leaves it in the input.
+    let pressed = |event: ev::MouseEvent| {
+        event.stop_propagation();
+        let element = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+        let takes = element.and_then(|element| element.closest("input, textarea, button").ok()?);
+        if takes.is_none() {
+            event.prevent_default();
         }
     };
     let name = row.columns[at].column.name.clone();
@@ -262,7 +271,7 @@ fn InPlace(session: Session, open: OpenCell) -> impl IntoView {
             node_ref=wrapper
             on:keydown=keyed
             on:focusout=left
-            on:mousedown=|event| event.stop_propagation()
+            on:mousedown=pressed
             on:pointerdown=|event| event.stop_propagation()
             on:dblclick=|event| event.stop_propagation()
             on:click=|event| event.stop_propagation()

@@ -66,7 +66,7 @@ pub fn Modal(
             on:mousedown=beside
             on:keydown=|event| event.stop_propagation()
         >
-            {children()}
+            <div class="modal-body">{children()}</div>
         </dialog>
     }
 }
