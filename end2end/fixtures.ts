@@ -1,3 +1,4 @@
+import AxeBuilder from "@axe-core/playwright";
 import { test as base, expect, type Locator, type Page } from "@playwright/test";
 import { Server } from "./server";
 
@@ -56,7 +57,7 @@ export const test = base.extend<Fixtures, { server: Server }>({
       });
       await use();
       // What the browser itself says where a server is away is no error of the page's.
-      const ours = errors.filter((text) => !/ERR_CONNECTION_REFUSED|WebSocket connection to/.test(text));
+      const ours = errors.filter((text) => !/ERR_CONNECTION_REFUSED|WebSocket connection to|TypeError: Failed to fetch/.test(text));
       expect(ours).toEqual([]);
     },
     { auto: true },
@@ -101,4 +102,13 @@ export async function open(page: Page, address: string): Promise<void> {
 
 export async function expectLive(page: Page): Promise<void> {
   await expect(connection(page)).toHaveAttribute("data-state", "live", { timeout: 20_000 });
+}
+
+/** Fails where axe finds what keeps people from using the page. */
+export async function expectNoSeriousViolation(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const serious = violations
+    .filter((violation) => violation.impact === "serious" || violation.impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join("\n  ")}`);
+  expect(serious).toEqual([]);
 }

@@ -4,7 +4,12 @@ use rowcast_protocol::query::{Filter, Operator, Query, Test};
 
 /// The page of the table called `path`, showing `query`.
 pub fn table(path: &str, query: &Query) -> String {
-    with_query(&table_root(path), &query.to_query_string())
+    table_at(path, &query.to_query_string())
+}
+
+/// The page of the table called `path` with these parameters.
+pub fn table_at(path: &str, parameters: &str) -> String {
+    with_query(&table_root(path), parameters)
 }
 
 /// The page of the table called `path`, with nothing filtered.
@@ -69,7 +74,8 @@ pub fn pairs(query: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-fn decode(text: &str) -> String {
+/// Reads percent-encoded text, where a plus is a space.
+pub(crate) fn decode(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let bytes = text.as_bytes();
     let digit = |at: usize| {

@@ -2,10 +2,15 @@
 
 pub mod announcer;
 pub mod cell;
+pub mod column_drag;
 pub mod column_header;
+pub mod column_menu;
+pub mod column_widths;
+pub mod columns_menu;
 pub mod connection_status;
 pub mod filter_chips;
 pub mod filter_form;
+pub mod hold;
 pub mod icon;
 pub mod message;
 pub mod notices;

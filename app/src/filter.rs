@@ -11,7 +11,7 @@ use rowcast_protocol::{
 pub use choice::{Choice, Input};
 pub use describe::describe;
 
-use crate::address;
+use crate::{address, grid::layout::shown_parameters};
 
 /// The page's address after its filter form was sent: `query` with one filter more, or with
 /// the filter at `replace` exchanged.
@@ -20,13 +20,13 @@ use crate::address;
 /// to, so that filtering needs no JavaScript.
 pub fn filtered_address(
     table: &Table,
-    query: &str,
+    query_text: &str,
     column: &str,
     operator: &str,
     value: &str,
     replace: Option<usize>,
 ) -> Result<String, ApiError> {
-    let query = Query::parse(query)?;
+    let query = Query::parse(query_text)?;
     if table.column(column).is_none() && query.embedded(column).is_none() {
         return Err(ApiError::new(
             "unknown_column",
@@ -42,10 +42,13 @@ pub fn filtered_address(
         )
     })?;
     let filter = Filter::Test(choice.test(column, value));
-    Ok(address::table(
-        &table.path(),
-        &with_filter(&query, filter, replace),
-    ))
+    let text = with_filter(&query, filter, replace).to_query_string();
+    let shown = shown_parameters(query_text);
+    let parts: Vec<&str> = [&*text, &*shown]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect();
+    Ok(address::table_at(&table.path(), &parts.join("&")))
 }
 
 /// The query with one filter more, or with the one at `replace` exchanged, from its start.

@@ -12,11 +12,15 @@ pub mod address;
 pub mod components;
 pub mod content;
 pub mod document;
+pub mod edit;
 pub mod filter;
 pub mod format;
+pub mod grid;
 pub mod live;
 pub mod page_data;
 pub mod pages;
+#[cfg(feature = "hydrate")]
+pub mod parts;
 
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};

@@ -16,4 +16,4 @@ mod use_live_query;
 #[cfg(feature = "hydrate")]
 pub mod websocket;
 
-pub use use_live_query::{LiveQuery, use_live_query};
+pub use use_live_query::{Asked, LiveQuery, use_live_query};

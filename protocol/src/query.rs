@@ -57,6 +57,16 @@ pub const RESERVED: [&str; 11] = [
     "cursor",
 ];
 
+/// What the names of parameters begin with that are about showing rows, not about which: they
+/// are no part of a query, whoever adds them. A column whose name begins so is filtered inside
+/// `and=(…)`.
+pub const RESERVED_MARK: char = '~';
+
+/// Whether a parameter of this name has a meaning of its own.
+fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name) || name.starts_with(RESERVED_MARK)
+}
+
 /// A question about one table's rows.
 ///
 /// Anything that is built by hand and printed must keep to what the grammar can say: no

@@ -21,6 +21,9 @@ pub fn generate(wasm: &Path, package: &Path, name: &str, mode: Mode) -> Result<(
         .remove_name_section(mode == Mode::Release)
         .remove_producers_section(mode == Mode::Release)
         .omit_default_module_path(true)
+        // The parts that are loaded later import what the first one exports, by these names.
+        .keep_lld_exports(true)
+        .demangle(false)
         .generate(package)
         .with_context(|| format!("wasm-bindgen on {}", wasm.display()))?;
     // Leptos asks for the wasm without wasm-bindgen's suffix; see .cargo/config.toml.

@@ -10,6 +10,7 @@ mod fingerprint;
 mod metadata;
 mod optimise;
 mod site;
+mod split;
 mod stylesheet;
 
 use anyhow::{Result, bail};

@@ -6,39 +6,33 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::fingerprint;
 use crate::metadata::Metadata;
 
-/// Optimises the wasm and minifies the script and the stylesheet in `package`, in place.
+const WASM_OPTIONS: &[&str] = &[
+    "-Oz",
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+    "--strip-debug",
+    "--strip-producers",
+];
+
+const TEXT_OPTIONS: &[&str] = &["--minify", "--target=es2022", "--log-level=warning"];
+
+/// Optimises the wasm files and minifies the scripts and the stylesheet in `package`, in place.
 /// Fails where the programs are missing: a release is never silently a large one.
 pub fn package(metadata: &Metadata, package: &Path) -> Result<()> {
-    let wasm = package.join(format!("{}.wasm", metadata.name));
-    replace(
-        metadata,
-        "wasm-opt",
-        &wasm,
-        &[
-            "-Oz",
-            "--enable-bulk-memory",
-            "--enable-bulk-memory-opt",
-            "--enable-multivalue",
-            "--enable-mutable-globals",
-            "--enable-nontrapping-float-to-int",
-            "--enable-reference-types",
-            "--enable-sign-ext",
-            "--strip-debug",
-            "--strip-producers",
-        ],
-        "-o",
-    )?;
-    for extension in ["js", "css"] {
-        let file = package.join(format!("{}.{extension}", metadata.name));
-        replace(
-            metadata,
-            "esbuild",
-            &file,
-            &["--minify", "--target=es2022", "--log-level=warning"],
-            "--outfile",
-        )?;
+    for file in fingerprint::files(package)? {
+        match file.extension().and_then(|it| it.to_str()) {
+            Some("wasm") => replace(metadata, "wasm-opt", &file, WASM_OPTIONS, "-o")?,
+            Some("js" | "css") => replace(metadata, "esbuild", &file, TEXT_OPTIONS, "--outfile")?,
+            _ => {}
+        }
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::fingerprint::Fingerprint;
 use crate::metadata::Metadata;
-use crate::{bindgen, compress, optimise, stylesheet};
+use crate::{bindgen, compress, optimise, split, stylesheet};
 
 /// What the site is built for.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -53,14 +53,18 @@ pub fn build(mode: Mode) -> Result<()> {
     let package = staging.join(&metadata.package_directory);
     fs::create_dir_all(&package).with_context(|| package.display().to_string())?;
     copy(&metadata.assets, &staging)?;
-    bindgen::generate(&wasm, &package, &metadata.name, mode)?;
+    let first = metadata.target.join("site.first.wasm");
+    let parts = split::split(&wasm, &package, &metadata.name, &first)?;
+    bindgen::generate(&first, &package, &metadata.name, mode)?;
+    fs::remove_file(&first)?;
     let sheet = package.join(format!("{}.css", metadata.name));
     fs::write(&sheet, style).with_context(|| sheet.display().to_string())?;
     if mode == Mode::Release {
         optimise::package(&metadata, &package)?;
     }
-    let id = Fingerprint::of_directory(&staging)?;
-    fs::write(staging.join("build-id"), id.to_string())?;
+    let id = Fingerprint::of_directory(&staging)?.to_string();
+    split::version(&package, &metadata.name, &parts, &id)?;
+    fs::write(staging.join("build-id"), id)?;
     if mode == Mode::Release {
         compress::directory(&staging)?;
     }
@@ -89,6 +93,7 @@ fn compile(metadata: &Metadata, profile: &str) -> Result<()> {
         .current_dir(&metadata.root)
         .args(["build", "--lib", "--target=wasm32-unknown-unknown"])
         .args(["--package", &metadata.library, "--profile", profile])
+        .args(["--features", "split"])
         .status()
         .context("cargo build can't be run")?;
     ensure!(status.success(), "the browser's part did not compile");

@@ -28,8 +28,12 @@ pub fn CellView(
     let value = move || {
         let live = cell.get();
         let zone = zone.map_or(Zone::Utc, ReaderZone::get);
-        let value = present(&live.cell, shown.shape, &shown.column, zone);
-        let flash = if live.mark == 0 { "" } else { " flash" };
+        let value = present(live.shown(), shown.shape, &shown.column, zone);
+        let flash = match (&live.edit, live.mark) {
+            (Some(edit), _) if !edit.saved => " saving",
+            (Some(_), _) | (None, 0) => "",
+            _ => " flash",
+        };
         match shown.shape {
             Shape::Plain => EitherOf3::A(view! {
                 <span class=["v ", value.class, flash].concat() title=value.title>
@@ -37,9 +41,9 @@ pub fn CellView(
                 </span>
             }),
             Shape::Link => EitherOf3::B(view! {
-                <a class=["v ", value.class, flash].concat() title=value.title href=value.href>
-                    {value.text}
-                </a>
+                <span class=["v ", value.class, flash].concat() title=value.title>
+                    <a href=value.href>{value.text}</a>
+                </span>
             }),
             Shape::Badge => EitherOf3::C(view! {
                 <span class=["v ", flash].concat()>

@@ -1,4 +1,4 @@
-//! The head of a column: its name, its type, its place in the order.
+//! The head of a column: its name, its type, its place in the order, and its menu.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use leptos::{either::Either, ev, prelude::*};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 use rowcast_protocol::{Column, ColumnKind, query::Query};
 
+use super::{column_menu::ColumnMenuOf, icon};
 use crate::{live::rows::ShownColumn, pages::table::TableView};
 
 /// A column's header. A click sorts by it; with shift it is sorted by besides.
@@ -71,7 +72,13 @@ pub fn ColumnHeader(
             }
         };
         Either::Left(view! {
-            <a class="head" href=move || next(false) title=title on:click=with_shift>
+            <a
+                class="head"
+                href=move || next(false)
+                title=title
+                draggable="false"
+                on:click=with_shift
+            >
                 {head}
             </a>
         })
@@ -82,14 +89,29 @@ pub fn ColumnHeader(
             </span>
         })
     };
+    let menu = expect_context::<ColumnMenuOf>();
+    let is_open = move || menu.0.read().as_ref() == Some(&*name.read_value());
+    let label = format!("Menu of {}", column.name);
     view! {
         <th
             scope="col"
             class=side(column.kind)
             aria-sort=aria_sort
+            aria-label=column.name.clone()
             data-column=column.name.clone()
         >
             {inner}
+            <button
+                type="button"
+                class="head-menu"
+                class:anchor=is_open
+                popovertarget="column-menu"
+                aria-label=label
+                on:click=move |_| menu.0.set(Some(name.get_value()))
+            >
+                {icon::down()}
+            </button>
+            <span class="head-edge" aria-hidden="true"></span>
         </th>
     }
 }

@@ -4,10 +4,7 @@ mod value_input;
 
 use leptos::{ev, prelude::*};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
-use rowcast_protocol::{
-    Column, ColumnKind,
-    query::{Filter, Query},
-};
+use rowcast_protocol::{Column, ColumnKind, query::Filter};
 
 use super::{icon, table_header::close};
 use crate::{
@@ -52,6 +49,13 @@ impl FilterDraft {
     pub fn start(&self) {
         self.value.set(String::new());
         self.replace.set(None);
+    }
+
+    /// Starts a new filter on a column.
+    pub fn start_on(&self, column: &Column) {
+        self.start();
+        self.column.set(column.name.clone());
+        self.choice.set(likeliest(column));
     }
 
     /// Takes up the filter at `at`.
@@ -155,7 +159,7 @@ pub fn FilterForm(
         );
     };
     let action = format!("{}/filter", view.root());
-    let current = move || Query::to_query_string(&view.query.read());
+    let current = move || view.text(&view.query.read(), !view.scrolls.get());
     let replaced = move || {
         draft.replace.get().map(|at| {
             view! { <input type="hidden" name="replace" value=at.to_string() /> }

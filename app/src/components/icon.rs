@@ -24,4 +24,12 @@ icons! {
     theme "theme";
     /// Something is wrong.
     warning "warning";
+    /// Pick a day.
+    calendar "calendar";
+    /// Something was done.
+    done "done";
+    /// Columns.
+    columns "columns";
+    /// It stays as it is.
+    hold "hold";
 }

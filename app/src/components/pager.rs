@@ -2,9 +2,10 @@
 
 use leptos::prelude::*;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
-use rowcast_protocol::query::Query;
+use rowcast_protocol::query::{DEFAULT_LIMIT, Query};
 
-use crate::{address, format::number::grouped, pages::table::TableView};
+use super::hold::Hold;
+use crate::{address, format::number::grouped, grid::GridState, pages::table::TableView};
 
 const SIZES: [u32; 6] = [25, 50, 100, 250, 500, 1000];
 
@@ -15,10 +16,20 @@ pub fn Pager(
     view: TableView,
 ) -> impl IntoView {
     let total = view.live.rows.total;
-    let shown = move || view.live.rows.list.read().len() as u64;
-    let range = move || {
+    let grid = expect_context::<GridState>();
+    let scrolls = view.scrolls;
+    // While the page scrolls, the rows that are seen; of a page, all of it.
+    let shown = move || {
+        let (list, (start, end)) = (grid.shown.read().rows.len() as u64, grid.seen.get());
         let offset = view.query.read().offset;
-        match (shown(), total.get()) {
+        match (u64::try_from(start), u64::try_from(end)) {
+            (Ok(start), Ok(end)) if scrolls.get() && end > 0 => (start, end.saturating_sub(start)),
+            _ => (offset, list),
+        }
+    };
+    let range = move || {
+        let (offset, shown) = shown();
+        match (shown, total.get()) {
             (_, None) => String::new(),
             (0, Some(total)) => format!("0 of {}", grouped(total)),
             (shown, Some(total)) => format!(
@@ -32,15 +43,17 @@ pub fn Pager(
     let offsets = Memo::new(move |_| Offsets::new(&view.query.read(), total.get().unwrap_or(0)));
     let link = move |label, icon, offset: fn(&Offsets) -> Option<u64>| {
         let to = Signal::derive(move || {
-            offset(&offsets.read()).map(|offset| view.address(&view.query.read().with_page(offset)))
+            offset(&offsets.read())
+                .map(|offset| view.page_address(&view.query.read().with_page(offset)))
         });
         view! { <PageLink label icon to /> }
     };
     view! {
         <footer class="pager">
             <span class="range">{range}</span>
+            <Hold />
             <PageSize view />
-            <nav aria-label="Pages">
+            <nav aria-label="Pages" class:scrolls=scrolls>
                 {link("First page", "icon-first", |to| to.first)}
                 {link("Previous page", "icon-previous", |to| to.previous)}
                 {link("Next page", "icon-next", |to| to.next)}
@@ -107,12 +120,17 @@ impl Offsets {
 #[component]
 fn PageSize(view: TableView) -> impl IntoView {
     let navigate = use_navigate();
-    let limit = Memo::new(move |_| view.query.read().limit);
+    // A page that scrolls has no size.
+    let limit = Memo::new(move |_| (!view.scrolls.get()).then(|| view.query.read().limit));
     let change = move |event| {
-        if let Ok(limit) = event_target_value(&event).parse() {
-            let next = view.query.get_untracked().with_limit(limit);
+        let query = view.query.get_untracked();
+        let to = match event_target_value(&event).parse() {
+            Ok(limit) => view.page_address(&query.with_limit(limit)),
+            Err(_) => view.scrolled_address(&query.with_limit(DEFAULT_LIMIT)),
+        };
+        {
             navigate(
-                &view.address(&next),
+                &to,
                 NavigateOptions {
                     scroll: false,
                     ..NavigateOptions::default()
@@ -123,26 +141,37 @@ fn PageSize(view: TableView) -> impl IntoView {
     let options = move || {
         let now = limit.get();
         let mut sizes = SIZES.to_vec();
-        if let Err(place) = sizes.binary_search(&now) {
+        if let Some(now) = now
+            && let Err(place) = sizes.binary_search(&now)
+        {
             sizes.insert(place, now);
         }
-        sizes
-            .into_iter()
-            .map(|size| {
-                view! {
-                    <option value=size.to_string() selected=size == now>
-                        {size.to_string()}
-                    </option>
-                }
-            })
-            .collect_view()
+        let all = view! {
+            <option value="" selected=now.is_none()>
+                "All"
+            </option>
+        };
+        let sizes = sizes.into_iter().map(|size| {
+            view! {
+                <option value=size.to_string() selected=Some(size) == now>
+                    {size.to_string()}
+                </option>
+            }
+        });
+        (all, sizes.collect_view())
+    };
+    let value = move || {
+        limit
+            .get()
+            .map(|limit| limit.to_string())
+            .unwrap_or_default()
     };
     view! {
         <form class="page-size" method="get" action=view.root()>
             <Carry view except=&["limit", "offset"] />
             <label>
                 <span class="label">"Rows per page"</span>
-                <select name="limit" on:change=change prop:value=move || limit.get().to_string()>
+                <select name="limit" on:change=change prop:value=value>
                     {options}
                 </select>
             </label>
@@ -164,7 +193,7 @@ pub fn Carry(
     except: &'static [&'static str],
 ) -> impl IntoView {
     move || {
-        address::pairs(&view.query.read().to_query_string())
+        address::pairs(&view.text(&view.query.read(), !view.scrolls.get()))
             .into_iter()
             .filter(|(name, _)| !except.contains(&name.as_str()))
             .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })

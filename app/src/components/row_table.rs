@@ -1,14 +1,25 @@
 //! The rows.
 
-use leptos::{either::EitherOf3, prelude::*};
+use std::sync::Arc;
+
+use leptos::{
+    either::{Either, EitherOf3},
+    prelude::*,
+};
 
 use super::{
     cell::CellView,
+    column_drag::ColumnDrag,
     column_header::ColumnHeader,
+    column_widths::ColumnWidths,
     message::{Failure, Message},
     table_footer::TableFooter,
 };
-use crate::{live::rows::LiveRow, pages::table::TableView};
+use crate::{
+    grid::{Density, GridState, Surface, canvas::Segment, hands::Hands, state::Arranged},
+    live::rows::{LiveRow, ShownColumn},
+    pages::table::TableView,
+};
 
 /// The table in its own scrolling box, or what is there instead of it.
 #[component]
@@ -20,45 +31,130 @@ pub fn RowTable(
     let name = view.path.get_value();
     let columns = live.rows.columns;
     let failed = move || live.error.read().is_some();
-    let scroller = NodeRef::<leptos::html::Main>::new();
-    // Another page of rows is read from its top.
-    Effect::new(move |before: Option<u64>| {
-        let offset = view.query.read().offset;
-        if before.is_some_and(|before| before != offset)
-            && let Some(scroller) = scroller.get_untracked()
-        {
-            scroller.set_scroll_top(0);
-        }
-        offset
+    let grid = expect_context::<GridState>();
+    let surface = Surface::new(view, grid);
+    surface.attach();
+    let hands = Hands::new(surface);
+    let drag = ColumnDrag::new(surface);
+    let compact = move || (grid.layout.read().density == Density::Compact).then_some("compact");
+    // Columns in the order they are shown; another order makes the rows anew.
+    let order = Memo::new(move |before: Option<&(Arranged, u64)>| {
+        let arranged = grid.arranged.get();
+        let generation = before.map_or(0, |(_, generation)| generation + 1);
+        (arranged, generation)
     });
+    let arranged_columns = move || {
+        let columns = columns.get();
+        let (arranged, _) = order.get();
+        let shown = arranged
+            .order
+            .iter()
+            .filter_map(|at| columns.get(*at).cloned());
+        shown.collect::<Vec<_>>()
+    };
+    let rows = move || {
+        let (arranged, generation) = order.get();
+        let order: Arc<[usize]> = arranged.order.into();
+        let shown = grid.shown.read();
+        let focus = grid.focus.read();
+        let focused = focus.as_ref().and_then(|place| {
+            let is_focused = |row: &LiveRow| row.key == place.row;
+            shown.rows.iter().position(is_focused)
+        });
+        let canvas = surface.canvas.get();
+        let (mut items, mut gaps) = (Vec::new(), 0);
+        for segment in canvas.segments(shown.first, shown.rows.len(), focused) {
+            match segment {
+                Segment::Gap(_) => {
+                    items.push(Item::Gap(gaps));
+                    gaps += 1;
+                }
+                Segment::Rows(range) => items.extend(
+                    shown.rows[range]
+                        .iter()
+                        .map(|row| Item::Row(row.clone(), order.clone(), generation)),
+                ),
+            }
+        }
+        items
+    };
     view! {
-        <main class="rows" node_ref=scroller aria-busy=move || live.loading.get().to_string()>
+        <main
+            class="rows"
+            node_ref=surface.scroller
+            data-density=compact
+            aria-busy=move || live.loading.get().to_string()
+            on:scroll=move |_| surface.arrange()
+        >
             <Show when=move || !failed()>
-                <table class="grid" class:loading=move || live.loading.get() aria-label=name.clone()>
+                <ColumnWidths view table=surface.table />
+                <table
+                    class="grid"
+                    class:loading=move || live.loading.get()
+                    node_ref=surface.table
+                    aria-label=name.clone()
+                    data-pins=move || grid.arranged.read().pins.min(MOST_PINS).to_string()
+                    on:keydown=move |event| hands.key(&event)
+                    on:mousedown=move |event| hands.down(&event)
+                    on:mouseover=move |event| hands.over(&event)
+                    on:mousemove=move |_| hands.aim()
+                    on:mouseleave=move |_| hands.leave()
+                    on:click=move |event| hands.click(&event)
+                    on:dblclick=move |event| hands.double_click(&event)
+                    on:focusin=move |event| hands.focus(&event)
+                    on:copy=move |event| hands.copy(&event)
+                    on:paste=move |event| hands.paste(&event)
+                >
                     <colgroup>
+                        <col class="pick" />
                         {move || {
-                            columns
-                                .get()
+                            arranged_columns()
                                 .iter()
                                 .map(|shown| view! { <col class=shown.width.class() /> })
                                 .collect_view()
                         }}
                         <col class="rest" />
                     </colgroup>
-                    <thead>
-                        <tr>
+                    <thead
+                        on:pointerdown=move |event| drag.down(&event)
+                        on:pointermove=move |event| drag.go(&event)
+                        on:pointerup=move |_| drag.up()
+                        on:click=move |event| drag.click(&event)
+                        on:dblclick=move |event| drag.double_click(&event)
+                    >
+                        <tr aria-rowindex="1">
+                            <td class="pick">
+                                <input
+                                    type="checkbox"
+                                    tabindex="-1"
+                                    autocomplete="off"
+                                    aria-label="Choose all rows shown"
+                                />
+                            </td>
                             {move || {
-                                columns
-                                    .get()
-                                    .iter()
-                                    .map(|shown| view! { <ColumnHeader view shown=shown.clone() /> })
+                                arranged_columns()
+                                    .into_iter()
+                                    .map(|shown| view! { <ColumnHeader view shown /> })
                                     .collect_view()
                             }}
                         </tr>
                     </thead>
                     <tbody>
-                        <For each=move || live.rows.list.get() key=|row| row.id let:row>
-                            <RowView row />
+                        <For each=rows key=Item::key let:item>
+                            {match item {
+                                Item::Row(row, order, _) => {
+                                    Either::Left(view! { <RowView row order /> })
+                                }
+                                Item::Gap(_) => {
+                                    Either::Right(
+                                        view! {
+                                            <tr class="gap" aria-hidden="true">
+                                                <td colspan="1000"></td>
+                                            </tr>
+                                        },
+                                    )
+                                }
+                            }}
                         </For>
                     </tbody>
                     <TableFooter view />
@@ -76,7 +172,7 @@ pub fn RowTable(
                         },
                     )
                 }
-                None if live.rows.list.read().is_empty() => {
+                None if grid.shown.read().rows.is_empty() => {
                     EitherOf3::B(view! { <Nothing view /> })
                 }
                 None => EitherOf3::C(()),
@@ -86,18 +182,46 @@ pub fn RowTable(
     .into_any()
 }
 
+/// How many columns stay in sight at most.
+pub const MOST_PINS: usize = 6;
+
+/// What stands in the table's body.
+#[derive(Clone)]
+enum Item {
+    /// A row, the columns to show of it, and which order of columns that is.
+    Row(LiveRow, Arc<[usize]>, u64),
+    /// Room without rows: the first, the second and so on.
+    Gap(u64),
+}
+
+impl Item {
+    fn key(&self) -> (u64, u64) {
+        match self {
+            Self::Row(row, _, generation) => (row.id, *generation),
+            // No row has so high a number.
+            Self::Gap(at) => (u64::MAX, *at),
+        }
+    }
+}
+
 #[component]
-fn RowView(row: LiveRow) -> impl IntoView {
+fn RowView(row: LiveRow, order: Arc<[usize]>) -> impl IntoView {
     let key = row.key_text();
+    let label = format!("Choose row {key}");
     let entered = row.entered.clone();
-    let cells = row
-        .cells
+    let cell = |at: &usize| -> Option<(ArcRwSignal<_>, Arc<ShownColumn>)> {
+        Some((row.cells.get(*at)?.clone(), row.columns.get(*at)?.clone()))
+    };
+    let cells = order
         .iter()
-        .zip(row.columns.iter())
-        .map(|(cell, shown)| view! { <CellView cell=cell.clone() shown=shown.clone() /> })
+        .filter_map(cell)
+        .map(|(cell, shown)| view! { <CellView cell shown /> })
         .collect_view();
     view! {
-        <tr data-key=key class:entered=move || entered.get()>
+        <tr data-key=key data-row=row.id.to_string() class:entered=move || entered.get()>
+            <td class="pick">
+                <input type="checkbox" tabindex="-1" autocomplete="off" aria-label=label />
+            </td>
             {cells}
         </tr>
     }

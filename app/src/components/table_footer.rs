@@ -14,6 +14,7 @@ use crate::{
         figure::{is_number, present_figure},
         zone::{ReaderZone, Zone},
     },
+    grid::GridState,
     live::rows::ShownColumn,
     pages::table::TableView,
 };
@@ -26,14 +27,17 @@ pub fn TableFooter(
     view: TableView,
 ) -> impl IntoView {
     let aggregates = Memo::new(move |_| view.query.read().aggregates.clone());
+    let arranged = expect_context::<GridState>().arranged;
     move || {
         let aggregates = aggregates.get();
         let columns = view.live.rows.columns.get();
         (!aggregates.is_empty() && !columns.is_empty()).then(|| {
-            let cells = columns.iter().enumerate().map(|(at, shown)| {
+            let arranged = arranged.read();
+            let places = arranged.order.iter().filter_map(|at| columns.get(*at));
+            let cells = places.clone().enumerate().map(|(at, shown)| {
                 let own = aggregates.iter().filter(|of| {
                     let is_shown = |shown: &Arc<ShownColumn>| shown.column.name == of.column;
-                    shown.column.name == of.column || at == 0 && !columns.iter().any(is_shown)
+                    shown.column.name == of.column || at == 0 && !places.clone().any(is_shown)
                 });
                 let figures = own.map(|aggregate| {
                     let label = if aggregate.column == shown.column.name {
@@ -51,7 +55,10 @@ pub fn TableFooter(
             });
             view! {
                 <tfoot>
-                    <tr>{cells.collect_view()}</tr>
+                    <tr>
+                        <td class="pick"></td>
+                        {cells.collect_view()}
+                    </tr>
                 </tfoot>
             }
         })

@@ -33,7 +33,7 @@ fn reader(_text: &str) -> Option<String> {
 }
 
 #[cfg(feature = "hydrate")]
-fn reader(text: &str) -> Option<String> {
+pub(crate) fn reader(text: &str) -> Option<String> {
     // JavaScript reads years of four digits as ISO 8601; others it may misread.
     if text.find('T') != Some(10) || text.ends_with("BC") {
         return None;

@@ -54,6 +54,16 @@ impl Width {
         }
     }
 
+    /// The width as a length of the style sheet.
+    pub fn length(self) -> String {
+        let characters = self.characters;
+        if self.long {
+            format!("({characters}ch + 21px + clamp(0px, (100vw - 1500px) * 0.2, 320px))")
+        } else {
+            format!("({characters}ch + 21px)")
+        }
+    }
+
     /// The classes that give a column this width.
     pub fn class(self) -> String {
         let long = if self.long { " long" } else { "" };

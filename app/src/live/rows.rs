@@ -7,6 +7,7 @@ use rowcast_protocol::{
     Cell, Column, RowKey,
     list::Misfit,
     message::{AggregateValue, Op, Patch, Row, Snapshot},
+    query::DEFAULT_LIMIT,
 };
 
 use crate::format::{Shape, width::Width};
@@ -32,11 +33,68 @@ pub struct LiveCell {
     /// Which change marks the cell; 0 is none. Each has another number, so that the end of
     /// one mark does not end the next.
     pub mark: u32,
+    /// What the reader wrote into it, for as long as the value does not show it.
+    pub edit: Option<Written>,
 }
 
-/// One row.
+impl LiveCell {
+    /// What is shown: what the reader wrote, or else the value.
+    pub fn shown(&self) -> &Cell {
+        self.edit.as_ref().map_or(&self.cell, |edit| &edit.value)
+    }
+}
+
+/// A value that the reader wrote into a cell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// The value.
+    pub value: Cell,
+    /// What it replaces.
+    over: Cell,
+    /// Whether the database has it. If so, what the stream brings next is it, or newer.
+    pub saved: bool,
+}
+
+/// Shows a value in a cell before the database has it.
+pub fn write(cell: &ArcRwSignal<LiveCell>, value: Cell) {
+    cell.update(|live| {
+        live.edit = Some(Written {
+            over: live.shown().clone(),
+            value,
+            saved: false,
+        });
+    });
+}
+
+/// The database has what was written, and made it `value`. That stays in sight until the
+/// stream brings it, unless that has happened.
+pub fn written(cell: &ArcRwSignal<LiveCell>, wrote: &Cell, value: Cell) {
+    cell.update(|live| {
+        // Something else may have been written over it meanwhile.
+        if let Some(edit) = live.edit.take_if(|edit| edit.value == *wrote)
+            && live.cell == edit.over
+            && live.cell != value
+        {
+            live.edit = Some(Written {
+                value,
+                saved: true,
+                ..edit
+            });
+        }
+    });
+}
+
+/// The database does not take what was written: the cell shows its value again.
+pub fn take_back(cell: &ArcRwSignal<LiveCell>, wrote: &Cell) {
+    cell.update(|live| drop(live.edit.take_if(|edit| edit.value == *wrote)));
+}
+
+/// One row. Clones are the same row.
 #[derive(Clone)]
-pub struct LiveRow {
+pub struct LiveRow(Arc<RowParts>);
+
+/// What a row is made of.
+pub struct RowParts {
     /// Names the row in this page, whatever its key.
     pub id: u64,
     /// Its key.
@@ -44,12 +102,20 @@ pub struct LiveRow {
     /// The columns of its cells.
     pub columns: Arc<[Arc<ShownColumn>]>,
     /// Its cells.
-    pub cells: Arc<[ArcRwSignal<LiveCell>]>,
+    pub cells: Box<[ArcRwSignal<LiveCell>]>,
     /// Whether it has just come in.
     pub entered: ArcRwSignal<bool>,
 }
 
-impl LiveRow {
+impl std::ops::Deref for LiveRow {
+    type Target = RowParts;
+
+    fn deref(&self) -> &RowParts {
+        &self.0
+    }
+}
+
+impl RowParts {
     /// The key as the interface writes it: its values joined by commas.
     pub fn key_text(&self) -> String {
         let mut out = String::new();
@@ -67,6 +133,15 @@ impl LiveRow {
     }
 }
 
+/// How often a list has been taken from a snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Of whatever slice.
+    pub snapshots: u32,
+    /// Of another query than the list before.
+    pub queries: u32,
+}
+
 /// The list of a live query.
 ///
 /// [`Rows::list`] is notified when rows come, go or move, and a cell's own signal when its
@@ -75,6 +150,12 @@ impl LiveRow {
 pub struct Rows {
     /// The rows, in order.
     pub list: RwSignal<Vec<LiveRow>>,
+    /// Where the first of them stands in the result, as far as the page moves through it.
+    pub offset: RwSignal<u64>,
+    /// How many of them there are at most.
+    pub limit: RwSignal<usize>,
+    /// How the list came to be what it is, beside patches: it counts up with each snapshot.
+    pub origin: RwSignal<Origin>,
     /// The columns.
     pub columns: RwSignal<Arc<[Arc<ShownColumn>]>>,
     /// How many rows match the filter in all.
@@ -96,6 +177,9 @@ impl Rows {
     pub fn new(first: Option<&Snapshot>) -> Self {
         let rows = Self {
             list: RwSignal::default(),
+            offset: RwSignal::new(0),
+            limit: RwSignal::new(DEFAULT_LIMIT as usize),
+            origin: RwSignal::default(),
             columns: RwSignal::new(Arc::new([])),
             total: RwSignal::default(),
             aggregates: RwSignal::default(),
@@ -132,6 +216,7 @@ impl Rows {
                 None => self.make(row, &columns),
             })
             .collect();
+        self.origin.write_untracked().snapshots += 1;
         self.list.set(list);
         self.total.set(Some(snapshot.total));
         if *self.aggregates.read_untracked() != snapshot.aggregates {
@@ -237,7 +322,7 @@ impl Rows {
     fn make(&self, row: &Row, columns: &Arc<[Arc<ShownColumn>]>) -> LiveRow {
         let id = self.next.get_value();
         self.next.set_value(id + 1);
-        LiveRow {
+        LiveRow(Arc::new(RowParts {
             id,
             key: row.key.clone(),
             columns: columns.clone(),
@@ -248,11 +333,12 @@ impl Rows {
                     ArcRwSignal::new(LiveCell {
                         cell: cell.clone(),
                         mark: 0,
+                        edit: None,
                     })
                 })
                 .collect(),
             entered: ArcRwSignal::new(false),
-        }
+        }))
     }
 
     /// Takes the snapshot's columns, and says whether they are those that were there.
@@ -296,9 +382,11 @@ fn set_cell(signal: &ArcRwSignal<LiveCell>, cell: &Cell, marks: Option<&mut Mark
     } else {
         now.mark
     };
+    let edit = now.edit.filter(|edit| !edit.saved);
     signal.set(LiveCell {
         cell: cell.clone(),
         mark,
+        edit,
     });
     if let Some(marks) = marks {
         marks.cells.push((signal.clone(), mark));

@@ -1,7 +1,7 @@
 //! A table's rows, as the page follows them.
 
 use leptos::prelude::*;
-use rowcast_protocol::{ApiError, message::Snapshot};
+use rowcast_protocol::{ApiError, message::Snapshot, query::Query};
 
 #[cfg(feature = "hydrate")]
 mod follow;
@@ -21,17 +21,40 @@ pub struct LiveQuery {
     pub changes: RwSignal<u64>,
 }
 
+/// What a page asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// The rows.
+    pub query: Query,
+    /// Whether they are a slice that is moved through the result: the same query at another
+    /// slice then goes on from what is shown.
+    pub slides: bool,
+}
+
+impl Asked {
+    /// Whether this is another slice of what `before` asked for.
+    #[cfg(feature = "hydrate")]
+    fn slides_from(&self, before: &Self) -> bool {
+        let whole = |asked: &Self| Query {
+            limit: 0,
+            offset: 0,
+            ..asked.query.clone()
+        };
+        self.slides && before.slides && whole(self) == whole(before)
+    }
+}
+
 /// Follows the table called `path` through every `query`: from the rows that the server
 /// rendered, if it did, and with a new subscription whenever the query changes. A table
 /// that is not live is read once for each query.
 ///
-/// `query` is the query's text, or an error that is shown instead of rows.
+/// `asked` may be an error, which is shown instead of rows.
 pub fn use_live_query(
     path: String,
     live: bool,
     first: Option<Snapshot>,
     error: Option<ApiError>,
-    query: Memo<Result<String, ApiError>>,
+    asked: Memo<Result<Asked, ApiError>>,
 ) -> LiveQuery {
     let shown = LiveQuery {
         rows: Rows::new(first.as_ref()),
@@ -40,8 +63,8 @@ pub fn use_live_query(
         changes: RwSignal::new(0),
     };
     #[cfg(feature = "hydrate")]
-    follow::follow(shown, path, live, first, query);
+    follow::follow(shown, path, live, first, asked);
     #[cfg(not(feature = "hydrate"))]
-    let _ = (path, live, query);
+    let _ = (path, live, asked);
     shown
 }

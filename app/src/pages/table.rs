@@ -2,13 +2,21 @@
 
 use leptos::{either::Either, prelude::*};
 use leptos_meta::Title;
-use leptos_router::hooks::{use_location, use_params_map};
-use rowcast_protocol::{ApiError, Column, Table, query::Query};
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_location, use_navigate, use_params_map},
+};
+use rowcast_protocol::{
+    ApiError, Column, Table,
+    query::{DEFAULT_LIMIT, Query},
+};
 
 use crate::{
     address,
     components::{
         announcer::Announcer,
+        column_menu::{ColumnMenu, ColumnMenuOf},
+        columns_menu::ColumnsMenu,
         filter_chips::FilterChips,
         filter_form::{FilterDraft, FilterForm},
         message::Failure,
@@ -21,7 +29,9 @@ use crate::{
         top_bar::TopBar,
     },
     content::{Carried, TableContent, load_table},
-    live::{LiveQuery, use_live_query},
+    edit::{EditLayer, NewRowButton},
+    grid::{GridState, Layout, layout::shown_parameters, slice::Slice},
+    live::{Asked, LiveQuery, use_live_query},
 };
 
 /// What the parts of a table's page share.
@@ -35,12 +45,51 @@ pub struct TableView {
     pub query: Memo<Query>,
     /// The rows.
     pub live: LiveQuery,
+    /// The parameters of the address that are about how rows are shown.
+    pub shown: Memo<String>,
+    /// Whether the page scrolls through the whole result. An address that says which slice it
+    /// shows is that page.
+    pub scrolls: Memo<bool>,
+    /// The slice that is followed while the page scrolls, and of which query.
+    pub window: RwSignal<Option<(Query, Slice)>>,
 }
 
 impl TableView {
-    /// The address of this table's page at another query.
+    /// The address of this table's page at another query, shown as this one is.
     pub fn address(&self, query: &Query) -> String {
-        self.path.with_value(|path| address::table(path, query))
+        let text = self.text(query, !self.scrolls.get());
+        self.path.with_value(|path| address::table_at(path, &text))
+    }
+
+    /// The address of that page of the query's rows.
+    pub fn page_address(&self, query: &Query) -> String {
+        let text = self.text(query, true);
+        self.path.with_value(|path| address::table_at(path, &text))
+    }
+
+    /// The address of a page that scrolls through the query's rows.
+    pub fn scrolled_address(&self, query: &Query) -> String {
+        let text = self.text(query, false);
+        self.path.with_value(|path| address::table_at(path, &text))
+    }
+
+    /// The address's own query, shown some other way.
+    pub fn address_shown(&self, shown: &str) -> String {
+        let query = self.query.read_untracked();
+        let own = query_text(&query, !self.scrolls.get_untracked());
+        let text = joined([&own, shown]);
+        self.path.with_value(|path| address::table_at(path, &text))
+    }
+
+    /// The text of a query in this page's address.
+    pub fn text(&self, query: &Query, paged: bool) -> String {
+        joined([&query_text(query, paged), &self.shown.read()])
+    }
+
+    /// The names of the columns that rows have, in the query's order.
+    pub fn column_names(&self) -> Vec<String> {
+        let columns = self.live.rows.columns.read_untracked();
+        columns.iter().map(|of| of.column.name.clone()).collect()
     }
 
     /// The table's columns: those of the rows where they are all shown, for a table that was
@@ -65,6 +114,60 @@ impl TableView {
     pub fn root(&self) -> String {
         self.path.with_value(|path| address::table_root(path))
     }
+}
+
+/// Whether an address says which slice of the rows it shows.
+fn is_page(search: &str) -> bool {
+    search.split('&').any(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        matches!(name, "limit" | "offset") && !value.is_empty()
+    })
+}
+
+/// A query's text; that of a page says so even where its slice is the one by default.
+fn query_text(query: &Query, paged: bool) -> String {
+    let text = query.to_query_string();
+    if paged && !is_page(&text) {
+        joined([&text, &format!("limit={DEFAULT_LIMIT}")])
+    } else {
+        text
+    }
+}
+
+/// Parameters one after the other.
+fn joined(parts: [&str; 2]) -> String {
+    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("&")
+}
+
+/// The layout is in the address: what the reader changes goes there, and where the address
+/// goes, back or forward, the layout follows.
+fn keep_in_address(view: TableView, grid: GridState) {
+    let navigate = use_navigate();
+    Effect::new(move |before: Option<String>| {
+        let shown = view.shown.get();
+        let layout = Layout::parse(&shown);
+        if before.is_some_and(|before| before != shown) && *grid.layout.read_untracked() != layout {
+            grid.layout.set(layout);
+        }
+        shown
+    });
+    Effect::new(move |before: Option<bool>| {
+        let layout = grid.layout.get();
+        let shown = view.shown.get_untracked();
+        if before.is_some() && Layout::parse(&shown) != layout {
+            let shown = layout.written_over(&shown);
+            navigate(
+                &view.address_shown(&shown),
+                NavigateOptions {
+                    replace: true,
+                    scroll: false,
+                    ..NavigateOptions::default()
+                },
+            );
+        }
+        true
+    });
 }
 
 /// The page of one table.
@@ -105,18 +208,39 @@ fn Shown(
     error: Option<ApiError>,
 ) -> impl IntoView {
     let search = use_location().search;
-    let asked = Memo::new(move |_| Query::parse(&search.read()));
-    let query = Memo::new(move |_| asked.get().unwrap_or_default());
-    let text = Memo::new(move |_| asked.get().map(|query| query.to_query_string()));
+    let parsed = Memo::new(move |_| Query::parse(&search.read()));
+    let query = Memo::new(move |_| parsed.get().unwrap_or_default());
+    let scrolls = Memo::new(move |_| !is_page(&search.read()));
+    let shown = Memo::new(move |_| shown_parameters(&search.read()));
+    let window = RwSignal::new(None::<(Query, Slice)>);
+    let asked = Memo::new(move |_| {
+        let mut query = parsed.get()?;
+        let slides = scrolls.get();
+        if let Some((of, slice)) = &*window.read()
+            && slides
+            && *of == query
+        {
+            query.offset = slice.offset;
+            query.limit = slice.limit;
+        }
+        Ok(Asked { query, slides })
+    });
     let path = table.path();
     let live = table.live;
     let view = TableView {
         query,
-        live: use_live_query(path.clone(), live, first, error, text),
+        live: use_live_query(path.clone(), live, first, error, asked),
         path: StoredValue::new(path.clone()),
         table: StoredValue::new(table),
+        shown,
+        scrolls,
+        window,
     };
     FilterDraft::provide(view);
+    let grid = GridState::provide(view.live, Layout::parse(&shown.read_untracked()));
+    grid.follow();
+    provide_context(ColumnMenuOf::default());
+    keep_in_address(view, grid);
     view! {
         <Title text=path />
         <div class="page table-page">
@@ -127,10 +251,14 @@ fn Shown(
                 <SearchBox view />
                 <FilterForm view />
                 <FilterChips view />
+                <NewRowButton view />
+                <ColumnsMenu view />
             </div>
             <Notices view />
             <RowTable view />
+            <ColumnMenu view />
             <Pager view />
+            <EditLayer view />
             {live.then(|| view! { <Announcer view /> })}
         </div>
     }

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::{
-    DEFAULT_LIMIT, Filter, MAX_LIMIT, MAX_TEXT, MAX_WORDS, Operator, OrderBy, Query, aggregate,
-    escape, excerpt, pattern,
+    DEFAULT_LIMIT, Filter, MAX_LIMIT, MAX_TEXT, MAX_WORDS, Operator, OrderBy, Query, RESERVED_MARK,
+    aggregate, escape, excerpt, pattern,
     scan::{self, TestCount},
     select,
 };
@@ -23,7 +23,11 @@ impl Query {
         let mut seen = HashSet::new();
         for parameter in text.split('&').filter(|parameter| !parameter.is_empty()) {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            let (name, value) = (escape::decode(name)?, escape::decode(value)?);
+            let name = escape::decode(name)?;
+            if name.starts_with(RESERVED_MARK) {
+                continue;
+            }
+            let value = escape::decode(value)?;
             if name.contains('\0') || value.contains('\0') {
                 return Err(ApiError::new(
                     "invalid_value",

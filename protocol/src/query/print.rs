@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    DEFAULT_LIMIT, Filter, Operator, OrderBy, Query, RESERVED, Test, escape, scan::is_operator,
+    DEFAULT_LIMIT, Filter, Operator, OrderBy, Query, Test, escape, is_reserved, scan::is_operator,
 };
 
 impl fmt::Display for Query {
@@ -18,7 +18,7 @@ impl Query {
         let mut out = String::new();
         for filter in &self.filter {
             match filter {
-                Filter::Test(test) if !RESERVED.contains(&&*test.column) => {
+                Filter::Test(test) if !is_reserved(&test.column) => {
                     parameter(&test.column, &operation(test, false), &mut out);
                 }
                 Filter::Test(_) => {

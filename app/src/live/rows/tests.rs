@@ -176,3 +176,50 @@ fn a_patch_that_does_not_fit_is_refused() {
         Err(Misfit::KnownKey)
     );
 }
+
+fn update(key: i64, value: i64) -> Patch {
+    let op = Op::Update {
+        key: RowKey::new([Cell::integer(key)]),
+        cells: vec![(1, Cell::integer(value))],
+    };
+    patch(vec![op], 1)
+}
+
+#[test]
+fn what_was_written_is_shown_until_the_stream_brings_it_or_newer() {
+    let rows = Rows::new(Some(&snapshot(vec![row(1, 10)])));
+    let cell = rows.list.read_untracked()[0].cells[1].clone();
+    let shown = || cell.read_untracked().shown().clone();
+    let bring = |value| {
+        rows.apply(&[update(1, value)], &mut Marks::default())
+            .expect("the row is there");
+    };
+
+    // The answer comes before the stream, and says what a trigger made of it.
+    write(&cell, Cell::integer(20));
+    assert_eq!(shown(), Cell::integer(20));
+    written(&cell, &Cell::integer(20), Cell::integer(21));
+    assert_eq!(shown(), Cell::integer(21));
+    bring(21);
+    assert!(cell.read_untracked().edit.is_none());
+
+    // The stream comes before the answer, and brings someone else's later change as well.
+    write(&cell, Cell::integer(30));
+    bring(30);
+    bring(31);
+    assert_eq!(shown(), Cell::integer(30));
+    written(&cell, &Cell::integer(30), Cell::integer(30));
+    assert_eq!(shown(), Cell::integer(31));
+}
+
+#[test]
+fn a_write_that_is_refused_leaves_what_was_written_after_it() {
+    let rows = Rows::new(Some(&snapshot(vec![row(1, 10)])));
+    let cell = rows.list.read_untracked()[0].cells[1].clone();
+    write(&cell, Cell::integer(20));
+    write(&cell, Cell::integer(30));
+    take_back(&cell, &Cell::integer(20));
+    assert_eq!(*cell.read_untracked().shown(), Cell::integer(30));
+    take_back(&cell, &Cell::integer(30));
+    assert_eq!(*cell.read_untracked().shown(), Cell::integer(10));
+}

@@ -12,9 +12,8 @@ use rowcast_protocol::{
     json::Heading,
     message::{Event, Patch, Snapshot},
 };
-use wasm_bindgen::JsCast;
 
-use super::LiveQuery;
+use super::{Asked, LiveQuery};
 use crate::live::{
     connection::{Connection, Subscription},
     fetch,
@@ -35,13 +34,24 @@ struct Follower {
     status: LiveStatus,
     path: String,
     live: bool,
-    /// The query's text.
-    query: RefCell<String>,
+    /// What is followed.
+    asked: RefCell<Option<Asked>>,
     waiting: RefCell<Vec<Event>>,
     scheduled: Cell<bool>,
     subscription: Cell<Option<u32>>,
     /// Which query is being followed; answers to an earlier one are not shown.
     turn: Cell<u32>,
+    /// The slice that is to be followed instead, as soon as its rows are there.
+    next: RefCell<Option<Next>>,
+    /// Counts what was asked for.
+    turns: Cell<u32>,
+}
+
+/// A slice that was asked for while another is followed.
+struct Next {
+    asked: Asked,
+    turn: u32,
+    subscription: Option<u32>,
 }
 
 /// Starts following. The first run continues from `first`.
@@ -50,7 +60,7 @@ pub fn follow(
     path: String,
     live: bool,
     first: Option<Snapshot>,
-    query: Memo<Result<String, ApiError>>,
+    asked: Memo<Result<Asked, ApiError>>,
 ) {
     let status = expect_context::<LiveStatus>();
     let follower = Rc::new(Follower {
@@ -58,11 +68,13 @@ pub fn follow(
         status,
         path,
         live,
-        query: RefCell::default(),
+        asked: RefCell::default(),
         waiting: RefCell::default(),
         scheduled: Cell::default(),
         subscription: Cell::default(),
         turn: Cell::default(),
+        next: RefCell::default(),
+        turns: Cell::default(),
     });
     let cleanup = StoredValue::new_local(follower.clone());
     on_cleanup(move || cleanup.with_value(|follower| follower.stop()));
@@ -73,17 +85,30 @@ pub fn follow(
     let first = RefCell::new(first);
     let failed = RefCell::new(shown.error.get_untracked());
     Effect::new(move || {
-        let text = query.get();
+        let asked = asked.get();
         let (first, failed) = (first.take(), failed.take());
-        follower.stop();
-        match (text, failed) {
-            (Err(error), _) => follower.fail(error),
-            (Ok(text), failed) => {
-                follower.query.replace(text);
+        match asked {
+            Err(error) => {
+                follower.stop();
+                follower.fail(error);
+            }
+            Ok(asked) => {
+                let followed = follower.subscription.get().is_some() || !live;
+                if followed && follower.slides_to(&asked) {
+                    follower.slide(asked);
+                    return;
+                }
+                follower.stop();
+                let known = follower.asked.replace(Some(asked)).is_some();
                 match failed {
                     // What the server has just answered need not be asked again.
                     Some(error) => follower.fail(error),
-                    None => follower.ask(first),
+                    None => {
+                        if known {
+                            shown.rows.origin.update(|origin| origin.queries += 1);
+                        }
+                        follower.ask(first);
+                    }
                 }
             }
         }
@@ -92,60 +117,137 @@ pub fn follow(
 
 impl Follower {
     fn stop(&self) {
-        self.turn.set(self.turn.get() + 1);
+        self.turn.set(self.next_turn());
         self.waiting.borrow_mut().clear();
+        self.forget_next();
         if let Some(id) = self.subscription.take() {
             Connection::shared(self.status).unsubscribe(id);
         }
     }
 
+    fn next_turn(&self) -> u32 {
+        self.turns.set(self.turns.get() + 1);
+        self.turns.get()
+    }
+
+    fn forget_next(&self) {
+        if let Some(id) = self.next.take().and_then(|next| next.subscription) {
+            Connection::shared(self.status).unsubscribe(id);
+        }
+    }
+
+    fn slides_to(&self, asked: &Asked) -> bool {
+        let before = self.asked.borrow();
+        before
+            .as_ref()
+            .is_some_and(|before| asked.slides_from(before))
+    }
+
+    /// Asks for another slice; the one that is shown is followed until its rows are there.
+    fn slide(self: &Rc<Self>, asked: Asked) {
+        self.forget_next();
+        if self.asked.borrow().as_ref() == Some(&asked) {
+            return;
+        }
+        let turn = self.next_turn();
+        self.next.replace(Some(Next {
+            asked: asked.clone(),
+            turn,
+            subscription: None,
+        }));
+        if self.live {
+            let id = self.subscribe(&asked, turn, None, Heading::default());
+            if let Some(next) = &mut *self.next.borrow_mut() {
+                next.subscription = Some(id);
+            }
+        } else {
+            self.read_once(&asked, turn);
+        }
+    }
+
+    /// The rows of the next slice are here: from now on it is the one.
+    fn arrive(&self, turn: u32) -> bool {
+        if self.turn.get() == turn {
+            return true;
+        }
+        let next = self.next.borrow_mut().take_if(|next| next.turn == turn);
+        let Some(next) = next else { return false };
+        self.turn.set(turn);
+        if let Some(id) = self.subscription.replace(next.subscription) {
+            Connection::shared(self.status).unsubscribe(id);
+        }
+        self.asked.replace(Some(next.asked));
+        true
+    }
+
     /// Asks for the query's rows, or for what has changed since `first`.
     fn ask(self: &Rc<Self>, first: Option<Snapshot>) {
-        if self.live {
-            self.subscribe(first);
-        } else if first.is_none() {
-            self.read_once();
-        }
-    }
-
-    fn subscribe(self: &Rc<Self>, first: Option<Snapshot>) {
-        if first.is_none() {
-            self.shown.loading.set(true);
-        }
-        let (cursor, heading) = match first {
-            Some(snapshot) => (Some(snapshot.cursor.clone()), Heading::of(&snapshot)),
-            None => (None, Heading::default()),
+        let Some(asked) = self.asked.borrow().clone() else {
+            return;
         };
         let turn = self.turn.get();
-        let follower = self.clone();
-        let id = Connection::shared(self.status).subscribe(Subscription {
-            table: self.path.clone(),
-            query: self.query.borrow().clone(),
-            cursor,
-            heading,
-            on_event: Rc::new(move |event| {
-                if follower.turn.get() == turn {
-                    follower.receive(event);
-                }
-            }),
-        });
-        self.subscription.set(Some(id));
+        if first.is_none() {
+            self.shown.loading.set(true);
+        } else {
+            self.place_rows();
+        }
+        if self.live {
+            let (cursor, heading) = match first {
+                Some(snapshot) => (Some(snapshot.cursor.clone()), Heading::of(&snapshot)),
+                None => (None, Heading::default()),
+            };
+            let id = self.subscribe(&asked, turn, cursor, heading);
+            self.subscription.set(Some(id));
+        } else if first.is_none() {
+            self.read_once(&asked, turn);
+        }
     }
 
-    fn read_once(self: &Rc<Self>) {
-        self.shown.loading.set(true);
-        let turn = self.turn.get();
+    fn subscribe(
+        self: &Rc<Self>,
+        asked: &Asked,
+        turn: u32,
+        cursor: Option<String>,
+        heading: Heading,
+    ) -> u32 {
         let follower = self.clone();
-        let rows = fetch::rows(&self.path, &self.query.borrow());
-        spawn_local(async move {
-            let rows = rows.await;
-            if follower.turn.get() == turn {
-                match rows {
-                    Ok(snapshot) => follower.start(&snapshot),
-                    Err(error) => follower.fail(error),
+        Connection::shared(self.status).subscribe(Subscription {
+            table: self.path.clone(),
+            query: asked.query.to_query_string(),
+            cursor,
+            heading,
+            on_event: Rc::new(move |event| match event {
+                // A slice that can't be had leaves the one that is shown.
+                Event::Error(_) if follower.turn.get() != turn => {}
+                event => {
+                    if follower.arrive(turn) {
+                        follower.receive(event);
+                    }
                 }
+            }),
+        })
+    }
+
+    fn read_once(self: &Rc<Self>, asked: &Asked, turn: u32) {
+        let follower = self.clone();
+        let rows = fetch::rows(&self.path, &asked.query.to_query_string());
+        spawn_local(async move {
+            match rows.await {
+                Ok(snapshot) if follower.arrive(turn) => follower.start(&snapshot),
+                Err(error) if follower.turn.get() == turn => follower.fail(error),
+                _ => {}
             }
         });
+    }
+
+    /// Says where in the result the rows stand, and how many they are at most.
+    fn place_rows(&self) {
+        if let Some(asked) = &*self.asked.borrow() {
+            let rows = &self.shown.rows;
+            let offset = if asked.slides { asked.query.offset } else { 0 };
+            rows.offset.set(offset);
+            rows.limit.set(asked.query.limit as usize);
+        }
     }
 
     /// Takes what arrived, to be shown with the next frame. A page that is not visible has
@@ -190,7 +292,6 @@ impl Follower {
     }
 
     fn apply(&self, patches: &[Patch]) {
-        let focused = document().active_element();
         let mut marks = Marks::default();
         if self.shown.rows.apply(patches, &mut marks).is_err() {
             if let Some(id) = self.subscription.get() {
@@ -203,25 +304,10 @@ impl Follower {
         if !marks.is_empty() {
             set_timeout(move || marks.clear(), MARKED);
         }
-        // A row that moves takes the focus with it.
-        if let Some(focused) = focused.and_then(|element| element.dyn_into().ok()) {
-            let focused: web_sys::HtmlElement = focused;
-            request_animation_frame(move || {
-                let body = document().active_element();
-                if body.is_none_or(|element| element.tag_name() == "BODY")
-                    && focused.tag_name() != "BODY"
-                    && focused.is_connected()
-                {
-                    let options = web_sys::FocusOptions::new();
-                    options.set_prevent_scroll(true);
-                    // An element that can't take the focus back loses it.
-                    let _ = focused.focus_with_options(&options);
-                }
-            });
-        }
     }
 
     fn start(&self, snapshot: &Snapshot) {
+        self.place_rows();
         self.shown.rows.replace(snapshot);
         self.shown.error.set(None);
         self.shown.loading.set(false);

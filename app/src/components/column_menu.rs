@@ -1,0 +1,211 @@
+//! What can be done with a column.
+
+use leptos::{ev, prelude::*};
+use rowcast_protocol::query::{OrderBy, Query};
+use wasm_bindgen::JsCast;
+use web_sys::HtmlElement;
+
+use super::{filter_form::FilterDraft, table_header::close};
+use crate::{
+    grid::{
+        GridState,
+        hands::target,
+        layout::{NARROWEST, Placed, WIDEST},
+    },
+    pages::table::TableView,
+};
+
+/// The column whose menu is open, or was: a context of the table's page.
+#[derive(Clone, Copy, Default)]
+pub struct ColumnMenuOf(pub RwSignal<Option<String>>);
+
+/// The menu of whichever column it was opened for.
+#[component]
+pub fn ColumnMenu(
+    /// The page's shared state.
+    view: TableView,
+) -> impl IntoView {
+    let of = expect_context::<ColumnMenuOf>().0;
+    let content = move || of.get().map(|name| items(view, name));
+    view! {
+        <div
+            id="column-menu"
+            class="menu"
+            popover="auto"
+            role="group"
+            aria-label=move || of.get().map(|name| format!("Column {name}"))
+            on:keydown=walk
+            on:toggle=focus_first
+        >
+            {content}
+        </div>
+    }
+    .into_any()
+}
+
+fn items(view: TableView, name: String) -> AnyView {
+    let grid = expect_context::<GridState>();
+    let draft = expect_context::<FilterDraft>();
+    let columns = view.columns();
+    let column = columns.iter().find(|column| column.name == name).cloned();
+    let sortable = column.as_ref().is_some_and(|of| of.type_name != "json");
+    let query = view.query.get();
+    let sorted = query.sort_of(&name).map(|(_, order)| order.descending);
+    let sort = |label: &'static str, order: Vec<OrderBy>, on: bool| {
+        let to = view.address(&Query {
+            order,
+            ..query.with_page(0)
+        });
+        let current = on.then_some("true");
+        view! {
+            <a href=to aria-current=current on:click=|_| close("column-menu")>
+                {label}
+            </a>
+        }
+        .into_any()
+    };
+    let sorts = sortable.then(|| {
+        [
+            sort(
+                "Sort ascending",
+                vec![OrderBy::ascending(&name)],
+                sorted == Some(false),
+            ),
+            sort(
+                "Sort descending",
+                vec![OrderBy::descending(&name)],
+                sorted == Some(true),
+            ),
+        ]
+        .into_iter()
+        .chain(sorted.map(|_| sort("Don’t sort", Vec::new(), false)))
+        .collect_view()
+    });
+    let filter = column.map(|column| {
+        button("Filter…", move || {
+            draft.start_on(&column);
+            show_popover("filter-form");
+        })
+    });
+    let placed = grid.layout.read().place(&name).cloned().unwrap_or_default();
+    let change = {
+        let name = name.clone();
+        move |change: fn(&mut Placed)| {
+            let names = view.column_names();
+            let names: Vec<&str> = names.iter().map(|of| &**of).collect();
+            grid.layout.write().change(&names, &name, change);
+        }
+    };
+    let shift = {
+        let name = name.clone();
+        move |right| {
+            let names = view.column_names();
+            let names: Vec<&str> = names.iter().map(|of| &**of).collect();
+            grid.layout.write().shift(&names, &name, right);
+        }
+    };
+    let pin = {
+        let change = change.clone();
+        if placed.pinned {
+            button("Unpin", move || change(|of| of.pinned = false))
+        } else {
+            button("Pin", move || change(|of| of.pinned = true))
+        }
+    };
+    let left = shift.clone();
+    let widen = move |event| {
+        let width = event_target_value(&event).parse().ok();
+        let names = view.column_names();
+        let names: Vec<&str> = names.iter().map(|of| &**of).collect();
+        grid.set_width(&names, &name, width);
+    };
+    view! {
+        {sorts}
+        {filter}
+        <hr />
+        {pin}
+        {button("Move left", move || left(false))}
+        {button("Move right", move || shift(true))}
+        {button("Hide", move || change(|of| of.hidden = true))}
+        <hr />
+        <label class="menu-field">
+            "Width"
+            <input
+                type="number"
+                min=NARROWEST.to_string()
+                max=WIDEST.to_string()
+                step="10"
+                placeholder="auto"
+                prop:value=placed.width.map(|width| width.to_string()).unwrap_or_default()
+                on:change=widen
+            />
+            "px"
+        </label>
+    }
+    .into_any()
+}
+
+/// A line of the menu; what it does closes it.
+fn button(label: &'static str, act: impl Fn() + 'static) -> AnyView {
+    let act: Box<dyn Fn()> = Box::new(act);
+    let press = move |_: ev::MouseEvent| {
+        close("column-menu");
+        act();
+    };
+    view! {
+        <button type="button" class="menu-item" on:click=press>
+            {label}
+        </button>
+    }
+    .into_any()
+}
+
+/// Opens the popover of that id.
+fn show_popover(id: &str) {
+    let element = document().get_element_by_id(id);
+    if let Some(element) = element.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
+        // One that is open already stays so.
+        let _ = element.show_popover();
+    }
+}
+
+/// A menu that has opened has the focus.
+fn focus_first(event: ev::Event) {
+    let first = target(&event)
+        .filter(|menu| menu.matches(":popover-open").unwrap_or(false))
+        .and_then(|menu| menu.query_selector("a, button").ok().flatten());
+    if let Some(first) = first.and_then(|first| first.dyn_into::<HtmlElement>().ok()) {
+        // An element that can't take the focus leaves it where it is.
+        let _ = first.focus();
+    }
+}
+
+/// Up and down go from line to line.
+fn walk(event: ev::KeyboardEvent) {
+    let down = match event.key().as_str() {
+        "ArrowDown" => true,
+        "ArrowUp" => false,
+        _ => return,
+    };
+    let Some(from) = target(&event).filter(|of| of.tag_name() != "INPUT") else {
+        return;
+    };
+    let mut next = Some(from);
+    loop {
+        next = next.and_then(|of| {
+            if down {
+                of.next_element_sibling()
+            } else {
+                of.previous_element_sibling()
+            }
+        });
+        let Some(element) = &next else { break };
+        let takes_focus = matches!(element.tag_name().as_str(), "A" | "BUTTON");
+        if let (true, Some(element)) = (takes_focus, element.dyn_ref::<HtmlElement>()) {
+            // An element that can't take the focus leaves it where it is.
+            let _ = element.focus();
+            break;
+        }
+    }
+    event.prevent_default();
+}

@@ -1,0 +1,110 @@
+//! Which columns are shown, and how close together rows stand.
+
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+
+use super::icon;
+use crate::{
+    grid::{Density, GridState, Layout, hands::target},
+    pages::table::TableView,
+};
+
+/// The button “Columns” and what it opens.
+#[component]
+pub fn ColumnsMenu(
+    /// The page's shared state.
+    view: TableView,
+) -> impl IntoView {
+    let grid = expect_context::<GridState>();
+    let layout = grid.layout;
+    let hidden = move || {
+        let layout = layout.read();
+        let count = layout.columns.iter().filter(|of| of.hidden).count();
+        (count > 0).then(|| view! { <span class="count">{count.to_string()}" hidden"</span> })
+    };
+    let columns = move || {
+        let layout = layout.get();
+        let columns = view.live.rows.columns.get();
+        let mut names: Vec<String> = columns.iter().map(|of| of.column.name.clone()).collect();
+        names.sort_by_key(|name| {
+            let at = layout.columns.iter().position(|of| of.name == *name);
+            at.unwrap_or(usize::MAX)
+        });
+        names
+            .into_iter()
+            .map(|name| {
+                let shown = layout.place(&name).is_none_or(|of| !of.hidden);
+                view! {
+                    <label>
+                        <input type="checkbox" name=name.clone() prop:checked=shown />
+                        {name}
+                    </label>
+                }
+            })
+            .collect_view()
+    };
+    // One handler for all: a box is named after its column.
+    let choose = move |event: leptos::ev::Event| {
+        let input = target(&event).and_then(|of| of.dyn_into::<web_sys::HtmlInputElement>().ok());
+        let Some(input) = input else { return };
+        let names = view.column_names();
+        let names: Vec<&str> = names.iter().map(|of| &**of).collect();
+        let on = input.checked();
+        let name = input.name();
+        if name.is_empty() {
+            layout.write().density = if on {
+                Density::Compact
+            } else {
+                Density::Comfortable
+            };
+        } else {
+            layout.write().change(&names, &name, |of| of.hidden = !on);
+        }
+    };
+    let changed = move || *layout.read() != Layout::default();
+    let reset = move || {
+        changed().then(|| {
+            view! {
+                <button
+                    type="button"
+                    class="button"
+                    on:click=move |_| layout.set(Layout::default())
+                >
+                    "Reset"
+                </button>
+            }
+        })
+    };
+    view! {
+        <button type="button" class="button columns-button" popovertarget="columns">
+            {icon::columns()}
+            <span class="label">"Columns"</span>
+            {hidden}
+        </button>
+        <div
+            id="columns"
+            class="popover"
+            popover="auto"
+            role="group"
+            aria-label="Columns"
+            on:change=choose
+        >
+            <fieldset class="field labels">
+                <legend>"Show columns"</legend>
+                {columns}
+            </fieldset>
+            <fieldset class="field labels">
+                <legend>"Rows"</legend>
+                <label>
+                    <input
+                        type="checkbox"
+                        prop:checked=move || layout.read().density == Density::Compact
+                    />
+                    "Compact"
+                </label>
+            </fieldset>
+            {reset}
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,241 @@
+//! The interface for writing, as the page asks it.
+
+use std::collections::HashMap;
+
+use rowcast_protocol::{
+    ApiError, Cell, RowKey,
+    json::Heading,
+    json::read_event,
+    message::{Event, Snapshot},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Headers, RequestInit, Response};
+
+use super::change::{Change, Values};
+use crate::address;
+
+/// Where the browser keeps the name that its user writes under.
+const AUTHOR: &str = "rowcast.name";
+
+/// Why nothing was written.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Refusal {
+    /// What went wrong.
+    pub error: ApiError,
+    /// The columns it is about.
+    #[serde(default)]
+    pub columns: Vec<String>,
+    /// Which of several changes it is about.
+    pub index: Option<usize>,
+    /// The row as it is now, where it isn't as it was expected.
+    pub row: Option<Values>,
+    /// The columns that hold something else than was expected.
+    #[serde(default)]
+    pub changed: Vec<String>,
+}
+
+impl Refusal {
+    /// Whether someone else was first.
+    pub fn is_conflict(&self) -> bool {
+        self.error.code == "conflict"
+    }
+
+    /// Whether trying again may succeed, for nothing is wrong with what was asked for.
+    pub fn passes(&self) -> bool {
+        matches!(
+            self.error.code.as_str(),
+            "unavailable" | "database_unavailable" | "too_slow" | "too_busy" | "locked"
+        )
+    }
+
+    /// What is wrong, and what to do.
+    pub fn text(&self) -> String {
+        let ApiError { message, hint, .. } = &self.error;
+        if hint.is_empty() {
+            message.clone()
+        } else {
+            format!("{message} {hint}")
+        }
+    }
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Self {
+            error,
+            columns: Vec::new(),
+            index: None,
+            row: None,
+            changed: Vec::new(),
+        }
+    }
+}
+
+/// Makes changes, all or none, and returns the rows as they are then: `None` for each deleted.
+pub async fn make(table: &str, changes: &[Change]) -> Result<Vec<Option<Values>>, Refusal> {
+    #[derive(Serialize)]
+    struct Update<'a> {
+        set: &'a Values,
+        expect: &'a Values,
+    }
+    #[derive(Serialize)]
+    struct Delete<'a> {
+        expect: &'a Values,
+    }
+    #[derive(Serialize)]
+    struct Batch<'a> {
+        changes: &'a [Change],
+    }
+    #[derive(Deserialize)]
+    struct Rows {
+        rows: Vec<Option<Values>>,
+    }
+    let [change] = changes else {
+        let address = address::api("batch", table, "");
+        let Rows { rows } = send("POST", &address, &Batch { changes }).await?;
+        return Ok(rows);
+    };
+    let row = match change {
+        Change::Insert { row } => Some(send("POST", &address::api("rows", table, ""), row).await?),
+        Change::Update { key, set, expect } => {
+            let body = Update { set, expect };
+            Some(send("PATCH", &row_address("rows", table, key), &body).await?)
+        }
+        Change::Delete { key, expect } => {
+            let address = row_address("rows", table, key);
+            request("DELETE", &address, Some(json(&Delete { expect })?)).await?;
+            None
+        }
+    };
+    Ok(vec![row])
+}
+
+/// One entry of a row's past.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Past {
+    /// When, as the interface writes times.
+    pub at: String,
+    /// Who.
+    #[serde(default)]
+    pub author: Option<String>,
+    /// `insert`, `update` or `delete`.
+    pub kind: String,
+    /// The columns that changed.
+    #[serde(default)]
+    pub columns: Vec<String>,
+    /// The values before, of those columns at least.
+    #[serde(default)]
+    pub before: Option<HashMap<String, Cell>>,
+    /// The values after.
+    #[serde(default)]
+    pub after: Option<HashMap<String, Cell>>,
+}
+
+/// A part of a row's past, newest first.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct History {
+    /// The entries.
+    pub changes: Vec<Past>,
+    /// The oldest time that could be told of.
+    #[serde(default)]
+    pub since: Option<String>,
+    /// Whether there are older ones.
+    #[serde(default)]
+    pub more: bool,
+}
+
+/// The latest of a row's past.
+pub async fn history(table: &str, key: &RowKey, limit: u32) -> Result<History, Refusal> {
+    let address = format!("{}?limit={limit}", row_address("history", table, key));
+    parse(&request("GET", &address, None).await?)
+}
+
+/// The first rows of a query.
+pub async fn rows(table: &str, query: &str) -> Result<Snapshot, Refusal> {
+    let text = request("GET", &address::api("rows", table, query), None).await?;
+    match read_event("snapshot", &text, &mut Heading::default()) {
+        Ok(Event::Snapshot(snapshot)) => Ok(snapshot),
+        _ => Err(unreadable()),
+    }
+}
+
+/// `/api/RESOURCE/TABLE/KEY`.
+fn row_address(resource: &str, table: &str, key: &RowKey) -> String {
+    let mut out = address::api(resource, table, "");
+    for (at, cell) in key.0.iter().enumerate() {
+        out.push(if at == 0 { '/' } else { ',' });
+        let text = match cell {
+            Cell::Text(text) => text.to_string(),
+            other => other.to_json(),
+        };
+        out.push_str(&address::encode(&text));
+    }
+    out
+}
+
+async fn send<T: DeserializeOwned>(
+    method: &str,
+    address: &str,
+    body: &impl Serialize,
+) -> Result<T, Refusal> {
+    parse(&request(method, address, Some(json(body)?)).await?)
+}
+
+fn json(body: &impl Serialize) -> Result<String, Refusal> {
+    serde_json::to_string(body).map_err(|_| unreadable())
+}
+
+/// The text of an answer.
+async fn request(method: &str, address: &str, body: Option<String>) -> Result<String, Refusal> {
+    let answer = async {
+        let options = RequestInit::new();
+        options.set_method(method);
+        if let Some(body) = body {
+            let headers = Headers::new()?;
+            headers.set("Content-Type", "application/json")?;
+            if let Some(author) = author() {
+                headers.set("Rowcast-Author", &address::encode(&author))?;
+            }
+            options.set_headers(&headers);
+            options.set_body(&JsValue::from_str(&body));
+        }
+        let window = leptos::prelude::window();
+        let response = JsFuture::from(window.fetch_with_str_and_init(address, &options)).await?;
+        let response: Response = response.dyn_into()?;
+        let text = JsFuture::from(response.text()?).await?;
+        Ok::<_, JsValue>((response.ok(), text.as_string().unwrap_or_default()))
+    };
+    match answer.await {
+        Ok((true, text)) => Ok(text),
+        Ok((false, text)) => Err(parse(&text).unwrap_or_else(|error| error)),
+        Err(_) => Err(ApiError::new(
+            "unavailable",
+            "The server does not answer.",
+            "Nothing was saved; try again.",
+        )
+        .into()),
+    }
+}
+
+/// The name that this browser's user writes under.
+fn author() -> Option<String> {
+    let storage = leptos::prelude::window().local_storage().ok()??;
+    let name = storage.get_item(AUTHOR).ok()??;
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.chars().take(64).collect())
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
+    serde_json::from_str(text).map_err(|_| unreadable())
+}
+
+fn unreadable() -> Refusal {
+    ApiError::new(
+        "unreadable",
+        "The server's answer could not be read.",
+        "Load the page again.",
+    )
+    .into()
+}

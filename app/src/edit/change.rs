@@ -1,0 +1,146 @@
+//! Changes to rows, as the interface takes them, and what takes them back.
+
+use std::collections::BTreeMap;
+
+use rowcast_protocol::{Cell, RowKey};
+use serde::Serialize;
+
+/// Values by column.
+pub type Values = BTreeMap<String, Cell>;
+
+/// One change to one row.
+///
+/// `expect` is what whoever asks for it saw: where the database holds anything else there, it
+/// refuses the change, and with it those that were sent together.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum Change {
+    /// A new row.
+    Insert {
+        /// Its values; the rest are defaults.
+        row: Values,
+    },
+    /// Other values in a row.
+    Update {
+        /// The row's key.
+        key: RowKey,
+        /// The new values.
+        set: Values,
+        /// The values there were.
+        expect: Values,
+    },
+    /// A row less.
+    Delete {
+        /// The row's key.
+        key: RowKey,
+        /// The values there were.
+        expect: Values,
+    },
+}
+
+impl Change {
+    /// What takes the change back, once it was made. `after` is the row as the database
+    /// returned it, and `key_columns` are those of the table's key.
+    ///
+    /// `None` where the row that the database should have returned is missing.
+    pub fn inverse(&self, after: Option<&Values>, key_columns: &[String]) -> Option<Self> {
+        let key = |row: &Values| -> Option<RowKey> {
+            let values = key_columns.iter().map(|name| row.get(name).cloned());
+            Some(RowKey(values.collect::<Option<_>>()?))
+        };
+        Some(match self {
+            Self::Insert { .. } => Self::Delete {
+                key: key(after?)?,
+                // Whoever takes back a new row saw it as it came: later work on it is not lost.
+                expect: after?.clone(),
+            },
+            Self::Update { set, expect, .. } => {
+                let after = after?;
+                let now = |name: &String| Some((name.clone(), after.get(name)?.clone()));
+                Self::Update {
+                    key: key(after)?,
+                    set: expect
+                        .iter()
+                        .filter(|(name, _)| set.contains_key(*name))
+                        .map(|(name, cell)| (name.clone(), cell.clone()))
+                        .collect(),
+                    expect: set.keys().filter_map(now).collect(),
+                }
+            }
+            Self::Delete { expect, .. } => Self::Insert {
+                row: expect.clone(),
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(of: &[(&str, Cell)]) -> Values {
+        of.iter()
+            .map(|(name, cell)| ((*name).to_owned(), cell.clone()))
+            .collect()
+    }
+
+    fn key(id: i64) -> RowKey {
+        RowKey::new([Cell::integer(id)])
+    }
+
+    #[test]
+    fn an_update_is_taken_back_from_what_the_database_made_of_it() {
+        let change = Change::Update {
+            key: key(7),
+            set: values(&[("title", Cell::text("b")), ("id", Cell::integer(8))]),
+            expect: values(&[("title", Cell::text("a")), ("id", Cell::integer(7))]),
+        };
+        // A trigger wrote the title in capitals.
+        let after = values(&[
+            ("id", Cell::integer(8)),
+            ("title", Cell::text("B")),
+            ("other", Cell::Null),
+        ]);
+        let inverse = change.inverse(Some(&after), &["id".to_owned()]);
+        assert_eq!(
+            inverse,
+            Some(Change::Update {
+                key: key(8),
+                set: values(&[("title", Cell::text("a")), ("id", Cell::integer(7))]),
+                expect: values(&[("title", Cell::text("B")), ("id", Cell::integer(8))]),
+            })
+        );
+    }
+
+    #[test]
+    fn an_insert_and_a_delete_take_each_other_back() {
+        let row = values(&[("id", Cell::integer(1)), ("title", Cell::text("x"))]);
+        let insert = Change::Insert {
+            row: values(&[("title", Cell::text("x"))]),
+        };
+        let delete = Change::Delete {
+            key: key(1),
+            expect: row.clone(),
+        };
+        let columns = ["id".to_owned()];
+        assert_eq!(insert.inverse(Some(&row), &columns), Some(delete.clone()));
+        assert_eq!(
+            delete.inverse(None, &columns),
+            Some(Change::Insert { row: row.clone() })
+        );
+        assert_eq!(insert.inverse(None, &columns), None);
+    }
+
+    #[test]
+    fn a_change_is_written_as_the_interface_takes_it() {
+        let change = Change::Update {
+            key: key(7),
+            set: values(&[("amount", Cell::Number("1.50".into()))]),
+            expect: values(&[("amount", Cell::Null)]),
+        };
+        assert_eq!(
+            serde_json::to_string(&change).expect("changes are values by name"),
+            r#"{"op":"update","key":[7],"set":{"amount":1.50},"expect":{"amount":null}}"#
+        );
+    }
+}

@@ -1,0 +1,103 @@
+//! Deleting rows.
+
+use leptos::prelude::*;
+
+use super::{change::Change, modal::Modal, rows::whole, session::Session};
+use crate::{format::number::grouped, live::rows::LiveRow};
+
+/// The id of the question's heading.
+const HEADING: &str = "delete-heading";
+
+/// The most rows that are deleted at once: what the interface takes.
+const MOST: usize = 10_000;
+
+/// Asks whether the rows chosen should be deleted.
+pub fn ask(session: Session, rows: Vec<LiveRow>) {
+    if let Some(text) = session.obstacle() {
+        session.say(text);
+    } else if rows.len() > MOST {
+        session.say(format!("At most {MOST} rows can be deleted at once."));
+    } else if !rows.is_empty() {
+        session.deleting.set(Some(rows));
+    }
+}
+
+/// The question.
+#[component]
+pub fn DeleteQuestion(session: Session) -> impl IntoView {
+    move || {
+        session
+            .deleting
+            .get()
+            .map(|rows| view! { <Question session rows /> })
+    }
+}
+
+#[component]
+fn Question(session: Session, rows: Vec<LiveRow>) -> impl IntoView {
+    let count = counted(rows.len());
+    let title = match &*rows {
+        [row] => format!("Delete row {}?", row.key_text()),
+        _ => format!("Delete {count}?"),
+    };
+    let close = Callback::new(move |()| session.deleting.set(None));
+    let rows = StoredValue::new(rows);
+    let confirmed = move |_| {
+        close.run(());
+        session.dialog.set(None);
+        delete(session, rows.get_value());
+    };
+    view! {
+        <Modal labelled_by=HEADING class="question" on_close=close>
+            <h2 id=HEADING>{title}</h2>
+            <p class="muted">
+                "Rows of other tables that belong to it may go with it, as the database is set up. \
+                 You can take it back afterwards."
+            </p>
+            <div class="actions">
+                <button type="button" class="button" autofocus on:click=move |_| close.run(())>
+                    "Cancel"
+                </button>
+                <button type="button" class="button danger" on:click=confirmed>
+                    {format!("Delete {count}")}
+                </button>
+            </div>
+        </Modal>
+    }
+}
+
+fn delete(session: Session, rows: Vec<LiveRow>) {
+    let count = counted(rows.len());
+    session.enqueue(async move {
+        // What is taken back has to be whole, whichever columns are shown.
+        let whole = match whole(session, &rows).await {
+            Ok(whole) => whole,
+            Err(why) => {
+                session.say(why);
+                return;
+            }
+        };
+        let changes: Vec<Change> = rows
+            .iter()
+            .zip(whole)
+            .map(|(row, expect)| Change::Delete {
+                key: row.key.clone(),
+                expect,
+            })
+            .collect();
+        let label = format!("deletion of {count}");
+        session
+            .make_now(label, changes, move || {
+                session.grid.selection.set(Default::default());
+                session.say_done(format!("Deleted {count}."));
+            })
+            .await;
+    });
+}
+
+fn counted(rows: usize) -> String {
+    match rows {
+        1 => "1 row".to_owned(),
+        rows => format!("{} rows", grouped(rows as u64)),
+    }
+}

@@ -1,0 +1,337 @@
+//! A row as a whole: a new one, or one to look at and change.
+
+mod form_field;
+
+use leptos::{ev, prelude::*, task::spawn_local};
+use rowcast_protocol::{Cell, Column};
+
+use super::{
+    api::{self, Refusal},
+    change::{Change, Values},
+    conflict::Conflict,
+    delete,
+    field::Field,
+    history::History,
+    modal::Modal,
+    rows,
+    session::Session,
+};
+use crate::{components::icon, live::rows::LiveRow};
+use form_field::FormField;
+
+/// The row that the dialog shows.
+#[derive(Clone)]
+pub struct RowDialog {
+    /// The row, unless it is a new one.
+    row: Option<LiveRow>,
+    /// Its fields, in the order of the table's columns.
+    fields: Vec<Field>,
+}
+
+/// The id of the dialog's heading.
+const HEADING: &str = "row-heading";
+
+/// Opens the dialog for a new row, like `template` if there is one: with its values, except
+/// for those that the database finds by itself.
+pub fn create(session: Session, template: Option<Values>) {
+    if let Some(text) = session.view_obstacle() {
+        session.say(text);
+        return;
+    }
+    let fields = session.view.table.with_value(|table| {
+        let field = |column: &Column| {
+            let field = Field::new(column.clone(), None);
+            let own = table.key.contains(&column.name) && column.has_default;
+            let value = template.as_ref().and_then(|row| row.get(&column.name));
+            if let Some(value) = value.filter(|_| !own && !column.generated) {
+                field.set(value);
+            }
+            field
+        };
+        table.columns.iter().map(field).collect()
+    });
+    session.dialog.set(Some(RowDialog { row: None, fields }));
+}
+
+/// Opens the dialog for a new row like this one.
+pub fn duplicate(session: Session, row: LiveRow) {
+    with_whole(session, row, |session, _, values| {
+        create(session, Some(values))
+    });
+}
+
+/// Opens the dialog of a row.
+pub fn detail(session: Session, row: LiveRow) {
+    with_whole(session, row, |session, row, values| {
+        let fields = session.view.table.with_value(|table| {
+            let field = |column: &Column| {
+                let value = values.get(&column.name).cloned().unwrap_or(Cell::Null);
+                Field::new(column.clone(), Some(value))
+            };
+            table.columns.iter().map(field).collect()
+        });
+        let row = Some(row);
+        session.dialog.set(Some(RowDialog { row, fields }));
+    });
+}
+
+fn with_whole(session: Session, row: LiveRow, then: fn(Session, LiveRow, Values)) {
+    let seen = session.values(&row);
+    let all = session.view.table.with_value(|table| {
+        let mut columns = table.columns.iter();
+        columns.all(|column| seen.contains_key(&column.name))
+    });
+    if all {
+        then(session, row, seen);
+        return;
+    }
+    spawn_local(async move {
+        match rows::read(session, &row.key).await {
+            Ok(values) => then(session, row, values),
+            Err(why) => session.say(why),
+        }
+    });
+}
+
+/// The dialog.
+#[component]
+pub fn RowDialogView(session: Session) -> impl IntoView {
+    move || {
+        session
+            .dialog
+            .get()
+            .map(|dialog| view! { <Form session dialog /> })
+    }
+}
+
+#[component]
+fn Form(session: Session, dialog: RowDialog) -> impl IntoView {
+    let RowDialog { row, fields } = dialog;
+    let table = session.table();
+    let title = match &row {
+        None => format!("New row in {table}"),
+        Some(row) => format!("{table} {}", row.key_text()),
+    };
+    let wrong = RwSignal::new(None::<String>);
+    let busy = RwSignal::new(false);
+    let fields = StoredValue::new(fields);
+    let close = Callback::new(move |()| session.dialog.set(None));
+    if let Some(row) = &row {
+        follow(row, &fields.get_value());
+    }
+    let editable = match &row {
+        None => true,
+        Some(_) => session.obstacle().is_none(),
+    };
+    let saved = StoredValue::new(row.clone());
+    let submit = move |event: ev::SubmitEvent| {
+        event.prevent_default();
+        if !busy.get_untracked() {
+            save(session, saved.get_value(), &fields.get_value(), wrong, busy);
+        }
+    };
+    let keyed = move |event: ev::KeyboardEvent| {
+        if event.key() == "Enter" && (event.ctrl_key() || event.meta_key()) && !busy.get_untracked()
+        {
+            event.prevent_default();
+            save(session, saved.get_value(), &fields.get_value(), wrong, busy);
+        }
+    };
+    let inputs = fields
+        .get_value()
+        .into_iter()
+        .enumerate()
+        .map(|(at, field)| {
+            let writable = editable && field.column.with_value(|column| !column.generated);
+            view! { <FormField field at writable row=row.clone() session /> }
+        })
+        .collect_view();
+    let key = row.as_ref().map(|row| row.key.clone());
+    let actions = row.clone().map(|row| {
+        let (copied, deleted) = (row.clone(), row);
+        view! {
+            <span class="row-actions">
+                <button
+                    type="button"
+                    class="button"
+                    disabled=!editable
+                    on:click=move |_| duplicate(session, copied.clone())
+                >
+                    "Duplicate"
+                </button>
+                <button
+                    type="button"
+                    class="button danger"
+                    disabled=!editable
+                    on:click=move |_| delete::ask(session, vec![deleted.clone()])
+                >
+                    "Delete"
+                </button>
+            </span>
+        }
+    });
+    let new = row.is_none();
+    view! {
+        <Modal labelled_by=HEADING class="row-dialog" on_close=close>
+            <form on:submit=submit on:keydown=keyed novalidate>
+                <header>
+                    <h2 id=HEADING>{title}</h2>
+                    <button
+                        type="button"
+                        class="icon-button"
+                        aria-label="Close"
+                        on:click=move |_| close.run(())
+                    >
+                        {icon::cross()}
+                    </button>
+                </header>
+                <div class="form-body">
+                    {inputs}
+                    {key.map(|key| view! { <History session key fields=fields.get_value() /> })}
+                </div>
+                <footer>
+                    <p class="wrong" role="alert">
+                        {wrong}
+                    </p>
+                    {actions}
+                    <button
+                        type="submit"
+                        class="button primary"
+                        disabled=move || busy.get() || !editable
+                    >
+                        {if new { "Add row" } else { "Save" }}
+                    </button>
+                </footer>
+            </form>
+        </Modal>
+    }
+}
+
+/// What others change in the row shows in the fields that the reader has not touched.
+fn follow(row: &LiveRow, fields: &[Field]) {
+    for field in fields.iter().copied() {
+        let name = field.column.with_value(|column| column.name.clone());
+        let at = row.columns.iter().position(|of| of.column.name == name);
+        let Some(cell) = at.map(|at| row.cells[at].clone()) else {
+            continue;
+        };
+        Effect::new(move || {
+            let now = cell.read().shown().clone();
+            let seen = field.seen.read_untracked().clone();
+            if !field.touched.get_untracked() && seen.as_ref() != Some(&now) {
+                field.begin_again(now);
+            }
+        });
+    }
+}
+
+/// Saves what was filled in: a new row, or what differs in the one there is.
+fn save(
+    session: Session,
+    row: Option<LiveRow>,
+    fields: &[Field],
+    wrong: RwSignal<Option<String>>,
+    busy: RwSignal<bool>,
+) {
+    wrong.set(None);
+    let (mut set, mut expect) = (Values::new(), Values::new());
+    let mut complete = true;
+    for field in fields {
+        let column = field.column.get_value();
+        if column.generated {
+            continue;
+        }
+        let needed = row.is_none() && !column.nullable && !column.has_default;
+        if needed && !field.touched.get_untracked() {
+            field.wrong.set(Some("A value is needed.".to_owned()));
+            complete = false;
+            continue;
+        }
+        match field.changed() {
+            Err(_) => complete = false,
+            Ok(None) => {}
+            Ok(Some(value)) => {
+                if let Some(seen) = field.seen.get_untracked() {
+                    expect.insert(column.name.clone(), seen);
+                }
+                set.insert(column.name, value);
+            }
+        }
+    }
+    if !complete {
+        focus_wrong(fields);
+        return;
+    }
+    let change = match &row {
+        None => Change::Insert { row: set },
+        Some(_) if set.is_empty() => {
+            session.dialog.set(None);
+            return;
+        }
+        Some(row) => Change::Update {
+            key: row.key.clone(),
+            set,
+            expect,
+        },
+    };
+    let label = match row {
+        None => "new row".to_owned(),
+        Some(_) => "change of 1 row".to_owned(),
+    };
+    let fields = fields.to_vec();
+    busy.set(true);
+    session.enqueue(async move {
+        let changes = [change];
+        let answer = api::make(&session.table(), &changes).await;
+        let _ = busy.try_set(false);
+        match answer {
+            Ok(made) => {
+                session.dialog.set(None);
+                if matches!(changes[0], Change::Insert { .. }) {
+                    session.say_done("The row is added.");
+                }
+                session.note_done(label, &changes, &made);
+            }
+            Err(refusal) if refusal.is_conflict() => {
+                let conflict = Conflict::new(&changes[0], &refusal);
+                session.dialog.set(None);
+                session.conflict.set(conflict);
+            }
+            Err(refusal) => say(&refusal, &fields, wrong),
+        }
+    });
+}
+
+/// Says what was refused at the fields that it is about.
+fn say(refusal: &Refusal, fields: &[Field], wrong: RwSignal<Option<String>>) {
+    let mut said = false;
+    for field in fields {
+        let about = field
+            .column
+            .try_with_value(|column| refusal.columns.contains(&column.name));
+        if about == Some(true) {
+            field.wrong.set(Some(refusal.text()));
+            said = true;
+        }
+    }
+    if said {
+        focus_wrong(fields);
+    } else {
+        // The dialog may have gone meanwhile.
+        let _ = wrong.try_set(Some(refusal.text()));
+    }
+}
+
+fn focus_wrong(fields: &[Field]) {
+    use wasm_bindgen::JsCast;
+    let at = fields
+        .iter()
+        .position(|field| field.wrong.read_untracked().is_some());
+    let element = at.and_then(|at| document().get_element_by_id(&form_field::id(at)));
+    if let Some(element) =
+        element.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok())
+    {
+        // An input that is there and not disabled takes the focus.
+        let _ = element.focus();
+    }
+}

@@ -1,0 +1,139 @@
+//! One column in the row's dialog.
+
+use leptos::prelude::*;
+use rowcast_protocol::Cell;
+
+use crate::{
+    edit::{
+        field::Field,
+        session::Session,
+        value_input::{Focus, Setting, ValueInput, described},
+    },
+    live::rows::LiveRow,
+};
+
+/// The id of the input of the column at that position.
+pub fn id(at: usize) -> String {
+    format!("field-{at}")
+}
+
+/// A column's name, its input, and what is to be said of it.
+#[component]
+pub fn FormField(
+    session: Session,
+    field: Field,
+    at: usize,
+    writable: bool,
+    row: Option<LiveRow>,
+) -> impl IntoView {
+    let column = field.column.get_value();
+    let id = id(at);
+    let new = row.is_none();
+    let required = new && writable && !column.nullable && !column.has_default;
+    let key = session
+        .view
+        .table
+        .with_value(|table| table.key.contains(&column.name));
+    let about = if column.generated {
+        "Computed by the database"
+    } else if new && column.has_default {
+        "Left alone, the database fills it in"
+    } else {
+        ""
+    };
+    // What others write into a field that the reader has touched is said.
+    let meanwhile = {
+        let position = row.as_ref().and_then(|row| {
+            let at = row
+                .columns
+                .iter()
+                .position(|of| of.column.name == column.name)?;
+            Some(row.cells[at].clone())
+        });
+        move || {
+            let now = position.as_ref()?.read().cell.clone();
+            let differs = field.touched.get() && field.seen.read().as_ref() != Some(&now);
+            differs.then(|| match now {
+                Cell::Null => "Someone else has set it to NULL meanwhile".to_owned(),
+                Cell::Text(text) => format!("Someone else has changed it to “{text}” meanwhile"),
+                other => format!(
+                    "Someone else has changed it to {} meanwhile",
+                    other.to_json()
+                ),
+            })
+        }
+    };
+    let setting = Setting {
+        id: id.clone(),
+        name: None,
+        focus: if at == 0 { Focus::End } else { Focus::No },
+        open: false,
+        on_pick: None,
+    };
+    let input = if writable {
+        view! { <ValueInput field setting /> }.into_any()
+    } else {
+        let text = move || {
+            if field.null.get() {
+                "NULL".to_owned()
+            } else {
+                field.text.get()
+            }
+        };
+        view! {
+            <output id=id.clone() class="computed">
+                {text}
+            </output>
+        }
+        .into_any()
+    };
+    let null = (writable && column.nullable).then(|| {
+        let name = column.name.clone();
+        view! {
+            <button
+                type="button"
+                class="null-button"
+                aria-label=format!("Set {name} to NULL")
+                aria-pressed=move || field.null.get().to_string()
+                on:click=move |_| field.set_null()
+            >
+                "NULL"
+            </button>
+        }
+    });
+    let nullable = column.nullable;
+    view! {
+        <div
+            class="form-field"
+            class:invalid=move || field.wrong.read().is_some()
+            on:keydown=move |event| {
+                if writable && nullable && event.key() == "0" && (event.ctrl_key() || event.meta_key()) {
+                    event.prevent_default();
+                    field.set_null();
+                }
+            }
+        >
+            <div class="form-label">
+                <label for=id.clone()>{column.name.clone()}</label>
+                {required
+                    .then(|| {
+                        view! {
+                            <span class="required" title="Required">
+                                "required"
+                            </span>
+                        }
+                    })}
+                {key.then(|| view! { <span class="type">"key"</span> })}
+                <span class="type">{column.type_name.clone()}</span>
+            </div>
+            <div class="form-input">{input} {null}</div>
+            <p class="about" id=described(&id)>
+                {move || match (field.wrong.get(), meanwhile()) {
+                    (Some(wrong), _) => view! { <span class="wrong">{wrong}</span> }.into_any(),
+                    (None, Some(text)) => view! { <span class="meanwhile">{text}</span> }.into_any(),
+                    (None, None) => about.into_any(),
+                }}
+            </p>
+        </div>
+    }
+}

@@ -1,0 +1,192 @@
+//! One page's editing.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use futures::{StreamExt, channel::mpsc};
+use leptos::{children::ViewFn, prelude::*, task::spawn_local};
+use rowcast_protocol::{Cell, TableKind};
+
+use super::{
+    EditHost, Handler, block,
+    cell_editor::{self, CellEditor, OpenCell},
+    change::Values,
+    conflict::{Conflict, ConflictPanel},
+    delete::{self, DeleteQuestion},
+    journal::{Journal, Way},
+    notice::{Notice, Notices},
+    refused::{Refused, RefusedNote},
+    row_dialog::{self, RowDialog, RowDialogView},
+    undo,
+};
+use crate::{
+    grid::{Action, GridState},
+    live::rows::LiveRow,
+    pages::table::TableView,
+};
+
+/// What editing holds, for all of its parts.
+#[derive(Clone, Copy)]
+pub struct Session {
+    /// The page's shared state.
+    pub view: TableView,
+    /// The grid's.
+    pub grid: GridState,
+    /// The cell that is being edited.
+    pub open: RwSignal<Option<OpenCell>>,
+    /// What was refused last, said at its cell.
+    pub refused: RwSignal<Option<Refused>>,
+    /// What someone else changed first.
+    pub conflict: RwSignal<Option<Conflict>>,
+    /// The row that is shown as a whole.
+    pub dialog: RwSignal<Option<RowDialog>>,
+    /// The rows that may be deleted.
+    pub deleting: RwSignal<Option<Vec<LiveRow>>>,
+    /// What is said of what was done.
+    pub notice: RwSignal<Option<Notice>>,
+    /// What was done.
+    pub journal: StoredValue<Journal>,
+    writes: StoredValue<mpsc::UnboundedSender<Job>, LocalStorage>,
+}
+
+type Job = Pin<Box<dyn Future<Output = ()>>>;
+
+impl Session {
+    /// Begins editing in a page.
+    pub fn begin(host: EditHost) -> Handler {
+        let (writes, mut jobs) = mpsc::unbounded::<Job>();
+        spawn_local(async move {
+            while let Some(job) = jobs.next().await {
+                job.await;
+            }
+        });
+        let session = Self {
+            view: host.view,
+            grid: host.grid,
+            open: RwSignal::new(None),
+            refused: RwSignal::new(None),
+            conflict: RwSignal::new(None),
+            dialog: RwSignal::new(None),
+            deleting: RwSignal::new(None),
+            notice: RwSignal::new(None),
+            journal: StoredValue::new(Journal::default()),
+            writes: StoredValue::new_local(writes),
+        };
+        host.layer.set(Some(ViewFn::from(move || {
+            view! { <Layer session /> }
+        })));
+        Arc::new(move |action| session.act(action))
+    }
+
+    /// Has a write made after those that were asked for before it: what one writes, the next
+    /// expects.
+    pub fn enqueue(self, job: impl Future<Output = ()> + 'static) {
+        // The queue ends with the page; nobody waits for what is asked for after that.
+        self.writes
+            .with_value(|writes| drop(writes.unbounded_send(Box::pin(job))));
+    }
+
+    fn act(self, action: Action) {
+        match action {
+            Action::Edit { place, typed } => cell_editor::edit(self, place, typed),
+            Action::Undo => undo::turn(self, Way::Undo),
+            Action::Redo => undo::turn(self, Way::Redo),
+            Action::Clear => block::clear(self),
+            Action::Paste(text) => block::paste(self, &text),
+            Action::DeleteRows => delete::ask(self, self.grid.chosen_rows()),
+            Action::NewRow => row_dialog::create(self, None),
+            Action::Duplicate => self.with_row(row_dialog::duplicate),
+            Action::Detail => self.with_row(row_dialog::detail),
+            // The grid's own.
+            Action::Copy | Action::Hold => {}
+        }
+    }
+
+    /// Does something with the row in focus.
+    fn with_row(self, then: fn(Self, LiveRow)) {
+        let place = self.grid.focus.get_untracked();
+        if let Some(row) = place.and_then(|place| self.grid.row(&place.row)) {
+            then(self, row);
+        }
+    }
+
+    /// The table's name as the interface takes it.
+    pub fn table(self) -> String {
+        self.view.path.get_value()
+    }
+
+    /// Whether the page hears of changes.
+    pub fn is_live(self) -> bool {
+        self.view.table.with_value(|table| table.live)
+    }
+
+    /// Why no rows can be added here, if so.
+    pub fn view_obstacle(self) -> Option<&'static str> {
+        self.view.table.with_value(|table| match table.kind {
+            TableKind::View | TableKind::MaterializedView => {
+                Some("The rows of a view are changed in the tables that it shows.")
+            }
+            TableKind::Table | TableKind::ForeignTable => None,
+        })
+    }
+
+    /// Why rows can't be changed here, if so.
+    pub fn obstacle(self) -> Option<&'static str> {
+        let keyless = || {
+            self.view.table.with_value(|table| {
+                table.key.is_empty().then_some(
+                    "Rows without a primary key can't be changed: nothing tells them apart.",
+                )
+            })
+        };
+        self.view_obstacle().or_else(keyless)
+    }
+
+    /// Why this column can't be written, if so.
+    pub fn column_obstacle(self, name: &str) -> Option<&'static str> {
+        self.obstacle().or_else(|| {
+            self.view
+                .table
+                .with_value(|table| match table.column(name) {
+                    None => Some("This value belongs to another table: change it there."),
+                    Some((_, column)) if column.generated => {
+                        Some("This value is computed from others.")
+                    }
+                    _ => None,
+                })
+        })
+    }
+
+    /// The row's values as the reader sees them, of the table's own columns.
+    pub fn values(self, row: &LiveRow) -> Values {
+        let own = |name: &str| {
+            self.view
+                .table
+                .with_value(|table| table.column(name).is_some())
+        };
+        let shown = |(shown, cell): (&Arc<_>, &ArcRwSignal<_>)| -> (String, Cell) {
+            let shown: &Arc<crate::live::rows::ShownColumn> = shown;
+            let cell: &ArcRwSignal<crate::live::rows::LiveCell> = cell;
+            let value = cell.read_untracked().shown().clone();
+            (shown.column.name.clone(), value)
+        };
+        row.columns
+            .iter()
+            .zip(row.cells.iter())
+            .map(shown)
+            .filter(|(name, _)| own(name))
+            .collect()
+    }
+}
+
+/// Everything that editing shows.
+#[component]
+fn Layer(session: Session) -> impl IntoView {
+    view! {
+        <CellEditor session />
+        <RefusedNote session />
+        <RowDialogView session />
+        <DeleteQuestion session />
+        <ConflictPanel session />
+        <Notices session />
+    }
+}
