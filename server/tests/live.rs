@@ -13,6 +13,10 @@ mod embedding;
 mod event_stream;
 #[path = "live/frames.rs"]
 mod frames;
+#[path = "live/limits.rs"]
+mod limits;
+#[path = "huge/memory.rs"]
+mod memory;
 #[path = "live/moving.rs"]
 mod moving;
 #[path = "live/rights.rs"]
@@ -167,6 +171,11 @@ async fn what_is_wrong_is_answered_and_the_connection_stays() {
         (
             r#"{"type":"subscribe","id":4}"#,
             json!(4),
+            "invalid_message",
+        ),
+        (
+            r#"{"type":"subscribe","id":0,"table":"t","query":""}"#,
+            json!(0),
             "invalid_message",
         ),
         (
@@ -349,10 +358,37 @@ async fn a_client_that_comes_back_gets_what_it_missed_and_nothing_twice() {
 #[tokio::test]
 async fn a_cursor_of_another_history_gets_a_reset_and_a_snapshot() {
     let (_, server) = start().await;
-    for cursor in ["0123456789abcdef.1:1:", "gibberish", ""] {
-        let mut stream = EventStream::open(&server.address, "t?limit=1", Some(cursor)).await;
+    for (cursor, path) in [
+        (Some("0123456789abcdef.1:1:"), "t?limit=1"),
+        (Some("gibberish"), "t?limit=1"),
+        (None, "t?limit=1&cursor=gibberish"),
+        // An empty header is none, and hides nothing.
+        (Some(""), "t?limit=1&cursor=gibberish"),
+    ] {
+        let mut stream = EventStream::open(&server.address, path, cursor).await;
         let reset = stream.next("reset").await;
         assert!(reset.data["reason"].is_string());
+        stream.next("snapshot").await;
+    }
+    let mut stream = EventStream::open(&server.address, "t?limit=1", Some("")).await;
+    stream.next("snapshot").await;
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_query_gets_a_reset_and_a_snapshot() {
+    let (_, server) = start().await;
+    let list = EventStream::open(&server.address, "t?id=lt.10", None)
+        .await
+        .next("snapshot")
+        .await;
+    for path in ["t?id=lt.20", "t?id=lt.10&limit=3", "t?id=lt.10&select=id"] {
+        // It is there already, from before the cursor.
+        let mut there = EventStream::open(&server.address, path, None).await;
+        there.next("snapshot").await;
+        let mut stream = EventStream::open(&server.address, path, Some(&list.id)).await;
+        tokio::time::timeout(socket::PATIENCE, stream.next("reset"))
+            .await
+            .expect("a reset");
         stream.next("snapshot").await;
     }
 }

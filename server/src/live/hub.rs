@@ -2,6 +2,8 @@
 
 mod follow;
 mod members;
+#[cfg(test)]
+mod tests;
 mod turns;
 mod work;
 
@@ -188,6 +190,8 @@ pub struct Hub {
     shapes_seen: u64,
     /// Which of them was each table's last.
     shapes: FxHashMap<u32, u64>,
+    /// Tables that a read has found altered, and when that was last.
+    misread: FxHashMap<u32, Instant>,
     lingering: FxHashSet<WindowId>,
     /// When these and the next were last looked through.
     house_kept: Instant,
@@ -256,6 +260,7 @@ impl Hub {
             unbound: FxHashMap::default(),
             shapes_seen: 0,
             shapes: FxHashMap::default(),
+            misread: FxHashMap::default(),
             lingering: FxHashSet::default(),
             house_kept: Instant::now(),
             snapshots: VecDeque::new(),

@@ -82,7 +82,8 @@ pub enum Job {
 }
 
 impl Job {
-    fn query(&self) -> &Arc<BoundQuery> {
+    /// The query that it is for.
+    pub fn query(&self) -> &Arc<BoundQuery> {
         match self {
             Self::Read { query, .. } | Self::Ask { query, .. } => query,
         }

@@ -42,6 +42,7 @@ pub async fn follow(
     let cursor = headers
         .get("last-event-id")
         .and_then(|value| value.to_str().ok())
+        .filter(|value| !value.is_empty())
         .map(str::to_owned)
         .or(in_address);
     let Prepared { query, bound } = prepare(&state, &table, &text).await?;

@@ -1,5 +1,7 @@
 //! CSV.
 
+use std::time::Duration;
+
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -102,5 +104,45 @@ async fn a_large_table_is_streamed_and_a_client_that_leaves_frees_its_place() {
     };
     assert_eq!(text.lines().count(), 200_001);
     assert!(text.ends_with(&format!("200000,{}\r\n", "x".repeat(100))));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_export_whose_client_leaves_ends_in_the_database_too() {
+    let server = Server::new(
+        "CREATE TABLE one (id int PRIMARY KEY); INSERT INTO one VALUES (1);
+         CREATE VIEW slow AS SELECT id FROM one WHERE pg_sleep(600) IS NOT NULL;",
+    )
+    .await;
+    let mut connection = server.database.connect().await;
+    let asleep = "SELECT count(*) FROM pg_stat_activity \
+         WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    // More than there are places.
+    for _ in 0..6 {
+        let mut stream = TcpStream::connect(server.addr).await.unwrap();
+        let request = format!(
+            "GET /api/rows/slow.csv HTTP/1.1\r\nHost: {}\r\n\r\n",
+            server.addr
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut client = Some(stream);
+        for wanted in [1_i64, 0] {
+            let seen = async {
+                while sqlx::query_scalar::<_, i64>(asleep)
+                    .fetch_one(&mut connection)
+                    .await
+                    .unwrap()
+                    != wanted
+                {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(10), seen)
+                .await
+                .unwrap_or_else(|_| panic!("{wanted} exports run"));
+            // It has begun: its client leaves.
+            drop(client.take());
+        }
+    }
     server.stop().await;
 }

@@ -97,6 +97,34 @@ async fn a_list_beyond_the_bound_is_an_error_that_says_so() {
     server.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_larger_than_what_may_wait_begins_anew() {
+    let (database, server) = start(TABLE, &[]).await;
+    database.execute(&fill("id = 7")).await;
+    let mut client = Follower::open(&server.address).await;
+    // Two of them, which do not fit beside one another either.
+    for (id, query) in [(1, "limit=50&order=id"), (2, "limit=40&order=id")] {
+        client.subscribe(id, "doc", query).await;
+        client.list(id).await;
+    }
+    database
+        .execute("ALTER TABLE doc RENAME COLUMN title TO name")
+        .await;
+    database
+        .execute("UPDATE doc SET name = 'new' WHERE id = 1")
+        .await;
+    for id in [1, 2] {
+        client
+            .until_equal(id, &database, &ALL.replace("title", "name"))
+            .await;
+    }
+    // Who comes back from another history is told so, and all of the list.
+    let resume = "doc?limit=50&cursor=0123456789abcdef.1:1:";
+    let stream = stream(&server.address, resume, CELL).await;
+    assert!(stream.contains("event: reset"), "{stream}");
+    server.stop().await;
+}
+
 /// The status of a page, and all that comes with it.
 pub async fn get(address: &str, path: &str) -> (u16, String) {
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
@@ -115,5 +143,5 @@ async fn stream(address: &str, path: &str, length: u64) -> String {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut bytes = Vec::new();
     stream.take(length).read_to_end(&mut bytes).await.unwrap();
-    String::from_utf8_lossy(&bytes[..200]).into_owned()
+    String::from_utf8_lossy(&bytes[..1000]).into_owned()
 }

@@ -155,8 +155,22 @@ impl Hub {
             (job, Err(error)) if error.code == "too_slow" && self.is_held(&job) => {
                 self.worker.start(job, SLOW_RETRY);
             }
+            // What makes every read fail must not make them come as fast as they can.
+            (job, Err(error))
+                if error.code == "catalog_changed"
+                    && self.is_misread_again(job.query().table.oid) =>
+            {
+                self.worker.start(job, RETRY);
+            }
             (job, Err(error)) => self.failed(&job, &error),
         }
+    }
+
+    /// Notes that a read found its table another than the one it was made for, and says whether
+    /// one did so a moment ago: to look at the table once more has not helped then.
+    pub(super) fn is_misread_again(&mut self, table: u32) -> bool {
+        self.misread.retain(|_, at| at.elapsed() < RETRY);
+        self.misread.insert(table, Instant::now()).is_some()
     }
 
     /// Whether the engine still waits for what the job brings.
