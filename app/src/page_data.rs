@@ -48,7 +48,7 @@ pub fn status_of(code: &str) -> u16 {
         | "too_busy"
         | "not_following"
         | "catalog_changed" => 503,
-        "internal" => 500,
+        "internal" | "failing_row" => 500,
         _ => 400,
     }
 }

@@ -46,7 +46,7 @@ pub fn status(code: &str) -> StatusCode {
         | "not_following"
         | "catalog_changed"
         | "stopping" => StatusCode::SERVICE_UNAVAILABLE,
-        "internal" => StatusCode::INTERNAL_SERVER_ERROR,
+        "internal" | "failing_row" => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_REQUEST,
     }
 }
@@ -105,6 +105,8 @@ pub enum Fault {
     Operator,
     /// A value does not fit its type.
     Value,
+    /// What a view or a generated column makes of a row can't be computed.
+    Data,
     /// The result is larger than the database can hand over.
     TooLarge,
     /// Anything else.
@@ -134,9 +136,12 @@ fn sqlstate_fault(code: &str) -> Fault {
         "42703" | "42704" => Fault::Stale,
         "42883" | "42725" | "42804" | "0A000" | "42P22" | "42P21" => Fault::Operator,
         "54000" => Fault::TooLarge,
+        // What text, numbers, dates, and patterns are refused for when they are read.
+        "22001" | "22003" | "22007" | "22008" | "2200C" | "2200D" | "22019" | "2201B" | "22021"
+        | "22025" | "22P02" | "22P03" | "22P05" => Fault::Value,
         _ => match code.get(..2) {
             Some("08" | "53" | "57" | "58") => Fault::Unavailable,
-            Some("22") => Fault::Value,
+            Some("22") => Fault::Data,
             _ => Fault::Internal,
         },
     }
@@ -162,6 +167,11 @@ pub fn read_error(error: &sqlx::Error, table: &str) -> ApiError {
             "invalid_value",
             "a value of the query can't be compared with its column",
             "",
+        ),
+        Fault::Data => ApiError::new(
+            "failing_row",
+            format!("a row of \"{table}\" can't be computed"),
+            "an expression of the view fails for its values, a division by zero perhaps",
         ),
         Fault::TooLarge => too_large(),
         Fault::Stale | Fault::Internal => {
@@ -197,7 +207,7 @@ mod tests {
             ("0A000", Fault::Operator),
             ("22P02", Fault::Value),
             ("22003", Fault::Value),
-            ("22012", Fault::Value),
+            ("22012", Fault::Data),
             ("54000", Fault::TooLarge),
             ("XX000", Fault::Internal),
         ] {

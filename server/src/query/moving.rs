@@ -107,12 +107,22 @@ fn turn_sql(
             (turn, i64::from(!turns_at))
         }
     };
+    let r#type = match column.codec {
+        Codec::Date => "date",
+        Codec::TimestampTz => "timestamptz",
+        _ => "timestamp",
+    };
     format!(
         "(SELECT (extract(epoch FROM {turn}) * 1000000)::int8 + {later} FROM {} \
-         WHERE {value} OPERATOR(pg_catalog.{ahead}) {time} AND isfinite({value}) AND {others})",
+         WHERE {value} OPERATOR(pg_catalog.{ahead}) {time} \
+           AND {value} OPERATOR(pg_catalog.<) '{NEVER}'::pg_catalog.{type} AND {others})",
         table.from_sql("t")
     )
 }
+
+/// A time that no list lives to see, infinity included. Beyond it the distance to a moving time
+/// may be more than its type holds, and microseconds since 1970 more than 64 bits.
+const NEVER: &str = "200000-01-01";
 
 /// The statement's beginning, by the database's clock.
 const NOW: &str = "pg_catalog.statement_timestamp()";

@@ -275,3 +275,18 @@ async fn health_and_metrics_are_told() {
     }
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_view_that_fails_for_a_row_is_no_fault_of_the_query() {
+    let server = Server::new(
+        "CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t VALUES (1, 1), (2, 0);
+         CREATE VIEW share AS SELECT id, 10 / n AS part FROM t;",
+    )
+    .await;
+    let (status, code, message) = server.error("/api/rows/share").await;
+    assert_eq!((status, &*code), (500, "failing_row"), "{message}");
+    assert_eq!(server.json("/api/rows/share?id=eq.1").await["total"], 1);
+    let (status, code, _) = server.error("/api/rows/share?part=eq.x").await;
+    assert_eq!((status, &*code), (400, "invalid_value"));
+    server.stop().await;
+}

@@ -236,3 +236,13 @@ async fn what_the_role_may_not_read_does_not_exist() {
         "unknown_table"
     );
 }
+
+#[tokio::test]
+async fn what_a_function_has_to_say_does_not_reach_our_log() {
+    let fixture = Fixture::new("CREATE TABLE t (id int PRIMARY KEY)").await;
+    let level: String = sqlx::query_scalar("SHOW client_min_messages")
+        .fetch_one(&fixture.pool)
+        .await
+        .unwrap();
+    assert_eq!(level, "error");
+}

@@ -144,3 +144,30 @@ async fn what_is_no_relative_time_is_refused_with_what_is_allowed() {
         assert!(read.clock.is_none(), "{query}: read once, at binding");
     }
 }
+
+#[tokio::test]
+async fn times_at_the_end_of_all_times_turn_never() {
+    let fixture = Fixture::new(
+        "CREATE TABLE e (id int PRIMARY KEY, tz timestamptz, ts timestamp, d date); \
+         INSERT INTO e VALUES \
+             (1, '294276-12-31 23:59:59.999999+00', '294276-12-31 23:59:59.999999', '5874897-12-31'), \
+             (2, '4714-11-24 00:00:00+00 BC', '4714-11-24 00:00:00 BC', '4714-11-24 BC'), \
+             (3, 'infinity', 'infinity', 'infinity'), (4, '-infinity', '-infinity', '-infinity')",
+    )
+    .await;
+    for (column, distance) in [
+        ("tz", "15m"),
+        ("ts", "15m"),
+        ("d", "15d"),
+        ("tz", "365000d"),
+    ] {
+        for (query, total) in [
+            (format!("{column}=gte.now-{distance}"), 2),
+            (format!("{column}=lt.now%2B{distance}"), 2),
+        ] {
+            let read = fixture.read("e", &query).await.unwrap();
+            assert_eq!(read.total, Some(total), "{query}");
+            assert_eq!(read.clock.unwrap().turns, None, "{query}");
+        }
+    }
+}
