@@ -57,6 +57,8 @@ async fn queries_that_nobody_waits_for_any_more_keep_nobody_waiting() {
     )
     .await;
     let mut socket = Socket::open(&server.address).await;
+    // From here on its queries are read as soon as they come.
+    socket.subscribe(400, "slow", "id=gt.0").await;
     // What somebody types who looks for something.
     for id in 1..=300 {
         for message in [
