@@ -386,7 +386,9 @@ async fn a_cursor_of_another_query_gets_a_reset_and_a_snapshot() {
         let mut there = EventStream::open(&server.address, path, None).await;
         there.next("snapshot").await;
         let mut stream = EventStream::open(&server.address, path, Some(&list.id)).await;
-        stream.next("reset").await;
+        tokio::time::timeout(socket::PATIENCE, stream.next("reset"))
+            .await
+            .expect("a reset");
         stream.next("snapshot").await;
     }
 }

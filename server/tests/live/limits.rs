@@ -57,8 +57,10 @@ async fn queries_that_nobody_waits_for_any_more_keep_nobody_waiting() {
     )
     .await;
     let mut socket = Socket::open(&server.address).await;
+    // From here on its queries are read as soon as they come.
+    socket.subscribe(400, "slow", "id=gt.0").await;
     // What somebody types who looks for something.
-    for id in 1..=100 {
+    for id in 1..=300 {
         for message in [
             json!({"type": "subscribe", "id": id, "table": "slow", "query": format!("id=gt.-{id}")}),
             json!({"type": "unsubscribe", "id": id}),
@@ -66,6 +68,6 @@ async fn queries_that_nobody_waits_for_any_more_keep_nobody_waiting() {
             socket.send(&message.to_string()).await;
         }
     }
-    // Sooner than a hundred reads of a second, five at a time.
-    socket.subscribe(200, "slow", "id=gt.-200").await;
+    // Sooner than three hundred reads of a second, five at a time.
+    socket.subscribe(1000, "slow", "id=gt.-1000").await;
 }
