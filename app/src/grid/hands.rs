@@ -109,7 +109,7 @@ impl Hands {
                 grid.selection.set(super::Selection::default());
             }
             Command::Follow => {
-                let link = self.element(&focus);
+                let link = grid.cell_element(&focus);
                 let link = link.and_then(|cell| cell.query_selector("a").ok().flatten());
                 if let Some(link) = link.and_then(|link| link.dyn_into::<HtmlElement>().ok()) {
                     link.click();
@@ -421,12 +421,6 @@ impl Hands {
             row: self.row_of(element)?.key.clone(),
             column: cell.get_attribute("data-column")?,
         })
-    }
-
-    fn element(self, place: &CellPlace) -> Option<HtmlElement> {
-        let (_, column) = self.surface.grid.position(place)?;
-        let row = self.surface.grid.row(&place.row)?;
-        self.surface.cell_element(row.id, column)
     }
 }
 
