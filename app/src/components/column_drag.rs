@@ -68,7 +68,9 @@ impl ColumnDrag {
                 width,
                 now: width,
             }
-        } else if event.pointer_type() == "mouse" && element.closest("button").ok().flatten().is_none() {
+        } else if event.pointer_type() == "mouse"
+            && element.closest("button").ok().flatten().is_none()
+        {
             // By touch, dragging a head scrolls.
             Drag::Head {
                 name,

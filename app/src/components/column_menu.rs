@@ -66,8 +66,16 @@ fn items(view: TableView, name: String) -> AnyView {
     };
     let sorts = sortable.then(|| {
         [
-            sort("Sort ascending", vec![OrderBy::ascending(&name)], sorted == Some(false)),
-            sort("Sort descending", vec![OrderBy::descending(&name)], sorted == Some(true)),
+            sort(
+                "Sort ascending",
+                vec![OrderBy::ascending(&name)],
+                sorted == Some(false),
+            ),
+            sort(
+                "Sort descending",
+                vec![OrderBy::descending(&name)],
+                sorted == Some(true),
+            ),
         ]
         .into_iter()
         .chain(sorted.map(|_| sort("Don’t sort", Vec::new(), false)))

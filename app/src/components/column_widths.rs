@@ -29,10 +29,14 @@ pub fn ColumnWidths(
         let Some(table) = table.get() else { return };
         if let Ok(columns) = table.query_selector_all("col") {
             for at in 0..columns.length() {
-                let column = columns.item(at).and_then(|of| of.dyn_into::<HtmlElement>().ok());
+                let column = columns
+                    .item(at)
+                    .and_then(|of| of.dyn_into::<HtmlElement>().ok());
                 let Some(column) = column else { continue };
                 // Before the columns stands the one of the boxes that choose rows.
-                let width = (at as usize).checked_sub(1).and_then(|at| widths.columns.get(at));
+                let width = (at as usize)
+                    .checked_sub(1)
+                    .and_then(|at| widths.columns.get(at));
                 let width = width.copied().flatten();
                 set_style(
                     &column,
@@ -78,8 +82,15 @@ impl Widths {
         let mut widths = Vec::new();
         let mut pins = Vec::new();
         let mut left = "var(--pick)".to_owned();
-        for (nth, shown) in arranged.order.iter().filter_map(|at| columns.get(*at)).enumerate() {
-            let width = layout.place(&shown.column.name).and_then(|placed| placed.width);
+        for (nth, shown) in arranged
+            .order
+            .iter()
+            .filter_map(|at| columns.get(*at))
+            .enumerate()
+        {
+            let width = layout
+                .place(&shown.column.name)
+                .and_then(|placed| placed.width);
             if nth < arranged.pins.min(MOST_PINS) {
                 pins.push(format!("calc({left})"));
                 left.push_str(" + ");

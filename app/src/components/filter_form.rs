@@ -4,10 +4,7 @@ mod value_input;
 
 use leptos::{ev, prelude::*};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
-use rowcast_protocol::{
-    Column, ColumnKind,
-    query::Filter,
-};
+use rowcast_protocol::{Column, ColumnKind, query::Filter};
 
 use super::{icon, table_header::close};
 use crate::{

@@ -160,7 +160,12 @@ fn PageSize(view: TableView) -> impl IntoView {
         });
         (all, sizes.collect_view())
     };
-    let value = move || limit.get().map(|limit| limit.to_string()).unwrap_or_default();
+    let value = move || {
+        limit
+            .get()
+            .map(|limit| limit.to_string())
+            .unwrap_or_default()
+    };
     view! {
         <form class="page-size" method="get" action=view.root()>
             <Carry view except=&["limit", "offset"] />

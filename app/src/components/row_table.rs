@@ -43,7 +43,10 @@ pub fn RowTable(
     let arranged_columns = move || {
         let columns = columns.get();
         let (arranged, _) = order.get();
-        let shown = arranged.order.iter().filter_map(|at| columns.get(*at).cloned());
+        let shown = arranged
+            .order
+            .iter()
+            .filter_map(|at| columns.get(*at).cloned());
         shown.collect::<Vec<_>>()
     };
     let rows = move || {

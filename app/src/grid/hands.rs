@@ -42,11 +42,13 @@ impl Hands {
             let up = window_event_listener(ev::mouseup, move |_| hands.pressed.set_value(false));
             // Whoever puts the focus elsewhere has left the rows.
             let focus = window_event_listener(ev::focusin, move |event| {
-                let inside = target(&event).is_some_and(|of| of.closest("tbody").ok().flatten().is_some());
+                let inside =
+                    target(&event).is_some_and(|of| of.closest("tbody").ok().flatten().is_some());
                 hands.surface.active.set_value(inside);
             });
             let down = window_event_listener(ev::mousedown, move |event| {
-                let inside = target(&event).is_some_and(|of| of.closest(".grid").ok().flatten().is_some());
+                let inside =
+                    target(&event).is_some_and(|of| of.closest(".grid").ok().flatten().is_some());
                 if !inside {
                     hands.surface.active.set_value(false);
                 }
@@ -115,10 +117,12 @@ impl Hands {
                     link.click();
                 }
             }
-            Command::Edit(typed) => return act(Action::Edit {
-                place: focus,
-                typed,
-            }),
+            Command::Edit(typed) => {
+                return act(Action::Edit {
+                    place: focus,
+                    typed,
+                });
+            }
             Command::Clear => return act(Action::Clear),
             Command::DeleteRows => return act(Action::DeleteRows),
             Command::Duplicate => return act(Action::Duplicate),
@@ -171,12 +175,15 @@ impl Hands {
         let grid = self.surface.grid;
         let last = self.last_row.get_value().filter(|_| extend);
         let shown = grid.shown.read_untracked();
-        let place = |key: &rowcast_protocol::RowKey| shown.rows.iter().position(|of| of.key == *key);
+        let place =
+            |key: &rowcast_protocol::RowKey| shown.rows.iter().position(|of| of.key == *key);
         let mut selection = grid.selection.get_untracked();
         match (last.as_ref().and_then(place), place(row)) {
             (Some(one), Some(other)) => {
                 let rows = &shown.rows[super::selection::between(one, other)];
-                selection.rows.extend(rows.iter().map(|row| row.key.clone()));
+                selection
+                    .rows
+                    .extend(rows.iter().map(|row| row.key.clone()));
             }
             _ => {
                 let on = on.unwrap_or(!selection.rows.contains(row));
@@ -284,6 +291,7 @@ impl Hands {
         // The browser would put the focus elsewhere and begin to choose text.
         event.prevent_default();
         self.pressed.set_value(true);
+        self.surface.stay_here();
         if event.shift_key() {
             self.surface.grid.extend_to(place);
         } else {

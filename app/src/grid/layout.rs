@@ -207,9 +207,10 @@ impl Layout {
             let Some(at) = names.iter().position(|name| *name == last.name) else {
                 return;
             };
-            let first_unnamed = names.iter().enumerate().find(|(_, name)| {
-                !kept.iter().any(|of| of.name == **name) && last.name != **name
-            });
+            let first_unnamed = names
+                .iter()
+                .enumerate()
+                .find(|(_, name)| !kept.iter().any(|of| of.name == **name) && last.name != **name);
             if !plain || first_unnamed.is_some_and(|(unnamed, _)| unnamed < at) {
                 return;
             }

@@ -120,11 +120,7 @@ fn moved(one: &[u64], other: &[u64]) -> usize {
 /// in `shown.rows` that are before the eyes.
 ///
 /// `None` if none of the rows seen is in the slice: then the slice is shown.
-pub fn merge(
-    shown: &Shown,
-    seen: std::ops::Range<usize>,
-    slice: &[LiveRow],
-) -> Option<Shown> {
+pub fn merge(shown: &Shown, seen: std::ops::Range<usize>, slice: &[LiveRow]) -> Option<Shown> {
     let seen_rows = shown.rows.get(seen.clone())?;
     let ids: HashSet<u64> = seen_rows.iter().map(|row| row.id).collect();
     let is_seen = |row: &LiveRow| ids.contains(&row.id);

@@ -211,6 +211,10 @@ impl GridState {
                 return (origin, held);
             };
             if known.queries != origin.queries {
+                // What was chosen stood in another list.
+                if !self.selection.read_untracked().is_empty() {
+                    self.selection.set(Selection::default());
+                }
                 self.take();
             } else if !held {
                 if was_held {

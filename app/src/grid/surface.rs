@@ -82,7 +82,9 @@ impl Surface {
     pub fn attach(self) {
         let grid = self.grid;
         Effect::new(move || {
-            let Some(table) = self.table.get() else { return };
+            let Some(table) = self.table.get() else {
+                return;
+            };
             // A page without scripts has a table; with them it is a grid.
             for (name, value) in [("role", "grid"), ("aria-multiselectable", "true")] {
                 set_attribute(&table, name, value);
@@ -185,8 +187,12 @@ impl Surface {
         self.top.set_value(top);
         let seen = canvas.seen(top, view);
         canvas.choose(&seen, shown.first, shown.rows.len());
-        self.grid.scrolled.maybe_set(top + canvas.offset >= row / 2.0);
-        self.grid.seen.maybe_set((seen.start, seen.end.min(canvas.rows)));
+        self.grid
+            .scrolled
+            .maybe_set(top + canvas.offset >= row / 2.0);
+        self.grid
+            .seen
+            .maybe_set((seen.start, seen.end.min(canvas.rows)));
         let here = seen.start < shown.first + shown.rows.len() as i64 && seen.end > shown.first;
         drop(shown);
         self.canvas.maybe_set(canvas);
@@ -227,10 +233,15 @@ impl Surface {
         let offset = rows.offset.get_untracked() as i64;
         // What is shown may stand elsewhere than it does in the result by now.
         let begin = usize::try_from(seen.start - shown.first).unwrap_or(0);
-        let drift = shown.rows.iter().enumerate().skip(begin).find_map(|(at, row)| {
-            let now = model.iter().position(|of| of.id == row.id)?;
-            Some(shown.first + at as i64 - offset - now as i64)
-        });
+        let drift = shown
+            .rows
+            .iter()
+            .enumerate()
+            .skip(begin)
+            .find_map(|(at, row)| {
+                let now = model.iter().position(|of| of.id == row.id)?;
+                Some(shown.first + at as i64 - offset - now as i64)
+            });
         let drift = drift.unwrap_or(shown.first - offset);
         let window = self.view.window;
         let query = self.view.query.get_untracked();
@@ -251,7 +262,9 @@ impl Surface {
     /// is room to scroll through on both sides.
     fn settle_later(self) {
         let handle = set_timeout_with_handle(move || self.settle(), REST).ok();
-        let before = self.rest.try_update_value(|rest| std::mem::replace(rest, handle));
+        let before = self
+            .rest
+            .try_update_value(|rest| std::mem::replace(rest, handle));
         if let Some(before) = before.flatten() {
             before.clear();
         }
@@ -288,10 +301,15 @@ impl Surface {
         let (start, _) = self.grid.seen.get_untracked();
         let begin = usize::try_from(start - before.first).unwrap_or(0);
         let place: HashMap<u64, usize> = ids(now);
-        let moved = before.rows.iter().enumerate().skip(begin).find_map(|(at, row)| {
-            let to = place.get(&row.id)?;
-            Some(now.first + *to as i64 - before.first - at as i64)
-        });
+        let moved = before
+            .rows
+            .iter()
+            .enumerate()
+            .skip(begin)
+            .find_map(|(at, row)| {
+                let to = place.get(&row.id)?;
+                Some(now.first + *to as i64 - before.first - at as i64)
+            });
         if let Some(moved) = moved.filter(|moved| *moved != 0) {
             self.canvas
                 .update_untracked(|of| of.offset = canvas.offset + moved as f64 * canvas.row);
@@ -323,6 +341,11 @@ impl Surface {
         }));
         self.reveal(row);
         self.grant();
+    }
+
+    /// The focus goes nowhere but where it is put now.
+    pub(super) fn stay_here(self) {
+        self.wish.set_value(None);
     }
 
     /// Grants a wish if the row is there.
@@ -422,7 +445,11 @@ impl Surface {
             toggle(&element, "gone", pending.gone.contains(&id));
             let chosen = selection.rows.contains(&shown.rows[at].key);
             if toggle(&element, "chosen", chosen) {
-                set_attribute(&element, "aria-selected", if chosen { "true" } else { "false" });
+                set_attribute(
+                    &element,
+                    "aria-selected",
+                    if chosen { "true" } else { "false" },
+                );
                 let input = element.query_selector("input").ok().flatten();
                 if let Some(input) = input.and_then(|input| input.dyn_into().ok()) {
                     let input: HtmlInputElement = input;
@@ -472,10 +499,12 @@ impl Surface {
         shown: &Shown,
         focused: Option<(usize, usize)>,
     ) {
-        let others = "tbody a:not([tabindex]), thead a:not([tabindex]), thead button:not([tabindex])";
+        let others =
+            "tbody a:not([tabindex]), thead a:not([tabindex]), thead button:not([tabindex])";
         if let Ok(others) = table.query_selector_all(others) {
             for at in 0..others.length() {
-                if let Some(element) = others.item(at).and_then(|of| of.dyn_into::<Element>().ok()) {
+                if let Some(element) = others.item(at).and_then(|of| of.dyn_into::<Element>().ok())
+                {
                     set_attribute(&element, "tabindex", "-1");
                 }
             }

@@ -4,8 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     DEFAULT_LIMIT, Filter, MAX_LIMIT, MAX_TEXT, MAX_WORDS, Operator, OrderBy, Query, RESERVED_MARK,
-    aggregate,
-    escape, excerpt, pattern,
+    aggregate, escape, excerpt, pattern,
     scan::{self, TestCount},
     select,
 };

@@ -3,8 +3,7 @@
 use std::fmt;
 
 use super::{
-    DEFAULT_LIMIT, Filter, Operator, OrderBy, Query, Test, escape, is_reserved,
-    scan::is_operator,
+    DEFAULT_LIMIT, Filter, Operator, OrderBy, Query, Test, escape, is_reserved, scan::is_operator,
 };
 
 impl fmt::Display for Query {

@@ -138,7 +138,9 @@ impl Follower {
 
     fn slides_to(&self, asked: &Asked) -> bool {
         let before = self.asked.borrow();
-        before.as_ref().is_some_and(|before| asked.slides_from(before))
+        before
+            .as_ref()
+            .is_some_and(|before| asked.slides_from(before))
     }
 
     /// Asks for another slice; the one that is shown is followed until its rows are there.
