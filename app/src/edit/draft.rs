@@ -279,7 +279,7 @@ mod tests {
             text_of(&Cell::text("a"), ColumnKind::Json, &Berlin),
             "\"a\""
         );
-        let wrong = value("{\"a\": }", ColumnKind::Json).unwrap_err();
+        let wrong = value("{\"a\": }", ColumnKind::Json).expect_err("no JSON");
         assert!(wrong.contains("line 1 column 7"), "{wrong}");
         assert!(value("a, b", ColumnKind::Array).is_err());
     }
