@@ -2,7 +2,10 @@
 
 use std::str::FromStr;
 
-use sqlx::{AssertSqlSafe, PgPool, Row, postgres::types::Oid};
+use sqlx::{
+    AssertSqlSafe, PgPool, Row,
+    postgres::{PgRow, types::Oid},
+};
 
 use super::key::Key;
 use crate::{capture::ChangeKind, database::catalog::TableMeta};
@@ -11,16 +14,17 @@ use crate::{capture::ChangeKind, database::catalog::TableMeta};
 const SCANNED_ENTRIES: i64 = 50_000;
 
 /// How many bytes of images, likewise.
-const SCANNED_BYTES: i64 = 64 << 20;
+const SCANNED_BYTES: f64 = 67_108_864.0;
 
 /// How many entries one part brings at the most.
 const ENTRIES: usize = 2_000;
 
 /// How many bytes of images, likewise.
-const BYTES: i64 = 16 << 20;
+const BYTES: f64 = 16_777_216.0;
 
-/// What an entry counts beside its images.
-const ENTRY_BYTES: i64 = 512;
+/// What an entry counts beside its images. Sizes are added up as floats: those of whole numbers
+/// overflow, or are slow.
+const ENTRY_BYTES: f64 = 512.0;
 
 /// Where in the log a reader stands that goes backward: before transaction `xid + 1`, and past
 /// so many of that transaction's changes that were told.
@@ -138,36 +142,52 @@ pub async fn backward(
 /// The first transaction of the part that ends with `position`, and whether the log begins
 /// there.
 async fn lower_bound(pool: &PgPool, position: Position) -> Result<(u64, bool), sqlx::Error> {
-    let sql = "SELECT min(p.xid)::text, max(p.xid)::text, count(*) >= $2, \
-             max(p.xid) FILTER (WHERE p.held > $3)::text \
-         FROM (SELECT w.xid::text::numeric AS xid, sum(w.size) OVER (ROWS UNBOUNDED PRECEDING) AS held \
-                 FROM (SELECT c.xid, $4 + coalesce(octet_length(c.old), 0) \
-                                   + coalesce(octet_length(c.new), 0) AS size \
-                         FROM rowcast.change_log c WHERE c.xid <= $1::text::xid8 \
-                        ORDER BY c.xid DESC LIMIT $2) AS w) AS p";
-    let row = sqlx::query(sql)
-        .bind(position.xid.to_string())
-        .bind(SCANNED_ENTRIES)
-        .bind(SCANNED_BYTES)
-        .bind(ENTRY_BYTES)
-        .fetch_one(pool)
-        .await?;
-    let xid = |at: usize| -> Result<Option<u64>, sqlx::Error> {
-        let text: Option<&str> = row.try_get(at)?;
-        let xid = text.map(str::parse).transpose();
-        xid.map_err(|error| sqlx::Error::Decode(Box::new(error)))
+    let sizes = "(SELECT c.xid, $3::float8 + coalesce(octet_length(c.old), 0) \
+             + coalesce(octet_length(c.new), 0) AS size \
+         FROM rowcast.change_log c WHERE c.xid <= $1::text::xid8 \
+        ORDER BY c.xid DESC LIMIT $2) AS s";
+    let all = format!(
+        "SELECT count(*), coalesce(sum(s.size), 0), (array_agg(s.xid))[1]::text, \
+                (array_agg(s.xid))[count(*)]::text FROM {sizes}"
+    );
+    // Most parts have few bytes: up to where a larger one goes is asked only of that.
+    let up_to = format!(
+        "SELECT h.xid::text FROM (SELECT s.xid, sum(s.size) OVER (ROWS UNBOUNDED PRECEDING) AS held \
+                                    FROM {sizes}) AS h \
+          WHERE h.held > $4::float8 LIMIT 1"
+    );
+    let bound = |sql: String| {
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(position.xid.to_string())
+            .bind(SCANNED_ENTRIES)
+            .bind(ENTRY_BYTES)
     };
-    let (Some(least), Some(greatest)) = (xid(0)?, xid(1)?) else {
+    let row = bound(all).fetch_one(pool).await?;
+    let (count, size): (i64, f64) = (row.try_get(0)?, row.try_get(1)?);
+    let (Some(newest), Some(oldest)) = (xid(&row, 2)?, xid(&row, 3)?) else {
         return Ok((0, true));
     };
-    let cut = match (xid(3)?, row.try_get(2)?) {
-        (Some(cut), _) => cut,
+    let cut = if size > SCANNED_BYTES {
+        let row = bound(up_to)
+            .bind(SCANNED_BYTES)
+            .fetch_optional(pool)
+            .await?;
+        let beyond = row.map(|row| xid(&row, 0)).transpose()?.flatten();
+        beyond.unwrap_or(oldest)
+    } else if count < SCANNED_ENTRIES {
+        return Ok((0, true));
+    } else {
         // The last of its transactions may have more entries.
-        (None, true) => least,
-        (None, false) => return Ok((0, true)),
+        oldest
     };
     // A transaction is read whole, however large it is.
-    Ok((if cut == greatest { cut } else { cut + 1 }, false))
+    Ok((if cut == newest { cut } else { cut + 1 }, false))
+}
+
+fn xid(row: &PgRow, at: usize) -> Result<Option<u64>, sqlx::Error> {
+    let text: Option<&str> = row.try_get(at)?;
+    let xid = text.map(str::parse).transpose();
+    xid.map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
 struct Found {
@@ -195,8 +215,8 @@ async fn entries(
     let sql = format!(
         "SELECT l.xid::text, (extract(epoch FROM l.at) * 1000000)::int8, textsend(l.author), \
                 l.kind::text, CASE WHEN l.fits THEN l.old END, CASE WHEN l.fits THEN l.new END, l.fits \
-           FROM (SELECT w.*, sum($1 + coalesce(octet_length(w.old), 0) + coalesce(octet_length(w.new), 0)) \
-                             OVER (ROWS UNBOUNDED PRECEDING) <= $2 AS fits \
+           FROM (SELECT w.*, sum($1::float8 + coalesce(octet_length(w.old), 0) + coalesce(octet_length(w.new), 0)) \
+                             OVER (ROWS UNBOUNDED PRECEDING) <= $2::float8 AS fits \
                    FROM (SELECT c.* FROM rowcast.change_log c \
                           WHERE c.xid >= $3::text::xid8 AND c.xid <= $4::text::xid8 \
                             AND c.relation = ANY ($5) \
@@ -228,12 +248,9 @@ async fn entries(
     let rows = statement.fetch_all(pool).await?;
     rows.iter()
         .map(|row| {
-            let xid: &str = row.try_get(0)?;
             Ok(Found {
                 entry: Entry {
-                    xid: xid
-                        .parse()
-                        .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+                    xid: xid(row, 0)?.unwrap_or_default(),
                     at: row.try_get(1)?,
                     author: row.try_get::<Option<Vec<u8>>, _>(2)?.unwrap_or_default(),
                     kind: ChangeKind::of(row.try_get(3)?),

@@ -623,3 +623,45 @@ async fn what_has_no_past_says_why() {
     }
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_log_of_many_bytes_is_read_in_parts() {
+    let server = Server::new(TASKS).await;
+    let database = &server.database;
+    database
+        .execute("INSERT INTO task VALUES (1, 'first')")
+        .await;
+    // More than one part reads; none of it compresses.
+    database
+        .execute(
+            "CREATE TABLE large (id int PRIMARY KEY, data bytea); SELECT rowcast.watch('large'); \
+             ALTER TABLE large ALTER data SET STORAGE EXTERNAL",
+        )
+        .await;
+    let insert = "INSERT INTO large SELECT g, decode(repeat(md5(g::text), 12000), 'hex') \
+        FROM generate_series($1, $1 + 39) g";
+    let mut connection = database.connect().await;
+    for from in (0..400).step_by(40) {
+        sqlx::query(insert)
+            .bind(from)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    }
+    database.execute("UPDATE task SET title = 'last'").await;
+    let kinds = past(&server, "task/1").await;
+    assert_eq!(kinds.len(), 2, "{kinds:?}");
+    // A page each, across the parts.
+    let answer = server.json("/api/history/task/1?limit=1").await;
+    assert_eq!(answer["changes"][0]["after"], json!({"title": "last"}));
+    let next = answer["next"].as_str().unwrap();
+    let answer = server
+        .json(&format!("/api/history/task/1?limit=1&before={next}"))
+        .await;
+    assert_eq!(answer["changes"][0]["kind"], "insert");
+    // Of rows that large a part brings few.
+    let large = past(&server, "large/399").await;
+    assert_eq!(large.len(), 1);
+    assert_eq!(large[0].2["data"].as_str().unwrap().len(), 2 + 12_000 * 32);
+    server.stop().await;
+}

@@ -5,8 +5,15 @@ use sqlx::PgConnection;
 
 use crate::{
     cluster::Cluster,
-    replica::{PATIENCE, connect, database, execute},
+    replica::{PATIENCE, connect, execute},
 };
+
+/// The migrations before the first one that alters the log.
+const EARLIER: [&str; 3] = [
+    include_str!("../../../migrations/0001_capture.sql"),
+    include_str!("../../../migrations/0002_fingerprint.sql"),
+    include_str!("../../../migrations/0003_views.sql"),
+];
 
 #[tokio::test]
 async fn servers_that_start_at_once_set_it_up_once() {
@@ -30,19 +37,19 @@ async fn servers_that_start_at_once_set_it_up_once() {
 
 #[tokio::test]
 async fn one_that_alters_the_log_waits_for_writers_without_stopping_others() {
-    let database = database().await;
-    // As the version before left it, with a table that is live.
+    // As an earlier version left it, with a table that is live.
+    let database = Cluster::shared().database().await;
+    let mut earlier = connect(&database).await;
+    let set_up = "CREATE SCHEMA rowcast; CREATE TABLE rowcast.migration (version int4 PRIMARY KEY, \
+        name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())";
+    execute(&mut earlier, set_up).await;
+    for (at, sql) in EARLIER.into_iter().enumerate() {
+        let version = at + 1;
+        let sql = format!("{sql}; INSERT INTO rowcast.migration VALUES ({version}, '')");
+        execute(&mut earlier, &sql).await;
+    }
     database
-        .execute(
-            "CREATE TABLE t (id int PRIMARY KEY); SELECT rowcast.watch('t'); \
-             ALTER TABLE rowcast.change_log DROP author; \
-             ALTER TABLE rowcast.state DROP purged_until; \
-             SELECT rowcast.unwatch(w.relation) FROM rowcast.watched w \
-              WHERE rowcast.is_followed(w.relation); \
-             DROP TABLE rowcast.saved_view, rowcast.presence; \
-             DROP FUNCTION rowcast.is_followed; \
-             DELETE FROM rowcast.migration WHERE version > 3",
-        )
+        .execute("CREATE TABLE t (id int PRIMARY KEY); SELECT rowcast.watch('t')")
         .await;
     let mut writer = connect(&database).await;
     execute(&mut writer, "BEGIN; INSERT INTO public.t VALUES (1)").await;
