@@ -4,6 +4,7 @@ pub mod batch;
 pub mod bulk;
 pub mod export;
 pub mod health;
+pub mod import;
 pub mod json_body;
 pub mod live;
 pub mod metrics;

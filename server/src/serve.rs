@@ -35,7 +35,7 @@ use crate::{
     router::router,
     routes::pages::{build_id, site_options},
     shutdown::Shutdown,
-    state::AppState,
+    state::{AppState, BODY_UNIT},
 };
 
 /// How many whole tables may be exported at once, each over a connection of its own.
@@ -46,6 +46,9 @@ const WRITERS: u32 = 4;
 
 /// How many of them may do what takes long, so that the others are free for single rows.
 const LONG_WRITES: usize = 2;
+
+/// How many bytes of requests' bodies are held at once, or else two files that are imported.
+const BODIES: usize = 256 * 1024 * 1024;
 
 /// How long the database's connections have to say goodbye.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -209,6 +212,10 @@ fn state(config: &Config, parts: &LiveParts, writers: PgPool, shutdown: &Shutdow
         exports: Arc::new(Semaphore::new(EXPORTS)),
         writers,
         long_writes: Arc::new(Semaphore::new(LONG_WRITES)),
+        bodies: Arc::new(Semaphore::new(
+            BODIES.max(2 * config.import_bytes as usize) / BODY_UNIT,
+        )),
         list_bytes: config.list_bytes,
+        import_bytes: config.import_bytes,
     }
 }
