@@ -6,6 +6,7 @@ pub mod chart;
 pub mod export;
 pub mod health;
 pub mod history;
+pub mod import;
 pub mod json_body;
 pub mod live;
 pub mod metrics;

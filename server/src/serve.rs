@@ -36,7 +36,7 @@ use crate::{
     router::router,
     routes::pages::{build_id, site_options},
     shutdown::Shutdown,
-    state::AppState,
+    state::{AppState, BODY_UNIT},
 };
 
 /// How many whole tables may be exported at once, each over a connection of its own.
@@ -50,6 +50,9 @@ const LONG_WRITES: usize = 2;
 
 /// How many questions that take going through a table or the log are answered at once.
 const SCANS: usize = 2;
+
+/// How many bytes of requests' bodies are held at once, or else two files that are imported.
+const BODIES: usize = 256 * 1024 * 1024;
 
 /// How long the database's connections have to say goodbye.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -232,9 +235,13 @@ fn state(
         exports: Arc::new(Semaphore::new(EXPORTS)),
         writers,
         long_writes: Arc::new(Semaphore::new(LONG_WRITES)),
+        bodies: Arc::new(Semaphore::new(
+            BODIES.max(2 * config.import_bytes as usize) / BODY_UNIT,
+        )),
         list_bytes: config.list_bytes,
         scans: Arc::new(Semaphore::new(SCANS)),
         housekeeping,
         presence: Presence::new(config.max_clients as usize),
+        import_bytes: config.import_bytes,
     }
 }

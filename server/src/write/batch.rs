@@ -10,7 +10,7 @@ use sqlx::{Connection, PgConnection};
 use super::{
     attempt::{Failure, Work},
     author::Author,
-    change::Change,
+    change::{Change, ReadAs},
     key,
     object::Object,
     perform::perform,
@@ -115,7 +115,11 @@ impl Work for Batch<'_> {
         let mut transaction = connection.begin().await.map_err(Failure::database)?;
         match self.all(&mut transaction, table, &changes).await {
             Ok(rows) => {
-                transaction.commit().await.map_err(Failure::database)?;
+                transaction.commit().await.map_err(|error| {
+                    let written = changes.iter().flat_map(Change::written);
+                    let written = Values::of_columns(written.flat_map(Values::positions));
+                    Failure::about(error, vec![(written, ReadAs::Declared)])
+                })?;
                 Ok(rows)
             }
             Err(failure) => {

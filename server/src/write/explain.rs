@@ -39,6 +39,19 @@ pub fn is_stale(error: &sqlx::Error) -> bool {
         })
 }
 
+/// Whether it may be the fault of what was to be written: the same statement may succeed with
+/// other rows.
+pub fn is_about_values(error: &sqlx::Error) -> bool {
+    database_error(error).is_some_and(|error| {
+        let code = error.code();
+        is_raised(error)
+            || is_of_row_security(error)
+            || code == "44000"
+            || code.starts_with("22")
+            || code.starts_with("23")
+    })
+}
+
 /// Why a write of `values` into `table` failed. The connection must be in no transaction that
 /// has failed.
 pub async fn refusal(
