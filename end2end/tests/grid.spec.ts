@@ -105,6 +105,16 @@ test("a million rows are scrolled through to the last", async ({ page, server, i
   await expect(row(page, 1)).toBeInViewport();
 });
 
+test("a table that is not live is scrolled through too", async ({ page, server, items }) => {
+  await many(server, items.name, 1_000);
+  await server.sql("SELECT rowcast.unwatch($1::text::regclass)", [items.name]);
+  await page.goto(`${items.path}?order=id`);
+  await expect(grid(page, items.name)).toBeVisible();
+  await expectTotal(page, 1_000);
+  await page.locator("main.rows").evaluate((element) => (element.scrollTop = element.scrollHeight));
+  await expect(row(page, 1_000)).toBeInViewport();
+});
+
 test("an address with a slice shows that page, and none more", async ({ page, items }) => {
   await open(page, `${items.path}?limit=20&offset=40&order=id`);
   await expectKeys(page, Array.from({ length: 20 }, (_, at) => 41 + at));

@@ -14,6 +14,7 @@ test("a block is chosen by keyboard and copied as spreadsheets take it", async (
   await page.keyboard.press("Shift+ArrowDown");
   await page.keyboard.press("Shift+ArrowRight");
   await expect(chosen(page)).toHaveCount(4);
+  await expect(page.getByText("2 × 2 cells")).toBeVisible();
   await expect(cell(page, 2, "notes")).toBeFocused();
   await page.keyboard.press("Control+c");
   expect(await clipboard(page)).toBe('Item 1\tnote 1\n"a\tb ""c"""\t');
@@ -68,6 +69,10 @@ test("rows are chosen by their boxes and by the keyboard", async ({ page, items 
   await expect(box(6)).toBeChecked();
   await page.keyboard.press("Escape");
   await expect(page.locator("tr.chosen")).toHaveCount(0);
-  await page.getByRole("checkbox", { name: "Choose all rows shown" }).check();
+  const all = page.getByRole("checkbox", { name: "Choose all rows shown" });
+  await all.check();
   await expect(page.locator("tr.chosen")).toHaveCount(6);
+  await expect(page.getByText("6 rows chosen")).toBeVisible();
+  await box(4).uncheck();
+  await expect(all).not.toBeChecked();
 });

@@ -17,7 +17,7 @@ use super::{
     canvas::{Canvas, Segment},
     slice::{self, Slice},
 };
-use crate::pages::table::TableView;
+use crate::{live::rows::LiveRow, pages::table::TableView};
 
 /// After so long without scrolling a reader has come to rest.
 const REST: Duration = Duration::from_millis(140);
@@ -416,6 +416,14 @@ impl Surface {
             let ((a, b), (c, d)) = (grid.position(one)?, grid.position(other)?);
             Some((a.min(c)..=a.max(c), b.min(d)..=b.max(d)))
         });
+        let all = table.query_selector("thead .pick input").ok().flatten();
+        if let Some(all) = all.and_then(|all| all.dyn_into::<HtmlInputElement>().ok()) {
+            let some = !selection.rows.is_empty();
+            let is_chosen = |row: &LiveRow| selection.rows.contains(&row.key);
+            let every = some && shown.rows.iter().all(is_chosen);
+            all.set_checked(every);
+            all.set_indeterminate(some && !every);
+        }
         let canvas = self.canvas.get_untracked();
         let extra = focused.map(|(row, _)| row);
         let segments = canvas.segments(shown.first, shown.rows.len(), extra);
