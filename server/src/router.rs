@@ -8,7 +8,7 @@ use axum::{
     extract::{DefaultBodyLimit, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, patch},
+    routing::{get, patch, post},
 };
 use http::{HeaderValue, StatusCode, header};
 use rowcast_protocol::ApiError;
@@ -16,7 +16,9 @@ use rowcast_protocol::ApiError;
 use crate::{
     error::HttpError,
     host, metrics,
-    routes::{health, history, live, metrics as metrics_page, pages, row, rows, tables, ws},
+    routes::{
+        batch, bulk, health, history, live, metrics as metrics_page, pages, row, rows, tables, ws,
+    },
     security,
     state::{AppState, too_busy},
 };
@@ -30,16 +32,27 @@ const BODY_MAX: usize = 64 * 1024;
 /// The most bytes of one row's values.
 const ROW_MAX: usize = 4 * 1024 * 1024;
 
+/// The most bytes of several changes.
+const BATCH_MAX: usize = 16 * 1024 * 1024;
+
 /// How many requests may be under way, live ones aside.
 const REQUESTS_MAX: usize = 512;
 
 /// How long a request may take, live ones and exports aside.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long one may take that writes many rows.
+const LONG_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
 /// All routes.
 pub fn router(state: AppState) -> Router {
     let bounded = Bounds {
         places: std::sync::Arc::new(tokio::sync::Semaphore::new(REQUESTS_MAX)),
+        timeout: TIMEOUT,
+    };
+    let long = Bounds {
+        timeout: LONG_TIMEOUT,
+        ..bounded.clone()
     };
     let rows = Router::new()
         .route("/api/rows/{table}", get(rows::read).post(row::insert))
@@ -47,13 +60,19 @@ pub fn router(state: AppState) -> Router {
             "/api/rows/{table}/{key}",
             patch(row::update).delete(row::delete),
         );
+    let batches = Router::new().route("/api/batch/{table}", post(batch::change));
     let bounded_api = Router::new()
         .route("/api/history/{table}/{key}", get(history::read))
         .route("/api/tables", get(tables::list))
         .route("/api/tables/{table}", get(tables::show))
         .layer(middleware::from_fn_with_state(BODY_MAX, limit_body))
         .merge(rows.layer(middleware::from_fn_with_state(ROW_MAX, limit_body)))
+        .merge(batches.layer(middleware::from_fn_with_state(BATCH_MAX, limit_body)))
         .route_layer(middleware::from_fn_with_state(bounded.clone(), bound));
+    let long_api = Router::new()
+        .route("/api/bulk/{table}", post(bulk::change))
+        .layer(middleware::from_fn_with_state(ROW_MAX, limit_body))
+        .route_layer(middleware::from_fn_with_state(long, bound));
     let api = Router::new()
         .route("/api/live/{table}", get(live::follow))
         .route("/api/ws", get(ws::open))
@@ -61,6 +80,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api", axum::routing::any(unknown_resource))
         .layer(middleware::from_fn_with_state(BODY_MAX, limit_body))
         .merge(bounded_api)
+        .merge(long_api)
         .layer(middleware::from_fn(errors_as_json));
     let pages = pages::router(&state).layer(middleware::from_fn_with_state(bounded, bound));
     Router::new()
@@ -83,13 +103,14 @@ async fn unknown_resource() -> HttpError {
     HttpError(ApiError::new(
         "not_found",
         "there is nothing at this address",
-        "the API's addresses are /api/tables, /api/rows/{table}, /api/live/{table} and /api/ws",
+        "docs/api.md lists the API's addresses",
     ))
 }
 
 #[derive(Clone)]
 struct Bounds {
     places: std::sync::Arc<tokio::sync::Semaphore>,
+    timeout: Duration,
 }
 
 /// Bounds how many requests are under way, and for how long each is.
@@ -97,7 +118,7 @@ async fn bound(State(bounds): State<Bounds>, request: Request, next: Next) -> Re
     let Ok(_place) = bounds.places.try_acquire() else {
         return too_busy().into_response();
     };
-    match tokio::time::timeout(TIMEOUT, next.run(request)).await {
+    match tokio::time::timeout(bounds.timeout, next.run(request)).await {
         Ok(response) => response,
         Err(_) => HttpError(ApiError::new(
             "too_slow",

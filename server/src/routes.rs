@@ -1,6 +1,8 @@
 //! What the addresses answer: one file for each resource.
 
-pub mod csv;
+pub mod batch;
+pub mod bulk;
+pub mod export;
 pub mod health;
 pub mod history;
 pub mod json_body;

@@ -46,6 +46,9 @@ const WRITERS: u32 = 4;
 /// How many questions that take going through a table or the log are answered at once.
 const SCANS: usize = 2;
 
+/// How many of them may do what takes long, so that the others are free for single rows.
+const LONG_WRITES: usize = 2;
+
 /// How long the database's connections have to say goodbye.
 const CLOSING: Duration = Duration::from_secs(1);
 
@@ -208,5 +211,7 @@ fn state(config: &Config, parts: &LiveParts, writers: PgPool, shutdown: &Shutdow
         exports: Arc::new(Semaphore::new(EXPORTS)),
         writers,
         scans: Arc::new(Semaphore::new(SCANS)),
+        long_writes: Arc::new(Semaphore::new(LONG_WRITES)),
+        list_bytes: config.list_bytes,
     }
 }

@@ -55,6 +55,10 @@ pub struct AppState {
     pub writers: PgPool,
     /// Room for questions that take going through a table or the log; who finds none waits.
     pub scans: Arc<Semaphore>,
+    /// Room for writes that take long: all rows that match, or a file.
+    pub long_writes: Arc<Semaphore>,
+    /// The most bytes of the rows of one list.
+    pub list_bytes: u32,
 }
 
 /// A client's place; given back when dropped.

@@ -8,8 +8,11 @@
 //! Values are read by PostgreSQL as their column's type, from the JSON that the client wrote:
 //! no digit passes through a number of ours.
 
+pub mod attempt;
 pub mod author;
+pub mod batch;
 pub mod blame;
+pub mod bulk;
 pub mod change;
 pub mod constraint;
 pub mod explain;

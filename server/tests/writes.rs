@@ -6,6 +6,10 @@
     reason = "a test that can't have its database has failed"
 )]
 
+#[path = "writes/batch.rs"]
+mod batch;
+#[path = "writes/bulk.rs"]
+mod bulk;
 #[path = "support/cluster.rs"]
 mod cluster;
 #[path = "writes/concurrency.rs"]

@@ -241,7 +241,9 @@ fn InPlace(session: Session, open: OpenCell) -> impl IntoView {
     // A press on what can't take the focus leaves it in the input.
     let pressed = |event: ev::MouseEvent| {
         event.stop_propagation();
-        let element = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+        let element = event
+            .target()
+            .and_then(|target| target.dyn_into::<web_sys::Element>().ok());
         let takes = element.and_then(|element| element.closest("input, textarea, button").ok()?);
         if takes.is_none() {
             event.prevent_default();

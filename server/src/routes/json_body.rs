@@ -1,5 +1,6 @@
-//! The JSON that a request brings.
+//! The JSON that a request brings, and that it is answered with.
 
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use rowcast_protocol::ApiError;
@@ -43,4 +44,13 @@ pub fn require_type(headers: &HeaderMap, allowed: &[&str]) -> Result<(), ApiErro
         format!("Content-Type is \"{declared}\""),
         format!("send {}", allowed.join(" or ")),
     ))
+}
+
+/// An answer that is this JSON and that nobody keeps.
+pub fn answer(json: Vec<u8>) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (headers, json).into_response()
 }

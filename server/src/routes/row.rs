@@ -6,7 +6,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
-use rowcast_protocol::{ApiError, Cell};
+use rowcast_protocol::Cell;
 use serde::Deserialize;
 
 use super::json_body;
@@ -14,14 +14,15 @@ use crate::{
     database::catalog::TableMeta,
     state::AppState,
     write::{
+        attempt::attempt,
         author::Author,
         change::Change,
         key,
         object::Object,
         refusal::Refusal,
         row::write_row,
-        single,
-        values::{Values, require_key, require_rows},
+        single::Single,
+        values::{Values, nothing_set, require_key, require_rows},
     },
 };
 
@@ -62,7 +63,11 @@ pub async fn insert(
             restore: false,
         })
     };
-    let (table, row) = single::write(&state, &table, &author, change).await?;
+    let work = Single {
+        author: &author,
+        change,
+    };
+    let (table, row) = attempt(&state, &table, &work).await?;
     let row = row.unwrap_or_default();
     let mut response = (StatusCode::CREATED, answer(&table, &row)).into_response();
     if table.has_key() {
@@ -103,8 +108,12 @@ pub async fn update(
             expect: Values::bind(table, &expect)?,
         })
     };
-    let (table, row) = single::write(&state, &table, &author, change).await?;
-    Ok(answer(&table, &row.unwrap_or_default()).into_response())
+    let work = Single {
+        author: &author,
+        change,
+    };
+    let (table, row) = attempt(&state, &table, &work).await?;
+    Ok(answer(&table, &row.unwrap_or_default()))
 }
 
 /// Deletes a row: 204.
@@ -131,7 +140,11 @@ pub async fn delete(
             expect: Values::bind(table, &expect)?,
         })
     };
-    single::write(&state, &table, &author, change).await?;
+    let work = Single {
+        author: &author,
+        change,
+    };
+    attempt(&state, &table, &work).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -146,28 +159,14 @@ pub async fn admit(state: &AppState, headers: &HeaderMap) -> Result<Author, Refu
     Ok(author)
 }
 
-/// That an update sets nothing.
-pub fn nothing_set() -> Refusal {
-    ApiError::new(
-        "invalid_json",
-        "\"set\" names no column",
-        "name one at least",
-    )
-    .into()
-}
-
 /// The last part of the address as it stands there: what is decoded has lost which commas
 /// separate values.
 fn last_segment(uri: &Uri) -> &str {
     uri.path().rsplit('/').next().unwrap_or_default()
 }
 
-fn answer(table: &TableMeta, row: &[Cell]) -> impl IntoResponse + use<> {
+fn answer(table: &TableMeta, row: &[Cell]) -> Response {
     let mut body = Vec::new();
     write_row(table, row, &mut body);
-    let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    (headers, body)
+    json_body::answer(body)
 }

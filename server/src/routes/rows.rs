@@ -2,16 +2,18 @@
 
 use axum::{
     extract::{Path, RawQuery, State},
-    response::{IntoResponse, Response},
+    response::Response,
 };
-use http::header;
 use rowcast_protocol::json::write_snapshot;
 
-use super::csv;
+use super::{
+    export::{self, Format},
+    json_body,
+};
 use crate::{error::HttpError, query::list, state::AppState};
 
-/// The rows as `{"columns","key","rows","total","cursor"}`; all of them as CSV where the
-/// table's name is followed by `.csv`.
+/// The rows as `{"columns","key","rows","total","cursor"}`; all of them as CSV or as an array
+/// of objects where the table's name is followed by `.csv` or `.json`.
 ///
 /// # Errors
 /// `unknown_table`; those of the grammar, of binding and of reading.
@@ -22,8 +24,8 @@ pub async fn read(
 ) -> Result<Response, HttpError> {
     state.require_database().await?;
     let query = query.unwrap_or_default();
-    if let Some(exported) = table.strip_suffix(".csv") {
-        match csv::export(&state, exported, &query).await {
+    if let Some((exported, format)) = Format::of(&table) {
+        match export::export(&state, exported, format, &query).await {
             // A table may itself be named csv, within a schema.
             Err(error) if error.0.code == "unknown_table" => {}
             response => return response,
@@ -37,9 +39,5 @@ async fn json(state: &AppState, table: &str, query: &str) -> Result<Response, Ht
         list::read(&state.catalog, &state.pool, state.epoch(), table, query).await?;
     let mut body = Vec::new();
     write_snapshot(&snapshot, &mut body);
-    let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    Ok((headers, body).into_response())
+    Ok(json_body::answer(body))
 }

@@ -31,16 +31,18 @@ pub enum Change {
 }
 
 impl Change {
-    /// The values that it brings, each with whether it is read as it will be stored.
-    pub fn values(&self) -> Vec<(&Values, ReadAs)> {
+    /// The values that it brings, each with as what they are read.
+    pub fn values(&self) -> Vec<(Values, ReadAs)> {
         match self {
-            Self::Insert { row, .. } => vec![(row, ReadAs::Declared)],
+            Self::Insert { row, .. } => vec![(row.clone(), ReadAs::Declared)],
             Self::Update { key, set, expect } => vec![
-                (set, ReadAs::Declared),
-                (expect, ReadAs::Base),
-                (key, ReadAs::Base),
+                (set.clone(), ReadAs::Declared),
+                (expect.clone(), ReadAs::Base),
+                (key.clone(), ReadAs::Base),
             ],
-            Self::Delete { key, expect } => vec![(expect, ReadAs::Base), (key, ReadAs::Base)],
+            Self::Delete { key, expect } => {
+                vec![(expect.clone(), ReadAs::Base), (key.clone(), ReadAs::Base)]
+            }
         }
     }
 }

@@ -3,61 +3,49 @@
 use std::sync::Arc;
 
 use rowcast_protocol::Cell;
+use sqlx::PgConnection;
 
 use super::{
+    attempt::{Failure, Work},
     author::Author,
     change::Change,
-    explain::{self, is_passing, is_stale},
     perform::{Outcome, perform},
     refusal::Refusal,
-    writer::Writer,
 };
-use crate::{database::catalog::TableMeta, state::AppState};
+use crate::database::catalog::TableMeta;
 
-/// How often a change is tried.
-const ATTEMPTS: usize = 3;
+/// One change in one statement.
+#[derive(Debug)]
+pub struct Single<'a, F> {
+    /// Who makes it.
+    pub author: &'a Author,
+    /// What it is of the table as it is now.
+    pub change: F,
+}
 
-/// Makes one change in one statement. `change` says what it is of the table as it is now.
-///
-/// What fails because others write at the same time, or because the table was altered, wrote
-/// nothing, and is tried again.
-///
-/// # Errors
-/// `unknown_table`; those of `change`; see docs/api.md for those of writing.
-pub async fn write(
-    state: &AppState,
-    table: &str,
-    author: &Author,
-    change: impl Fn(&TableMeta) -> Result<Change, Refusal>,
-) -> Result<(Arc<TableMeta>, Option<Vec<Cell>>), Refusal> {
-    let mut attempt = 1;
-    loop {
-        let meta = state.catalog.table(table).await?;
-        let change = change(&meta)?;
-        let mut writer = Writer::acquire(&state.writers).await?;
-        let connection = writer.connection();
-        let again = attempt < ATTEMPTS;
-        let outcome = match perform(connection, &meta, author, &change).await {
-            // What it was expected to hold may have come back between the two statements.
-            Ok(Outcome::Kept { .. })
-                if attempt == 1 && !matches!(change, Change::Insert { .. }) =>
-            {
-                None
-            }
-            Ok(outcome) => Some(outcome.into_row(&meta)),
-            Err(error) if again && (is_passing(&error) || is_stale(&error)) => None,
-            Err(error) => Some(Err(explain::refusal(
-                connection,
-                &meta,
-                &change.values(),
-                &error,
-            )
-            .await)),
-        };
-        writer.finish();
-        if let Some(outcome) = outcome {
-            return Ok((meta, outcome?));
+impl<F> Work for Single<'_, F>
+where
+    F: Fn(&TableMeta) -> Result<Change, Refusal> + Sync,
+{
+    /// The row that was written; `None` if it was deleted.
+    type Done = Option<Vec<Cell>>;
+
+    async fn run(
+        &self,
+        connection: &mut PgConnection,
+        table: &Arc<TableMeta>,
+    ) -> Result<Self::Done, Failure> {
+        let change = (self.change)(table)?;
+        let about = |error| Failure::about(error, change.values());
+        let mut outcome = perform(connection, table, self.author, &change)
+            .await
+            .map_err(about)?;
+        // What it was expected to hold may have come back between the two statements.
+        if matches!(outcome, Outcome::Kept { .. }) && !matches!(change, Change::Insert { .. }) {
+            outcome = perform(connection, table, self.author, &change)
+                .await
+                .map_err(about)?;
         }
-        attempt += 1;
+        Ok(outcome.into_row(table)?)
     }
 }

@@ -117,6 +117,16 @@ pub fn generated_columns(columns: Vec<String>) -> Refusal {
     Refusal::of(error, columns)
 }
 
+/// That an update sets nothing.
+pub fn nothing_set() -> Refusal {
+    ApiError::new(
+        "invalid_json",
+        "\"set\" names no column",
+        "name one at least",
+    )
+    .into()
+}
+
 fn unknown_columns(table: &TableMeta, columns: Vec<String>) -> Refusal {
     let known = table.table.columns.iter().map(|column| &*column.name);
     let known: Vec<&str> = known.take(50).collect();

@@ -69,6 +69,55 @@ async fn all_rows_of_the_query_are_exported() {
 }
 
 #[tokio::test]
+async fn formulas_are_marked_as_text_where_that_is_asked() {
+    let server = Server::new(
+        "CREATE TABLE t (id int PRIMARY KEY, \"=x\" text, escape text);
+         INSERT INTO t VALUES (-1, '=1+1', 'a'), (2, '-2', 'b');",
+    )
+    .await;
+    let plain = server.get("/api/rows/t.csv?order=id").await;
+    assert_eq!(plain.text(), "id,=x,escape\r\n-1,=1+1,a\r\n2,-2,b\r\n");
+    let escaped = server
+        .get("/api/rows/t.csv?order=id&escape=formulas&escape=eq.a")
+        .await;
+    assert_eq!(escaped.text(), "id,'=x,escape\r\n-1,'=1+1,a\r\n");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn all_rows_of_the_query_are_exported_as_objects() {
+    let server = Server::new(
+        "CREATE SCHEMA s; CREATE TABLE s.json (id int PRIMARY KEY);
+         CREATE TABLE t (id int PRIMARY KEY, \"a\"\"b\" text, n numeric, j jsonb, u int REFERENCES t);
+         INSERT INTO t VALUES (1, 'line\nbreak', 12345678901234567890.50, '{\"a\": 1}', 2),
+             (2, NULL, NULL, NULL, NULL);",
+    )
+    .await;
+    let answer = server
+        .get("/api/rows/t.json?order=id&limit=1&offset=1")
+        .await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(
+        answer.header("content-disposition"),
+        Some("attachment; filename=\"t.json\"")
+    );
+    assert_eq!(
+        answer.text(),
+        "[{\"id\":1,\"a\\\"b\":\"line\\nbreak\",\"n\":12345678901234567890.50,\"j\":{\"a\": 1},\"u\":2},\n\
+         {\"id\":2,\"a\\\"b\":null,\"n\":null,\"j\":null,\"u\":null}]\n"
+    );
+    let some = server.get("/api/rows/t.json?select=id,u(n)&id=eq.2").await;
+    assert_eq!(some.text(), "[{\"id\":2,\"u.n\":null}]\n");
+    assert_eq!(server.get("/api/rows/t.json?id=eq.9").await.text(), "[]\n");
+    assert_eq!(server.json("/api/rows/s.json").await["total"], 0);
+    assert_eq!(server.get("/api/rows/s.json.json").await.text(), "[]\n");
+    let (status, code, _) = server.error("/api/rows/nosuch.json").await;
+    assert_eq!((status, &*code), (404, "unknown_table"));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_large_table_is_streamed_and_a_client_that_leaves_frees_its_place() {
     let server = Server::new(
         "CREATE TABLE big (id int PRIMARY KEY, t text);

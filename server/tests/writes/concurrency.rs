@@ -165,7 +165,7 @@ async fn a_table_that_is_altered_meanwhile_is_written_as_it_is_then() {
 }
 
 /// Until somebody waits for a lock.
-async fn wait_for_a_waiter(server: &Server) {
+pub async fn wait_for_a_waiter(server: &Server) {
     let mut connection = server.database.connect().await;
     loop {
         let waiting: i64 = sqlx::query(

@@ -1,4 +1,7 @@
-//! `GET /api/rows/{table}.csv`: all rows of a query as CSV, streamed.
+//! `GET /api/rows/{table}.csv` and `.json`: all rows of a query, streamed.
+
+mod csv;
+mod json;
 
 use std::sync::Arc;
 
@@ -33,14 +36,91 @@ const CHUNK: usize = 64 * 1024;
 /// How many chunks may wait for the client. When they do, PostgreSQL waits as well.
 const WAITING: usize = 4;
 
+/// As what rows are exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// CSV.
+    Csv {
+        /// Whether text that a spreadsheet would take for a formula is marked as text.
+        escape_formulas: bool,
+    },
+    /// A JSON array of objects.
+    Json,
+}
+
+impl Format {
+    /// What the end of a name asks for, and the name without it.
+    pub fn of(name: &str) -> Option<(&str, Self)> {
+        let csv = Self::Csv {
+            escape_formulas: false,
+        };
+        let csv = name.strip_suffix(".csv").map(|name| (name, csv));
+        csv.or_else(|| Some((name.strip_suffix(".json")?, Self::Json)))
+    }
+
+    /// Takes what is said of the format out of a query.
+    fn take_from(self, query: &str) -> (Self, String) {
+        const ESCAPE: &str = "escape=formulas";
+        let Self::Csv { .. } = self else {
+            return (self, query.to_owned());
+        };
+        let (ours, rest): (Vec<&str>, Vec<&str>) =
+            query.split('&').partition(|parameter| *parameter == ESCAPE);
+        let escape_formulas = !ours.is_empty();
+        (Self::Csv { escape_formulas }, rest.join("&"))
+    }
+
+    fn content_type(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Csv { .. } => "text/csv; charset=utf-8",
+            Self::Json => "application/json",
+        })
+    }
+
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Csv { .. } => "csv",
+            Self::Json => "json",
+        }
+    }
+
+    fn write_head(self, names: &[&str], out: &mut Vec<u8>) {
+        match self {
+            Self::Csv { escape_formulas } => csv::write_head(names, escape_formulas, out),
+            Self::Json => out.push(b'['),
+        }
+    }
+
+    /// `nth` counts from 0.
+    fn write_row(self, nth: u64, names: &[&str], cells: &[Cell], out: &mut Vec<u8>) {
+        match self {
+            Self::Csv { escape_formulas } => csv::write_row(cells, escape_formulas, out),
+            Self::Json => json::write_row(nth, names, cells, out),
+        }
+    }
+
+    fn write_end(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Csv { .. } => {}
+            Self::Json => out.extend_from_slice(b"]\n"),
+        }
+    }
+}
+
 /// The matching rows of one version of the database, in the query's order, whatever its limit
 /// and offset. A row that can't be read any more breaks the response off.
 ///
 /// # Errors
 /// Those of a read, as far as they show before the first row; `too_busy`.
-pub async fn export(state: &AppState, table: &str, query: &str) -> Result<Response, HttpError> {
+pub async fn export(
+    state: &AppState,
+    table: &str,
+    format: Format,
+    query: &str,
+) -> Result<Response, HttpError> {
     let table = state.catalog.table(table).await?;
-    let query = Query::parse(query)?;
+    let (format, query) = format.take_from(query);
+    let query = Query::parse(&query)?;
     let bound = bind(&state.catalog, &state.pool, table, &query).await?;
     let place = Arc::clone(&state.exports)
         .try_acquire_owned()
@@ -54,8 +134,8 @@ pub async fn export(state: &AppState, table: &str, query: &str) -> Result<Respon
         .map_err(|_| database_unavailable())?
         .detach();
     let (chunks, mut received) = mpsc::channel(WAITING);
-    let name = file_name(&bound.table.table.name);
-    tokio::spawn(send(connection, bound, chunks, place));
+    let name = file_name(&bound.table.table.name, format);
+    tokio::spawn(send(connection, bound, format, chunks, place));
     // The first chunk, or why there is none, decides the status.
     let first = match received.recv().await {
         Some(Ok(first)) => first,
@@ -66,10 +146,7 @@ pub async fn export(state: &AppState, table: &str, query: &str) -> Result<Respon
     let body = futures::stream::once(async { Ok(first) }).chain(rest);
     let mut response = Body::from_stream(body).into_response();
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/csv; charset=utf-8"),
-    );
+    headers.insert(header::CONTENT_TYPE, format.content_type());
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::CONTENT_DISPOSITION, name);
     Ok(response)
@@ -78,11 +155,12 @@ pub async fn export(state: &AppState, table: &str, query: &str) -> Result<Respon
 async fn send(
     mut connection: PgConnection,
     bound: BoundQuery,
+    format: Format,
     chunks: mpsc::Sender<Result<Bytes, ApiError>>,
     _place: OwnedSemaphorePermit,
 ) {
     let outcome = tokio::select! {
-        outcome = write(&mut connection, &bound, &chunks) => outcome,
+        outcome = write(&mut connection, &bound, format, &chunks) => outcome,
         // Nobody reads any more.
         () = chunks.closed() => return,
     };
@@ -101,6 +179,7 @@ async fn send(
 async fn write(
     connection: &mut PgConnection,
     bound: &BoundQuery,
+    format: Format,
     chunks: &mpsc::Sender<Result<Bytes, ApiError>>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT set_config('statement_timeout', $1, false)")
@@ -122,13 +201,16 @@ async fn write(
     }
     let mut rows = statement.fetch(connection);
     let mut chunk = Vec::with_capacity(CHUNK + 1024);
-    for (place, column) in bound.select.iter().enumerate() {
-        separate(place, &mut chunk);
-        write_text(&table.table.columns[*column].name, &mut chunk);
-    }
-    chunk.extend_from_slice(b"\r\n");
+    let names: Vec<&str> = bound
+        .select
+        .iter()
+        .map(|at| &*table.table.columns[*at].name)
+        .collect();
+    format.write_head(&names, &mut chunk);
+    let mut nth = 0;
     while let Some(row) = rows.try_next().await? {
-        write_row(&row, bound, &mut chunk)?;
+        format.write_row(nth, &names, &shown(&row, bound)?, &mut chunk);
+        nth += 1;
         if chunk.len() >= CHUNK {
             let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK + 1024));
             if chunks.send(Ok(full.into())).await.is_err() {
@@ -136,54 +218,23 @@ async fn write(
             }
         }
     }
+    format.write_end(&mut chunk);
     // A client that is gone needs no last chunk.
     let _ = chunks.send(Ok(chunk.into())).await;
     Ok(())
 }
 
-fn write_row(row: &PgRow, bound: &BoundQuery, out: &mut Vec<u8>) -> Result<(), sqlx::Error> {
+/// The cells of the columns that are shown.
+fn shown(row: &PgRow, bound: &BoundQuery) -> Result<Vec<Cell>, sqlx::Error> {
     let mut image: &[u8] = row.try_get(0)?;
     let datums = decode_image(&mut image, bound.table.image_codecs())
         .map_err(|error| sqlx::Error::Decode(error.into()))?;
-    for (place, column) in bound.select.iter().enumerate() {
-        separate(place, out);
-        match datums[*column].to_cell() {
-            Cell::Null => {}
-            Cell::Bool(true) => out.extend_from_slice(b"true"),
-            Cell::Bool(false) => out.extend_from_slice(b"false"),
-            Cell::Number(text) => out.extend_from_slice(text.as_bytes()),
-            Cell::Text(text) | Cell::Json(text) => write_text(&text, out),
-        }
-    }
-    out.extend_from_slice(b"\r\n");
-    Ok(())
-}
-
-fn separate(place: usize, out: &mut Vec<u8>) {
-    if place > 0 {
-        out.push(b',');
-    }
-}
-
-/// Writes a field. Empty text is quoted, which tells it from NULL, as in PostgreSQL's CSV.
-fn write_text(text: &str, out: &mut Vec<u8>) {
-    let special = |byte: u8| matches!(byte, b'"' | b',' | b'\r' | b'\n');
-    if !text.is_empty() && !text.bytes().any(special) {
-        out.extend_from_slice(text.as_bytes());
-        return;
-    }
-    out.push(b'"');
-    for byte in text.bytes() {
-        if byte == b'"' {
-            out.push(b'"');
-        }
-        out.push(byte);
-    }
-    out.push(b'"');
+    let cells = bound.select.iter().map(|at| datums[*at].to_cell());
+    Ok(cells.collect())
 }
 
 /// The header that names the file: letters, digits, `-` and `_` of the table's name.
-fn file_name(table: &str) -> HeaderValue {
+fn file_name(table: &str, format: Format) -> HeaderValue {
     let safe: String = table
         .chars()
         .map(|c| {
@@ -194,7 +245,8 @@ fn file_name(table: &str) -> HeaderValue {
             }
         })
         .collect();
-    HeaderValue::from_str(&format!("attachment; filename=\"{safe}.csv\""))
+    let ending = format.ending();
+    HeaderValue::from_str(&format!("attachment; filename=\"{safe}.{ending}\""))
         .unwrap_or(HeaderValue::from_static("attachment"))
 }
 
@@ -202,25 +254,25 @@ fn file_name(table: &str) -> HeaderValue {
 mod tests {
     use super::*;
 
-    fn field(text: &str) -> String {
-        let mut out = Vec::new();
-        write_text(text, &mut out);
-        String::from_utf8(out).expect("text stays text")
-    }
-
-    #[test]
-    fn fields_are_quoted_where_they_must_be() {
-        assert_eq!(field("plain text"), "plain text");
-        assert_eq!(field(""), "\"\"");
-        assert_eq!(field("a,b"), "\"a,b\"");
-        assert_eq!(field("a\"b"), "\"a\"\"b\"");
-        assert_eq!(field("a\nb"), "\"a\nb\"");
-        assert_eq!(field("ä"), "ä");
-    }
-
     #[test]
     fn a_file_name_can_not_break_the_header() {
-        let name = file_name("a\"\r\nSet-Cookie: x/ö");
-        assert_eq!(name, "attachment; filename=\"a___Set-Cookie__x__.csv\"");
+        let name = file_name("a\"\r\nSet-Cookie: x/ö", Format::Json);
+        assert_eq!(name, "attachment; filename=\"a___Set-Cookie__x__.json\"");
+    }
+
+    #[test]
+    fn only_the_one_word_is_taken_out_of_a_query() {
+        let (name, csv) = Format::of("a.csv").expect("an export");
+        assert_eq!(name, "a");
+        let escaped = Format::Csv {
+            escape_formulas: true,
+        };
+        assert_eq!(
+            csv.take_from("a=eq.1&escape=formulas&escape=eq.x"),
+            (escaped, "a=eq.1&escape=eq.x".to_owned())
+        );
+        assert_eq!(csv.take_from("q=a"), (csv, "q=a".to_owned()));
+        assert_eq!(Format::of("a.json.json"), Some(("a.json", Format::Json)));
+        assert_eq!(Format::of("csv"), None);
     }
 }

@@ -1,0 +1,176 @@
+//! Several changes, all or none.
+
+use std::sync::Arc;
+
+use rowcast_protocol::{ApiError, Cell};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use sqlx::{Connection, PgConnection};
+
+use super::{
+    attempt::{Failure, Work},
+    author::Author,
+    change::Change,
+    key,
+    object::Object,
+    perform::perform,
+    refusal::Refusal,
+    values::{Values, nothing_set, require_key, require_rows},
+};
+use crate::{database::catalog::TableMeta, error::too_large};
+
+/// The most changes of one request.
+pub const MOST: usize = 10_000;
+
+/// One change as a client writes it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    op: Operation,
+    key: Option<Vec<Box<RawValue>>>,
+    row: Option<Object>,
+    set: Option<Object>,
+    expect: Option<Object>,
+    #[serde(default)]
+    restore: bool,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Operation {
+    Insert,
+    Update,
+    Delete,
+}
+
+impl Asked {
+    /// The change that it is of this table.
+    ///
+    /// # Errors
+    /// `invalid_json` if it lacks a member or has one that its operation does not take;
+    /// `unknown_column`, `generated_column`, `invalid_key`, `not_editable`.
+    pub fn bind(&self, table: &TableMeta) -> Result<Change, Refusal> {
+        let expect = self.expect.clone().unwrap_or_default();
+        match (self.op, &self.key, &self.row, &self.set) {
+            (Operation::Insert, None, Some(row), None) if self.expect.is_none() => {
+                require_rows(table)?;
+                Ok(Change::Insert {
+                    row: Values::bind_written(table, row, self.restore)?,
+                    restore: self.restore,
+                })
+            }
+            (Operation::Update, Some(key), None, Some(set)) if !self.restore => {
+                require_key(table)?;
+                if set.0.is_empty() {
+                    return Err(nothing_set());
+                }
+                Ok(Change::Update {
+                    key: key::from_values(table, key.clone())?,
+                    set: Values::bind_written(table, set, false)?,
+                    expect: Values::bind(table, &expect)?,
+                })
+            }
+            (Operation::Delete, Some(key), None, None) if !self.restore => {
+                require_key(table)?;
+                Ok(Change::Delete {
+                    key: key::from_values(table, key.clone())?,
+                    expect: Values::bind(table, &expect)?,
+                })
+            }
+            _ => Err(ApiError::new(
+                "invalid_json",
+                "a change has other members than its operation takes",
+                "insert: row; update: key, set, expect; delete: key, expect",
+            )
+            .into()),
+        }
+    }
+}
+
+/// Changes that are made in one transaction, in their order.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    /// Who makes them.
+    pub author: &'a Author,
+    /// What they are.
+    pub changes: &'a [Asked],
+    /// The most bytes of the rows that they write.
+    pub bytes: u32,
+}
+
+impl Work for Batch<'_> {
+    /// The rows that were written, in the order of the changes; `None` for one that was
+    /// deleted.
+    type Done = Vec<Option<Vec<Cell>>>;
+
+    async fn run(
+        &self,
+        connection: &mut PgConnection,
+        table: &Arc<TableMeta>,
+    ) -> Result<Self::Done, Failure> {
+        let mut changes = Vec::with_capacity(self.changes.len());
+        for (index, asked) in self.changes.iter().enumerate() {
+            changes.push(asked.bind(table).map_err(|refusal| refusal.at(index))?);
+        }
+        let mut transaction = connection.begin().await.map_err(Failure::database)?;
+        match self.all(&mut transaction, table, &changes).await {
+            Ok(rows) => {
+                transaction.commit().await.map_err(Failure::database)?;
+                Ok(rows)
+            }
+            Err(failure) => {
+                transaction.rollback().await.map_err(Failure::database)?;
+                Err(failure)
+            }
+        }
+    }
+}
+
+impl Batch<'_> {
+    async fn all(
+        &self,
+        connection: &mut PgConnection,
+        table: &TableMeta,
+        changes: &[Change],
+    ) -> Result<Vec<Option<Vec<Cell>>>, Failure> {
+        let mut rows = Vec::with_capacity(changes.len());
+        let mut held = 0;
+        for (index, change) in changes.iter().enumerate() {
+            let row = perform(connection, table, self.author, change)
+                .await
+                .map_err(|error| Failure::about(error, change.values()))
+                .and_then(|outcome| Ok(outcome.into_row(table)?))
+                .map_err(|failure| failure.at(index))?;
+            held += row.iter().flatten().map(size).sum::<usize>();
+            if held > self.bytes as usize {
+                return Err(Failure::Refused(too_large().into()));
+            }
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+}
+
+/// Refuses more changes than one request may make.
+///
+/// # Errors
+/// `too_many_changes`.
+pub fn require_few(changes: &[Asked]) -> Result<(), ApiError> {
+    if changes.len() <= MOST {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        "too_many_changes",
+        format!("{} changes are too many for one request", changes.len()),
+        format!("at most {MOST}"),
+    ))
+}
+
+/// About how many bytes a cell takes.
+pub fn size(cell: &Cell) -> usize {
+    const FIXED: usize = 24;
+    match cell {
+        Cell::Null | Cell::Bool(_) => FIXED,
+        Cell::Number(text) | Cell::Text(text) | Cell::Json(text) => FIXED + text.len(),
+    }
+}
