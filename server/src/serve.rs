@@ -43,11 +43,11 @@ const EXPORTS: usize = 4;
 
 /// How many connections write rows.
 const WRITERS: u32 = 4;
-/// How many questions that take going through a table or the log are answered at once.
-const SCANS: usize = 2;
-
 /// How many of them may do what takes long, so that the others are free for single rows.
 const LONG_WRITES: usize = 2;
+
+/// How many questions that take going through a table or the log are answered at once.
+const SCANS: usize = 2;
 
 /// How long the database's connections have to say goodbye.
 const CLOSING: Duration = Duration::from_secs(1);
