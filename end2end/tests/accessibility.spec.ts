@@ -17,6 +17,25 @@ for (const theme of ["light", "dark"] as const) {
       await expectNoSeriousViolation(page);
     });
 
+    test("a grid in use has no serious violation", async ({ page, items }) => {
+      await open(page, `${items.path}?limit=9&~columns=id,title!,-notes`);
+      await page.locator('tr[data-key="4"] [data-column="title"]').click();
+      await page.keyboard.press("Shift+ArrowDown");
+      await page.getByRole("checkbox", { name: "Choose row 7" }).check();
+      await page.getByRole("button", { name: "Hold" }).click();
+      await expectNoSeriousViolation(page);
+    });
+
+    test("the menus of columns have no serious violation", async ({ page, items }) => {
+      await open(page, `${items.path}?limit=3`);
+      await page.getByRole("button", { name: /Columns/ }).click();
+      await expectNoSeriousViolation(page);
+      await page.keyboard.press("Escape");
+      await page.getByRole("columnheader", { name: "title" }).hover();
+      await page.getByRole("button", { name: "Menu of title" }).click();
+      await expectNoSeriousViolation(page);
+    });
+
     test("an error and an empty table have no serious violation", async ({ page, server, items }) => {
       await page.goto(`${items.path}?nothing=eq.1`);
       await expect(page.getByRole("alert")).toBeVisible();

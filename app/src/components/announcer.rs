@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
-use crate::{format::number::grouped, pages::table::TableView};
+use crate::{format::number::grouped, grid::GridState, pages::table::TableView};
 
 /// Changes are summed up and said no more often than this.
 const PACE: Duration = Duration::from_secs(10);
@@ -15,6 +15,7 @@ pub fn Announcer(
     /// The page's shared state.
     view: TableView,
 ) -> impl IntoView {
+    let grid = expect_context::<GridState>();
     let said = RwSignal::new(String::new());
     Effect::new(move || {
         let before = StoredValue::new(0);
@@ -29,7 +30,13 @@ pub fn Announcer(
                     new => format!("{} changes", grouped(new)),
                 };
                 let total = view.live.rows.total.get_untracked().unwrap_or(0);
-                said.set(format!("{text}, {} rows", grouped(total)));
+                let waiting = grid.waiting.get_untracked();
+                let waiting = if waiting.is_empty() {
+                    String::new()
+                } else {
+                    format!(", waiting: {}", waiting.text())
+                };
+                said.set(format!("{text}, {} rows{waiting}", grouped(total)));
             },
             PACE,
         );

@@ -22,7 +22,7 @@ pub fn ColumnWidths(
     table: NodeRef<html::Table>,
 ) -> impl IntoView {
     let grid = expect_context::<GridState>();
-    let sheet = NodeRef::<html::Style>::new();
+    let sheet = NodeRef::<html::Span>::new();
     let widths = Memo::new(move |_| Widths::new(view, grid));
     Effect::new(move || {
         let widths = widths.get();
@@ -50,16 +50,21 @@ pub fn ColumnWidths(
         }
         // From here on the elements say it.
         if let Some(sheet) = sheet.get_untracked() {
-            sheet.set_text_content(None);
+            sheet.set_inner_html("");
         }
     });
-    // A sheet that the browser made would not be allowed.
+    // Only what comes with the document is allowed to be a sheet.
     let text = if cfg!(feature = "hydrate") {
         String::new()
     } else {
-        widths.with_untracked(Widths::sheet)
+        let nonce = use_nonce().map(|nonce| nonce.to_string());
+        format!(
+            "<style nonce=\"{}\">{}</style>",
+            nonce.unwrap_or_default(),
+            widths.with_untracked(Widths::sheet)
+        )
     };
-    view! { <style node_ref=sheet nonce=use_nonce() inner_html=text></style> }
+    view! { <span hidden node_ref=sheet inner_html=text></span> }.into_any()
 }
 
 /// The widths that aren't as the columns' values ask for, and the places of pinned columns.

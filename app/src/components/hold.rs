@@ -22,7 +22,7 @@ pub fn Hold() -> impl IntoView {
         })
     };
     view! {
-        <span class="waiting" role="status">
+        <span class="waiting" role="group" aria-label="Waiting changes">
             {waiting}
         </span>
         <button

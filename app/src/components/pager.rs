@@ -40,6 +40,21 @@ pub fn Pager(
             ),
         }
     };
+    let chosen = move || {
+        let selection = grid.selection.read();
+        let rows = selection.rows.len() as u64;
+        let (corners, _) = (selection.range.as_ref(), grid.shown.track());
+        let block = corners.and_then(|(one, other)| {
+            let ((top, left), (bottom, right)) = (grid.position(one)?, grid.position(other)?);
+            Some((top.abs_diff(bottom) + 1, left.abs_diff(right) + 1))
+        });
+        match (block, rows) {
+            (Some((rows, columns)), _) => format!(" · {rows} × {columns} cells"),
+            (None, 0) => String::new(),
+            (None, 1) => " · 1 row chosen".to_owned(),
+            (None, rows) => format!(" · {} rows chosen", grouped(rows)),
+        }
+    };
     let offsets = Memo::new(move |_| Offsets::new(&view.query.read(), total.get().unwrap_or(0)));
     let link = move |label, icon, offset: fn(&Offsets) -> Option<u64>| {
         let to = Signal::derive(move || {
@@ -50,7 +65,7 @@ pub fn Pager(
     };
     view! {
         <footer class="pager">
-            <span class="range">{range}</span>
+            <span class="range">{range} <span class="chosen-count">{chosen}</span></span>
             <Hold />
             <PageSize view />
             <nav aria-label="Pages" class:scrolls=scrolls>

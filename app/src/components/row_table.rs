@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use leptos::{
-    either::{Either, EitherOf3},
-    prelude::*,
-};
+use leptos::{either::EitherOf3, prelude::*};
 
 use super::{
     cell::CellView,
@@ -78,6 +75,80 @@ pub fn RowTable(
         }
         items
     };
+    // Apart, for the type of one view of all this is deeper than a stack.
+    let table = move || {
+        let heads = move || {
+            let head = |shown| view! { <ColumnHeader view shown /> }.into_any();
+            arranged_columns().into_iter().map(head).collect_view()
+        };
+        let widths = move || {
+            let width = |shown: &Arc<ShownColumn>| view! { <col class=shown.width.class() /> };
+            arranged_columns().iter().map(width).collect_view()
+        };
+        view! {
+            <table
+                class="grid"
+                class:loading=move || live.loading.get()
+                node_ref=surface.table
+                aria-label=name.clone()
+                data-pins=move || grid.arranged.read().pins.min(MOST_PINS).to_string()
+                on:keydown=move |event| hands.key(&event)
+                on:mousedown=move |event| hands.down(&event)
+                on:mouseover=move |event| hands.over(&event)
+                on:mousemove=move |_| hands.aim()
+                on:mouseleave=move |_| hands.leave()
+                on:click=move |event| hands.click(&event)
+                on:dblclick=move |event| hands.double_click(&event)
+                on:focusin=move |event| hands.focus(&event)
+                on:copy=move |event| hands.copy(&event)
+                on:paste=move |event| hands.paste(&event)
+            >
+                <colgroup>
+                    <col class="pick" />
+                    {widths}
+                    <col class="rest" />
+                </colgroup>
+                <thead
+                    on:pointerdown=move |event| drag.down(&event)
+                    on:pointermove=move |event| drag.go(&event)
+                    on:pointerup=move |_| drag.up()
+                    on:click=move |event| drag.click(&event)
+                    on:dblclick=move |event| drag.double_click(&event)
+                >
+                    <tr aria-rowindex="1">
+                        <td class="pick">
+                            <input
+                                type="checkbox"
+                                tabindex="-1"
+                                autocomplete="off"
+                                aria-label="Choose all rows shown"
+                            />
+                        </td>
+                        {heads}
+                    </tr>
+                </thead>
+                <tbody>
+                    <For each=rows key=Item::key let:item>
+                        {match item {
+                            Item::Row(row, order, _) => {
+                                view! { <RowView row order /> }.into_any()
+                            }
+                            Item::Gap(_) => {
+                                view! {
+                                    <tr class="gap" aria-hidden="true">
+                                        <td colspan="1000"></td>
+                                    </tr>
+                                }
+                                    .into_any()
+                            }
+                        }}
+                    </For>
+                </tbody>
+                <TableFooter view />
+            </table>
+        }
+        .into_any()
+    };
     view! {
         <main
             class="rows"
@@ -88,77 +159,7 @@ pub fn RowTable(
         >
             <Show when=move || !failed()>
                 <ColumnWidths view table=surface.table />
-                <table
-                    class="grid"
-                    class:loading=move || live.loading.get()
-                    node_ref=surface.table
-                    aria-label=name.clone()
-                    data-pins=move || grid.arranged.read().pins.min(MOST_PINS).to_string()
-                    on:keydown=move |event| hands.key(&event)
-                    on:mousedown=move |event| hands.down(&event)
-                    on:mouseover=move |event| hands.over(&event)
-                    on:mousemove=move |_| hands.aim()
-                    on:mouseleave=move |_| hands.leave()
-                    on:click=move |event| hands.click(&event)
-                    on:dblclick=move |event| hands.double_click(&event)
-                    on:focusin=move |event| hands.focus(&event)
-                    on:copy=move |event| hands.copy(&event)
-                    on:paste=move |event| hands.paste(&event)
-                >
-                    <colgroup>
-                        <col class="pick" />
-                        {move || {
-                            arranged_columns()
-                                .iter()
-                                .map(|shown| view! { <col class=shown.width.class() /> })
-                                .collect_view()
-                        }}
-                        <col class="rest" />
-                    </colgroup>
-                    <thead
-                        on:pointerdown=move |event| drag.down(&event)
-                        on:pointermove=move |event| drag.go(&event)
-                        on:pointerup=move |_| drag.up()
-                        on:click=move |event| drag.click(&event)
-                        on:dblclick=move |event| drag.double_click(&event)
-                    >
-                        <tr aria-rowindex="1">
-                            <td class="pick">
-                                <input
-                                    type="checkbox"
-                                    tabindex="-1"
-                                    autocomplete="off"
-                                    aria-label="Choose all rows shown"
-                                />
-                            </td>
-                            {move || {
-                                arranged_columns()
-                                    .into_iter()
-                                    .map(|shown| view! { <ColumnHeader view shown /> })
-                                    .collect_view()
-                            }}
-                        </tr>
-                    </thead>
-                    <tbody>
-                        <For each=rows key=Item::key let:item>
-                            {match item {
-                                Item::Row(row, order, _) => {
-                                    Either::Left(view! { <RowView row order /> })
-                                }
-                                Item::Gap(_) => {
-                                    Either::Right(
-                                        view! {
-                                            <tr class="gap" aria-hidden="true">
-                                                <td colspan="1000"></td>
-                                            </tr>
-                                        },
-                                    )
-                                }
-                            }}
-                        </For>
-                    </tbody>
-                    <TableFooter view />
-                </table>
+                {table()}
             </Show>
             {move || match live.error.get() {
                 Some(error) => {

@@ -111,7 +111,7 @@ impl Hands {
                 grid.selection.set(super::Selection::default());
             }
             Command::Follow => {
-                let link = self.element(&focus);
+                let link = grid.cell_element(&focus);
                 let link = link.and_then(|cell| cell.query_selector("a").ok().flatten());
                 if let Some(link) = link.and_then(|link| link.dyn_into::<HtmlElement>().ok()) {
                     link.click();
@@ -291,6 +291,7 @@ impl Hands {
         // The browser would put the focus elsewhere and begin to choose text.
         event.prevent_default();
         self.pressed.set_value(true);
+        self.surface.stay_here();
         if event.shift_key() {
             self.surface.grid.extend_to(place);
         } else {
@@ -428,12 +429,6 @@ impl Hands {
             row: self.row_of(element)?.key.clone(),
             column: cell.get_attribute("data-column")?,
         })
-    }
-
-    fn element(self, place: &CellPlace) -> Option<HtmlElement> {
-        let (_, column) = self.surface.grid.position(place)?;
-        let row = self.surface.grid.row(&place.row)?;
-        self.surface.cell_element(row.id, column)
     }
 }
 

@@ -4,6 +4,8 @@ use std::{collections::HashSet, time::Duration};
 
 use leptos::prelude::*;
 use rowcast_protocol::RowKey;
+use wasm_bindgen::JsCast;
+use web_sys::HtmlElement;
 
 use super::{
     layout::{Layout, NARROWEST, WIDEST},
@@ -209,6 +211,10 @@ impl GridState {
                 return (origin, held);
             };
             if known.queries != origin.queries {
+                // What was chosen stood in another list.
+                if !self.selection.read_untracked().is_empty() {
+                    self.selection.set(Selection::default());
+                }
                 self.take();
             } else if !held {
                 if was_held {
@@ -319,6 +325,22 @@ impl GridState {
             rows: shown.rows[between(top, bottom)].to_vec(),
             columns: arranged.order[between(left, right)].to_vec(),
         })
+    }
+
+    /// The element of a cell, if its row is in the document: of many rows only those near the
+    /// screen and the one in focus are.
+    pub fn cell_element(&self, place: &CellPlace) -> Option<HtmlElement> {
+        let (row, column) = self.position(place)?;
+        let id = self.shown.read_untracked().rows.get(row)?.id;
+        self.element_at(id, column)
+    }
+
+    /// The element of the cell of a row, by its number, in the column that is shown there.
+    pub(crate) fn element_at(&self, row: u64, column: usize) -> Option<HtmlElement> {
+        let row = document().query_selector(&format!(".grid tr[data-row=\"{row}\"]"));
+        // Before the columns stands the cell that chooses the row.
+        let cell = row.ok()??.children().item(column as u32 + 1)?;
+        cell.dyn_into().ok()
     }
 
     /// Where a cell stands among the rows and the columns that are shown, from 0.

@@ -17,7 +17,7 @@ use super::{
     canvas::{Canvas, Segment},
     slice::{self, Slice},
 };
-use crate::pages::table::TableView;
+use crate::{live::rows::LiveRow, pages::table::TableView};
 
 /// After so long without scrolling a reader has come to rest.
 const REST: Duration = Duration::from_millis(140);
@@ -317,11 +317,6 @@ impl Surface {
         }
     }
 
-    /// The reader has scrolled.
-    pub fn scrolled(self) {
-        self.arrange();
-    }
-
     fn scroll_to(self, top: f64) {
         self.canvas.update(|canvas| canvas.offset = 0.0);
         self.top.set_value(top);
@@ -346,6 +341,11 @@ impl Surface {
         }));
         self.reveal(row);
         self.grant();
+    }
+
+    /// The focus goes nowhere but where it is put now.
+    pub(super) fn stay_here(self) {
+        self.wish.set_value(None);
     }
 
     /// Grants a wish if the row is there.
@@ -394,15 +394,6 @@ impl Surface {
         self.paint();
     }
 
-    /// The element of a cell, if its row is in the document.
-    pub fn cell_element(self, row: u64, column: usize) -> Option<HtmlElement> {
-        let table = self.table.get_untracked()?;
-        let row = table.query_selector(&format!("tr[data-row=\"{row}\"]"));
-        // Before the columns stands the cell that chooses the row.
-        let cell = row.ok()??.children().item(column as u32 + 1)?;
-        cell.dyn_into().ok()
-    }
-
     /// Sets on the elements what the state says about them.
     pub fn paint(self) {
         let Some(table) = self.table.try_get_untracked().flatten() else {
@@ -414,6 +405,9 @@ impl Surface {
         let grid = self.grid;
         let shown = grid.shown.read_untracked();
         let place = ids(&shown);
+        // The head is a row too.
+        let count = self.canvas.get_untracked().rows + 1;
+        set_attribute(&table, "aria-rowcount", &count.to_string());
         let pending = grid.pending.read_untracked();
         let selection = grid.selection.read_untracked();
         let focus = grid.focus.get_untracked();
@@ -422,6 +416,14 @@ impl Surface {
             let ((a, b), (c, d)) = (grid.position(one)?, grid.position(other)?);
             Some((a.min(c)..=a.max(c), b.min(d)..=b.max(d)))
         });
+        let all = table.query_selector("thead .pick input").ok().flatten();
+        if let Some(all) = all.and_then(|all| all.dyn_into::<HtmlInputElement>().ok()) {
+            let some = !selection.rows.is_empty();
+            let is_chosen = |row: &LiveRow| selection.rows.contains(&row.key);
+            let every = some && shown.rows.iter().all(is_chosen);
+            all.set_checked(every);
+            all.set_indeterminate(some && !every);
+        }
         let canvas = self.canvas.get_untracked();
         let extra = focused.map(|(row, _)| row);
         let segments = canvas.segments(shown.first, shown.rows.len(), extra);
@@ -517,7 +519,7 @@ impl Surface {
         }
         let cell = |(row, column): (usize, usize)| {
             let id = shown.rows.get(row)?.id;
-            self.cell_element(id, column)
+            self.grid.element_at(id, column)
         };
         let entry = focused.and_then(cell).or_else(|| {
             let (seen, _) = self.grid.seen.get_untracked();

@@ -180,6 +180,24 @@ impl Follower {
         true
     }
 
+    /// A slice that can't be had leaves the one that is shown. If that passes it is asked for
+    /// again, unless the reader has gone elsewhere.
+    fn stay(self: &Rc<Self>, turn: u32, error: &ApiError) {
+        let next = self.next.borrow_mut().take_if(|next| next.turn == turn);
+        if let Some(next) = next.filter(|_| passes(error)) {
+            let (followed, follower) = (self.turn.get(), self.clone());
+            let waits = self.turns.get();
+            set_timeout(
+                move || {
+                    if follower.turn.get() == followed && follower.turns.get() == waits {
+                        follower.slide(next.asked);
+                    }
+                },
+                AGAIN,
+            );
+        }
+    }
+
     /// Asks for the query's rows, or for what has changed since `first`.
     fn ask(self: &Rc<Self>, first: Option<Snapshot>) {
         let Some(asked) = self.asked.borrow().clone() else {
@@ -217,8 +235,9 @@ impl Follower {
             cursor,
             heading,
             on_event: Rc::new(move |event| match event {
-                // A slice that can't be had leaves the one that is shown.
-                Event::Error(_) if follower.turn.get() != turn => {}
+                Event::Error(error) if follower.turn.get() != turn => {
+                    follower.stay(turn, &error);
+                }
                 event => {
                     if follower.arrive(turn) {
                         follower.receive(event);
@@ -234,8 +253,9 @@ impl Follower {
         spawn_local(async move {
             match rows.await {
                 Ok(snapshot) if follower.arrive(turn) => follower.start(&snapshot),
+                Ok(_) => {}
                 Err(error) if follower.turn.get() == turn => follower.fail(error),
-                _ => {}
+                Err(error) => follower.stay(turn, &error),
             }
         });
     }
@@ -315,7 +335,7 @@ impl Follower {
 
     /// Shows an error. One of the server's state is asked about again, for it passes.
     fn fail(self: &Rc<Self>, error: ApiError) {
-        let passes = status_of(&error.code) == 503;
+        let passes = passes(&error);
         self.shown.error.set(Some(error));
         self.shown.loading.set(false);
         if passes {
@@ -330,4 +350,9 @@ impl Follower {
             );
         }
     }
+}
+
+/// Whether an error is one of the server's state.
+fn passes(error: &ApiError) -> bool {
+    status_of(&error.code) == 503
 }
