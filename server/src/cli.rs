@@ -192,6 +192,15 @@ pub struct Settings {
         default_value = "67108864"
     )]
     pub list_bytes: String,
+    /// The most bytes of a CSV file that is imported
+    #[arg(
+        long,
+        global = true,
+        env = "ROWCAST_IMPORT_BYTES",
+        value_name = "BYTES",
+        default_value = "67108864"
+    )]
+    pub import_bytes: String,
     /// Where the site's files are [default: site, beside the program's directory]
     #[arg(long, global = true, env = "LEPTOS_SITE_ROOT", value_name = "DIR")]
     pub site: Option<String>,

@@ -29,6 +29,8 @@ pub struct Config {
     pub read_bytes: u32,
     /// The most bytes of the rows of one list.
     pub list_bytes: u32,
+    /// The most bytes of a file that is imported.
+    pub import_bytes: u32,
     /// Where the site's files are.
     pub site: PathBuf,
 }
@@ -78,6 +80,12 @@ impl Config {
             max_clients: number("ROWCAST_MAX_CLIENTS", &settings.max_clients, 1, 1_000_000)?,
             read_bytes: number("ROWCAST_READ_BYTES", &settings.read_bytes, 1 << 20, 1 << 30)?,
             list_bytes: number("ROWCAST_LIST_BYTES", &settings.list_bytes, 1 << 20, 1 << 29)?,
+            import_bytes: number(
+                "ROWCAST_IMPORT_BYTES",
+                &settings.import_bytes,
+                1 << 20,
+                1 << 30,
+            )?,
             site: match settings.site.as_deref() {
                 None | Some("") => default_site(),
                 Some(site) => PathBuf::from(site),
@@ -227,6 +235,7 @@ mod tests {
             max_clients: "10".to_owned(),
             read_bytes: "33554432".to_owned(),
             list_bytes: "67108864".to_owned(),
+            import_bytes: "67108864".to_owned(),
             ..Settings::default()
         }
     }
@@ -234,7 +243,7 @@ mod tests {
     #[test]
     fn a_wrong_value_is_told_in_one_line_that_names_it_and_what_is_allowed() {
         type Change = fn(&mut Settings);
-        let wrong: [(&str, Change); 18] = [
+        let wrong: [(&str, Change); 19] = [
             ("DATABASE_URL", |s| {
                 s.database_url = Some("mysql://x".into())
             }),
@@ -255,6 +264,7 @@ mod tests {
             ("ROWCAST_MAX_CLIENTS", |s| s.max_clients = "many".into()),
             ("ROWCAST_READ_BYTES", |s| s.read_bytes = "1000".into()),
             ("ROWCAST_LIST_BYTES", |s| s.list_bytes = "64M".into()),
+            ("ROWCAST_IMPORT_BYTES", |s| s.import_bytes = "0".into()),
         ];
         for (name, change) in wrong {
             let mut settings = settings();

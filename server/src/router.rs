@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     Router,
-    body::Body,
+    body::{Body, HttpBody},
     extract::{DefaultBodyLimit, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -17,10 +17,11 @@ use crate::{
     error::HttpError,
     host, metrics,
     routes::{
-        batch, bulk, health, history, live, metrics as metrics_page, pages, row, rows, tables, ws,
+        batch, bulk, health, history, import, live, metrics as metrics_page, pages, row, rows,
+        tables, ws,
     },
     security,
-    state::{AppState, too_busy},
+    state::{AppState, BODY_UNIT, too_busy},
 };
 
 /// The longest address that is read, in bytes.
@@ -54,6 +55,11 @@ pub fn router(state: AppState) -> Router {
         timeout: LONG_TIMEOUT,
         ..bounded.clone()
     };
+    let room = &state.bodies;
+    let limited = |bytes| {
+        let room = std::sync::Arc::clone(room);
+        middleware::from_fn_with_state(BodyLimit { bytes, room }, limit_body)
+    };
     let rows = Router::new()
         .route("/api/rows/{table}", get(rows::read).post(row::insert))
         .route(
@@ -65,20 +71,24 @@ pub fn router(state: AppState) -> Router {
         .route("/api/history/{table}/{key}", get(history::read))
         .route("/api/tables", get(tables::list))
         .route("/api/tables/{table}", get(tables::show))
-        .layer(middleware::from_fn_with_state(BODY_MAX, limit_body))
-        .merge(rows.layer(middleware::from_fn_with_state(ROW_MAX, limit_body)))
-        .merge(batches.layer(middleware::from_fn_with_state(BATCH_MAX, limit_body)))
+        .layer(limited(BODY_MAX))
+        .merge(rows.layer(limited(ROW_MAX)))
+        .merge(batches.layer(limited(BATCH_MAX)))
         .route_layer(middleware::from_fn_with_state(bounded.clone(), bound));
+    let import = Router::new()
+        .route("/api/import/{table}", post(import::insert))
+        .layer(limited(state.import_bytes as usize));
     let long_api = Router::new()
         .route("/api/bulk/{table}", post(bulk::change))
-        .layer(middleware::from_fn_with_state(ROW_MAX, limit_body))
+        .layer(limited(ROW_MAX))
+        .merge(import)
         .route_layer(middleware::from_fn_with_state(long, bound));
     let api = Router::new()
         .route("/api/live/{table}", get(live::follow))
         .route("/api/ws", get(ws::open))
         .route("/api/{*rest}", axum::routing::any(unknown_resource))
         .route("/api", axum::routing::any(unknown_resource))
-        .layer(middleware::from_fn_with_state(BODY_MAX, limit_body))
+        .layer(limited(BODY_MAX))
         .merge(bounded_api)
         .merge(long_api)
         .layer(middleware::from_fn(errors_as_json));
@@ -87,7 +97,7 @@ pub fn router(state: AppState) -> Router {
         .route("/healthz", get(health::health))
         .route("/readyz", get(health::readiness))
         .route("/metrics", get(metrics_page::show))
-        .merge(pages.layer(middleware::from_fn_with_state(BODY_MAX, limit_body)))
+        .merge(pages.layer(limited(BODY_MAX)))
         .merge(api)
         .layer(middleware::from_fn(host::require_loopback))
         .layer(middleware::from_fn(check_size))
@@ -144,13 +154,20 @@ async fn check_size(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Refuses bodies of more bytes: what declares them unread, what does not as it is read.
-async fn limit_body(State(bytes): State<usize>, mut request: Request, next: Next) -> Response {
-    let declared = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|length| length > bytes) {
+/// How many bytes a body may have, and the room for those that are held.
+#[derive(Clone)]
+struct BodyLimit {
+    bytes: usize,
+    room: std::sync::Arc<tokio::sync::Semaphore>,
+}
+
+/// Refuses bodies of more bytes: what declares them unread, what does not as it is read. All
+/// that are under way are bounded too.
+async fn limit_body(State(limit): State<BodyLimit>, mut request: Request, next: Next) -> Response {
+    let bytes = limit.bytes;
+    let most = request.body().size_hint().upper();
+    let most = most.map_or(bytes, |most| usize::try_from(most).unwrap_or(usize::MAX));
+    if most > bytes {
         return HttpError(ApiError::new(
             "too_large",
             format!("the body is longer than {bytes} bytes"),
@@ -158,6 +175,10 @@ async fn limit_body(State(bytes): State<usize>, mut request: Request, next: Next
         ))
         .into_response();
     }
+    let units = u32::try_from(most.div_ceil(BODY_UNIT)).unwrap_or(u32::MAX);
+    let Ok(_room) = limit.room.try_acquire_many(units) else {
+        return too_busy().into_response();
+    };
     DefaultBodyLimit::max(bytes).apply(&mut request);
     next.run(request).await
 }

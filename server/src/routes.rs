@@ -5,6 +5,7 @@ pub mod bulk;
 pub mod export;
 pub mod health;
 pub mod history;
+pub mod import;
 pub mod json_body;
 pub mod live;
 pub mod metrics;

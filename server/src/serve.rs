@@ -35,7 +35,7 @@ use crate::{
     router::router,
     routes::pages::{build_id, site_options},
     shutdown::Shutdown,
-    state::AppState,
+    state::{AppState, BODY_UNIT},
 };
 
 /// How many whole tables may be exported at once, each over a connection of its own.
@@ -48,6 +48,8 @@ const LONG_WRITES: usize = 2;
 
 /// How many questions that take going through a table or the log are answered at once.
 const SCANS: usize = 2;
+/// How many bytes of requests' bodies are held at once, or else two files that are imported.
+const BODIES: usize = 256 * 1024 * 1024;
 
 /// How long the database's connections have to say goodbye.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -212,6 +214,10 @@ fn state(config: &Config, parts: &LiveParts, writers: PgPool, shutdown: &Shutdow
         writers,
         scans: Arc::new(Semaphore::new(SCANS)),
         long_writes: Arc::new(Semaphore::new(LONG_WRITES)),
+        bodies: Arc::new(Semaphore::new(
+            BODIES.max(2 * config.import_bytes as usize) / BODY_UNIT,
+        )),
         list_bytes: config.list_bytes,
+        import_bytes: config.import_bytes,
     }
 }

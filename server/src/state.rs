@@ -26,6 +26,9 @@ use crate::{
 /// How long a database that was away a moment ago has to accept a connection.
 const BRIEFLY: Duration = Duration::from_millis(500);
 
+/// By how many bytes [`AppState::bodies`] counts.
+pub const BODY_UNIT: usize = 64 * 1024;
+
 /// The parts of a running server. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct AppState {
@@ -57,8 +60,12 @@ pub struct AppState {
     pub scans: Arc<Semaphore>,
     /// Room for writes that take long: all rows that match, or a file.
     pub long_writes: Arc<Semaphore>,
+    /// Room for what requests bring, in units of [`BODY_UNIT`].
+    pub bodies: Arc<Semaphore>,
     /// The most bytes of the rows of one list.
     pub list_bytes: u32,
+    /// The most bytes of a file that is imported.
+    pub import_bytes: u32,
 }
 
 /// A client's place; given back when dropped.

@@ -16,6 +16,7 @@ pub mod bulk;
 pub mod change;
 pub mod constraint;
 pub mod explain;
+pub mod import;
 pub mod key;
 pub mod object;
 pub mod perform;

@@ -16,6 +16,8 @@ mod cluster;
 mod concurrency;
 #[path = "writes/constraints.rs"]
 mod constraints;
+#[path = "writes/import.rs"]
+mod import;
 #[path = "writes/keys.rs"]
 mod keys;
 #[path = "writes/live.rs"]

@@ -51,7 +51,9 @@ pub fn element_of(grid: GridState, place: CellPlace) -> Signal<Option<Element>, 
 /// The element of a cell now.
 pub fn find(grid: GridState, place: &CellPlace) -> Option<Element> {
     let id = grid.row(&place.row)?.id;
-    let row = document().query_selector(&format!("tr[data-row=\"{id}\"]")).ok()??;
+    let row = document()
+        .query_selector(&format!("tr[data-row=\"{id}\"]"))
+        .ok()??;
     let cells = row.query_selector_all("td[data-column]").ok()?;
     // Names may hold any character, so they are compared, not written into a selector.
     (0..cells.length())

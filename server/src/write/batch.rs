@@ -10,11 +10,12 @@ use sqlx::{Connection, PgConnection};
 use super::{
     attempt::{Failure, Work},
     author::Author,
-    change::Change,
+    change::{Change, ReadAs},
     key,
     object::Object,
     perform::perform,
     refusal::Refusal,
+    statement::Guard,
     values::{Values, nothing_set, require_key, require_rows},
 };
 use crate::{database::catalog::TableMeta, error::too_large};
@@ -115,7 +116,11 @@ impl Work for Batch<'_> {
         let mut transaction = connection.begin().await.map_err(Failure::database)?;
         match self.all(&mut transaction, table, &changes).await {
             Ok(rows) => {
-                transaction.commit().await.map_err(Failure::database)?;
+                transaction.commit().await.map_err(|error| {
+                    let written = changes.iter().flat_map(Change::written);
+                    let written = Values::of_columns(written.flat_map(Values::positions));
+                    Failure::about(error, vec![(written, ReadAs::Declared)])
+                })?;
                 Ok(rows)
             }
             Err(failure) => {
@@ -136,7 +141,7 @@ impl Batch<'_> {
         let mut rows = Vec::with_capacity(changes.len());
         let mut held = 0;
         for (index, change) in changes.iter().enumerate() {
-            let row = perform(connection, table, self.author, change)
+            let row = perform(connection, table, self.author, change, Guard::None)
                 .await
                 .map_err(|error| Failure::about(error, change.values()))
                 .and_then(|outcome| Ok(outcome.into_row(table)?))

@@ -31,6 +31,15 @@ pub enum Change {
 }
 
 impl Change {
+    /// The values that it stores, if it stores any.
+    pub fn written(&self) -> Option<&Values> {
+        match self {
+            Self::Insert { row, .. } => Some(row),
+            Self::Update { set, .. } => Some(set),
+            Self::Delete { .. } => None,
+        }
+    }
+
     /// The values that it brings, each with as what they are read.
     pub fn values(&self) -> Vec<(Values, ReadAs)> {
         match self {

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     database::catalog::TableMeta,
     error::{Fault, fault, internal, sqlstate, unknown_table},
-    query::slice,
+    query::{read::catalog_changed, slice},
 };
 
 /// Whether it failed only because others wrote at the same time: nothing was written, and it
@@ -37,6 +37,19 @@ pub fn is_stale(error: &sqlx::Error) -> bool {
             ) && !is_raised(error)
                 && !is_too_large(error)
         })
+}
+
+/// Whether it may be the fault of what was to be written: the same statement may succeed with
+/// other rows.
+pub fn is_about_values(error: &sqlx::Error) -> bool {
+    database_error(error).is_some_and(|error| {
+        let code = error.code();
+        is_raised(error)
+            || is_of_row_security(error)
+            || code == "44000"
+            || code.starts_with("22")
+            || code.starts_with("23")
+    })
 }
 
 /// Why a write of `values` into `table` failed. The connection must be in no transaction that
@@ -64,6 +77,7 @@ async fn explain(
     let Some(database) = database_error(error) else {
         return Ok(match fault(error) {
             Fault::Unavailable => lost(),
+            _ if is_stale(error) => catalog_changed().into(),
             _ => unexplained(error),
         });
     };
@@ -133,6 +147,7 @@ async fn explain(
         _ if database.r#where().is_some() => {
             of_function("a function that the table calls on writing has failed")
         }
+        _ if is_stale(error) => catalog_changed().into(),
         _ => unexplained(error),
     };
     Ok(refusal)

@@ -8,6 +8,7 @@ use rowcast_protocol::ApiError;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::import::Fault;
 use crate::error::{HttpError, status};
 
 /// An error object, and what a writer can be told beside it.
@@ -38,6 +39,9 @@ pub struct About {
     /// How many rows it would be, where the writer expected another number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
+    /// What is wrong in a file, by line.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Fault>,
 }
 
 impl Refusal {

@@ -1,5 +1,7 @@
 //! A client's values, by column.
 
+use std::collections::BTreeSet;
+
 use rowcast_protocol::{ApiError, TableKind, cell::write_json_string};
 use serde_json::value::RawValue;
 
@@ -46,6 +48,14 @@ impl Values {
         let values = Self::bind(table, object)?;
         require_written(table, values.positions(), restore)?;
         Ok(values)
+    }
+
+    /// NULL in each of these columns, once: what stands for values of many rows where only
+    /// their columns matter.
+    pub fn of_columns(positions: impl Iterator<Item = usize>) -> Self {
+        let distinct: BTreeSet<usize> = positions.collect();
+        let nulls = distinct.into_iter().map(|at| (at, Box::default()));
+        Self(nulls.collect())
     }
 
     /// Whether there are none.

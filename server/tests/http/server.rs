@@ -51,6 +51,7 @@ impl Server {
             max_clients: "100".to_owned(),
             read_bytes: "33554432".to_owned(),
             list_bytes: "67108864".to_owned(),
+            import_bytes: "1048576".to_owned(),
             site: Some(site.to_string_lossy().into_owned()),
             ..Settings::default()
         })

@@ -164,6 +164,24 @@ async fn a_rule_that_is_checked_at_the_end_holds_for_all() {
 }
 
 #[tokio::test]
+async fn a_rule_between_rows_of_one_table_is_told_from_the_side_that_was_written() {
+    let server = Server::new(
+        "CREATE TABLE t (id int PRIMARY KEY, parent int REFERENCES t DEFERRABLE INITIALLY DEFERRED);
+         INSERT INTO t VALUES (1, NULL), (2, 1);",
+    )
+    .await;
+    let orphan = json!([{"op": "insert", "row": {"id": 3, "parent": 9}}]);
+    let (_, body) = batch(&server, orphan).await;
+    assert_eq!(body["columns"], json!(["parent"]));
+    let (_, body) = batch(&server, json!([{"op": "delete", "key": [1]}])).await;
+    assert_eq!(
+        body["error"]["message"],
+        json!("rows of \"t\" still refer to this row")
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_row_comes_back_under_the_identity_that_it_had() {
     let server = Server::new(
         "CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, x text,
