@@ -90,6 +90,7 @@ pub fn EditLayer(
         {failure}
         {move || host.layer.get().map(|layer| layer.run())}
     }
+    .into_any()
 }
 
 /// The button that begins a new row.
@@ -119,5 +120,6 @@ pub fn NewRowButton(
                 <span class="label">"New row"</span>
             </button>
         }
+        .into_any()
     })
 }

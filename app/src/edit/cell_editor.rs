@@ -317,6 +317,7 @@ fn InPlace(session: Session, open: OpenCell) -> impl IntoView {
             </div>
         </div>
     }
+    .into_any()
 }
 
 /// Puts a line end where the caret is.

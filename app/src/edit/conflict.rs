@@ -211,6 +211,7 @@ fn Panel(session: Session, conflict: Conflict) -> impl IntoView {
             </div>
         </Modal>
     }
+    .into_any()
 }
 
 /// One column's values, side by side.
@@ -270,6 +271,7 @@ fn Difference(
             </div>
         </section>
     }
+    .into_any()
 }
 
 /// A value as it is compared.

@@ -64,6 +64,7 @@ fn Question(session: Session, rows: Vec<LiveRow>) -> impl IntoView {
             </div>
         </Modal>
     }
+    .into_any()
 }
 
 fn delete(session: Session, rows: Vec<LiveRow>) {

@@ -89,6 +89,7 @@ pub fn History(session: Session, key: RowKey, fields: Vec<Field>) -> impl IntoVi
             {content}
         </details>
     }
+    .into_any()
 }
 
 #[component]
@@ -155,4 +156,5 @@ fn Entry(session: Session, past: Past, fields: Vec<Field>) -> impl IntoView {
             {changes.map(|changes| view! { <ul>{changes}</ul> })}
         </li>
     }
+    .into_any()
 }

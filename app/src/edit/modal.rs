@@ -69,4 +69,5 @@ pub fn Modal(
             <div class="modal-body">{children()}</div>
         </dialog>
     }
+    .into_any()
 }

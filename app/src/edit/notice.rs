@@ -114,4 +114,5 @@ pub fn Notices(session: Session) -> impl IntoView {
             }}
         </div>
     }
+    .into_any()
 }

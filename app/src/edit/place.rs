@@ -50,14 +50,13 @@ pub fn element_of(grid: GridState, place: CellPlace) -> Signal<Option<Element>, 
 
 /// The element of a cell now.
 pub fn find(grid: GridState, place: &CellPlace) -> Option<Element> {
-    let key = grid.row(&place.row)?.key_text();
-    let rows = document().query_selector_all("tr[data-key]").ok()?;
-    let row = elements(&rows).find(|row| row.get_attribute("data-key").as_ref() == Some(&key))?;
+    let id = grid.row(&place.row)?.id;
+    let row = document()
+        .query_selector(&format!("tr[data-row=\"{id}\"]"))
+        .ok()??;
     let cells = row.query_selector_all("td[data-column]").ok()?;
-    elements(&cells).find(|cell| cell.get_attribute("data-column").as_ref() == Some(&place.column))
-}
-
-/// Names may hold any character, so they are compared, not written into a selector.
-fn elements(list: &web_sys::NodeList) -> impl Iterator<Item = Element> + '_ {
-    (0..list.length()).filter_map(|at| list.item(at)?.dyn_into().ok())
+    // Names may hold any character, so they are compared, not written into a selector.
+    (0..cells.length())
+        .filter_map(|at| cells.item(at)?.dyn_into::<Element>().ok())
+        .find(|cell| cell.get_attribute("data-column").as_ref() == Some(&place.column))
 }

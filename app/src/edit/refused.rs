@@ -75,4 +75,5 @@ fn Note(session: Session, refused: Refused) -> impl IntoView {
             </span>
         </div>
     }
+    .into_any()
 }

@@ -205,6 +205,7 @@ fn Form(session: Session, dialog: RowDialog) -> impl IntoView {
             </form>
         </Modal>
     }
+    .into_any()
 }
 
 /// What others change in the row shows in the fields that the reader has not touched.

@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use futures::{StreamExt, channel::mpsc};
 use leptos::{children::ViewFn, prelude::*, task::spawn_local};
-use rowcast_protocol::{Cell, TableKind};
+use rowcast_protocol::TableKind;
 
 use super::{
     EditHost, Handler, block,
@@ -158,22 +158,15 @@ impl Session {
 
     /// The row's values as the reader sees them, of the table's own columns.
     pub fn values(self, row: &LiveRow) -> Values {
-        let own = |name: &str| {
-            self.view
-                .table
-                .with_value(|table| table.column(name).is_some())
-        };
-        let shown = |(shown, cell): (&Arc<_>, &ArcRwSignal<_>)| -> (String, Cell) {
-            let shown: &Arc<crate::live::rows::ShownColumn> = shown;
-            let cell: &ArcRwSignal<crate::live::rows::LiveCell> = cell;
-            let value = cell.read_untracked().shown().clone();
-            (shown.column.name.clone(), value)
-        };
+        let table = self.view.table.read_value();
         row.columns
             .iter()
             .zip(row.cells.iter())
-            .map(shown)
-            .filter(|(name, _)| own(name))
+            .filter(|(shown, _)| table.column(&shown.column.name).is_some())
+            .map(|(shown, cell)| {
+                let value = cell.read_untracked().shown().clone();
+                (shown.column.name.clone(), value)
+            })
             .collect()
     }
 }
@@ -189,4 +182,5 @@ fn Layer(session: Session) -> impl IntoView {
         <ConflictPanel session />
         <Notices session />
     }
+    .into_any()
 }

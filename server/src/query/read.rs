@@ -252,10 +252,11 @@ fn read_failed(error: &sqlx::Error, query: &BoundQuery) -> ApiError {
     }
 }
 
-fn catalog_changed() -> ApiError {
+/// The table was altered in the midst of it.
+pub fn catalog_changed() -> ApiError {
     ApiError::new(
         "catalog_changed",
-        "the table's definition changed while it was read",
+        "the table's definition changed meanwhile",
         "try again",
     )
 }

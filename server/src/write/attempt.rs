@@ -63,6 +63,11 @@ pub async fn attempt<W: Work>(
         let connection = writer.connection();
         let outcome = match work.run(connection, &table).await {
             Ok(done) => Some(Ok(done)),
+            Err(Failure::Refused(refusal))
+                if attempt < ATTEMPTS && refusal.error.code == "catalog_changed" =>
+            {
+                None
+            }
             Err(Failure::Refused(refusal)) => Some(Err(refusal)),
             Err(Failure::Database { error, .. })
                 if attempt < ATTEMPTS && (is_passing(&error) || is_stale(&error)) =>

@@ -15,6 +15,7 @@ use super::{
     object::Object,
     perform::perform,
     refusal::Refusal,
+    statement::Guard,
     values::{Values, nothing_set, require_key, require_rows},
 };
 use crate::{database::catalog::TableMeta, error::too_large};
@@ -140,7 +141,7 @@ impl Batch<'_> {
         let mut rows = Vec::with_capacity(changes.len());
         let mut held = 0;
         for (index, change) in changes.iter().enumerate() {
-            let row = perform(connection, table, self.author, change)
+            let row = perform(connection, table, self.author, change, Guard::None)
                 .await
                 .map_err(|error| Failure::about(error, change.values()))
                 .and_then(|outcome| Ok(outcome.into_row(table)?))

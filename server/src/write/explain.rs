@@ -17,7 +17,7 @@ use super::{
 use crate::{
     database::catalog::TableMeta,
     error::{Fault, fault, internal, sqlstate, unknown_table},
-    query::slice,
+    query::{read::catalog_changed, slice},
 };
 
 /// Whether it failed only because others wrote at the same time: nothing was written, and it
@@ -77,6 +77,7 @@ async fn explain(
     let Some(database) = database_error(error) else {
         return Ok(match fault(error) {
             Fault::Unavailable => lost(),
+            _ if is_stale(error) => catalog_changed().into(),
             _ => unexplained(error),
         });
     };
@@ -146,6 +147,7 @@ async fn explain(
         _ if database.r#where().is_some() => {
             of_function("a function that the table calls on writing has failed")
         }
+        _ if is_stale(error) => catalog_changed().into(),
         _ => unexplained(error),
     };
     Ok(refusal)

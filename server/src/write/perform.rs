@@ -2,17 +2,21 @@
 
 use rowcast_protocol::{ApiError, Cell};
 use serde_json::value::RawValue;
-use sqlx::{PgConnection, Row, postgres::PgRow};
+use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
 
 use super::{
     author::Author,
     change::Change,
     refusal::{About, Refusal},
     row::write_row,
-    statement,
+    statement::{self, Guard},
     values::{Values, not_editable},
 };
-use crate::{database::catalog::TableMeta, error::internal, query::read::decode_row};
+use crate::{
+    database::catalog::TableMeta,
+    error::internal,
+    query::read::{catalog_changed, decode_row},
+};
 
 /// What came of a change.
 #[derive(Debug)]
@@ -30,6 +34,8 @@ pub enum Outcome {
         /// Positions of the columns that hold something else.
         changed: Vec<usize>,
     },
+    /// The table is not any more as it is known; nothing was done.
+    Altered,
     /// The row is as expected, and yet it was not changed, or not inserted.
     Kept {
         /// Whether row-level security may be why.
@@ -46,10 +52,14 @@ pub async fn perform(
     table: &TableMeta,
     author: &Author,
     change: &Change,
+    guard: Guard,
 ) -> Result<Outcome, sqlx::Error> {
-    let rows = statement::change(table, author, change)
+    let rows = statement::change(table, author, change, guard)
         .rows(connection)
         .await?;
+    if rows.is_empty() && guard == Guard::Unaltered && is_altered(connection, table).await? {
+        return Ok(Outcome::Altered);
+    }
     match (change, rows.first()) {
         (Change::Delete { .. }, Some(_)) => Ok(Outcome::Deleted),
         (_, Some(row)) => Ok(Outcome::Written(cells(row, table)?)),
@@ -58,6 +68,14 @@ pub async fn perform(
             look(connection, table, key, expect).await
         }
     }
+}
+
+async fn is_altered(connection: &mut PgConnection, table: &TableMeta) -> Result<bool, sqlx::Error> {
+    let sql = format!("SELECT {}::text", table.fingerprint_sql());
+    let row = sqlx::query(AssertSqlSafe(sql))
+        .fetch_one(connection)
+        .await?;
+    Ok(row.try_get::<Option<&str>, _>(0)? != Some(&table.fingerprint))
 }
 
 async fn look(
@@ -95,7 +113,7 @@ impl Outcome {
     /// The row that was written, `None` if it was deleted.
     ///
     /// # Errors
-    /// `unknown_row`, `conflict`, `not_editable`, `refused`.
+    /// `unknown_row`, `conflict`, `not_editable`, `refused`, `catalog_changed`.
     pub fn into_row(self, table: &TableMeta) -> Result<Option<Vec<Cell>>, Refusal> {
         match self {
             Self::Written(row) => Ok(Some(row)),
@@ -107,6 +125,7 @@ impl Outcome {
             )
             .into()),
             Self::Conflict { row, changed } => Err(conflict(table, &row, &changed)),
+            Self::Altered => Err(catalog_changed().into()),
             Self::Kept { secured: true } => Err(not_editable(
                 table,
                 "the table's row-level security does not allow it for this row",

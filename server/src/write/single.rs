@@ -11,8 +11,9 @@ use super::{
     change::Change,
     perform::{Outcome, perform},
     refusal::Refusal,
+    statement::Guard,
 };
-use crate::database::catalog::TableMeta;
+use crate::{database::catalog::TableMeta, error::internal};
 
 /// One change in one statement.
 #[derive(Debug)]
@@ -36,15 +37,20 @@ where
         table: &Arc<TableMeta>,
     ) -> Result<Self::Done, Failure> {
         let change = (self.change)(table)?;
-        let about = |error| Failure::about(error, change.values());
-        let mut outcome = perform(connection, table, self.author, &change)
-            .await
-            .map_err(about)?;
+        let about = |error| match error {
+            // What was written can't be shown; to write it again would be to write it twice.
+            sqlx::Error::Decode(_) => Failure::Refused(internal().into()),
+            error => Failure::about(error, change.values()),
+        };
+        let perform = async |connection: &mut PgConnection| {
+            perform(connection, table, self.author, &change, Guard::Unaltered)
+                .await
+                .map_err(about)
+        };
+        let mut outcome = perform(&mut *connection).await?;
         // What it was expected to hold may have come back between the two statements.
         if matches!(outcome, Outcome::Kept { .. }) && !matches!(change, Change::Insert { .. }) {
-            outcome = perform(connection, table, self.author, &change)
-                .await
-                .map_err(about)?;
+            outcome = perform(connection).await?;
         }
         Ok(outcome.into_row(table)?)
     }

@@ -44,11 +44,30 @@ impl Statement {
     }
 }
 
+/// Whether a statement writes only into a table that is still as it is known. Whatever commits
+/// by itself must: a row that can't be read any more when it comes back has been written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// Only then.
+    Unaltered,
+    /// In any case: what can't be read is undone.
+    None,
+}
+
 /// The statement that makes the change. It returns the image of the row that it wrote; of one
 /// that it deleted, `NULL`. It returns no row if there is none with that key and what is
-/// expected of it.
-pub fn change(table: &TableMeta, author: &Author, change: &Change) -> Statement {
+/// expected of it, or if the guard forbids it.
+pub fn change(table: &TableMeta, author: &Author, change: &Change, guard: Guard) -> Statement {
     let mut params = Params::default();
+    let guard = match guard {
+        // The statement has locked the table before its snapshot is taken.
+        Guard::Unaltered => format!(
+            "{} OPERATOR(pg_catalog.=) {}",
+            table.fingerprint_sql(),
+            params.push(table.fingerprint.as_str())
+        ),
+        Guard::None => "TRUE".to_owned(),
+    };
     let target = format!("{} AS t", table.sql_name());
     let written = written_sql(table, "t");
     let sql = match change {
@@ -57,7 +76,7 @@ pub fn change(table: &TableMeta, author: &Author, change: &Change) -> Statement 
             let into = insert_into(table, &row.positions().collect::<Vec<_>>(), *restore);
             let values: Vec<String> = row.positions().map(|at| value("s", at)).collect();
             format!(
-                "{asked} {into} SELECT {} FROM asked AS a RETURNING {written}",
+                "{asked} {into} SELECT {} FROM asked AS a WHERE {guard} RETURNING {written}",
                 values.join(", ")
             )
         }
@@ -69,7 +88,7 @@ pub fn change(table: &TableMeta, author: &Author, change: &Change) -> Statement 
             ];
             let asked = asked(table, author, &records, &mut params);
             format!(
-                "{asked} UPDATE {target} SET {} FROM asked AS a WHERE {} RETURNING {written}",
+                "{asked} UPDATE {target} SET {} FROM asked AS a WHERE {guard} AND {} RETURNING {written}",
                 assignments(table, set),
                 condition(table, key, expect)
             )
@@ -78,7 +97,7 @@ pub fn change(table: &TableMeta, author: &Author, change: &Change) -> Statement 
             let records = [("k", key, ReadAs::Base), ("e", expect, ReadAs::Base)];
             let asked = asked(table, author, &records, &mut params);
             format!(
-                "{asked} DELETE FROM {target} USING asked AS a WHERE {} RETURNING NULL::bytea",
+                "{asked} DELETE FROM {target} USING asked AS a WHERE {guard} AND {} RETURNING NULL::bytea",
                 condition(table, key, expect)
             )
         }

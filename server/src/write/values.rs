@@ -199,7 +199,7 @@ pub fn require_key(table: &TableMeta) -> Result<(), Refusal> {
 pub fn require_rows(table: &TableMeta) -> Result<(), Refusal> {
     let why = match table.table.kind {
         TableKind::View | TableKind::MaterializedView => "a view has no rows of its own",
-        _ if table.table.schema == "rowcast" => "the schema rowcast is not for writing into",
+        _ if table.is_ours() => "the schema rowcast is not for writing into",
         TableKind::Table | TableKind::ForeignTable => return Ok(()),
     };
     Err(not_editable(table, why, "write into the tables under it"))

@@ -1,7 +1,7 @@
 //! Writers at the same time.
 
 use futures::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{Connection, Row};
 
 use crate::{server::Server, text};
@@ -143,25 +143,77 @@ async fn a_request_that_is_dropped_leaves_no_transaction_and_no_waiting_statemen
 }
 
 #[tokio::test]
+async fn a_batch_that_is_dropped_is_undone() {
+    let server = Server::new(&format!("{TABLE} INSERT INTO t VALUES (2, 0, 'a')")).await;
+    let mut other = server.database.connect().await;
+    let mut transaction = other.begin().await.unwrap();
+    sqlx::query("SELECT FROM t WHERE id = 2 FOR UPDATE")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    {
+        let body = r#"{"changes":[{"op":"update","key":[1],"set":{"x":"b"}},
+                                  {"op":"update","key":[2],"set":{"x":"b"}}]}"#;
+        let write = server.write("POST", "/api/batch/t", body);
+        tokio::select! {
+            _ = write => panic!("it waits for the lock"),
+            () = wait_for_a_waiter(&server) => {}
+        }
+    }
+    // The row that it had changed is free again, so its transaction has ended.
+    sqlx::query("UPDATE t SET x = 'theirs' WHERE id = 1 AND x = 'a'")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    let rows = text(&server, "SELECT string_agg(x, ',' ORDER BY id) FROM t").await;
+    assert_eq!(rows.as_deref(), Some("theirs,a"));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_table_that_is_altered_meanwhile_is_written_as_it_is_then() {
-    let server = Server::new(TABLE).await;
+    let server = Server::new(&format!(
+        "{TABLE} CREATE TABLE made (id int GENERATED ALWAYS AS IDENTITY, m int)"
+    ))
+    .await;
     let alter = async {
         for n in 0..20 {
             let of_type = if n % 2 == 0 { "numeric(9,1)" } else { "int" };
-            let sql = format!("ALTER TABLE t ALTER n TYPE {of_type}, ADD IF NOT EXISTS c{n} int");
+            let sql = format!(
+                "ALTER TABLE t ALTER n TYPE {of_type}, ADD IF NOT EXISTS c{n} int;
+                 ALTER TABLE made ALTER m TYPE {of_type}, ADD IF NOT EXISTS c{n} int"
+            );
             server.database.execute(&sql).await;
         }
     };
     let write = async {
         for n in 0..40 {
             let body = json!({"set": {"n": n}, "expect": {"x": "a"}}).to_string();
-            let (status, body) = server.write("PATCH", "/api/rows/t/1", &body).await.json();
+            let (status, body) = persist(&server, "PATCH", "/api/rows/t/1", &body).await;
             assert_eq!(status, 200, "{body}");
             assert_eq!(body["n"].as_f64(), Some(f64::from(n)), "{body}");
+            let body = json!({"m": n}).to_string();
+            let (status, body) = persist(&server, "POST", "/api/rows/made", &body).await;
+            assert_eq!(status, 201, "{body}");
         }
     };
     tokio::join!(alter, write);
+    // None was written twice.
+    let made = text(&server, "SELECT count(*) FROM made").await;
+    assert_eq!(made.as_deref(), Some("40"));
     server.stop().await;
+}
+
+/// Writes again what was not written because the table was altered again and again.
+async fn persist(server: &Server, method: &str, path: &str, body: &str) -> (u16, Value) {
+    loop {
+        let (status, answer) = server.write(method, path, body).await.json();
+        if answer["error"]["code"] != "catalog_changed" {
+            return (status, answer);
+        }
+        assert_eq!(status, 503);
+    }
 }
 
 /// Until somebody waits for a lock.

@@ -109,3 +109,33 @@ async fn a_long_text_fits_and_a_body_beyond_the_bound_does_not() {
     assert_eq!((answer.status, &*answer.error().1), (413, "too_large"));
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_row_that_is_larger_than_the_server_holds_is_not_written() {
+    let server = Server::new(
+        "CREATE TABLE t (id int PRIMARY KEY, x text); INSERT INTO t VALUES (1, 'a');
+         CREATE FUNCTION grow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             NEW.x := repeat(NEW.x, 70000000); RETURN NEW; END $$;
+         CREATE TRIGGER grow BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION grow();",
+    )
+    .await;
+    for (method, path, body) in [
+        ("PATCH", "/api/rows/t/1", r#"{"set":{"x":"b"}}"#),
+        (
+            "POST",
+            "/api/batch/t",
+            r#"{"changes":[{"op":"update","key":[1],"set":{"x":"b"}}]}"#,
+        ),
+        ("POST", "/api/bulk/t", r#"{"set":{"x":"b"},"count":1}"#),
+    ] {
+        let answer = server.write(method, path, body).await;
+        assert_eq!(
+            (answer.status, &*answer.error().1),
+            (413, "too_large"),
+            "{path}"
+        );
+    }
+    let x = text(&server, "SELECT x FROM t").await;
+    assert_eq!(x.as_deref(), Some("a"));
+    server.stop().await;
+}

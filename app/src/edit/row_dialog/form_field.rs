@@ -136,4 +136,5 @@ pub fn FormField(
             </p>
         </div>
     }
+    .into_any()
 }

@@ -225,4 +225,5 @@ pub fn ChoiceInput(field: Field, setting: Setting) -> impl IntoView {
             </span>
         </span>
     }
+    .into_any()
 }

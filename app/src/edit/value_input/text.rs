@@ -30,6 +30,7 @@ pub fn TextInput(field: Field, setting: Setting) -> impl IntoView {
             on:input=move |event| field.set_text(event_target_value(&event))
         ></textarea>
     }
+    .into_any()
 }
 
 /// A value on one line. Numbers are text here: an input of type `number` would round them.
@@ -60,4 +61,5 @@ pub fn LineInput(field: Field, setting: Setting, kind: ColumnKind) -> impl IntoV
             on:input=move |event| field.set_text(event_target_value(&event))
         />
     }
+    .into_any()
 }

@@ -80,4 +80,5 @@ pub fn TimeInput(field: Field, setting: Setting, kind: ColumnKind) -> impl IntoV
             />
         </span>
     }
+    .into_any()
 }
