@@ -1,6 +1,8 @@
 //! One change of all rows that match a query.
 
-use std::{collections::HashMap, sync::Arc};
+mod undo;
+
+use std::sync::Arc;
 
 use futures::TryStreamExt;
 use percent_encoding::percent_decode_str;
@@ -15,7 +17,6 @@ use super::{
     object::Object,
     perform::cells,
     refusal::{About, Refusal},
-    row::write_columns,
     statement::{asked, assignments},
     values::{Values, not_editable, nothing_set, require_key},
 };
@@ -184,8 +185,8 @@ impl Bulk<'_> {
             return Ok(None);
         }
         let json = match (set, before, after.held) {
-            (Some(set), Some(before), Some(after)) => undo_set(table, set, &before, &after),
-            (None, _, Some(deleted)) => Some(undo_delete(table, &deleted)),
+            (Some(set), Some(before), Some(after)) => undo::set(table, set, &before, &after),
+            (None, _, Some(deleted)) => Some(undo::delete(table, &deleted)),
             _ => None,
         };
         Ok(Some(Undo { json }))
@@ -343,72 +344,4 @@ fn matching(bound: &BoundQuery, params: &mut Params) -> String {
         keys.join(" AND "),
         where_sql(table, &bound.filter, "m", params)
     )
-}
-
-/// The changes that set the values again which the rows had; `None` if it can't be told which
-/// row is which, for a trigger has given them other keys.
-fn undo_set(
-    table: &TableMeta,
-    set: &Values,
-    before: &[Vec<Cell>],
-    after: &[Vec<Cell>],
-) -> Option<Vec<u8>> {
-    let set: Vec<usize> = set.positions().collect();
-    // What is set is the same in all rows, so the rest of the key tells them apart.
-    let rest: Vec<usize> = table
-        .key
-        .iter()
-        .copied()
-        .filter(|at| !set.contains(at))
-        .collect();
-    let key = |row: &[Cell]| -> Vec<Cell> { rest.iter().map(|at| row[*at].clone()).collect() };
-    let mut known: HashMap<Vec<Cell>, &Vec<Cell>> =
-        before.iter().map(|row| (key(row), row)).collect();
-    if known.len() != before.len() {
-        return None;
-    }
-    let mut json = b"[".to_vec();
-    for (place, row) in after.iter().enumerate() {
-        let old = known.remove(&key(row))?;
-        if place > 0 {
-            json.push(b',');
-        }
-        json.extend_from_slice(b"{\"op\":\"update\",\"key\":[");
-        for (place, at) in table.key.iter().enumerate() {
-            if place > 0 {
-                json.push(b',');
-            }
-            row[*at].write_json(&mut json);
-        }
-        json.extend_from_slice(b"],\"set\":");
-        write_columns(table, old, &set, &mut json);
-        json.extend_from_slice(b",\"expect\":");
-        write_columns(table, row, &set, &mut json);
-        json.push(b'}');
-    }
-    json.push(b']');
-    Some(json)
-}
-
-/// The changes that insert the rows again, with the identities that they had.
-fn undo_delete(table: &TableMeta, deleted: &[Vec<Cell>]) -> Vec<u8> {
-    let written: Vec<usize> = (0..table.columns.len())
-        .filter(|at| !table.table.columns[*at].generated || table.columns[*at].is_always_identity)
-        .collect();
-    let restored = table.columns.iter().any(|column| column.is_always_identity);
-    let mut json = b"[".to_vec();
-    for (place, row) in deleted.iter().enumerate() {
-        if place > 0 {
-            json.push(b',');
-        }
-        json.extend_from_slice(b"{\"op\":\"insert\",");
-        if restored {
-            json.extend_from_slice(b"\"restore\":true,");
-        }
-        json.extend_from_slice(b"\"row\":");
-        write_columns(table, row, &written, &mut json);
-        json.push(b'}');
-    }
-    json.push(b']');
-    json
 }
