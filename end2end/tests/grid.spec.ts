@@ -68,7 +68,7 @@ test("a long result is scrolled through, with few rows in the document, all live
   }
   await expect(grid(page, items.name)).toHaveAttribute("aria-rowcount", "5001");
   await expect(row(page, 1510)).toHaveAttribute("aria-rowindex", "1511");
-  await expect(page.getByText(/^1,\d\d\d–1,\d\d\d of 5,000$/)).toBeVisible();
+  await expect(page.getByText(/^1,\d\d\d–1,\d\d\d of 5,000/)).toBeVisible();
 });
 
 test("the keyboard goes through a long result", async ({ page, server, items }) => {

@@ -56,6 +56,8 @@ test("rows are chosen by their boxes and by the keyboard", async ({ page, items 
   await open(page, `${items.path}?order=id&limit=6`);
   const box = (key: number) => page.getByRole("checkbox", { name: `Choose row ${key}` });
   await box(2).check();
+  // From the box the keyboard goes on in the row.
+  await expect(cell(page, 2, "id")).toBeFocused();
   await box(5).click({ modifiers: ["Shift"] });
   for (const key of [2, 3, 4, 5]) await expect(row(page, key)).toHaveAttribute("aria-selected", "true");
   await expect(row(page, 1)).not.toHaveAttribute("aria-selected", "true");

@@ -361,6 +361,15 @@ impl Hands {
         let grid = self.surface.grid;
         if let Some(row) = self.row_of(&input) {
             self.choose_row(&row.key, event.shift_key(), Some(input.checked()));
+            // From the box the keyboard goes on in the row.
+            let place = grid.position_of_row(&row.key).and_then(|at| {
+                let focus = grid.focus.get_untracked();
+                let column = focus.and_then(|focus| grid.position(&focus));
+                grid.place(at, column.map_or(0, |(_, column)| column))
+            });
+            if let Some(place) = place {
+                grid.focus_cell(place);
+            }
         } else if input.closest("thead").ok().flatten().is_some() {
             let all = input.checked().then(|| {
                 let shown = grid.shown.read_untracked();

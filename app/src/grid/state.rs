@@ -355,6 +355,12 @@ impl GridState {
         Some((row, column))
     }
 
+    /// Where the row of that key stands among those shown, from 0.
+    pub(crate) fn position_of_row(&self, key: &RowKey) -> Option<usize> {
+        let shown = self.shown.read_untracked();
+        shown.rows.iter().position(|row| row.key == *key)
+    }
+
     /// The cell that stands there.
     pub(crate) fn place(&self, row: usize, column: usize) -> Option<CellPlace> {
         let (shown, arranged) = (self.shown.read_untracked(), self.arranged.read_untracked());
