@@ -143,8 +143,8 @@ fn refused(session: Session, wanted: &Write, several: bool, refusal: Refusal) {
     }
     // It is said at the first column that it is about, of those that were written.
     let written = |name: &&String| wanted.set.iter().any(|(at, _)| wanted.name(*at) == **name);
-    let about = refusal.columns.iter().chain(&refusal.changed);
-    let column = about.filter(written).cloned().next();
+    let mut about = refusal.columns.iter().chain(&refusal.changed);
+    let column = about.find(written).cloned();
     let first = wanted.set.first();
     let Some(column) = column.or_else(|| first.map(|(at, _)| wanted.name(*at))) else {
         return;
