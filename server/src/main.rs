@@ -5,9 +5,20 @@ use std::process::ExitCode;
 use clap::Parser;
 use rowcast::{cli::Cli, commands};
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match commands::run(Cli::parse()).await {
+/// The stack of each thread, in bytes. A page's view is one deeply nested call, whose frames are
+/// large where nothing is optimised; what is not used of it costs no memory.
+const STACK: usize = 8 * 1024 * 1024;
+
+fn main() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(STACK)
+        .build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(commands::run(Cli::parse())),
+        Err(error) => Err(error.into()),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("rowcast: {error:#}");

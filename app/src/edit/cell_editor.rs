@@ -230,9 +230,11 @@ fn InPlace(session: Session, open: OpenCell) -> impl IntoView {
         let to = event
             .related_target()
             .and_then(|to| to.dyn_into::<web_sys::Node>().ok());
-        let inside = wrapper
-            .get_untracked()
-            .is_some_and(|wrapper| wrapper.contains(to.as_ref()));
+        // An editor that is being taken out of the page loses the focus as well.
+        let Some(wrapper) = wrapper.try_get_untracked().flatten() else {
+            return;
+        };
+        let inside = wrapper.contains(to.as_ref());
         // Another window in front is no reason to save.
         if !inside && document().has_focus().unwrap_or(true) {
             commit(session, Next::Elsewhere);

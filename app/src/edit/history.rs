@@ -97,6 +97,7 @@ fn Entry(session: Session, past: Past, fields: Vec<Field>) -> impl IntoView {
     let verb = match past.kind.as_str() {
         "insert" => "added the row",
         "delete" => "deleted the row",
+        "definition" => "changed the columns of the table",
         _ => "changed",
     };
     let author = past.author.clone().unwrap_or_else(|| "Someone".to_owned());
