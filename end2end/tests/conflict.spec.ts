@@ -59,9 +59,9 @@ test("different columns of one row are no conflict", async ({ page, server, item
   await server.sql(`UPDATE ${items.name} SET notes = 'theirs' WHERE id = 3`);
   await expect(cell(page, 3, "notes")).toHaveText("theirs");
   await page.keyboard.press("Enter");
+  const found = async () => (await server.sql(`SELECT title, notes FROM ${items.name} WHERE id = 3`))[0];
+  await expect.poll(found).toEqual({ title: "Mine", notes: "theirs" });
   await expect(cell(page, 3, "title")).toHaveText("Mine");
-  const [found] = await server.sql(`SELECT title, notes FROM ${items.name} WHERE id = 3`);
-  expect(found).toEqual({ title: "Mine", notes: "theirs" });
 });
 
 test("what someone else has changed since is not taken back", async ({ page, server, items }) => {

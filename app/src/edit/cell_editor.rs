@@ -26,6 +26,8 @@ pub struct OpenCell {
     pub field: Field,
     /// What is chosen in the input when it appears.
     focus: Focus,
+    /// Holds the draft for as long as the cell is open.
+    _owner: Owner,
 }
 
 /// Where the focus goes when a cell's editor closes.
@@ -60,7 +62,8 @@ pub fn edit(session: Session, place: CellPlace, typed: Option<char>) {
         .try_update(|refused| refused.take_if(|refused| refused.place == place))
         .flatten();
     let seen = row.cells[at].read_untracked().shown().clone();
-    let field = Field::new(row.columns[at].column.clone(), Some(seen));
+    let owner = session.owner.with_value(Owner::child);
+    let field = owner.with(|| Field::new(row.columns[at].column.clone(), Some(seen)));
     let focus = if let Some(typed) = typed {
         field.set_text(typed.to_string());
         Focus::End
@@ -78,6 +81,7 @@ pub fn edit(session: Session, place: CellPlace, typed: Option<char>) {
         at,
         field,
         focus,
+        _owner: owner,
     }));
 }
 

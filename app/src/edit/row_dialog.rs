@@ -26,6 +26,8 @@ pub struct RowDialog {
     row: Option<LiveRow>,
     /// Its fields, in the order of the table's columns.
     fields: Vec<Field>,
+    /// Holds the fields for as long as the dialog is open.
+    _owner: Owner,
 }
 
 /// The id of the dialog's heading.
@@ -38,9 +40,10 @@ pub fn create(session: Session, template: Option<Values>) {
         session.say(text);
         return;
     }
+    let owner = session.owner.with_value(Owner::child);
     let fields = session.view.table.with_value(|table| {
         let field = |column: &Column| {
-            let field = Field::new(column.clone(), None);
+            let field = owner.with(|| Field::new(column.clone(), None));
             let own = table.key.contains(&column.name) && column.has_default;
             let value = template.as_ref().and_then(|row| row.get(&column.name));
             if let Some(value) = value.filter(|_| !own && !column.generated) {
@@ -50,7 +53,11 @@ pub fn create(session: Session, template: Option<Values>) {
         };
         table.columns.iter().map(field).collect()
     });
-    session.dialog.set(Some(RowDialog { row: None, fields }));
+    session.dialog.set(Some(RowDialog {
+        row: None,
+        fields,
+        _owner: owner,
+    }));
 }
 
 /// Opens the dialog for a new row like this one.
@@ -63,15 +70,19 @@ pub fn duplicate(session: Session, row: LiveRow) {
 /// Opens the dialog of a row.
 pub fn detail(session: Session, row: LiveRow) {
     with_whole(session, row, |session, row, values| {
+        let owner = session.owner.with_value(Owner::child);
         let fields = session.view.table.with_value(|table| {
             let field = |column: &Column| {
                 let value = values.get(&column.name).cloned().unwrap_or(Cell::Null);
-                Field::new(column.clone(), Some(value))
+                owner.with(|| Field::new(column.clone(), Some(value)))
             };
             table.columns.iter().map(field).collect()
         });
-        let row = Some(row);
-        session.dialog.set(Some(RowDialog { row, fields }));
+        session.dialog.set(Some(RowDialog {
+            row: Some(row),
+            fields,
+            _owner: owner,
+        }));
     });
 }
 
@@ -106,7 +117,7 @@ pub fn RowDialogView(session: Session) -> impl IntoView {
 
 #[component]
 fn Form(session: Session, dialog: RowDialog) -> impl IntoView {
-    let RowDialog { row, fields } = dialog;
+    let RowDialog { row, fields, .. } = dialog;
     let table = session.table();
     let title = match &row {
         None => format!("New row in {table}"),

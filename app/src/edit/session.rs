@@ -45,6 +45,8 @@ pub struct Session {
     pub notice: RwSignal<Option<Notice>>,
     /// What was done.
     pub journal: StoredValue<Journal>,
+    /// The page: what is opened lives as long as it is open, not as long as what opened it.
+    pub owner: StoredValue<Owner>,
     writes: StoredValue<mpsc::UnboundedSender<Job>, LocalStorage>,
 }
 
@@ -69,6 +71,7 @@ impl Session {
             deleting: RwSignal::new(None),
             notice: RwSignal::new(None),
             journal: StoredValue::new(Journal::default()),
+            owner: StoredValue::new(Owner::current().unwrap_or_default()),
             writes: StoredValue::new_local(writes),
         };
         host.layer.set(Some(ViewFn::from(move || {

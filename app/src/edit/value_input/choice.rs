@@ -59,7 +59,9 @@ pub fn ChoiceInput(field: Field, setting: Setting) -> impl IntoView {
                 return;
             }
             spawn_local(async move {
-                let answer = rows_of(&reference, &text).await;
+                let column = field.column.try_get_value();
+                let Some(column) = column else { return };
+                let answer = rows_of(&column, &reference, &text).await;
                 // Something else was typed meanwhile, or the list has gone.
                 if turn.try_get_value() != Some(now) {
                     return;

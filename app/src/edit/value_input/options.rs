@@ -6,7 +6,7 @@ use rowcast_protocol::{
     table::Reference,
 };
 
-use crate::edit::api;
+use crate::edit::{api, clock::ReaderClock, draft};
 
 /// The most rows of another table that are offered at once.
 const OFFERED: u32 = 20;
@@ -60,14 +60,18 @@ pub fn matching(choices: &[Choice], typed: &str) -> Vec<Choice> {
 
 /// The rows of the table that a column refers to which `typed` finds: by the value itself, or
 /// by words in any text column.
-pub async fn rows_of(reference: &Reference, typed: &str) -> Result<Vec<Choice>, api::Refusal> {
+pub async fn rows_of(
+    column: &Column,
+    reference: &Reference,
+    typed: &str,
+) -> Result<Vec<Choice>, api::Refusal> {
     let typed = typed.trim();
     let by_words = Query {
         search: (!typed.is_empty()).then(|| typed.to_owned()),
         ..Query::default()
     };
     let mut found = Vec::new();
-    if !typed.is_empty() {
+    if may_be_value(column, typed) {
         let by_value = Query {
             filter: vec![Filter::Test(Test {
                 column: reference.column.clone(),
@@ -76,7 +80,7 @@ pub async fn rows_of(reference: &Reference, typed: &str) -> Result<Vec<Choice>, 
             })],
             ..Query::default()
         };
-        // Words are no value of every type: then none is found by it.
+        // What is no value of the type after all finds none.
         if let Ok(choices) = ask(reference, &by_value).await {
             found = choices;
         }
@@ -87,6 +91,16 @@ pub async fn rows_of(reference: &Reference, typed: &str) -> Result<Vec<Choice>, 
         }
     }
     Ok(found)
+}
+
+/// Whether the text may be a value of the column: words are asked for as such only.
+fn may_be_value(column: &Column, typed: &str) -> bool {
+    let digits = |text: &str| text.bytes().filter(u8::is_ascii_hexdigit).count();
+    match column.kind {
+        _ if typed.is_empty() => false,
+        ColumnKind::Uuid => digits(typed) == 32,
+        _ => draft::read(typed, column, &ReaderClock).is_ok(),
+    }
 }
 
 async fn ask(reference: &Reference, query: &Query) -> Result<Vec<Choice>, api::Refusal> {
