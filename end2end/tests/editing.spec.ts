@@ -153,6 +153,7 @@ test("what the database refuses goes back, says why at the cell, and is taken up
   await open(page, items.path);
   await focus(page, 1, "estimate");
   await page.keyboard.type("-3");
+  await expect(editor(page)).toHaveValue("-3");
   await page.keyboard.press("Enter");
   const note = cell(page, 1, "estimate").getByRole("alert");
   await expect(note).toBeVisible();

@@ -47,7 +47,7 @@ enum Next {
 const INPUT: &str = "cell-input";
 
 /// Opens a cell's editor. `typed` takes the place of its value.
-pub fn edit(session: Session, place: CellPlace, typed: Option<char>) {
+pub fn edit(session: Session, place: CellPlace, typed: Option<String>) {
     if let Some(text) = session.column_obstacle(&place.column) {
         session.say(text);
         return;
@@ -65,7 +65,7 @@ pub fn edit(session: Session, place: CellPlace, typed: Option<char>) {
     let owner = session.owner.with_value(Owner::child);
     let field = owner.with(|| Field::new(row.columns[at].column.clone(), Some(seen)));
     let focus = if let Some(typed) = typed {
-        field.set_text(typed.to_string());
+        field.set_text(typed);
         Focus::End
     } else if let Some(refused) = refused {
         field.set_text(refused.text);

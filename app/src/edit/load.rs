@@ -58,7 +58,9 @@ pub fn load_when_used(host: EditHost) -> impl IntoView {
                     true
                 }
                 Progress::Loading(waiting) => {
-                    waiting.extend(action);
+                    if let Some(action) = action {
+                        wait(waiting, action);
+                    }
                     false
                 }
                 Progress::Loaded(handler) => {
@@ -92,5 +94,65 @@ pub fn load_when_used(host: EditHost) -> impl IntoView {
                 </p>
             }
         })
+    }
+}
+
+/// Has an action wait behind others. What is typed on while its cell's editor is on its way goes
+/// into that editor, and nothing else that concerns the cell closes it before it is seen.
+fn wait(waiting: &mut Vec<Action>, action: Action) {
+    if let (
+        Some(Action::Edit {
+            place,
+            typed: Some(text),
+        }),
+        Action::Edit {
+            place: at,
+            typed: more,
+        },
+    ) = (waiting.last_mut(), &action)
+        && place == at
+    {
+        text.extend(more.as_deref());
+        return;
+    }
+    waiting.push(action);
+}
+
+#[cfg(test)]
+mod tests {
+    use rowcast_protocol::{Cell, RowKey};
+
+    use super::*;
+    use crate::grid::CellPlace;
+
+    #[test]
+    fn what_is_typed_while_the_editor_is_on_its_way_goes_into_it() {
+        let edit = |key: i64, typed: Option<&str>| Action::Edit {
+            place: CellPlace {
+                row: RowKey([Cell::integer(key)].into()),
+                column: "estimate".to_owned(),
+            },
+            typed: typed.map(str::to_owned),
+        };
+        let mut waiting = Vec::new();
+        for action in [
+            edit(1, Some("-")),
+            edit(1, Some("3")),
+            edit(1, None),
+            Action::Undo,
+            edit(1, None),
+            edit(2, Some("x")),
+        ] {
+            wait(&mut waiting, action);
+        }
+        assert_eq!(
+            waiting,
+            [
+                edit(1, Some("-3")),
+                Action::Undo,
+                edit(1, None),
+                edit(2, Some("x")),
+            ]
+        );
     }
 }

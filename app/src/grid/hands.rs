@@ -120,7 +120,7 @@ impl Hands {
             Command::Edit(typed) => {
                 return act(Action::Edit {
                     place: focus,
-                    typed,
+                    typed: typed.map(String::from),
                 });
             }
             Command::Clear => return act(Action::Clear),

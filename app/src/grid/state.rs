@@ -23,12 +23,12 @@ const MARKED: Duration = Duration::from_millis(1_000);
 /// What a reader asks for with the grid in hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Edit a cell in place: from its value, or from the character that was typed.
+    /// Edit a cell in place: from its value, or from what was typed.
     Edit {
         /// Which cell.
         place: CellPlace,
         /// What was typed over it.
-        typed: Option<char>,
+        typed: Option<String>,
     },
     /// Empty the cells chosen.
     Clear,

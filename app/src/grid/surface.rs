@@ -11,6 +11,7 @@ use std::{collections::HashMap, time::Duration};
 
 use leptos::{html, prelude::*};
 use rowcast_protocol::query::DEFAULT_LIMIT;
+use send_wrapper::SendWrapper;
 #[cfg(feature = "hydrate")]
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlElement, HtmlTableElement};
@@ -52,7 +53,10 @@ pub struct Surface {
     /// Requests for the focus that have been met.
     grabbed: StoredValue<u32>,
     /// The cell that the tab key leads to.
-    entry: StoredValue<Option<HtmlElement>, LocalStorage>,
+    ///
+    /// On the server, where a page may end on another thread than it began on, there is none:
+    /// what is of one thread is only what is in it.
+    entry: StoredValue<Option<SendWrapper<HtmlElement>>>,
     rest: StoredValue<Option<TimeoutHandle>>,
 }
 
@@ -78,7 +82,7 @@ impl Surface {
             wish: StoredValue::new(None),
             active: StoredValue::new(false),
             grabbed: StoredValue::new(0),
-            entry: StoredValue::new_local(None),
+            entry: StoredValue::new(None),
             rest: StoredValue::new(None),
         }
     }

@@ -423,9 +423,11 @@ async fn who_may_look_into_our_schema_can_forge_no_change() {
         ))
         .await;
     let mut connection = database.connect().await;
+    // Those of the table, not of what is ours.
     let capture: Vec<String> = sqlx::query_scalar(
         "SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'rowcast'::regnamespace \
-           AND p.prosecdef AND p.prorettype = 'trigger'::regtype",
+           AND p.prosecdef AND p.prorettype = 'trigger'::regtype \
+           AND p.proname LIKE 'capture\\_' || 'item'::regclass::oid || '\\_%'",
     )
     .fetch_all(&mut connection)
     .await

@@ -1,6 +1,7 @@
 //! What the state says, set on the elements.
 
 use leptos::prelude::*;
+use send_wrapper::SendWrapper;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, HtmlInputElement, HtmlTableElement};
 
@@ -147,14 +148,14 @@ impl Surface {
             head.dyn_into().ok()
         });
         self.entry.update_value(|before| {
-            if *before != entry {
+            if before.as_deref() != entry.as_ref() {
                 if let Some(before) = before {
                     set_attribute(before, "tabindex", "-1");
                 }
                 if let Some(entry) = &entry {
                     set_attribute(entry, "tabindex", "0");
                 }
-                before.clone_from(&entry);
+                *before = entry.map(SendWrapper::new);
             }
         });
         let grabs = self.grid.grabs.get_untracked();

@@ -187,6 +187,8 @@ fn update(key: i64, value: i64) -> Patch {
 
 #[test]
 fn what_was_written_is_shown_until_the_stream_brings_it_or_newer() {
+    let owner = Owner::new();
+    owner.set();
     let rows = Rows::new(Some(&snapshot(vec![row(1, 10)])));
     let cell = rows.list.read_untracked()[0].cells[1].clone();
     let shown = || cell.read_untracked().shown().clone();
@@ -214,6 +216,8 @@ fn what_was_written_is_shown_until_the_stream_brings_it_or_newer() {
 
 #[test]
 fn a_write_that_is_refused_leaves_what_was_written_after_it() {
+    let owner = Owner::new();
+    owner.set();
     let rows = Rows::new(Some(&snapshot(vec![row(1, 10)])));
     let cell = rows.list.read_untracked()[0].cells[1].clone();
     write(&cell, Cell::integer(20));
