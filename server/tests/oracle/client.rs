@@ -339,7 +339,10 @@ fn apply(list: &mut List, mut patch: Patch) -> Result<(), String> {
             Op::Move { to, .. } => before == Some(*to as usize),
             Op::Update { cells, .. } => before.is_some_and(|at| {
                 let old: &[Cell] = &list.rows[at].cells;
-                let same = |(column, new): &(u16, Cell)| old.get(usize::from(*column)) == Some(new);
+                // In JSON, NULL and the null of a json column look alike.
+                let same = |(column, new): &(u16, Cell)| {
+                    *new != Cell::Null && old.get(usize::from(*column)) == Some(new)
+                };
                 cells.is_empty() || cells.iter().any(same)
             }),
             Op::Insert { .. } | Op::Remove { .. } => false,
