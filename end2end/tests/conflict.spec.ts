@@ -70,6 +70,9 @@ test("what someone else has changed since is not taken back", async ({ page, ser
   await page.keyboard.type("Mine");
   await page.keyboard.press("Enter");
   await expect(cell(page, 4, "title")).toHaveText("Mine");
+  // It is shown before it is written.
+  const title = async () => (await server.sql(`SELECT title FROM ${items.name} WHERE id = 4`))[0].title;
+  await expect.poll(title).toBe("Mine");
   await server.sql(`UPDATE ${items.name} SET title = 'Theirs' WHERE id = 4`);
   await expect(cell(page, 4, "title")).toHaveText("Theirs");
   await page.keyboard.press("Control+z");
