@@ -64,6 +64,7 @@ test("a number keeps every digit, and what is no number is not sent", async ({ p
   await open(page, items.path);
   await focus(page, 1, "estimate");
   await page.keyboard.press("Enter");
+  await expect(editor(page)).toBeFocused();
   await page.keyboard.type("1,5");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("alert").filter({ hasText: "Write a number" })).toBeVisible();
@@ -78,6 +79,7 @@ test("Ctrl+0 makes a value NULL, and undo and redo go back and forth", async ({ 
   await open(page, items.path);
   await focus(page, 1, "notes");
   await page.keyboard.press("Enter");
+  await expect(editor(page)).toBeFocused();
   await page.keyboard.press("Control+0");
   await expect(cell(page, 1, "notes").locator(".v")).toHaveText("NULL");
   await expect.poll(() => value(server, items.name, 1, "notes")).toBe(null);
