@@ -23,9 +23,8 @@ export default defineConfig({
   // Each worker has a server and a database of its own.
   workers: Number(process.env.WORKERS ?? 2),
   forbidOnly: !!process.env.CI,
-  // A test that only passes the second time is told as flaky, and is a defect: one is known, of a
-  // list that is scrolled back to its top.
-  retries: 2,
+  // A test that only passes the second time has failed.
+  retries: 0,
   timeout: 45_000,
   expect: { timeout: 10_000 },
   reporter: [["list"]],
