@@ -20,14 +20,14 @@ impl Follower {
             let found = self.read(&mut connection.log).await?;
             self.compare_if_due(&mut connection.log).await?;
             // What is found without a bell was written while another tail was awake.
-            liveness = if found && !rung {
+            liveness = if found > 0 && !rung {
                 BESIDE_ANOTHER
             } else {
                 self.liveness
             };
             // A silent bell leaves nothing but reading while anything is found.
             let is_silent = self.liveness < LIVENESS;
-            if self.rate(found) >= BUSY_READS || found && is_silent {
+            if self.rate(found) >= BUSY || found > 0 && is_silent {
                 if lock(&mut connection.log).await? {
                     return Ok(());
                 }
@@ -76,9 +76,9 @@ impl Follower {
                 () = self.events.closed() => return Err(Stop::Unwanted),
             }
             let found = self.read(&mut connection.log).await?;
-            others.tell(found, &mut connection.log).await?;
+            others.tell(found > 0, &mut connection.log).await?;
             self.compare_if_due(&mut connection.log).await?;
-            if self.rate(found) >= CALM_READS {
+            if self.rate(found) >= CALM {
                 calm_since = None;
                 continue;
             }
@@ -128,27 +128,27 @@ impl Follower {
             }
             let found = self.read(&mut connection.log).await?;
             self.compare_if_due(&mut connection.log).await?;
-            if self.rate(found) >= BUSY_READS && lock(&mut connection.log).await? {
+            if self.rate(found) >= BUSY && lock(&mut connection.log).await? {
                 return Ok(Settled::Busy);
             }
         }
     }
 
-    /// How many reads found something lately.
-    pub(super) fn rate(&mut self, found: bool) -> u32 {
+    /// How many transactions were found lately, now so many more.
+    pub(super) fn rate(&mut self, found: u32) -> u32 {
         let elapsed = self.window.elapsed();
         if elapsed >= RATE_WINDOW {
             // Half of what was counted stands for the time before, so that the rate does not
             // fall to nothing at the window's turn.
-            self.busy_reads = if elapsed < 2 * RATE_WINDOW {
-                self.busy_reads / 2
+            self.found_lately = if elapsed < 2 * RATE_WINDOW {
+                self.found_lately / 2
             } else {
                 0
             };
             self.window = Instant::now();
         }
-        self.busy_reads += u32::from(found);
-        self.busy_reads
+        self.found_lately = self.found_lately.saturating_add(found);
+        self.found_lately
     }
 }
 

@@ -3,8 +3,9 @@
 use super::*;
 
 impl Follower {
-    /// Reads what is new and tells it. Returns whether anything was.
-    pub(super) async fn read(&mut self, connection: &mut PgConnection) -> Result<bool, Stop> {
+    /// Reads what is new and tells it. Returns roughly how many transactions that was; 0 if
+    /// nothing was new.
+    pub(super) async fn read(&mut self, connection: &mut PgConnection) -> Result<u32, Stop> {
         let mut read = timeout(
             READ_TIMEOUT,
             change_log::read(connection, &self.cursor, self.options.read_bound),
@@ -19,12 +20,14 @@ impl Follower {
             // Found out as if after a lost connection: every list is read again.
             return Err(Stop::Failed(sqlx::Error::WorkerCrashed));
         }
-        let found = !read.rows.is_empty() || !read.overflow.is_empty();
+        let transactions = read.rows.chunk_by(|one, next| one.xid == next.xid).count();
+        // What was left out for its size is at least one.
+        let found = transactions.max(usize::from(!read.overflow.is_empty()));
         let to = read.to.clone();
-        if found {
+        if found > 0 {
             self.compare_touched(connection, &read).await?;
         }
-        if found || self.report_next || !self.untold.is_empty() {
+        if found > 0 || self.report_next || !self.untold.is_empty() {
             // Reads that found nothing were not told: this one takes the listener on from
             // what it was told last.
             read.from = self.told.clone();
@@ -36,7 +39,7 @@ impl Follower {
         }
         // Only now: what was read and not told would be lost with the connection.
         self.cursor = to;
-        Ok(found)
+        Ok(u32::try_from(found).unwrap_or(u32::MAX))
     }
 
     pub(super) async fn tell(&self, event: TailEvent) -> Result<(), Stop> {
