@@ -10,6 +10,7 @@ mod fingerprint;
 mod metadata;
 mod optimise;
 mod site;
+mod slim;
 mod split;
 mod stylesheet;
 
