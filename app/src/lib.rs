@@ -9,6 +9,7 @@
 #![recursion_limit = "256"]
 
 pub mod address;
+pub mod commands;
 pub mod components;
 pub mod content;
 pub mod document;

@@ -29,3 +29,32 @@ test("where editing can't be loaded that is said, and it is tried again", async 
   await page.keyboard.press("Enter");
   await expect(page.locator("#cell-input")).toBeFocused();
 });
+
+test("what is typed before editing is loaded is saved by Enter, cell after cell", async ({ page, items }) => {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  await page.route(/split_editing\.wasm/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await open(page, `${items.path}?order=id`);
+  const asked = page.waitForRequest(/split_editing\.wasm/);
+  await cell(page, 1, "estimate").click();
+  await asked;
+  await page.keyboard.type("31");
+  await page.keyboard.press("Enter");
+  await expect(cell(page, 2, "estimate")).toBeFocused();
+  await page.keyboard.type("32");
+  await page.keyboard.press("Enter");
+  await expect(cell(page, 3, "estimate")).toBeFocused();
+  await page.keyboard.type("3");
+  release();
+  // The last one is still being written.
+  await expect(page.locator("#cell-input")).toBeFocused();
+  await page.keyboard.type("3");
+  await page.keyboard.press("Enter");
+  for (const [id, value] of [[1, "31.00"], [2, "32.00"], [3, "33.00"]] as const) {
+    await expect(cell(page, id, "estimate")).toHaveText(value);
+  }
+  await expect(cell(page, 4, "estimate")).toBeFocused();
+});

@@ -155,7 +155,7 @@ pub fn RowTable(
             node_ref=surface.scroller
             data-density=compact
             aria-busy=move || live.loading.get().to_string()
-            on:scroll=move |_| surface.arrange()
+            on:scroll=move |_| surface.scrolled()
         >
             <Show when=move || !failed()>
                 <ColumnWidths view table=surface.table />

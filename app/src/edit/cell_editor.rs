@@ -9,7 +9,7 @@ use super::{
     place,
     save::{self, Write},
     session::Session,
-    value_input::{Focus, Setting, ValueInput, described},
+    value_input::{Focus, Setting, ValueInput, choose_typed, described},
 };
 use crate::{grid::CellPlace, live::rows::LiveRow};
 
@@ -55,6 +55,13 @@ pub fn edit(session: Session, place: CellPlace, typed: Option<String>) {
     let Some((row, at)) = find(session, &place) else {
         return;
     };
+    let typed = match (opening(session, &place), typed) {
+        (Some(_), None) => return,
+        (Some(open), Some(more)) if open.focus == Focus::End => {
+            Some(open.field.text.get_untracked() + &more)
+        }
+        (_, typed) => typed,
+    };
     close(session, Next::Elsewhere);
     // What was refused here is taken up as it was written.
     let refused = session
@@ -83,6 +90,26 @@ pub fn edit(session: Session, place: CellPlace, typed: Option<String>) {
         focus,
         _owner: owner,
     }));
+}
+
+/// Opens a cell's editor; where it is open, and its input does not hear keys yet, saves what is
+/// in it.
+pub fn enter(session: Session, place: CellPlace) {
+    let Some(open) = opening(session, &place) else {
+        return edit(session, place, None);
+    };
+    if open.focus == Focus::End {
+        choose_typed(open.field);
+    }
+    // Whoever typed before editing was there is in the next cell already, or further.
+    let stays = session.grid.focus.read_untracked().as_ref() == Some(&place);
+    commit(session, if stays { Next::Down } else { Next::Elsewhere });
+}
+
+/// The open editor, if it is the cell's: only while it appears do the grid's keys come to it.
+fn opening(session: Session, place: &CellPlace) -> Option<OpenCell> {
+    let open = session.open.get_untracked();
+    open.filter(|open| open.place == *place)
 }
 
 /// A cell's row, and its position in it.

@@ -138,8 +138,10 @@ mod tests {
             set: values(&[("amount", Cell::Number("1.50".into()))]),
             expect: values(&[("amount", Cell::Null)]),
         };
+        // JSON has all that a change is made of: objects with names that are text, and cells.
+        let written = serde_json::to_string(&change).expect("a change is JSON");
         assert_eq!(
-            serde_json::to_string(&change).expect("changes are values by name"),
+            written,
             r#"{"op":"update","key":[7],"set":{"amount":1.50},"expect":{"amount":null}}"#
         );
     }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use leptos::{prelude::*, task::spawn_local};
 
 use super::{EditHost, Handler};
-use crate::{grid::Action, parts};
+use crate::{
+    grid::{Action, GridState},
+    parts,
+};
 
 /// How far loading is.
 #[derive(Default)]
@@ -58,8 +61,11 @@ pub fn load_when_used(host: EditHost) -> impl IntoView {
                     true
                 }
                 Progress::Loading(waiting) => {
-                    if let Some(action) = action {
-                        wait(waiting, action);
+                    if let Some(action) = action
+                        && wait(waiting, action)
+                    {
+                        // Not while the value is borrowed: the focus may ask for something.
+                        queue_microtask(move || below(host.grid));
                     }
                     false
                 }
@@ -97,25 +103,53 @@ pub fn load_when_used(host: EditHost) -> impl IntoView {
     }
 }
 
-/// Has an action wait behind others. What is typed on while its cell's editor is on its way goes
-/// into that editor, and nothing else that concerns the cell closes it before it is seen.
-fn wait(waiting: &mut Vec<Action>, action: Action) {
-    if let (
-        Some(Action::Edit {
-            place,
-            typed: Some(text),
-        }),
-        Action::Edit {
-            place: at,
-            typed: more,
-        },
-    ) = (waiting.last_mut(), &action)
-        && place == at
-    {
-        text.extend(more.as_deref());
-        return;
+/// The focus goes to the cell below, as Enter in an editor has it.
+fn below(grid: GridState) {
+    let focus = grid.focus.get_untracked();
+    let at = focus.and_then(|focus| grid.position(&focus));
+    if let Some(place) = at.and_then(|(row, column)| grid.place(row + 1, column)) {
+        grid.focus_cell(place);
     }
-    waiting.push(action);
+}
+
+/// Has an action wait behind others. What is typed on while its cell's editor is on its way goes
+/// into that editor, and nothing but Enter closes it before it is seen.
+///
+/// Returns whether the action saves what was typed into a cell: then the reader goes on.
+fn wait(waiting: &mut Vec<Action>, action: Action) -> bool {
+    match (waiting.last_mut(), &action) {
+        (
+            Some(Action::Edit {
+                place,
+                typed: Some(text),
+            }),
+            Action::Edit {
+                place: at,
+                typed: more,
+            },
+        ) if place == at => text.extend(more.as_deref()),
+        (
+            Some(Action::Edit {
+                place,
+                typed: Some(_),
+            }),
+            Action::Enter(at),
+        ) if place == at => {
+            waiting.push(action);
+            return true;
+        }
+        // It is asked for already.
+        (
+            Some(Action::Edit { place, .. } | Action::Enter(place)),
+            Action::Edit {
+                place: at,
+                typed: None,
+            }
+            | Action::Enter(at),
+        ) if place == at => {}
+        _ => waiting.push(action),
+    }
+    false
 }
 
 #[cfg(test)]
@@ -127,31 +161,42 @@ mod tests {
 
     #[test]
     fn what_is_typed_while_the_editor_is_on_its_way_goes_into_it() {
-        let edit = |key: i64, typed: Option<&str>| Action::Edit {
-            place: CellPlace {
-                row: RowKey([Cell::integer(key)].into()),
-                column: "estimate".to_owned(),
-            },
+        let place = |key: i64| CellPlace {
+            row: RowKey([Cell::integer(key)].into()),
+            column: "estimate".to_owned(),
+        };
+        let edit = |key, typed: Option<&str>| Action::Edit {
+            place: place(key),
             typed: typed.map(str::to_owned),
         };
+        let enter = |key| Action::Enter(place(key));
         let mut waiting = Vec::new();
-        for action in [
-            edit(1, Some("-")),
-            edit(1, Some("3")),
-            edit(1, None),
-            Action::Undo,
-            edit(1, None),
-            edit(2, Some("x")),
-        ] {
-            wait(&mut waiting, action);
+        // Each action, and whether it saves.
+        let came = [
+            (enter(1), false),
+            (enter(1), false),
+            (edit(1, Some("-")), false),
+            (edit(1, Some("3")), false),
+            (edit(1, None), false),
+            (enter(1), true),
+            (edit(2, Some("x")), false),
+            (Action::Undo, false),
+            (enter(2), false),
+            (edit(3, None), false),
+        ];
+        for (action, saves) in came {
+            assert_eq!(wait(&mut waiting, action), saves);
         }
         assert_eq!(
             waiting,
             [
+                enter(1),
                 edit(1, Some("-3")),
-                Action::Undo,
-                edit(1, None),
+                enter(1),
                 edit(2, Some("x")),
+                Action::Undo,
+                enter(2),
+                edit(3, None),
             ]
         );
     }

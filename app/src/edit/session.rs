@@ -91,6 +91,7 @@ impl Session {
     fn act(self, action: Action) {
         match action {
             Action::Edit { place, typed } => cell_editor::edit(self, place, typed),
+            Action::Enter(place) => cell_editor::enter(self, place),
             Action::Undo => undo::turn(self, Way::Undo),
             Action::Redo => undo::turn(self, Way::Redo),
             Action::Clear => block::clear(self),

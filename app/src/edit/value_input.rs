@@ -71,6 +71,17 @@ pub fn ValueInput(
     }
 }
 
+/// Takes the choice that Enter would, where a column's values are a few and one was typed for.
+pub fn choose_typed(field: Field) {
+    let choices = field.column.with_value(options::fixed).unwrap_or_default();
+    let text = field.text.get_untracked();
+    let found = options::matching(&choices, &text);
+    let known = found.iter().find(|choice| choice.value == text);
+    if let Some(choice) = known.or(found.first()) {
+        field.set_text(choice.value.clone());
+    }
+}
+
 /// The id of what is said about an input.
 pub fn described(id: &str) -> String {
     format!("{id}-about")

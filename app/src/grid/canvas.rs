@@ -50,10 +50,15 @@ impl Canvas {
     }
 
     /// The reader has scrolled the canvas from `was` to `top`, looking at `view` pixels.
-    /// Where the canvas shows a part, a large step goes as far through the whole.
+    /// A leap to an end of the canvas is one to that end of the rows, whatever room they have
+    /// there. Where the canvas shows a part, a large step goes as far through the whole.
     pub fn scroll(&mut self, was: f64, top: f64, view: f64) {
-        let content = self.content();
-        if content > HIGHEST && (top - was).abs() > view * 8.0 {
+        let (content, step) = (self.content(), (top - was).abs());
+        if step > view && top < 1.0 {
+            self.offset = -top;
+        } else if step > view && top > self.height() - view - 1.0 {
+            self.offset = content - view - top;
+        } else if content > HIGHEST && step > view * 8.0 {
             let share = top / (HIGHEST - view);
             self.offset = share.clamp(0.0, 1.0) * (content - view) - top;
         }
@@ -215,6 +220,31 @@ mod tests {
             steps += 1;
         }
         assert!(steps > 29_000);
+    }
+
+    #[test]
+    fn a_leap_to_an_end_is_one_to_that_end_whatever_came_or_went_meanwhile() {
+        let view = 600.0;
+        for rows in [120, 1_000_000] {
+            let before = canvas(rows);
+            let end = before.height() - view;
+            for came in [7, -7] {
+                // Rows came, or went, before those seen, and have no room of their own yet.
+                let mut now = canvas(rows + came);
+                now.offset = came as f64 * now.row;
+                let mut up = now;
+                up.scroll(900.0, 0.0, view);
+                assert_eq!(up.seen(0.0, view).start, 0);
+                let mut down = now;
+                let bottom = now.height() - view;
+                down.scroll(end - 900.0, bottom, view);
+                assert_eq!(down.seen(bottom, view).end, rows + came);
+                // A step is what it is.
+                let mut step = now;
+                step.scroll(400.0, 300.0, view);
+                assert_eq!(step, now);
+            }
+        }
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub enum Command {
     Follow,
     /// Edit the cell, from what was typed if it was by typing.
     Edit(Option<char>),
+    /// Edit the cell, or save what is being written in it.
+    Enter,
     /// Empty the cells.
     Clear,
     /// Delete the rows.
@@ -75,8 +77,8 @@ pub enum Command {
 /// What a key asks for in a cell.
 pub fn in_cell(key: Key) -> Option<Command> {
     use Command::{
-        ChooseAll, ChooseNone, ChooseRow, Clear, DeleteRows, Detail, Duplicate, Edit, Follow, Go,
-        Hold, NewRow, Redo, Undo,
+        ChooseAll, ChooseNone, ChooseRow, Clear, DeleteRows, Detail, Duplicate, Edit, Enter,
+        Follow, Go, Hold, NewRow, Redo, Undo,
     };
     let extend = key.shift;
     let edge = |last, of_all| Step::Edge { last, of_all };
@@ -103,7 +105,8 @@ pub fn in_cell(key: Key) -> Option<Command> {
         ("a" | "A", true, false, false) => ChooseAll,
         ("Escape", false, false, false) => ChooseNone,
         ("Enter", true, false, false) => Follow,
-        ("Enter" | "F2", false, false, false) => Edit(None),
+        ("Enter", false, false, false) => Enter,
+        ("F2", false, false, false) => Edit(None),
         ("Enter", false, true, false) => NewRow,
         ("Enter", false, false, true) => Detail,
         ("Delete" | "Backspace", false, false, false) => Clear,
@@ -112,6 +115,8 @@ pub fn in_cell(key: Key) -> Option<Command> {
         ("z" | "Z", true, false, false) => Undo,
         ("z" | "Z", true, true, false) | ("y" | "Y", true, false, false) => Redo,
         (".", true, false, false) => Hold,
+        // The page's own: it searches, or shows all keys.
+        ("/" | "?", false, _, false) => return None,
         (name, false, _, false) => Edit(Some(only_character(name)?)),
         _ => return None,
     })
@@ -201,6 +206,8 @@ mod tests {
         assert_eq!(pressed("x"), Some(Command::Edit(Some('x'))));
         assert_eq!(pressed("Shift+X"), Some(Command::Edit(Some('X'))));
         assert_eq!(pressed("ü"), Some(Command::Edit(Some('ü'))));
+        assert_eq!(pressed("/"), None);
+        assert_eq!(pressed("Shift+?"), None);
         assert_eq!(pressed("Control+x"), None);
         assert_eq!(pressed("Control+c"), None);
         assert_eq!(pressed("Control+v"), None);
@@ -208,6 +215,7 @@ mod tests {
         assert_eq!(pressed("Tab"), None);
         assert_eq!(pressed("Shift"), None);
         assert_eq!(pressed("F2"), Some(Command::Edit(None)));
+        assert_eq!(pressed("Enter"), Some(Command::Enter));
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub enum Action {
         /// What was typed over it.
         typed: Option<String>,
     },
+    /// Edit a cell; or save what was typed over it, where its editor is still on its way.
+    Enter(CellPlace),
     /// Empty the cells chosen.
     Clear,
     /// Put a block, as spreadsheets exchange it, where the focus is.
@@ -353,6 +355,16 @@ impl GridState {
             shown.is_some_and(|shown| shown.column.name == place.column)
         })?;
         Some((row, column))
+    }
+
+    /// The names of the columns that are shown, in their order.
+    pub(crate) fn column_names(&self) -> Vec<String> {
+        let (arranged, columns) = (
+            self.arranged.read_untracked(),
+            self.rows.columns.read_untracked(),
+        );
+        let name = |at: &usize| Some(columns.get(*at)?.column.name.clone());
+        arranged.order.iter().filter_map(name).collect()
     }
 
     /// Where the row of that key stands among those shown, from 0.

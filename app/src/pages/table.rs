@@ -13,6 +13,7 @@ use rowcast_protocol::{
 
 use crate::{
     address,
+    commands::Commands,
     components::{
         announcer::Announcer,
         column_menu::{ColumnMenu, ColumnMenuOf},
@@ -236,6 +237,7 @@ fn Shown(
         scrolls,
         window,
     };
+    Commands::provide();
     FilterDraft::provide(view);
     let grid = GridState::provide(view.live, Layout::parse(&shown.read_untracked()));
     grid.follow();

@@ -14,10 +14,10 @@ use std::{
 };
 
 use rowcast_protocol::{
-    ApiError, Cell, Cursor,
+    ApiError, Cell, Column, ColumnKind, Cursor, RowKey,
     json::{Heading, read_event},
     list::List,
-    message::{Event, Op, Patch},
+    message::{Event, Op, Patch, Row},
 };
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -263,13 +263,14 @@ impl Shared {
                 if std::mem::take(&mut held.is_resuming) {
                     count(&self.resumed);
                 }
+                let columns = &held.heading.columns;
                 let inserts = patch.ops.iter().any(|op| matches!(op, Op::Insert { .. }));
                 let fault = self.fault.lock().unwrap().take_if(|_| inserts);
                 let list = held.list.as_mut().ok_or("a patch without a list")?;
                 if fault == Some(Fault::PatchTwice) {
-                    apply(list, patch.clone())?;
+                    apply(list, columns, patch.clone())?;
                 }
-                apply(list, patch)?;
+                apply(list, columns, patch)?;
                 held.remember()?;
             }
             Event::Reset { reason } => {
@@ -318,7 +319,7 @@ fn is_passing(error: &ApiError) -> bool {
 
 /// Applies a patch that has to take the list to another, later version, and each of whose
 /// steps has to change something.
-fn apply(list: &mut List, mut patch: Patch) -> Result<(), String> {
+fn apply(list: &mut List, columns: &[Column], mut patch: Patch) -> Result<(), String> {
     let (from, to) = (cursor(&list.cursor)?, cursor(&patch.cursor)?);
     let is_back = !to.snapshot.covers(&from.snapshot) || to.moment < from.moment;
     if from.epoch != to.epoch || is_back {
@@ -331,23 +332,7 @@ fn apply(list: &mut List, mut patch: Patch) -> Result<(), String> {
         return Err("a patch that changes nothing".to_owned());
     }
     for op in std::mem::take(&mut patch.ops) {
-        let before = list.rows.iter().position(|row| match &op {
-            Op::Insert { .. } | Op::Remove { .. } => false,
-            Op::Move { key, .. } | Op::Update { key, .. } => row.key == *key,
-        });
-        let is_idle = match &op {
-            Op::Move { to, .. } => before == Some(*to as usize),
-            Op::Update { cells, .. } => before.is_some_and(|at| {
-                let old: &[Cell] = &list.rows[at].cells;
-                // In JSON, NULL and the null of a json column look alike.
-                let same = |(column, new): &(u16, Cell)| {
-                    *new != Cell::Null && old.get(usize::from(*column)) == Some(new)
-                };
-                cells.is_empty() || cells.iter().any(same)
-            }),
-            Op::Insert { .. } | Op::Remove { .. } => false,
-        };
-        if is_idle {
+        if changes_nothing(list, columns, &op) {
             return Err(format!("a step that changes nothing: {op:?}"));
         }
         patch.ops = vec![op];
@@ -365,4 +350,56 @@ fn apply(list: &mut List, mut patch: Patch) -> Result<(), String> {
     }
     patch.ops.clear();
     list.apply(&patch).map_err(|misfit| misfit.to_string())
+}
+
+fn changes_nothing(list: &List, columns: &[Column], op: &Op) -> bool {
+    let position = |key: &RowKey| list.rows.iter().position(|row| row.key == *key);
+    match op {
+        Op::Insert { .. } | Op::Remove { .. } => false,
+        Op::Move { key, to } => position(key) == Some(*to as usize),
+        Op::Update { key, cells } => position(key).is_some_and(|at| {
+            let old: &[Cell] = &list.rows[at].cells;
+            let same = |(column, new): &(u16, Cell)| {
+                let at = usize::from(*column);
+                // In JSON, NULL and the null of a json column look alike.
+                let is_json = columns
+                    .get(at)
+                    .is_some_and(|of| of.kind == ColumnKind::Json);
+                let may_differ = is_json && *new == Cell::Null;
+                !may_differ && old.get(at) == Some(new)
+            };
+            cells.is_empty() || cells.iter().any(same)
+        }),
+    }
+}
+
+#[test]
+fn only_in_json_may_null_become_null() {
+    let column = |kind| Column {
+        name: String::new(),
+        type_name: String::new(),
+        kind,
+        nullable: true,
+        has_default: false,
+        generated: false,
+        labels: Vec::new(),
+        references: None,
+    };
+    let columns = [column(ColumnKind::Text), column(ColumnKind::Json)];
+    let key = RowKey::new([Cell::integer(7)]);
+    let list = List {
+        rows: vec![Row {
+            key: key.clone(),
+            cells: vec![Cell::Null, Cell::Null],
+        }],
+        total: 1,
+        aggregates: Vec::new(),
+        cursor: String::new(),
+    };
+    let to_null = |column| Op::Update {
+        key: key.clone(),
+        cells: vec![(column, Cell::Null)],
+    };
+    assert!(changes_nothing(&list, &columns, &to_null(0)));
+    assert!(!changes_nothing(&list, &columns, &to_null(1)));
 }

@@ -111,7 +111,14 @@ impl Surface {
             scroller.set_scroll_top(top.round() as i32);
             request_animation_frame(move || {
                 // The page may have been left meanwhile.
-                let _ = self.wanted_top.try_set_value(None);
+                if self.wanted_top.try_set_value(None).is_some() {
+                    return;
+                }
+                // Whoever scrolled meanwhile was not heard.
+                let top = scroller.scroll_top();
+                if (f64::from(top) - self.top.get_value()).abs() > 1.0 {
+                    self.scrolled();
+                }
             });
         }
         self.paint_ways_in(&table, &shown, focused);
