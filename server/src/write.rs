@@ -1,7 +1,8 @@
 //! Writing rows for clients.
 //!
 //! A [`Change`](change::Change) is of one row. Alone it is a single statement, so it is done
-//! whole or not at all and never leaves a transaction open; several are one transaction. What
+//! whole or not at all and never leaves a transaction open; several are one transaction, and
+//! those of one shape one statement of it (see [`set`]). What
 //! the writer has seen of the row (`expect`) is compared inside that statement, so that nobody
 //! can write between the comparison and the change.
 //!
@@ -22,6 +23,7 @@ pub mod object;
 pub mod perform;
 pub mod refusal;
 pub mod row;
+pub mod set;
 pub mod single;
 pub mod statement;
 pub mod values;

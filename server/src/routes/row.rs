@@ -57,7 +57,7 @@ pub async fn insert(
     let object: Object = json_body::read(&headers, &body)?;
     let change = |table: &TableMeta| {
         require_rows(table)?;
-        let row = Values::bind_written(table, &object, false)?;
+        let row = Values::bind_written(table, &object)?;
         Ok(Change::Insert {
             row,
             restore: false,
@@ -104,7 +104,7 @@ pub async fn update(
         require_key(table)?;
         Ok(Change::Update {
             key: key::from_path(table, last_segment(&uri))?,
-            set: Values::bind_written(table, &set, false)?,
+            set: Values::bind_written(table, &set)?,
             expect: Values::bind(table, &expect)?,
         })
     };

@@ -15,6 +15,7 @@ use super::{
     object::Object,
     perform::perform,
     refusal::Refusal,
+    set::{self, Written},
     statement::Guard,
     values::{Values, nothing_set, require_key, require_rows},
 };
@@ -56,7 +57,10 @@ impl Asked {
             (Operation::Insert, None, Some(row), None) if self.expect.is_none() => {
                 require_rows(table)?;
                 Ok(Change::Insert {
-                    row: Values::bind_written(table, row, self.restore)?,
+                    row: match self.restore {
+                        true => Values::bind_restored(table, row)?,
+                        false => Values::bind_written(table, row)?,
+                    },
                     restore: self.restore,
                 })
             }
@@ -67,7 +71,7 @@ impl Asked {
                 }
                 Ok(Change::Update {
                     key: key::from_values(table, key.clone())?,
-                    set: Values::bind_written(table, set, false)?,
+                    set: Values::bind_written(table, set)?,
                     expect: Values::bind(table, &expect)?,
                 })
             }
@@ -102,7 +106,7 @@ pub struct Batch<'a> {
 impl Work for Batch<'_> {
     /// The rows that were written, in the order of the changes; `None` for one that was
     /// deleted.
-    type Done = Vec<Option<Vec<Cell>>>;
+    type Done = Written;
 
     async fn run(
         &self,
@@ -132,27 +136,82 @@ impl Work for Batch<'_> {
 }
 
 impl Batch<'_> {
+    /// Makes changes of one shape together, and those that can't be in ever smaller parts: so
+    /// the first one that fails is found.
     async fn all(
         &self,
         connection: &mut PgConnection,
         table: &TableMeta,
         changes: &[Change],
-    ) -> Result<Vec<Option<Vec<Cell>>>, Failure> {
+    ) -> Result<Written, Failure> {
         let mut rows = Vec::with_capacity(changes.len());
-        let mut held = 0;
-        for (index, change) in changes.iter().enumerate() {
-            let row = perform(connection, table, self.author, change, Guard::None)
-                .await
-                .map_err(|error| Failure::about(error, change.values()))
-                .and_then(|outcome| Ok(outcome.into_row(table)?))
-                .map_err(|failure| failure.at(index))?;
-            held += row.iter().flatten().map(size).sum::<usize>();
-            if held > self.bytes as usize {
-                return Err(Failure::Refused(too_large().into()));
-            }
-            rows.push(row);
+        let mut room = self.bytes as usize;
+        // Parts that are still to be made, the first of them last.
+        let mut parts = Vec::new();
+        while rows.len() < changes.len() {
+            let part = parts.pop().unwrap_or_else(|| {
+                let length = set::run(table, &changes[rows.len()..]);
+                rows.len()..rows.len() + length
+            });
+            let made = match part.len() {
+                1 => Some(vec![
+                    self.one(connection, table, changes, part.start).await?,
+                ]),
+                _ => {
+                    let some = &changes[part.clone()];
+                    self.together(connection, table, some, room).await?
+                }
+            };
+            let Some(made) = made else {
+                let middle = part.start + part.len() / 2;
+                parts.push(middle..part.end);
+                parts.push(part.start..middle);
+                continue;
+            };
+            let size: usize = made.iter().flatten().flatten().map(size).sum();
+            room = room
+                .checked_sub(size)
+                .ok_or_else(|| Failure::Refused(too_large().into()))?;
+            rows.extend(made);
         }
         Ok(rows)
+    }
+
+    async fn one(
+        &self,
+        connection: &mut PgConnection,
+        table: &TableMeta,
+        changes: &[Change],
+        index: usize,
+    ) -> Result<Option<Vec<Cell>>, Failure> {
+        let change = &changes[index];
+        perform(connection, table, self.author, change, Guard::None)
+            .await
+            .map_err(|error| Failure::about(error, change.values()))
+            .and_then(|outcome| Ok(outcome.into_row(table)?))
+            .map_err(|failure| failure.at(index))
+    }
+
+    /// `None` if it has to be done in smaller parts; then nothing is done.
+    async fn together(
+        &self,
+        connection: &mut PgConnection,
+        table: &TableMeta,
+        changes: &[Change],
+        room: usize,
+    ) -> Result<Option<Written>, Failure> {
+        let mut savepoint = connection.begin().await.map_err(Failure::database)?;
+        match set::make(&mut savepoint, table, self.author, changes, room).await {
+            Ok(Some(rows)) => {
+                savepoint.commit().await.map_err(Failure::database)?;
+                return Ok(Some(rows));
+            }
+            Ok(None) => {}
+            Err(Failure::Database { error, .. }) if set::may_be_of_one(&error) => {}
+            Err(failure) => return Err(failure),
+        }
+        savepoint.rollback().await.map_err(Failure::database)?;
+        Ok(None)
     }
 }
 

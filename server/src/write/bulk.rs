@@ -118,7 +118,7 @@ impl Work for Bulk<'_> {
         require_key(table)?;
         let set = match self.action {
             Action::Set(set) if set.0.is_empty() => return Err(nothing_set().into()),
-            Action::Set(set) => Some(Values::bind_written(table, set, false)?),
+            Action::Set(set) => Some(Values::bind_written(table, set)?),
             Action::Delete => None,
         };
         let (catalog, pool) = (&self.state.catalog, &self.state.pool);

@@ -4,7 +4,12 @@
 //! their columns' types, and the author's name, which evaluating it puts where triggers find
 //! it, for this transaction only.
 
-use sqlx::{AssertSqlSafe, PgConnection, postgres::PgRow};
+use futures::stream::BoxStream;
+use sqlx::{
+    AssertSqlSafe, PgConnection, Postgres,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
 
 use super::{
     author::Author,
@@ -33,14 +38,23 @@ impl Statement {
         Self { sql, params }
     }
 
+    /// Runs it, and gives its rows as they come.
+    pub fn fetch(self, connection: &mut PgConnection) -> BoxStream<'_, Result<PgRow, sqlx::Error>> {
+        self.query().fetch(connection)
+    }
+
     /// Runs it to its end, which outside a transaction is the end of its commit: a deferred
     /// constraint fails there, when the rows have been handed over.
     pub async fn rows(self, connection: &mut PgConnection) -> Result<Vec<PgRow>, sqlx::Error> {
+        self.query().fetch_all(connection).await
+    }
+
+    fn query(self) -> Query<'static, Postgres, PgArguments> {
         let mut query = sqlx::query(AssertSqlSafe(self.sql));
         for text in self.params.into_texts() {
             query = query.bind(text);
         }
-        query.fetch_all(connection).await
+        query
     }
 }
 
@@ -165,15 +179,19 @@ pub fn asked(
 
 /// The columns of a record function's result.
 pub fn definitions(table: &TableMeta, positions: &[usize], read_as: ReadAs) -> String {
-    let definitions = positions.iter().map(|at| {
-        let column = &table.columns[*at];
-        let of_type = match read_as {
-            ReadAs::Declared => &column.declared_type,
-            ReadAs::Base => &column.sql_type,
-        };
-        format!("{} {of_type}", name(*at))
-    });
+    let definitions = positions
+        .iter()
+        .map(|at| format!("{} {}", name(*at), type_of(table, *at, read_as)));
     definitions.collect::<Vec<_>>().join(", ")
+}
+
+/// The type that a column's values are read as.
+pub fn type_of(table: &TableMeta, at: usize, read_as: ReadAs) -> &str {
+    let column = &table.columns[at];
+    match read_as {
+        ReadAs::Declared => &column.declared_type,
+        ReadAs::Base => &column.sql_type,
+    }
 }
 
 /// `INSERT INTO table (columns)`.
@@ -212,7 +230,8 @@ fn value(alias: &str, at: usize) -> String {
     format!("a.{alias}{at}")
 }
 
-fn condition(table: &TableMeta, key: &Values, expect: &Values) -> String {
+/// The condition on a row, as `t`, to be that of the key and as it is expected.
+pub fn condition(table: &TableMeta, key: &Values, expect: &Values) -> String {
     let mut tests = vec![keyed(table, key)];
     tests.extend(expect.positions().map(|at| holds(table, at)));
     tests.join(" AND ")

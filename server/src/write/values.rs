@@ -36,17 +36,26 @@ impl Values {
         Err(unknown_columns(table, unknown))
     }
 
-    /// An object's values that are to be written. With `restore` an identity may be, too.
+    /// An object's values that are to be written.
     ///
     /// # Errors
     /// `unknown_column`; `generated_column`, naming all whose values are computed.
-    pub fn bind_written(
-        table: &TableMeta,
-        object: &Object,
-        restore: bool,
-    ) -> Result<Self, Refusal> {
+    pub fn bind_written(table: &TableMeta, object: &Object) -> Result<Self, Refusal> {
         let values = Self::bind(table, object)?;
-        require_written(table, values.positions(), restore)?;
+        require_written(table, values.positions())?;
+        Ok(values)
+    }
+
+    /// The values of a row that comes back: its identity is written as it was, and what the
+    /// database computes is passed over, for it will compute the same.
+    ///
+    /// # Errors
+    /// `unknown_column`.
+    pub fn bind_restored(table: &TableMeta, object: &Object) -> Result<Self, Refusal> {
+        let mut values = Self::bind(table, object)?;
+        values.0.retain(|(at, _)| {
+            !table.table.columns[*at].generated || table.columns[*at].is_always_identity
+        });
         Ok(values)
     }
 
@@ -101,13 +110,9 @@ pub fn name(column: usize) -> String {
 pub fn require_written(
     table: &TableMeta,
     positions: impl Iterator<Item = usize>,
-    restore: bool,
 ) -> Result<(), Refusal> {
     let generated: Vec<String> = positions
-        .filter(|at| {
-            table.table.columns[*at].generated
-                && !(restore && table.columns[*at].is_always_identity)
-        })
+        .filter(|at| table.table.columns[*at].generated)
         .map(|at| table.columns[at].name.clone())
         .collect();
     if generated.is_empty() {

@@ -62,7 +62,7 @@ impl Mapping {
                 None => return Err(unknown(vec![name.clone()])),
             });
         }
-        require_written(table, fields.iter().flatten().copied(), false)?;
+        require_written(table, fields.iter().flatten().copied())?;
         let mapping = Self {
             fields,
             faults: Vec::new(),
