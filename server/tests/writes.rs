@@ -30,13 +30,32 @@ mod rights;
 mod rows;
 #[path = "http/server.rs"]
 mod server;
+#[path = "writes/sets.rs"]
+mod sets;
 #[path = "live/socket.rs"]
 mod socket;
 #[path = "writes/values.rs"]
 mod values;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Row};
+
+/// Writes, and asserts that it is refused for a reason, in words and by column: `columns` are
+/// `null` where it is not about any.
+async fn assert_refused(
+    server: &server::Server,
+    (method, path, body): (&str, &str, &str),
+    (status, code, message): (u16, &str, &str),
+    columns: Value,
+) {
+    let (got, answer) = server.write(method, path, body).await.json();
+    let error = &answer["error"];
+    assert_eq!(
+        (got, &error["code"], &error["message"], &answer["columns"]),
+        (status, &json!(code), &json!(message), &columns),
+        "{method} {path} {body}: {answer}"
+    );
+}
 
 fn is(message: &Value, name: &str) -> bool {
     message["type"] == name

@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use sqlx::{Connection, Row};
+use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use crate::{server::Server, text};
 
@@ -43,17 +43,12 @@ async fn of_writers_who_saw_the_same_one_wins_and_the_others_are_told() {
 #[tokio::test]
 async fn a_writer_that_waits_for_another_compares_with_what_that_one_wrote() {
     let server = Server::new(TABLE).await;
-    let mut other = server.database.connect().await;
-    let mut transaction = other.begin().await.unwrap();
-    sqlx::query("UPDATE t SET n = 5 WHERE id = 1")
-        .execute(&mut *transaction)
-        .await
-        .unwrap();
+    let mut other = holding(&server, "UPDATE t SET n = 5 WHERE id = 1").await;
     let body = r#"{"set":{"x":"mine"},"expect":{"n":0}}"#;
     let write = server.write("PATCH", "/api/rows/t/1", body);
     let commit = async {
         wait_for_a_waiter(&server).await;
-        transaction.commit().await.unwrap();
+        end(&mut other, "COMMIT").await;
     };
     let (answer, ()) = tokio::join!(write, commit);
     let (status, body) = answer.json();
@@ -65,18 +60,13 @@ async fn a_writer_that_waits_for_another_compares_with_what_that_one_wrote() {
 #[tokio::test]
 async fn a_row_that_others_hold_is_locked_and_is_written_when_they_let_go() {
     let server = Server::new(TABLE).await;
-    let mut other = server.database.connect().await;
-    let mut transaction = other.begin().await.unwrap();
-    sqlx::query("SELECT FROM t FOR UPDATE")
-        .execute(&mut *transaction)
-        .await
-        .unwrap();
+    let mut other = holding(&server, "SELECT FROM t FOR UPDATE").await;
     let body = r#"{"set":{"x":"b"}}"#;
     let answer = server.write("PATCH", "/api/rows/t/1", body).await;
     assert_eq!((answer.status, &*answer.error().1), (503, "locked"));
     // Reading is not held up.
     assert_eq!(server.json("/api/rows/t").await["total"], 1);
-    transaction.rollback().await.unwrap();
+    end(&mut other, "ROLLBACK").await;
     assert_eq!(
         server.write("PATCH", "/api/rows/t/1", body).await.status,
         200
@@ -93,16 +83,11 @@ async fn a_row_that_moves_to_another_partition_meanwhile_is_found_there() {
          INSERT INTO p VALUES (1, 'eu', 'a');",
     )
     .await;
-    let mut other = server.database.connect().await;
-    let mut transaction = other.begin().await.unwrap();
-    sqlx::query("UPDATE p SET region = 'us'")
-        .execute(&mut *transaction)
-        .await
-        .unwrap();
+    let mut other = holding(&server, "UPDATE p SET region = 'us'").await;
     let write = server.write("PATCH", "/api/rows/p/1,eu", r#"{"set":{"x":"b"}}"#);
     let commit = async {
         wait_for_a_waiter(&server).await;
-        transaction.commit().await.unwrap();
+        end(&mut other, "COMMIT").await;
     };
     let (answer, ()) = tokio::join!(write, commit);
     assert_eq!((answer.status, &*answer.error().1), (404, "unknown_row"));
@@ -112,12 +97,7 @@ async fn a_row_that_moves_to_another_partition_meanwhile_is_found_there() {
 #[tokio::test]
 async fn a_request_that_is_dropped_leaves_no_transaction_and_no_waiting_statement() {
     let server = Server::new(TABLE).await;
-    let mut other = server.database.connect().await;
-    let mut transaction = other.begin().await.unwrap();
-    sqlx::query("SELECT FROM t FOR UPDATE")
-        .execute(&mut *transaction)
-        .await
-        .unwrap();
+    let mut other = holding(&server, "SELECT FROM t FOR UPDATE").await;
     {
         let write = server.write("PATCH", "/api/rows/t/1", r#"{"set":{"x":"b"}}"#);
         // The client goes away while its statement waits.
@@ -130,7 +110,7 @@ async fn a_request_that_is_dropped_leaves_no_transaction_and_no_waiting_statemen
     while text(&server, waiting).await.as_deref() != Some("0") {
         tokio::task::yield_now().await;
     }
-    transaction.rollback().await.unwrap();
+    end(&mut other, "ROLLBACK").await;
     let x = text(&server, "SELECT x FROM t").await;
     assert_eq!(
         x.as_deref(),
@@ -145,12 +125,7 @@ async fn a_request_that_is_dropped_leaves_no_transaction_and_no_waiting_statemen
 #[tokio::test]
 async fn a_batch_that_is_dropped_is_undone() {
     let server = Server::new(&format!("{TABLE} INSERT INTO t VALUES (2, 0, 'a')")).await;
-    let mut other = server.database.connect().await;
-    let mut transaction = other.begin().await.unwrap();
-    sqlx::query("SELECT FROM t WHERE id = 2 FOR UPDATE")
-        .execute(&mut *transaction)
-        .await
-        .unwrap();
+    let mut other = holding(&server, "SELECT FROM t WHERE id = 2 FOR UPDATE").await;
     {
         let body = r#"{"changes":[{"op":"update","key":[1],"set":{"x":"b"}},
                                   {"op":"update","key":[2],"set":{"x":"b"}}]}"#;
@@ -161,11 +136,11 @@ async fn a_batch_that_is_dropped_is_undone() {
         }
     }
     // The row that it had changed is free again, so its transaction has ended.
-    sqlx::query("UPDATE t SET x = 'theirs' WHERE id = 1 AND x = 'a'")
-        .execute(&mut *transaction)
-        .await
-        .unwrap();
-    transaction.commit().await.unwrap();
+    end(
+        &mut other,
+        "UPDATE t SET x = 'theirs' WHERE id = 1 AND x = 'a'; COMMIT",
+    )
+    .await;
     let rows = text(&server, "SELECT string_agg(x, ',' ORDER BY id) FROM t").await;
     assert_eq!(rows.as_deref(), Some("theirs,a"));
     server.stop().await;
@@ -203,6 +178,21 @@ async fn a_table_that_is_altered_meanwhile_is_written_as_it_is_then() {
     let made = text(&server, "SELECT count(*) FROM made").await;
     assert_eq!(made.as_deref(), Some("40"));
     server.stop().await;
+}
+
+/// Somebody who has begun a transaction with this statement and not ended it.
+async fn holding(server: &Server, sql: &str) -> PgConnection {
+    let mut other = server.database.connect().await;
+    end(&mut other, &format!("BEGIN; {sql}")).await;
+    other
+}
+
+/// Goes on with it, to its end.
+async fn end(other: &mut PgConnection, sql: &str) {
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
+        .execute(other)
+        .await
+        .unwrap();
 }
 
 /// Writes again what was not written because the table was altered again and again.

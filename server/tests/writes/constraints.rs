@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{server::Server, text};
+use crate::{assert_refused, server::Server, text};
 
 const RULES: &str = r#"
     CREATE EXTENSION btree_gist;
@@ -20,21 +20,20 @@ const RULES: &str = r#"
     INSERT INTO tasks (id, title, owner, code, area, room, during)
         VALUES (1, 'one', 1, 'c', 'a', 1, '[1,5)'), (2, 'two', NULL, 'd', 'a', 1, '[5,9)');"#;
 
-async fn refused(server: &Server, path: &str, set: &str) -> (u16, Value) {
-    let answer = server
-        .write(
-            "PATCH",
-            &format!("/api/rows/{path}"),
-            &format!("{{\"set\":{set}}}"),
-        )
-        .await;
-    answer.json()
+/// Sets values in a row, each in vain.
+async fn assert_rules(server: &Server, row: &str, rules: &[(&str, &str, Value, &str)]) {
+    let path = format!("/api/rows/{row}");
+    for (set, code, columns, message) in rules {
+        let body = format!("{{\"set\":{set}}}");
+        let told = (422, *code, *message);
+        assert_refused(server, ("PATCH", &path, &body), told, columns.clone()).await;
+    }
 }
 
 #[tokio::test]
 async fn a_rule_is_named_by_its_columns_and_in_words() {
     let server = Server::new(RULES).await;
-    for (set, code, columns, message) in [
+    let rules = [
         (
             r#"{"title":null}"#,
             "not_null",
@@ -90,19 +89,8 @@ async fn a_rule_is_named_by_its_columns_and_in_words() {
             json!(["parent"]),
             "there is no row of \"tasks\" with this \"parent\"",
         ),
-    ] {
-        let (status, body) = refused(&server, "tasks/1", set).await;
-        assert_eq!(
-            (
-                status,
-                &body["error"]["code"],
-                &body["error"]["message"],
-                &body["columns"]
-            ),
-            (422, &json!(code), &json!(message), &columns),
-            "{set}: {body}"
-        );
-    }
+    ];
+    assert_rules(&server, "tasks/1", &rules).await;
     let row = text(&server, "SELECT tasks FROM tasks WHERE id = 1").await;
     assert_eq!(row.as_deref(), Some("(1,one,1,,,,c,a,1,\"[1,5)\",)"));
     server.stop().await;
@@ -111,33 +99,26 @@ async fn a_rule_is_named_by_its_columns_and_in_words() {
 #[tokio::test]
 async fn rows_that_are_referred_to_stay() {
     let server = Server::new(RULES).await;
-    let (status, body) = server
-        .write("DELETE", "/api/rows/people/1", "{}")
-        .await
-        .json();
-    assert_eq!(
-        (status, &body["error"]["code"]),
-        (422, &json!("foreign_key"))
+    let referred = (
+        422,
+        "foreign_key",
+        "rows of \"tasks\" still refer to this row",
     );
-    assert_eq!(
-        body["error"]["message"],
-        json!("rows of \"tasks\" still refer to this row")
-    );
-    assert_eq!(body.get("columns"), None);
-    let (_, body) = refused(&server, "people/1", r#"{"id":7}"#).await;
-    assert_eq!(body["columns"], json!(["id"]));
+    for (request, columns) in [
+        (("DELETE", "/api/rows/people/1", "{}"), Value::Null),
+        (
+            ("PATCH", "/api/rows/people/1", r#"{"set":{"id":7}}"#),
+            json!(["id"]),
+        ),
+    ] {
+        assert_refused(&server, request, referred, columns).await;
+    }
     server
         .database
         .execute("UPDATE tasks SET parent = 1 WHERE id = 2")
         .await;
-    let (_, body) = server
-        .write("DELETE", "/api/rows/tasks/1", "{}")
-        .await
-        .json();
-    assert_eq!(
-        body["error"]["message"],
-        json!("rows of \"tasks\" still refer to this row")
-    );
+    let request = ("DELETE", "/api/rows/tasks/1", "{}");
+    assert_refused(&server, request, referred, Value::Null).await;
     server.stop().await;
 }
 
@@ -187,33 +168,20 @@ async fn what_a_trigger_raises_is_said_to_the_writer_and_nothing_else_is() {
             "a rule of \"audit\", which is written along with this, does not allow it",
         ),
     ] {
-        let body = json!({"set": {"x": x}}).to_string();
-        let (status, body) = server.write("PATCH", "/api/rows/t/1", &body).await.json();
-        assert_eq!(
-            (status, &body["error"]["code"], &body["error"]["message"]),
-            (422, &json!(code), &json!(message)),
-            "{x}: {body}"
-        );
-        let body = json!({"id": 3, "x": x}).to_string();
-        let (status, body) = server.write("POST", "/api/rows/t", &body).await.json();
-        assert_eq!(
-            (status, &body["error"]["code"]),
-            (422, &json!(code)),
-            "{x}: {body}"
-        );
+        let set = json!({"set": {"x": x}}).to_string();
+        let row = json!({"id": 3, "x": x}).to_string();
+        for request in [
+            ("PATCH", "/api/rows/t/1", &*set),
+            ("POST", "/api/rows/t", &*row),
+        ] {
+            assert_refused(&server, request, (422, code, message), Value::Null).await;
+        }
     }
-    let hint = server
-        .write("PATCH", "/api/rows/t/1", r#"{"set":{"x":"raise"}}"#)
-        .await
-        .json()
-        .1;
-    assert_eq!(hint["error"]["hint"], json!("Try Monday"));
-    assert_eq!(
-        text(&server, "SELECT x FROM t WHERE id = 1")
-            .await
-            .as_deref(),
-        Some("a")
-    );
+    let raise = r#"{"set":{"x":"raise"}}"#;
+    let (_, body) = server.write("PATCH", "/api/rows/t/1", raise).await.json();
+    assert_eq!(body["error"]["hint"], json!("Try Monday"));
+    let x = text(&server, "SELECT x FROM t WHERE id = 1").await;
+    assert_eq!(x.as_deref(), Some("a"));
     server.stop().await;
 }
 
@@ -225,41 +193,38 @@ async fn what_has_no_rows_of_its_own_or_no_key_is_not_edited() {
          CREATE TABLE nokey (x text); INSERT INTO nokey VALUES ('a');",
     )
     .await;
-    for path in ["v", "m"] {
-        let answer = server
-            .write("POST", &format!("/api/rows/{path}"), r#"{"id":2}"#)
-            .await;
-        assert_eq!(
-            (answer.status, &*answer.error().1),
-            (422, "not_editable"),
-            "{path}"
-        );
-    }
-    for path in ["v/1", "m/1", "nokey/a"] {
-        let path = format!("/api/rows/{path}");
-        for (method, body) in [("PATCH", r#"{"set":{"x":"b"}}"#), ("DELETE", "{}")] {
-            let answer = server.write(method, &path, body).await;
-            assert_eq!(
-                (answer.status, &*answer.error().1),
-                (422, "not_editable"),
-                "{path}"
-            );
-        }
-    }
-    for path in [
-        "nosuch/1",
-        "pg_catalog.pg_class/1",
-        "rowcast.setting/value_bytes",
-        "rowcast.watched/1",
+    let (patch, delete) = (r#"{"set":{"x":"b"}}"#, "{}");
+    for (method, path, body, status, code) in [
+        ("POST", "v", r#"{"id":2}"#, 422, "not_editable"),
+        ("POST", "m", r#"{"id":2}"#, 422, "not_editable"),
+        ("PATCH", "v/1", patch, 422, "not_editable"),
+        ("DELETE", "v/1", delete, 422, "not_editable"),
+        ("PATCH", "m/1", patch, 422, "not_editable"),
+        ("DELETE", "m/1", delete, 422, "not_editable"),
+        ("PATCH", "nokey/a", patch, 422, "not_editable"),
+        ("DELETE", "nokey/a", delete, 422, "not_editable"),
+        ("DELETE", "nosuch/1", delete, 404, "unknown_table"),
+        (
+            "DELETE",
+            "pg_catalog.pg_class/1",
+            delete,
+            404,
+            "unknown_table",
+        ),
+        (
+            "DELETE",
+            "rowcast.setting/value_bytes",
+            delete,
+            404,
+            "unknown_table",
+        ),
+        ("DELETE", "rowcast.watched/1", delete, 404, "unknown_table"),
     ] {
         let answer = server
-            .write("DELETE", &format!("/api/rows/{path}"), "{}")
+            .write(method, &format!("/api/rows/{path}"), body)
             .await;
-        assert_eq!(
-            (answer.status, &*answer.error().1),
-            (404, "unknown_table"),
-            "{path}"
-        );
+        let (got, of, _) = answer.error();
+        assert_eq!((got, &*of), (status, code), "{method} {path}");
     }
     server.stop().await;
 }
@@ -274,7 +239,7 @@ async fn rules_of_partitions_are_those_of_the_table() {
          INSERT INTO p VALUES (1, 1, 1, 1), (2, 1, 1, 1);",
     )
     .await;
-    for (set, code, columns, message) in [
+    let rules = [
         (r#"{"x":10}"#, "check", json!(["x"]), "x is small"),
         (
             r#"{"y":null}"#,
@@ -294,18 +259,7 @@ async fn rules_of_partitions_are_those_of_the_table() {
             json!(["id"]),
             "no part of the table takes this \"id\"",
         ),
-    ] {
-        let (status, body) = refused(&server, "p/1", set).await;
-        assert_eq!(
-            (
-                status,
-                &body["error"]["code"],
-                &body["error"]["message"],
-                &body["columns"]
-            ),
-            (422, &json!(code), &json!(message), &columns),
-            "{set}: {body}"
-        );
-    }
+    ];
+    assert_rules(&server, "p/1", &rules).await;
     server.stop().await;
 }

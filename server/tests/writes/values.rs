@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::server::Server;
+use crate::{assert_refused, server::Server};
 
 const KINDS: &str = r#"
     CREATE TYPE colour AS ENUM ('red', 'light green');
@@ -227,47 +227,41 @@ async fn values_that_do_not_fit_are_named_by_column() {
         ),
     ] {
         let body = format!("{{\"set\":{{\"g\":1,\"{column}\":{value}}}}}");
-        let (status, body) = server.write("PATCH", "/api/rows/t/1", &body).await.json();
-        let expected = if code == "check" { 422 } else { 400 };
-        assert_eq!(
-            (status, &body["error"]["code"], &body["error"]["message"]),
-            (expected, &json!(code), &json!(message)),
-            "{body}"
-        );
-        assert_eq!(body["columns"], json!([column]), "{body}");
+        let status = if code == "check" { 422 } else { 400 };
+        let request = ("PATCH", "/api/rows/t/1", &*body);
+        assert_refused(&server, request, (status, code, message), json!([column])).await;
     }
     // All that are wrong are named.
-    let (status, body) = server
-        .write(
+    for (method, path, body, code, columns) in [
+        (
             "POST",
             "/api/rows/t",
             r#"{"id":"x","n":"y","s":"fine","d":"z"}"#,
-        )
-        .await
-        .json();
-    assert_eq!((status, &body["columns"]), (400, &json!(["id", "n", "d"])));
-    let (status, body) = server
-        .write(
+            "invalid_value",
+            json!(["id", "n", "d"]),
+        ),
+        (
             "PATCH",
             "/api/rows/t/1",
             r#"{"set":{"ok":true},"expect":{"n":"y"}}"#,
-        )
-        .await
-        .json();
-    assert_eq!((status, &body["columns"]), (400, &json!(["n"])));
-    let (status, body) = server
-        .write(
+            "invalid_value",
+            json!(["n"]),
+        ),
+        (
             "PATCH",
             "/api/rows/t/1",
             r#"{"set":{"nosuch":1,"ok":true,"nor":2}}"#,
-        )
-        .await
-        .json();
-    assert_eq!(
-        (status, &body["error"]["code"]),
-        (400, &json!("unknown_column"))
-    );
-    assert_eq!(body["columns"], json!(["nosuch", "nor"]));
+            "unknown_column",
+            json!(["nosuch", "nor"]),
+        ),
+    ] {
+        let (status, answer) = server.write(method, path, body).await.json();
+        assert_eq!(
+            (status, &answer["error"]["code"], &answer["columns"]),
+            (400, &json!(code), &columns),
+            "{body}: {answer}"
+        );
+    }
     server.stop().await;
 }
 
