@@ -4,9 +4,11 @@
 //! loaded then (see [`crate::parts`]).
 
 #[cfg(feature = "hydrate")]
-mod api;
+pub(crate) mod api;
 #[cfg(feature = "hydrate")]
 mod block;
+#[cfg(feature = "hydrate")]
+mod bulk;
 #[cfg(feature = "hydrate")]
 mod cell_editor;
 pub mod change;
@@ -25,7 +27,7 @@ pub mod journal;
 #[cfg(feature = "hydrate")]
 mod load;
 #[cfg(feature = "hydrate")]
-mod modal;
+pub(crate) mod modal;
 #[cfg(feature = "hydrate")]
 mod notice;
 #[cfg(feature = "hydrate")]
@@ -52,6 +54,7 @@ use leptos::{children::ViewFn, prelude::*};
 use rowcast_protocol::TableKind;
 
 use crate::{
+    commands::Commands,
     components::icon,
     grid::{Action, GridState},
     pages::table::TableView,
@@ -82,6 +85,18 @@ pub fn EditLayer(
         grid: expect_context::<GridState>(),
         layer: RwSignal::new(None),
     };
+    for (name, keys, action) in [
+        ("Set a value in the selected rows…", "", Action::SetValue),
+        (
+            "Delete the selected rows…",
+            "Ctrl+Delete",
+            Action::DeleteRows,
+        ),
+        ("Select all rows that match", "", Action::ChooseMatching),
+    ] {
+        let grid = host.grid;
+        Commands::expect().add("Rows", name, keys, move || grid.act(action.clone()));
+    }
     #[cfg(feature = "hydrate")]
     let failure = load::load_when_used(host);
     #[cfg(not(feature = "hydrate"))]

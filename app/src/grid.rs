@@ -3,6 +3,7 @@
 //! [`GridState`] is what the parts of a table's page share. Decisions are plain functions of
 //! their own: which command a key gives, which rows wait, where a row stands on the canvas.
 
+pub mod autoscroll;
 pub mod canvas;
 pub mod hands;
 pub mod keys;

@@ -22,6 +22,7 @@ pub mod page_data;
 pub mod pages;
 #[cfg(feature = "hydrate")]
 pub mod parts;
+pub mod transfer;
 
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};

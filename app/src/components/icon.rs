@@ -32,4 +32,8 @@ icons! {
     columns "columns";
     /// It stays as it is.
     hold "hold";
+    /// Into the table.
+    import "import";
+    /// Out of it.
+    export "export";
 }

@@ -49,6 +49,7 @@ pub fn Pager(
             Some((top.abs_diff(bottom) + 1, left.abs_diff(right) + 1))
         });
         match (block, rows) {
+            (None, _) if selection.all => " · all rows chosen".to_owned(),
             (Some((rows, columns)), _) => format!(" · {rows} × {columns} cells"),
             (None, 0) => String::new(),
             (None, 1) => " · 1 row chosen".to_owned(),

@@ -11,7 +11,7 @@ use rowcast_protocol::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Headers, RequestInit, Response};
+use web_sys::{AbortSignal, Headers, RequestInit, Response};
 
 use super::change::{Change, Values};
 use crate::address;
@@ -34,6 +34,8 @@ pub struct Refusal {
     /// The columns that hold something else than was expected.
     #[serde(default)]
     pub changed: Vec<String>,
+    /// How many rows it would be, where another number was said.
+    pub count: Option<u64>,
 }
 
 impl Refusal {
@@ -69,6 +71,7 @@ impl From<ApiError> for Refusal {
             index: None,
             row: None,
             changed: Vec::new(),
+            count: None,
         }
     }
 }
@@ -92,13 +95,16 @@ pub async fn make(table: &str, changes: &[Change]) -> Result<Vec<Option<Values>>
     struct Rows {
         rows: Vec<Option<Values>>,
     }
-    let [change] = changes else {
+    let alone = changes.len() == 1 && !changes.iter().any(restores);
+    let Some(change) = changes.first().filter(|_| alone) else {
         let address = address::api("batch", table, "");
         let Rows { rows } = send("POST", &address, &Batch { changes }).await?;
         return Ok(rows);
     };
     let row = match change {
-        Change::Insert { row } => Some(send("POST", &address::api("rows", table, ""), row).await?),
+        Change::Insert { row, .. } => {
+            Some(send("POST", &address::api("rows", table, ""), row).await?)
+        }
         Change::Update { key, set, expect } => {
             let body = Update { set, expect };
             Some(send("PATCH", &row_address("rows", table, key), &body).await?)
@@ -110,6 +116,53 @@ pub async fn make(table: &str, changes: &[Change]) -> Result<Vec<Option<Values>>
         }
     };
     Ok(vec![row])
+}
+
+/// Whether it brings a row back, which only a batch does.
+fn restores(change: &Change) -> bool {
+    matches!(change, Change::Insert { restore: true, .. })
+}
+
+/// What is done to all rows that match.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bulk {
+    /// Nothing: they are counted.
+    DryRun(bool),
+    /// These values are set.
+    Set(Values),
+    /// They are deleted.
+    Delete(bool),
+}
+
+/// What was done to all rows that match.
+#[derive(Debug, Deserialize)]
+pub struct Done {
+    /// How many they are.
+    pub count: u64,
+    /// What takes it back, if that is little enough.
+    pub undo: Option<Vec<Change>>,
+}
+
+/// Does the same to all rows that match a query, if they are as many as was said. Until it is
+/// answered it can be stopped; then nothing is done.
+pub async fn bulk(
+    table: &str,
+    query: &str,
+    bulk: &Bulk,
+    count: Option<u64>,
+    stop: Option<&AbortSignal>,
+) -> Result<Done, Refusal> {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        #[serde(flatten)]
+        bulk: &'a Bulk,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        count: Option<u64>,
+    }
+    let body = json(&Body { bulk, count })?;
+    let address = address::api("bulk", table, query);
+    parse(&request_until("POST", &address, Some(body), stop).await?)
 }
 
 /// One entry of a row's past.
@@ -189,9 +242,20 @@ fn json(body: &impl Serialize) -> Result<String, Refusal> {
 
 /// The text of an answer.
 async fn request(method: &str, address: &str, body: Option<String>) -> Result<String, Refusal> {
+    request_until(method, address, body, None).await
+}
+
+/// The same, unless it is stopped before.
+async fn request_until(
+    method: &str,
+    address: &str,
+    body: Option<String>,
+    stop: Option<&AbortSignal>,
+) -> Result<String, Refusal> {
     let answer = async {
         let options = RequestInit::new();
         options.set_method(method);
+        options.set_signal(stop);
         if let Some(body) = body {
             let headers = Headers::new()?;
             headers.set("Content-Type", "application/json")?;
@@ -210,6 +274,9 @@ async fn request(method: &str, address: &str, body: Option<String>) -> Result<St
     match answer.await {
         Ok((true, text)) => Ok(text),
         Ok((false, text)) => Err(parse(&text).unwrap_or_else(|error| error)),
+        Err(_) if stop.is_some_and(AbortSignal::aborted) => {
+            Err(ApiError::new("stopped", "It was stopped; nothing was changed.", "").into())
+        }
         Err(_) => Err(ApiError::new(
             "unavailable",
             "The server does not answer.",
@@ -220,14 +287,15 @@ async fn request(method: &str, address: &str, body: Option<String>) -> Result<St
 }
 
 /// The name that this browser's user writes under.
-fn author() -> Option<String> {
+pub fn author() -> Option<String> {
     let storage = leptos::prelude::window().local_storage().ok()??;
     let name = storage.get_item(AUTHOR).ok()??;
     let name = name.trim();
     (!name.is_empty()).then(|| name.chars().take(64).collect())
 }
 
-fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
+/// What an answer says.
+pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
     serde_json::from_str(text).map_err(|_| unreadable())
 }
 

@@ -4,14 +4,17 @@ use leptos::prelude::*;
 use rowcast_protocol::{Cell, ColumnKind};
 
 use super::{
+    change::{Change, Values},
     clock::ReaderClock,
     draft,
+    modal::Modal,
     refused::Refused,
-    save::{self, Write},
+    save::{self, Together, Write},
     session::Session,
     tsv,
 };
 use crate::{
+    format::number::counted,
     grid::{Block, CellPlace},
     live::rows::LiveRow,
 };
@@ -19,8 +22,17 @@ use crate::{
 /// The most rows that are changed at once: what the interface takes.
 const MOST: usize = 10_000;
 
+/// A block that has more rows than there are from the focus to the last row.
+pub struct Longer {
+    /// What would be written into the rows there are.
+    wanted: Vec<Write>,
+    /// The rows that there would be more.
+    added: Vec<Values>,
+}
+
 /// Puts a block, as spreadsheets exchange it, where the focus is. One cell fills all that are
-/// chosen; what reaches past the last row or column is left out, and that is said.
+/// chosen; of a block that reaches past the last row it is asked whether rows should be added,
+/// and what else has no place is left out, which is said.
 pub fn paste(session: Session, text: &str) {
     let values = tsv::parse(text);
     let Some(target) = target(session, &values) else {
@@ -42,6 +54,18 @@ pub fn paste(session: Session, text: &str) {
         };
         draft::read(text, &cells.columns[at].column, &ReaderClock).map(Some)
     });
+    if !single && values.len() > rows && ends_here(session) {
+        let longer = wanted.map(|wanted| {
+            let added = added(session, &target.columns, &values[rows..]);
+            added.map(|added| Longer { wanted, added })
+        });
+        match longer {
+            Ok(Ok(longer)) => session.longer.set(Some(longer)),
+            Ok(Err(why)) => session.say(why),
+            Err(refused) => session.refuse(refused.place, refused.text, refused.why),
+        }
+        return;
+    }
     let left_out = !single && (values.len() > rows || width > columns);
     if finish(session, wanted, "pasting") && left_out {
         session.say(format!(
@@ -50,6 +74,124 @@ pub fn paste(session: Session, text: &str) {
             values.len()
         ));
     }
+}
+
+/// Whether the last row that is shown is the last there is.
+fn ends_here(session: Session) -> bool {
+    let rows = session.view.live.rows;
+    let shown = session.grid.shown.read_untracked();
+    let offset = match session.view.scrolls.get_untracked() {
+        true => u64::try_from(shown.first).unwrap_or(0),
+        false => session.view.query.read_untracked().offset,
+    };
+    let total = rows.total.get_untracked();
+    session.view_obstacle().is_none()
+        && total.is_some_and(|total| offset + shown.rows.len() as u64 >= total)
+}
+
+/// The rows that a block's lines are, where there are none yet. A cell of nothing is left to
+/// the database.
+fn added(
+    session: Session,
+    columns: &[usize],
+    lines: &[Vec<String>],
+) -> Result<Vec<Values>, String> {
+    let shown = session.view.live.rows.columns.get_untracked();
+    let row = |line: &Vec<String>| {
+        let mut row = Values::new();
+        for (text, at) in line.iter().zip(columns) {
+            let column = &shown[*at].column;
+            if text.is_empty() {
+                continue;
+            }
+            let wrong = |why: &str| format!("{}: “{text}”: {why} Nothing was pasted.", column.name);
+            if let Some(why) = session.no_column(&column.name) {
+                return Err(wrong(why));
+            }
+            let value = draft::read(text, column, &ReaderClock).map_err(|why| wrong(&why))?;
+            row.insert(column.name.clone(), value);
+        }
+        Ok(row)
+    };
+    lines.iter().map(row).collect()
+}
+
+/// The id of the question's heading.
+const HEADING: &str = "longer-heading";
+
+/// The question whether rows should be added for a block that is longer than the rest.
+#[component]
+pub fn LongerQuestion(session: Session) -> impl IntoView {
+    move || {
+        let count = |longer: &Longer| (longer.wanted.len(), longer.added.len());
+        let counts = session.longer.read().as_ref().map(count);
+        counts.map(|(here, added)| view! { <Question session here added /> })
+    }
+}
+
+#[component]
+fn Question(session: Session, here: usize, added: usize) -> impl IntoView {
+    let close = Callback::new(move |()| session.longer.set(None));
+    let paste = move |all: bool| {
+        let longer = session.longer.try_update(Option::take).flatten();
+        let Some(Longer { wanted, added }) = longer else {
+            return;
+        };
+        let added: Vec<Change> = added
+            .into_iter()
+            .filter(|_| all)
+            .map(|row| Change::Insert {
+                row,
+                restore: false,
+            })
+            .collect();
+        let done =
+            (!added.is_empty()).then(|| format!("Added {}.", counted(added.len() as u64, "row")));
+        if wanted.len() + added.len() > MOST {
+            session.say(format!("At most {MOST} rows can be changed at once."));
+        } else if wanted.len() + added.len() > 0 {
+            save::save_all(
+                session,
+                Together {
+                    wanted,
+                    more: added,
+                    label: "pasting of a block".to_owned(),
+                    done,
+                },
+            );
+        }
+    };
+    let rows = counted(added as u64, "row");
+    view! {
+        <Modal labelled_by=HEADING class="question" on_close=close>
+            <h2 id=HEADING>{format!("Add {rows}?")}</h2>
+            <p class="muted">
+                "The block that you paste is longer than the rows from here to the last one."
+            </p>
+            <div class="actions">
+                <button type="button" class="button" on:click=move |_| close.run(())>
+                    "Cancel"
+                </button>
+                {(here > 0)
+                    .then(|| {
+                        view! {
+                            <button type="button" class="button" on:click=move |_| paste(false)>
+                                "Paste without adding"
+                            </button>
+                        }
+                    })}
+                <button
+                    type="button"
+                    class="button primary"
+                    autofocus
+                    on:click=move |_| paste(true)
+                >
+                    {format!("Add {rows}")}
+                </button>
+            </div>
+        </Modal>
+    }
+    .into_any()
 }
 
 /// Empties the cells chosen: NULL, or the empty text where there can be no NULL.
@@ -163,7 +305,15 @@ fn finish(session: Session, wanted: Result<Vec<Write>, Refused>, doing: &str) ->
         Ok(wanted) => {
             let cells: usize = wanted.iter().map(|wanted| wanted.set.len()).sum();
             let unit = if cells == 1 { "cell" } else { "cells" };
-            save::save_all(session, wanted, format!("{doing} of {cells} {unit}"));
+            save::save_all(
+                session,
+                Together {
+                    wanted,
+                    more: Vec::new(),
+                    label: format!("{doing} of {cells} {unit}"),
+                    done: None,
+                },
+            );
             true
         }
         Err(Refused { place, text, why }) => {

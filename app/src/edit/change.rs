@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rowcast_protocol::{Cell, RowKey};
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 /// Values by column.
 pub type Values = BTreeMap<String, Cell>;
@@ -19,6 +19,9 @@ pub enum Change {
     Insert {
         /// Its values; the rest are defaults.
         row: Values,
+        /// Whether it is a row that was there before and comes back as it was.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        restore: bool,
     },
     /// Other values in a row.
     Update {
@@ -36,6 +39,33 @@ pub enum Change {
         /// The values there were.
         expect: Values,
     },
+}
+
+/// A change as it is read: one that has the members that its operation takes. A tagged enum
+/// would be read through values that round numbers.
+#[derive(Deserialize)]
+struct Read {
+    op: String,
+    key: Option<RowKey>,
+    row: Option<Values>,
+    set: Option<Values>,
+    #[serde(default)]
+    expect: Values,
+    #[serde(default)]
+    restore: bool,
+}
+
+impl<'de> Deserialize<'de> for Change {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = Read::deserialize(deserializer)?;
+        let (expect, restore) = (read.expect, read.restore);
+        match (&*read.op, read.key, read.row, read.set) {
+            ("insert", _, Some(row), _) => Ok(Self::Insert { row, restore }),
+            ("update", Some(key), _, Some(set)) => Ok(Self::Update { key, set, expect }),
+            ("delete", Some(key), ..) => Ok(Self::Delete { key, expect }),
+            _ => Err(D::Error::custom("no change")),
+        }
+    }
 }
 
 impl Change {
@@ -69,6 +99,7 @@ impl Change {
             }
             Self::Delete { expect, .. } => Self::Insert {
                 row: expect.clone(),
+                restore: true,
             },
         })
     }
@@ -117,6 +148,7 @@ mod tests {
         let row = values(&[("id", Cell::integer(1)), ("title", Cell::text("x"))]);
         let insert = Change::Insert {
             row: values(&[("title", Cell::text("x"))]),
+            restore: false,
         };
         let delete = Change::Delete {
             key: key(1),
@@ -126,7 +158,10 @@ mod tests {
         assert_eq!(insert.inverse(Some(&row), &columns), Some(delete.clone()));
         assert_eq!(
             delete.inverse(None, &columns),
-            Some(Change::Insert { row: row.clone() })
+            Some(Change::Insert {
+                row: row.clone(),
+                restore: true,
+            })
         );
         assert_eq!(insert.inverse(None, &columns), None);
     }
@@ -144,5 +179,19 @@ mod tests {
             written,
             r#"{"op":"update","key":[7],"set":{"amount":1.50},"expect":{"amount":null}}"#
         );
+    }
+
+    #[test]
+    fn what_the_interface_answers_is_read_with_every_digit() {
+        let written = r#"[{"op":"update","key":[7],"set":{"amount":1.50},"expect":{"amount":null}},{"op":"insert","row":{"id":12345678901234567890},"restore":true},{"op":"delete","key":["a"],"expect":{}}]"#;
+        let read: Vec<Change> = serde_json::from_str(written).expect("changes");
+        assert_eq!(serde_json::to_string(&read).expect("changes"), written);
+        for wrong in [
+            r#"{"op":"update","key":[7]}"#,
+            r#"{"op":"insert"}"#,
+            r#"{"op":"else","key":[7]}"#,
+        ] {
+            assert!(serde_json::from_str::<Change>(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -2,8 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::{change::Change, modal::Modal, rows::whole, session::Session};
-use crate::{format::number::grouped, live::rows::LiveRow};
+use rowcast_protocol::RowKey;
+
+use super::{bulk, change::Change, modal::Modal, rows::whole, session::Session};
+use crate::{format::number::counted, live::rows::key_text};
 
 /// The id of the question's heading.
 const HEADING: &str = "delete-heading";
@@ -12,7 +14,16 @@ const HEADING: &str = "delete-heading";
 const MOST: usize = 10_000;
 
 /// Asks whether the rows chosen should be deleted.
-pub fn ask(session: Session, rows: Vec<LiveRow>) {
+pub fn ask_chosen(session: Session) {
+    if session.grid.selection.read_untracked().all {
+        bulk::ask(session, bulk::Doing::Delete);
+    } else {
+        ask(session, session.grid.chosen_keys());
+    }
+}
+
+/// Asks whether these rows should be deleted.
+pub fn ask(session: Session, rows: Vec<RowKey>) {
     if let Some(text) = session.obstacle() {
         session.say(text);
     } else if rows.len() > MOST {
@@ -34,10 +45,10 @@ pub fn DeleteQuestion(session: Session) -> impl IntoView {
 }
 
 #[component]
-fn Question(session: Session, rows: Vec<LiveRow>) -> impl IntoView {
-    let count = counted(rows.len());
+fn Question(session: Session, rows: Vec<RowKey>) -> impl IntoView {
+    let count = counted(rows.len() as u64, "row");
     let title = match &*rows {
-        [row] => format!("Delete row {}?", row.key_text()),
+        [row] => format!("Delete row {}?", key_text(row)),
         _ => format!("Delete {count}?"),
     };
     let close = Callback::new(move |()| session.deleting.set(None));
@@ -67,8 +78,8 @@ fn Question(session: Session, rows: Vec<LiveRow>) -> impl IntoView {
     .into_any()
 }
 
-fn delete(session: Session, rows: Vec<LiveRow>) {
-    let count = counted(rows.len());
+fn delete(session: Session, rows: Vec<RowKey>) {
+    let count = counted(rows.len() as u64, "row");
     session.enqueue(async move {
         // What is taken back has to be whole, whichever columns are shown.
         let whole = match whole(session, &rows).await {
@@ -81,8 +92,8 @@ fn delete(session: Session, rows: Vec<LiveRow>) {
         let changes: Vec<Change> = rows
             .iter()
             .zip(whole)
-            .map(|(row, expect)| Change::Delete {
-                key: row.key.clone(),
+            .map(|(key, expect)| Change::Delete {
+                key: key.clone(),
                 expect,
             })
             .collect();
@@ -94,11 +105,4 @@ fn delete(session: Session, rows: Vec<LiveRow>) {
             })
             .await;
     });
-}
-
-fn counted(rows: usize) -> String {
-    match rows {
-        1 => "1 row".to_owned(),
-        rows => format!("{} rows", grouped(rows as u64)),
-    }
 }

@@ -22,7 +22,7 @@ enum Progress {
 
 /// Has the grid's actions done by the part of the page that is loaded for it, in the order in
 /// which they are asked for. Loading begins when a cell first gets the focus, so that it is
-/// usually over when the first action comes.
+/// usually over when the first action comes, or when rows are chosen.
 ///
 /// Returns what is said where loading fails.
 pub fn load_when_used(host: EditHost) -> impl IntoView {
@@ -88,7 +88,7 @@ pub fn load_when_used(host: EditHost) -> impl IntoView {
         move |action| begin(Some(action))
     });
     Effect::new(move || {
-        if host.grid.focus.read().is_some() {
+        if host.grid.focus.read().is_some() || host.grid.selection.read().has_rows() {
             begin(None);
         }
     });

@@ -3,6 +3,23 @@
 use leptos::{html, prelude::*};
 use wasm_bindgen::JsCast;
 
+/// Gives the focus to an element of a dialog that takes the place of what had it.
+pub fn take_focus<E>(element: NodeRef<E>)
+where
+    E: html::ElementType,
+    E::Output: JsCast + Clone + 'static,
+{
+    Effect::new(move || {
+        let Some(element) = element.get() else { return };
+        // It is in the document only after whatever shows it is done.
+        request_animation_frame(move || {
+            let element: &web_sys::HtmlElement = element.unchecked_ref();
+            // An element that has gone already can't take it.
+            let _ = element.focus();
+        });
+    });
+}
+
 /// A modal dialog. The browser keeps the focus in it and closes it by Escape; where the focus
 /// was, it goes back when the dialog goes.
 #[component]

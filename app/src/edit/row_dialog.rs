@@ -174,7 +174,7 @@ fn Form(session: Session, dialog: RowDialog) -> impl IntoView {
                     type="button"
                     class="button danger"
                     disabled=!editable
-                    on:click=move |_| delete::ask(session, vec![deleted.clone()])
+                    on:click=move |_| delete::ask(session, vec![deleted.key.clone()])
                 >
                     "Delete"
                 </button>
@@ -275,7 +275,10 @@ fn save(
         return;
     }
     let change = match &row {
-        None => Change::Insert { row: set },
+        None => Change::Insert {
+            row: set,
+            restore: false,
+        },
         Some(_) if set.is_empty() => {
             session.dialog.set(None);
             return;

@@ -1,61 +1,127 @@
-//! Rows as a whole, whichever of their columns are shown.
+//! Rows as a whole, whichever of their columns are shown, and whether they are loaded or not.
+
+use std::collections::HashMap;
 
 use leptos::prelude::*;
 use rowcast_protocol::{
     Cell, RowKey,
-    query::{Filter, Operator, Query, Test},
+    query::{Filter, MAX_TESTS, MAX_TEXT, Operator, Query, Test},
 };
 
 use super::{api, change::Values, session::Session};
-use crate::live::rows::LiveRow;
 
-/// The values of rows that can be written, as the reader sees them; what the reader doesn't
-/// see, as the database has it now. Says why, if a row is no longer there.
-pub async fn whole(session: Session, rows: &[LiveRow]) -> Result<Vec<Values>, String> {
-    let mut all = Vec::with_capacity(rows.len());
-    for row in rows {
-        let seen = session.values(row);
-        let missing = session.view.table.with_value(|table| {
+/// How many rows are asked for at once, and how long the question may become, with room for
+/// what else is in it and for escapes.
+const AT_ONCE: usize = 200;
+const TEXT_AT_ONCE: usize = MAX_TEXT / 4;
+
+/// The values of rows as the reader sees them; what the reader doesn't see, as the database
+/// has it now. Says why, if a row is no longer there.
+pub async fn whole(session: Session, keys: &[RowKey]) -> Result<Vec<Values>, String> {
+    let seen: Vec<Values> = keys.iter().map(|key| seen(session, key)).collect();
+    let missing = session.view.table.with_value(|table| {
+        let is_missing = |values: &Values| {
             let mut columns = table.columns.iter();
-            columns.any(|column| !seen.contains_key(&column.name))
-        });
-        let mut values = if missing {
-            let mut values = read(session, &row.key).await?;
-            values.extend(seen);
-            values
-        } else {
-            seen
+            columns.any(|column| !values.contains_key(&column.name))
         };
-        session.view.table.with_value(|table| {
-            for column in table.columns.iter().filter(|column| column.generated) {
-                values.remove(&column.name);
-            }
-        });
-        all.push(values);
-    }
-    Ok(all)
+        let unseen = keys.iter().zip(&seen);
+        let unseen = unseen.filter(|(_, values)| is_missing(values));
+        unseen.map(|(key, _)| key.clone()).collect::<Vec<_>>()
+    });
+    let mut read = read_all(session, &missing).await?;
+    let rows = keys.iter().zip(seen).map(|(key, seen)| {
+        let mut values = read.remove(key).unwrap_or_default();
+        values.extend(seen);
+        values
+    });
+    Ok(rows.collect())
+}
+
+/// What the reader sees of a row: nothing, if it isn't loaded.
+fn seen(session: Session, key: &RowKey) -> Values {
+    let row = session.grid.row(key);
+    row.map(|row| session.values(&row)).unwrap_or_default()
 }
 
 /// A row as the database has it now.
 pub async fn read(session: Session, key: &RowKey) -> Result<Values, String> {
-    let columns = session.view.table.with_value(|table| table.key.clone());
-    let tests = columns.into_iter().zip(key.0.iter()).map(|(column, cell)| {
-        Filter::Test(Test {
-            column,
-            negated: false,
-            operator: Operator::Eq(text(cell)),
-        })
-    });
-    let query = Query {
-        filter: tests.collect(),
-        ..Query::default()
+    let keys = [key.clone()];
+    let mut rows = read_all(session, &keys).await?;
+    rows.remove(key).ok_or_else(gone)
+}
+
+/// Rows as the database has them now. Says why, if one is no longer there.
+async fn read_all(session: Session, keys: &[RowKey]) -> Result<HashMap<RowKey, Values>, String> {
+    let mut rows = HashMap::with_capacity(keys.len());
+    let mut rest = keys;
+    while !rest.is_empty() {
+        let columns = session.view.table.with_value(|table| table.key.clone());
+        let (some, others) = rest.split_at(how_many(rest, columns.len()));
+        rest = others;
+        let query = Query {
+            filter: vec![any_of(&columns, some)],
+            limit: u32::try_from(some.len()).unwrap_or(u32::MAX),
+            ..Query::default()
+        };
+        let found = api::rows(&session.table(), &query.to_query_string()).await;
+        let snapshot = found.map_err(|refusal| refusal.text())?;
+        if snapshot.rows.len() < some.len() {
+            return Err(gone());
+        }
+        for row in snapshot.rows {
+            let names = snapshot.columns.iter().map(|column| column.name.clone());
+            rows.insert(row.key, names.zip(row.cells).collect());
+        }
+    }
+    Ok(rows)
+}
+
+fn gone() -> String {
+    "The row has been deleted meanwhile.".to_owned()
+}
+
+/// How many of these keys one question names.
+fn how_many(keys: &[RowKey], columns: usize) -> usize {
+    let most = match columns {
+        0 | 1 => AT_ONCE,
+        several => MAX_TESTS / several,
     };
-    let found = api::rows(&session.table(), &query.to_query_string()).await;
-    let snapshot = found.map_err(|refusal| refusal.text())?;
-    let row = snapshot.rows.into_iter().next();
-    let row = row.ok_or("The row has been deleted meanwhile.")?;
-    let names = snapshot.columns.into_iter().map(|column| column.name);
-    Ok(names.zip(row.cells).collect())
+    let mut length = 0;
+    let fits = keys.iter().take(most.max(1)).take_while(|key| {
+        length += key.0.iter().map(|cell| text(cell).len() + 8).sum::<usize>();
+        length <= TEXT_AT_ONCE
+    });
+    fits.count().max(1)
+}
+
+/// The filter that lets through the rows of these keys.
+fn any_of(columns: &[String], keys: &[RowKey]) -> Filter {
+    if let [column] = columns {
+        let values = keys.iter().flat_map(|key| key.0.iter().map(text));
+        return Filter::Test(Test {
+            column: column.clone(),
+            negated: false,
+            operator: Operator::In(values.collect()),
+        });
+    }
+    let row = |key: &RowKey| Filter::And {
+        negated: false,
+        of: columns
+            .iter()
+            .zip(key.0.iter())
+            .map(|(column, cell)| {
+                Filter::Test(Test {
+                    column: column.clone(),
+                    negated: false,
+                    operator: Operator::Eq(text(cell)),
+                })
+            })
+            .collect(),
+    };
+    Filter::Or {
+        negated: false,
+        of: keys.iter().map(row).collect(),
+    }
 }
 
 fn text(cell: &Cell) -> String {

@@ -54,18 +54,44 @@ pub fn save(session: Session, wanted: Write) {
         [(at, _)] => format!("change of {}", wanted.name(*at)),
         several => format!("change of {} values", several.len()),
     };
-    save_all(session, vec![wanted], label);
+    save_all(
+        session,
+        Together {
+            wanted: vec![wanted],
+            more: Vec::new(),
+            label,
+            done: None,
+        },
+    );
 }
 
-/// Saves values, all or none: the cells show them at once, and show what the database made of
-/// them, or what they showed before, when it has answered.
-pub fn save_all(session: Session, wanted: Vec<Write>, label: String) {
+/// What is saved together, all or none.
+pub struct Together {
+    /// Values for cells that are shown.
+    pub wanted: Vec<Write>,
+    /// What is done beside that.
+    pub more: Vec<Change>,
+    /// What it is called where it is taken back.
+    pub label: String,
+    /// What is said when it is done.
+    pub done: Option<String>,
+}
+
+/// Saves it: the cells show their values at once, and show what the database made of them, or
+/// what they showed before, when it has answered.
+pub fn save_all(session: Session, together: Together) {
+    let Together {
+        wanted,
+        more,
+        label,
+        done,
+    } = together;
     for wanted in &wanted {
         for (at, value) in &wanted.set {
             write(&wanted.row.cells[*at], value.clone());
         }
     }
-    let changes: Vec<Change> = wanted.iter().map(Write::change).collect();
+    let changes: Vec<Change> = wanted.iter().map(Write::change).chain(more).collect();
     session.enqueue(async move {
         match api::make(&session.table(), &changes).await {
             Ok(rows) => {
@@ -76,6 +102,9 @@ pub fn save_all(session: Session, wanted: Vec<Write>, label: String) {
                     }
                 }
                 session.note_done(label, &changes, &rows);
+                if let Some(done) = done {
+                    session.say_done(done);
+                }
             }
             Err(refusal) => {
                 for wanted in &wanted {
@@ -84,8 +113,9 @@ pub fn save_all(session: Session, wanted: Vec<Write>, label: String) {
                     }
                 }
                 let index = refusal.index.unwrap_or(0);
-                if let Some(first) = wanted.get(index).or(wanted.first()) {
-                    refused(session, first, wanted.len() > 1, refusal);
+                match wanted.get(index) {
+                    Some(first) => refused(session, first, changes.len() > 1, refusal),
+                    None => session.say_refused(&label, &refusal),
                 }
             }
         }
@@ -210,16 +240,31 @@ impl Session {
                     .and_then(|change| Conflict::new(change, &refusal));
                 match conflict {
                     Some(conflict) => self.conflict.set(Some(conflict)),
-                    None => self.say(format!("The {label} was refused. {}", refusal.text())),
+                    None => self.say_refused(&label, &refusal),
                 }
             }
         }
     }
 
+    /// Says why something was not done.
+    pub fn say_refused(self, label: &str, refusal: &Refusal) {
+        let why = if refusal.is_conflict() {
+            "Someone else changed one of the rows first; they are shown as they are now.".to_owned()
+        } else {
+            refusal.text()
+        };
+        self.say(format!("The {label} was refused. {why}"));
+    }
+
     /// Notes changes that were made, to be taken back.
     pub fn note_done(self, label: String, changes: &[Change], rows: &[Option<Values>]) {
-        let changes = self.inverses(changes, rows);
+        self.note(label, self.inverses(changes, rows));
+    }
+
+    /// Notes what takes back something that was done.
+    pub fn note(self, label: String, changes: Vec<Change>) {
         self.journal
             .update_value(|journal| journal.done(Step { label, changes }));
+        self.view.live.read_again();
     }
 }

@@ -4,10 +4,12 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use futures::{StreamExt, channel::mpsc};
 use leptos::{children::ViewFn, prelude::*, task::spawn_local};
-use rowcast_protocol::TableKind;
+use rowcast_protocol::{RowKey, TableKind};
 
 use super::{
-    EditHost, Handler, block,
+    EditHost, Handler,
+    block::{self, LongerQuestion},
+    bulk::{self, BulkBar, BulkDialog},
     cell_editor::{self, CellEditor, OpenCell},
     change::Values,
     conflict::{Conflict, ConflictPanel},
@@ -40,7 +42,11 @@ pub struct Session {
     /// The row that is shown as a whole.
     pub dialog: RwSignal<Option<RowDialog>>,
     /// The rows that may be deleted.
-    pub deleting: RwSignal<Option<Vec<LiveRow>>>,
+    pub deleting: RwSignal<Option<Vec<RowKey>>>,
+    /// What may be done to the rows chosen.
+    pub bulk: RwSignal<Option<bulk::Bulk>>,
+    /// The block that may be pasted past the last row.
+    pub longer: RwSignal<Option<block::Longer>>,
     /// What is said of what was done.
     pub notice: RwSignal<Option<Notice>>,
     /// What was done.
@@ -69,6 +75,8 @@ impl Session {
             conflict: RwSignal::new(None),
             dialog: RwSignal::new(None),
             deleting: RwSignal::new(None),
+            bulk: RwSignal::new(None),
+            longer: RwSignal::new(None),
             notice: RwSignal::new(None),
             journal: StoredValue::new(Journal::default()),
             owner: StoredValue::new(Owner::current().unwrap_or_default()),
@@ -96,12 +104,13 @@ impl Session {
             Action::Redo => undo::turn(self, Way::Redo),
             Action::Clear => block::clear(self),
             Action::Paste(text) => block::paste(self, &text),
-            Action::DeleteRows => delete::ask(self, self.grid.chosen_rows()),
+            Action::DeleteRows => delete::ask_chosen(self),
+            Action::SetValue => bulk::ask(self, bulk::Doing::Set),
             Action::NewRow => row_dialog::create(self, None),
             Action::Duplicate => self.with_row(row_dialog::duplicate),
             Action::Detail => self.with_row(row_dialog::detail),
             // The grid's own.
-            Action::Copy | Action::Hold => {}
+            Action::Copy | Action::ChooseMatching | Action::Hold => {}
         }
     }
 
@@ -145,19 +154,22 @@ impl Session {
         self.view_obstacle().or_else(keyless)
     }
 
-    /// Why this column can't be written, if so.
+    /// Why this column of a row can't be changed, if so.
     pub fn column_obstacle(self, name: &str) -> Option<&'static str> {
-        self.obstacle().or_else(|| {
-            self.view
-                .table
-                .with_value(|table| match table.column(name) {
-                    None => Some("This value belongs to another table: change it there."),
-                    Some((_, column)) if column.generated => {
-                        Some("This value is computed from others.")
-                    }
-                    _ => None,
-                })
-        })
+        self.obstacle().or_else(|| self.no_column(name))
+    }
+
+    /// Why this column can't be written in any row, if so.
+    pub fn no_column(self, name: &str) -> Option<&'static str> {
+        self.view
+            .table
+            .with_value(|table| match table.column(name) {
+                None => Some("This value belongs to another table: change it there."),
+                Some((_, column)) if column.generated => {
+                    Some("This value is computed from others.")
+                }
+                _ => None,
+            })
     }
 
     /// The row's values as the reader sees them, of the table's own columns.
@@ -182,6 +194,9 @@ fn Layer(session: Session) -> impl IntoView {
         <CellEditor session />
         <RefusedNote session />
         <RowDialogView session />
+        <BulkBar session />
+        <BulkDialog session />
+        <LongerQuestion session />
         <DeleteQuestion session />
         <ConflictPanel session />
         <Notices session />

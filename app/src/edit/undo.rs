@@ -32,6 +32,7 @@ pub fn turn(session: Session, way: Way) {
                 session
                     .journal
                     .update_value(|journal| journal.turned(way, inverse));
+                session.view.live.read_again();
                 session.say(match way {
                     Way::Undo => format!("Taken back: {}.", step.label),
                     Way::Redo => format!("Made again: {}.", step.label),

@@ -13,6 +13,24 @@ pub fn grouped(count: u64) -> String {
     out
 }
 
+/// A count of things: `1 row`, `1,234 rows`.
+pub fn counted(count: u64, unit: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {unit}{plural}", grouped(count))
+}
+
+/// A count of bytes, at the precision a glance needs: `980 bytes`, `1.2 MB`.
+pub fn bytes(count: u64) -> String {
+    match count {
+        0..1_000 => counted(count, "byte"),
+        1_000..1_000_000 => format!("{} kB", count / 1_000),
+        1_000_000..1_000_000_000 => {
+            format!("{}.{} MB", count / 1_000_000, count / 100_000 % 10)
+        }
+        _ => format!("{}.{} GB", count / 1_000_000_000, count / 100_000_000 % 10),
+    }
+}
+
 /// A count to two significant digits: `980`, `1.2 K`, `35 M`.
 pub fn rounded(count: u64) -> String {
     const UNITS: [(u64, &str); 4] = [
@@ -58,6 +76,18 @@ pub fn duration(milliseconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn things_and_bytes_are_counted() {
+        assert_eq!(counted(1, "row"), "1 row");
+        assert_eq!(counted(0, "row"), "0 rows");
+        assert_eq!(counted(1_204, "row"), "1,204 rows");
+        assert_eq!(bytes(1), "1 byte");
+        assert_eq!(bytes(999), "999 bytes");
+        assert_eq!(bytes(65_536), "65 kB");
+        assert_eq!(bytes(1_250_000), "1.2 MB");
+        assert_eq!(bytes(3_000_000_000), "3.0 GB");
+    }
 
     #[test]
     fn thousands_are_separated() {

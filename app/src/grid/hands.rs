@@ -11,13 +11,14 @@ use rowcast_protocol::RowKey;
 use wasm_bindgen::JsCast;
 use web_sys::Element;
 
-use super::{CellPlace, Surface, selection::between};
+use super::{CellPlace, Surface, autoscroll::Autoscroll, selection::between};
 use crate::live::rows::LiveRow;
 
 /// What the mouse is doing.
 #[derive(Clone, Copy)]
 pub struct Hands {
     surface: Surface,
+    autoscroll: Autoscroll,
     /// Whether the button is down, on a cell.
     pressed: StoredValue<bool>,
     /// Whether the pointer has been over the rows since that was last asked.
@@ -31,6 +32,7 @@ impl Hands {
     pub fn new(surface: Surface) -> Self {
         let hands = Self {
             surface,
+            autoscroll: Autoscroll::new(surface.scroller, move |at| reach(surface, at)),
             pressed: StoredValue::new(false),
             stirred: StoredValue::new(false),
             last_row: StoredValue::new(None),
@@ -66,6 +68,9 @@ impl Hands {
         let shown = grid.shown.read_untracked();
         let place = |key: &RowKey| shown.rows.iter().position(|of| of.key == *key);
         let mut selection = grid.selection.get_untracked();
+        if std::mem::take(&mut selection.all) {
+            selection.rows = shown.rows.iter().map(|row| row.key.clone()).collect();
+        }
         match (last.as_ref().and_then(place), place(row)) {
             (Some(one), Some(other)) => {
                 let rows = &shown.rows[between(one, other)];
@@ -99,20 +104,40 @@ impl Hands {
 
     /// The row that an element is in.
     fn row_of(self, element: &Element) -> Option<LiveRow> {
-        let row = element.closest("tr[data-row]").ok()??;
-        let id: u64 = row.get_attribute("data-row")?.parse().ok()?;
-        let shown = self.surface.grid.shown.read_untracked();
-        shown.rows.iter().find(|row| row.id == id).cloned()
+        row_of(self.surface, element)
     }
 
     /// The cell that an element is in.
     fn place_of(self, element: &Element) -> Option<CellPlace> {
-        let cell = element.closest("td[data-column]").ok()??;
-        Some(CellPlace {
-            row: self.row_of(element)?.key.clone(),
-            column: cell.get_attribute("data-column")?,
-        })
+        place_of(self.surface, element)
     }
+}
+
+/// Chooses the cells up to the one that an element is in.
+fn reach(surface: Surface, element: &Element) {
+    let grid = surface.grid;
+    if let Some(place) = place_of(surface, element)
+        && grid.focus.read_untracked().as_ref() != Some(&place)
+    {
+        grid.extend_to(place);
+    }
+}
+
+/// The row that an element is in.
+fn row_of(surface: Surface, element: &Element) -> Option<LiveRow> {
+    let row = element.closest("tr[data-row]").ok()??;
+    let id: u64 = row.get_attribute("data-row")?.parse().ok()?;
+    let shown = surface.grid.shown.read_untracked();
+    shown.rows.iter().find(|row| row.id == id).cloned()
+}
+
+/// The cell that an element is in.
+fn place_of(surface: Surface, element: &Element) -> Option<CellPlace> {
+    let cell = element.closest("td[data-column]").ok()??;
+    Some(CellPlace {
+        row: row_of(surface, element)?.key.clone(),
+        column: cell.get_attribute("data-column")?,
+    })
 }
 
 /// What an event happened to.

@@ -23,12 +23,25 @@ pub struct Selection {
     pub range: Option<(CellPlace, CellPlace)>,
     /// Whole rows.
     pub rows: HashSet<RowKey>,
+    /// Whether it is every row that matches the query, wherever it stands; then `rows` says
+    /// nothing.
+    pub all: bool,
 }
 
 impl Selection {
     /// Whether nothing is chosen.
     pub fn is_empty(&self) -> bool {
-        self.range.is_none() && self.rows.is_empty()
+        self.range.is_none() && !self.has_rows()
+    }
+
+    /// Whether whole rows are chosen.
+    pub fn has_rows(&self) -> bool {
+        self.all || !self.rows.is_empty()
+    }
+
+    /// Whether that row is.
+    pub fn has_row(&self, key: &RowKey) -> bool {
+        self.all || self.rows.contains(key)
     }
 }
 

@@ -42,6 +42,10 @@ pub enum Action {
     Redo,
     /// Delete the rows chosen.
     DeleteRows,
+    /// Set a value in the rows chosen.
+    SetValue,
+    /// Choose every row that matches, loaded or not.
+    ChooseMatching,
     /// Make another row like the one in focus.
     Duplicate,
     /// Make a row.
@@ -157,8 +161,8 @@ impl GridState {
         grid
     }
 
-    /// Whoever does what the grid itself doesn't: all actions but [`Action::Copy`] and
-    /// [`Action::Hold`]. The last one registered is asked.
+    /// Whoever does what the grid itself doesn't: all actions but [`Action::Copy`],
+    /// [`Action::ChooseMatching`] and [`Action::Hold`]. The last one registered is asked.
     pub fn on_action(&self, handler: impl Fn(Action) + Send + Sync + 'static) {
         self.handler.set_value(Some(Callback::new(handler)));
     }
@@ -167,7 +171,11 @@ impl GridState {
     pub fn act(&self, action: Action) {
         match action {
             Action::Hold => self.hold.update(|hold| *hold = !*hold),
-            Action::Copy => copy(&self.block().to_tsv()),
+            Action::Copy => copy(&self.copied().to_tsv()),
+            Action::ChooseMatching => self.selection.set(Selection {
+                all: true,
+                ..Selection::default()
+            }),
             action => {
                 if let Some(handler) = self.handler.get_value() {
                     handler.run(action);
@@ -311,12 +319,36 @@ impl GridState {
     /// The rows chosen: whole ones, or else those of the block, or else the one in focus.
     pub fn chosen_rows(&self) -> Vec<LiveRow> {
         let selection = self.selection.read_untracked();
-        if selection.rows.is_empty() {
+        if !selection.has_rows() {
             return self.block().rows;
         }
         let shown = self.shown.read_untracked();
-        let is_chosen = |row: &&LiveRow| selection.rows.contains(&row.key);
+        let is_chosen = |row: &&LiveRow| selection.has_row(&row.key);
         shown.rows.iter().filter(is_chosen).cloned().collect()
+    }
+
+    /// The keys of the rows chosen, loaded or not, those that are in their order first. What
+    /// is chosen by [`Selection::all`] is only known as far as it is loaded.
+    pub fn chosen_keys(&self) -> Vec<RowKey> {
+        let loaded = self.chosen_rows();
+        let mut keys: Vec<RowKey> = loaded.iter().map(|row| row.key.clone()).collect();
+        let known: HashSet<&RowKey> = loaded.iter().map(|row| &row.key).collect();
+        let selection = self.selection.read_untracked();
+        let others = selection.rows.iter().filter(|key| !known.contains(key));
+        keys.extend(others.cloned());
+        keys
+    }
+
+    /// What is copied: the cells chosen, else the rows chosen, else the cell in focus.
+    pub fn copied(&self) -> Block {
+        let selection = self.selection.read_untracked();
+        if selection.range.is_some() || !selection.has_rows() {
+            return self.block();
+        }
+        Block {
+            rows: self.chosen_rows(),
+            columns: self.arranged.get_untracked().order,
+        }
     }
 
     fn block_of(&self, one: &CellPlace, other: &CellPlace) -> Option<Block> {

@@ -116,21 +116,26 @@ impl std::ops::Deref for LiveRow {
 }
 
 impl RowParts {
-    /// The key as the interface writes it: its values joined by commas.
+    /// The key as it is shown.
     pub fn key_text(&self) -> String {
-        let mut out = String::new();
-        for (at, cell) in self.key.0.iter().enumerate() {
-            if at > 0 {
-                out.push(',');
-            }
-            match cell {
-                Cell::Null => {}
-                Cell::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
-                Cell::Number(text) | Cell::Text(text) | Cell::Json(text) => out.push_str(text),
-            }
-        }
-        out
+        key_text(&self.key)
     }
+}
+
+/// A key as the interface writes it: its values joined by commas.
+pub fn key_text(key: &RowKey) -> String {
+    let mut out = String::new();
+    for (at, cell) in key.0.iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        match cell {
+            Cell::Null => {}
+            Cell::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
+            Cell::Number(text) | Cell::Text(text) | Cell::Json(text) => out.push_str(text),
+        }
+    }
+    out
 }
 
 /// How often a list has been taken from a snapshot.

@@ -19,6 +19,16 @@ pub struct LiveQuery {
     pub loading: RwSignal<bool>,
     /// How many changes have arrived since the page was opened.
     pub changes: RwSignal<u64>,
+    /// Counts what the page itself has written.
+    written: RwSignal<u32>,
+}
+
+impl LiveQuery {
+    /// The page has written something. Where nothing tells it of changes, because the table is
+    /// not live, its rows are read again.
+    pub fn read_again(&self) {
+        self.written.update(|written| *written += 1);
+    }
 }
 
 /// What a page asks for.
@@ -61,6 +71,7 @@ pub fn use_live_query(
         loading: RwSignal::new(first.is_none() && error.is_none()),
         error: RwSignal::new(error),
         changes: RwSignal::new(0),
+        written: RwSignal::new(0),
     };
     #[cfg(feature = "hydrate")]
     follow::follow(shown, path, live, first, asked);

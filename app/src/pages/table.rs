@@ -33,6 +33,7 @@ use crate::{
     edit::{EditLayer, NewRowButton},
     grid::{GridState, Layout, layout::shown_parameters, slice::Slice},
     live::{Asked, LiveQuery, use_live_query},
+    transfer::TransferButtons,
 };
 
 /// What the parts of a table's page share.
@@ -254,6 +255,7 @@ fn Shown(
                 <FilterForm view />
                 <FilterChips view />
                 <NewRowButton view />
+                <TransferButtons view />
                 <ColumnsMenu view />
             </div>
             <Notices view />

@@ -10,7 +10,7 @@ impl Hands {
         if target(event).is_some_and(|element| element.tag_name() == "TD")
             && let Some(data) = data
         {
-            let text = self.surface.grid.block().to_tsv();
+            let text = self.surface.grid.copied().to_tsv();
             if data.set_data("text/plain", &text).is_ok() {
                 event.prevent_default();
             }

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, MouseEvent};
 
-use super::{Hands, target};
+use super::{Hands, reach, target};
 use crate::grid::Action;
 
 /// So long after the pointer last went over the rows nobody is about to click.
@@ -27,6 +27,7 @@ impl Hands {
         // The browser would put the focus elsewhere and begin to choose text.
         event.prevent_default();
         self.pressed.set_value(true);
+        self.autoscroll.begin(event);
         self.surface.stay_here();
         if event.shift_key() {
             self.surface.grid.extend_to(place);
@@ -45,11 +46,8 @@ impl Hands {
             self.pressed.set_value(false);
             return;
         }
-        if let Some(place) = target(event).and_then(|element| self.place_of(&element)) {
-            let grid = self.surface.grid;
-            if grid.focus.read_untracked().as_ref() != Some(&place) {
-                grid.extend_to(place);
-            }
+        if let Some(element) = target(event) {
+            reach(self.surface, &element);
         }
     }
 
@@ -111,7 +109,9 @@ impl Hands {
                 let shown = grid.shown.read_untracked();
                 shown.rows.iter().map(|row| row.key.clone()).collect()
             });
-            grid.selection.write().rows = all.unwrap_or_default();
+            let mut selection = grid.selection.write();
+            selection.rows = all.unwrap_or_default();
+            selection.all = false;
         }
     }
 

@@ -36,8 +36,8 @@ impl Surface {
         });
         let all = table.query_selector("thead .pick input").ok().flatten();
         if let Some(all) = all.and_then(|all| all.dyn_into::<HtmlInputElement>().ok()) {
-            let some = !selection.rows.is_empty();
-            let is_chosen = |row: &LiveRow| selection.rows.contains(&row.key);
+            let some = selection.has_rows();
+            let is_chosen = |row: &LiveRow| selection.has_row(&row.key);
             let every = some && shown.rows.iter().all(is_chosen);
             all.set_checked(every);
             all.set_indeterminate(some && !every);
@@ -69,7 +69,7 @@ impl Surface {
                 &(shown.first + at as i64 + 2).to_string(),
             );
             toggle(&element, "gone", pending.gone.contains(&id));
-            let chosen = selection.rows.contains(&shown.rows[at].key);
+            let chosen = selection.has_row(&shown.rows[at].key);
             if toggle(&element, "chosen", chosen) {
                 set_attribute(
                     &element,

@@ -82,6 +82,16 @@ pub fn follow(
         // Its state is shown whether or not there is something to follow.
         Effect::new(move || drop(Connection::shared(status)));
     }
+    if !live {
+        let follower = follower.clone();
+        Effect::new(move |before: Option<()>| {
+            shown.written.track();
+            let asked = follower.asked.borrow().clone();
+            if let (Some(()), Some(asked)) = (before, asked) {
+                follower.read_once(&asked, follower.turn.get());
+            }
+        });
+    }
     let first = RefCell::new(first);
     let failed = RefCell::new(shown.error.get_untracked());
     Effect::new(move || {

@@ -1,0 +1,158 @@
+//! Rows out of the page as a file, and into it from one.
+//!
+//! The page itself only has the two buttons. What they open is a part that is loaded when one
+//! of them is first gone to (see [`crate::parts`]).
+
+#[cfg(feature = "hydrate")]
+mod dialogs;
+#[cfg(feature = "hydrate")]
+mod download;
+#[cfg(feature = "hydrate")]
+mod export;
+#[cfg(feature = "hydrate")]
+mod import;
+#[cfg(feature = "hydrate")]
+mod load;
+pub mod mapping;
+#[cfg(feature = "hydrate")]
+mod mapping_table;
+pub mod selected;
+pub mod tally;
+#[cfg(feature = "hydrate")]
+mod upload;
+
+use leptos::{children::ViewFn, prelude::*};
+use rowcast_protocol::TableKind;
+
+use crate::{
+    address, commands::Commands, components::icon, grid::GridState, pages::table::TableView,
+};
+
+#[cfg(feature = "hydrate")]
+pub use dialogs::dialogs;
+
+/// What is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transfer {
+    /// The dialog that makes a file of the rows.
+    Export,
+    /// The dialog that makes rows of a file.
+    Import,
+}
+
+/// What the dialogs have of the page that they work in.
+#[derive(Clone, Copy)]
+pub struct TransferHost {
+    /// The page's shared state.
+    pub view: TableView,
+    /// The grid's.
+    pub grid: GridState,
+    /// Which of them is open.
+    pub open: RwSignal<Option<Transfer>>,
+    /// What they are shown by, once that is loaded.
+    pub layer: RwSignal<Option<ViewFn>>,
+    /// Whether they could not be loaded.
+    pub failed: RwSignal<bool>,
+}
+
+/// The buttons “Import” and “Export”, and the dialogs behind them. Without scripts the one
+/// does nothing and the other leads to a file of all rows.
+#[component]
+pub fn TransferButtons(
+    /// The page's shared state.
+    view: TableView,
+) -> impl IntoView {
+    let host = TransferHost {
+        view,
+        grid: expect_context::<GridState>(),
+        open: RwSignal::new(None),
+        layer: RwSignal::new(None),
+        failed: RwSignal::new(false),
+    };
+    #[cfg(feature = "hydrate")]
+    let load = load::loader(host);
+    #[cfg(not(feature = "hydrate"))]
+    let load = Callback::new(|()| ());
+    let addable = view
+        .table
+        .with_value(|table| matches!(table.kind, TableKind::Table | TableKind::ForeignTable));
+    let open = move |what| {
+        host.open.set(Some(what));
+        load.run(());
+    };
+    let commands = Commands::expect();
+    commands.add("Rows", "Export…", "", move || open(Transfer::Export));
+    if addable {
+        commands.add("Rows", "Import…", "", move || open(Transfer::Import));
+    }
+    // Nothing can be imported where no script runs.
+    let runs = RwSignal::new(false);
+    Effect::new(move || runs.set(true));
+    let import = addable.then(move || {
+        view! {
+            <button
+                type="button"
+                class="button import-button"
+                aria-haspopup="dialog"
+                disabled=move || !runs.get()
+                on:pointerenter=move |_| load.run(())
+                on:focus=move |_| load.run(())
+                on:click=move |_| open(Transfer::Import)
+            >
+                {icon::import()}
+                <span class="label">"Import"</span>
+            </button>
+        }
+        .into_any()
+    });
+    let file = move || {
+        let query = view.query.read();
+        let path = view.path.with_value(|path| format!("{path}.csv"));
+        let text = query.to_query_string();
+        let escaped = if text.is_empty() {
+            "escape=formulas".to_owned()
+        } else {
+            format!("{text}&escape=formulas")
+        };
+        address::api("rows", &path, &escaped)
+    };
+    view! {
+        {import}
+        <a
+            class="button export-button"
+            // Where no script runs it is what it looks like: a link.
+            role=move || runs.get().then_some("button")
+            aria-haspopup=move || runs.get().then_some("dialog")
+            href=file
+            download
+            on:pointerenter=move |_| load.run(())
+            on:focus=move |_| load.run(())
+            on:click=move |event| {
+                event.prevent_default();
+                open(Transfer::Export);
+            }
+            on:keydown=move |event| {
+                if event.key() == " " {
+                    event.prevent_default();
+                    open(Transfer::Export);
+                }
+            }
+        >
+            {icon::export()}
+            <span class="label">"Export"</span>
+        </a>
+        {move || host.layer.get().map(|layer| layer.run())}
+        {move || {
+            host.failed
+                .get()
+                .then(|| {
+                    view! {
+                        <p class="notice warn" role="alert">
+                            "The dialog could not be loaded. Try again, or load the page again."
+                        </p>
+                    }
+                })
+        }}
+    }
+    .into_any()
+}
