@@ -4,7 +4,11 @@
 //! its own, which is loaded when it is first called. Without the feature `split` it is an
 //! ordinary function of the one file.
 
-use crate::edit::{EditHost, Handler, session::Session};
+use crate::{
+    edit::{EditHost, Handler, session::Session},
+    presence::{PresenceHost, people},
+    saved_views::{ViewsHost, menu::Views},
+};
 
 /// Why a part could not be loaded: the server is away, or has another build meanwhile. Asking
 /// again tries again.
@@ -38,5 +42,19 @@ part! {
     /// Editing: begins it for a page, and returns what does the page's actions.
     editing(host: EditHost) -> Handler {
         Session::begin(host)
+    }
+}
+
+part! {
+    /// Saved views: begins to follow them for a page, and shows their list.
+    saved_views(host: ViewsHost) -> () {
+        Views::begin(host);
+    }
+}
+
+part! {
+    /// Presence: begins to say where the reader is, and to show where others are.
+    presence(host: PresenceHost) -> () {
+        people::begin(host);
     }
 }

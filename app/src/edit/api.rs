@@ -14,10 +14,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{Headers, RequestInit, Response};
 
 use super::change::{Change, Values};
-use crate::address;
-
-/// Where the browser keeps the name that its user writes under.
-const AUTHOR: &str = "rowcast.name";
+use crate::{address, reader};
 
 /// Why nothing was written.
 #[derive(Clone, Debug, Deserialize)]
@@ -188,14 +185,18 @@ fn json(body: &impl Serialize) -> Result<String, Refusal> {
 }
 
 /// The text of an answer.
-async fn request(method: &str, address: &str, body: Option<String>) -> Result<String, Refusal> {
+pub(crate) async fn request(
+    method: &str,
+    address: &str,
+    body: Option<String>,
+) -> Result<String, Refusal> {
     let answer = async {
         let options = RequestInit::new();
         options.set_method(method);
         if let Some(body) = body {
             let headers = Headers::new()?;
             headers.set("Content-Type", "application/json")?;
-            if let Some(author) = author() {
+            if let Some(author) = reader::kept() {
                 headers.set("Rowcast-Author", &address::encode(&author))?;
             }
             options.set_headers(&headers);
@@ -219,15 +220,8 @@ async fn request(method: &str, address: &str, body: Option<String>) -> Result<St
     }
 }
 
-/// The name that this browser's user writes under.
-fn author() -> Option<String> {
-    let storage = leptos::prelude::window().local_storage().ok()??;
-    let name = storage.get_item(AUTHOR).ok()??;
-    let name = name.trim();
-    (!name.is_empty()).then(|| name.chars().take(64).collect())
-}
-
-fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
+/// Reads an answer.
+pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
     serde_json::from_str(text).map_err(|_| unreadable())
 }
 
