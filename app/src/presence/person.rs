@@ -5,6 +5,7 @@ use rowcast_protocol::{Cell, RowKey, message::Row};
 use crate::grid::CellPlace;
 
 /// What is asked for of everybody, in this order.
+#[cfg(feature = "hydrate")]
 pub const COLUMNS: &str = "session,name,row_key,column_name,is_editing";
 
 /// How many colours there are.
@@ -26,7 +27,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// What a row of `rowcast.presence` says, with [`COLUMNS`].
+    /// What a row of `rowcast.presence` says, with the columns that are asked for.
     pub fn read(row: &Row) -> Option<Self> {
         let [session, name, key, column, editing] = &row.cells[..] else {
             return None;
@@ -149,7 +150,7 @@ mod tests {
         assert_eq!((nobody.called(), nobody.place()), ("Someone", None));
         assert_eq!(nobody.whereabouts(), "");
         assert_eq!(who(&[]), "Nobody else is here");
-        assert_eq!(who(&[ann.clone()]), "Ann is here");
+        assert_eq!(who(std::slice::from_ref(&ann)), "Ann is here");
         assert_eq!(
             who(&[ann.clone(), ann, nobody]),
             "3 others are here: Ann, Ann and Someone"
