@@ -7,6 +7,8 @@ mod load;
 use rowcast_protocol::{ApiError, Table, message::Snapshot};
 use serde::{Deserialize, Serialize};
 
+use crate::saved_views::SavedView;
+
 pub use carried::Carried;
 pub use load::{load_table, load_tables};
 
@@ -24,6 +26,9 @@ pub struct TableContent {
     pub first: Option<Snapshot>,
     /// Why there are none.
     pub error: Option<ApiError>,
+    /// Of the saved views those that the page begins with: the one that its address is of, and
+    /// the defaults.
+    pub views: Vec<SavedView>,
 }
 
 /// A table in a list of tables.
@@ -60,6 +65,7 @@ impl TableContent {
             table: found,
             first: None,
             error: None,
+            views: Vec::new(),
         }
     }
 
@@ -70,6 +76,7 @@ impl TableContent {
             table: None,
             first: None,
             error: Some(error),
+            views: Vec::new(),
         }
     }
 }

@@ -17,11 +17,15 @@ pub mod edit;
 pub mod filter;
 pub mod format;
 pub mod grid;
+pub mod lazy;
 pub mod live;
 pub mod page_data;
 pub mod pages;
 #[cfg(feature = "hydrate")]
 pub mod parts;
+pub mod presence;
+pub mod reader;
+pub mod saved_views;
 pub mod transfer;
 
 use leptos::prelude::*;
@@ -38,6 +42,7 @@ use crate::{
     format::zone::ReaderZone,
     live::status::LiveStatus,
     pages::{home::HomePage, not_found::NotFoundPage, table::TablePage},
+    reader::Reader,
 };
 
 /// The whole application: what is inside `<body>`.
@@ -46,6 +51,7 @@ pub fn App() -> impl IntoView {
     provide_meta_context();
     provide_context(LiveStatus::default());
     ReaderZone::provide();
+    Reader::provide();
     view! {
         <Title formatter=|title: String| {
             if title.is_empty() { "Rowcast".to_owned() } else { format!("{title} · Rowcast") }

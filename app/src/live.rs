@@ -8,6 +8,8 @@ pub mod connection;
 #[cfg(feature = "hydrate")]
 pub mod event_stream;
 pub mod fetch;
+#[cfg(feature = "hydrate")]
+pub mod live_list;
 pub mod rows;
 pub mod status;
 #[cfg(feature = "hydrate")]

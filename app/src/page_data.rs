@@ -9,6 +9,9 @@ use futures::future::BoxFuture;
 use rowcast_protocol::ApiError;
 use rowcast_protocol::{Table, message::Snapshot};
 
+#[cfg(feature = "ssr")]
+use crate::saved_views::SavedView;
+
 /// The first rows of a table's page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TablePage {
@@ -24,6 +27,10 @@ pub trait PageData: Send + Sync + 'static {
     /// All tables that may be shown, in the order they are listed.
     fn tables(&self) -> BoxFuture<'_, Result<Vec<Table>, ApiError>>;
 
+    /// Of a table's saved views the one of that number, and those that the table opens with,
+    /// for everybody and for whoever asks; none where they can't be read.
+    fn views(&self, table: &str, id: Option<i64>) -> BoxFuture<'_, Vec<SavedView>>;
+
     /// The rows of a query over the table of that name.
     ///
     /// Its errors are the public interface's; `unknown_table` makes the page a 404,
@@ -36,6 +43,11 @@ pub trait PageData: Send + Sync + 'static {
 #[cfg(feature = "ssr")]
 #[derive(Clone)]
 pub struct ResponseStatus(pub Arc<dyn Fn(u16) + Send + Sync>);
+
+/// Answers with another address instead of the page. Provided as a context by the server.
+#[cfg(feature = "ssr")]
+#[derive(Clone)]
+pub struct Redirect(pub Arc<dyn Fn(&str) + Send + Sync>);
 
 /// The status that an error gives a page.
 pub fn status_of(code: &str) -> u16 {

@@ -8,6 +8,8 @@ use leptos::children::ViewFn;
 
 use crate::{
     edit::{EditHost, Handler, session::Session},
+    presence::{PresenceHost, people},
+    saved_views::{ViewsHost, menu::Views},
     transfer::{self, TransferHost},
 };
 
@@ -50,5 +52,19 @@ part! {
     /// The dialogs that make a file of rows, and rows of a file: what shows them.
     transfer(host: TransferHost) -> ViewFn {
         transfer::dialogs(host)
+    }
+}
+
+part! {
+    /// Saved views: begins to follow them for a page, and shows their list.
+    saved_views(host: ViewsHost) -> () {
+        Views::begin(host);
+    }
+}
+
+part! {
+    /// Presence: begins to say where the reader is, and to show where others are.
+    presence(host: PresenceHost) -> () {
+        people::begin(host);
     }
 }

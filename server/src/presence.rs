@@ -1,4 +1,4 @@
-//! Who looks at which table, and which cell somebody is editing.
+//! Who looks at which table, and at which of its cells.
 //!
 //! It is told by rows of `rowcast.presence`, one for each open page, that are live like any
 //! table's: who shows it follows `table_path=eq.T&seen_at=gte.now-60s`, and a page that is gone
@@ -132,6 +132,7 @@ mod tests {
             name: "Ann".into(),
             key: None,
             column: None,
+            editing: false,
         }
     }
 

@@ -64,6 +64,32 @@ pub async fn list(
     views.map_err(|error| read_error(&error, table))
 }
 
+/// Of a table's views the one numbered `id` and the defaults, for everybody or for one person.
+///
+/// # Errors
+/// Those of a read.
+pub async fn of_page(
+    pool: &PgPool,
+    table: &str,
+    owner: Option<&str>,
+    id: Option<i64>,
+) -> Result<Vec<SavedView>, ApiError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM rowcast.saved_view v \
+          WHERE v.table_path = $1 AND (v.owner IS NULL OR v.owner = $2) \
+            AND (v.is_default OR v.id = $3) \
+          ORDER BY v.name, v.id"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(table)
+        .bind(owner)
+        .bind(id)
+        .fetch_all(pool)
+        .await;
+    let views = rows.and_then(|rows| rows.iter().map(view).collect::<Result<Vec<_>, _>>());
+    views.map_err(|error| read_error(&error, table))
+}
+
 /// Saves a view.
 ///
 /// # Errors

@@ -30,6 +30,8 @@ icons! {
     done "done";
     /// Columns.
     columns "columns";
+    /// Saved views.
+    views "views";
     /// It stays as it is.
     hold "hold";
     /// Into the table.

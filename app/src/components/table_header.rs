@@ -3,7 +3,13 @@
 use leptos::prelude::*;
 
 use super::{connection_status::ConnectionStatus, icon};
-use crate::{address, content::TableName, format::number::grouped, pages::table::TableView};
+use crate::{
+    address,
+    content::TableName,
+    format::number::grouped,
+    pages::table::TableView,
+    presence::{People, PresenceHost, You},
+};
 
 /// The table's part of the top bar.
 #[component]
@@ -23,6 +29,7 @@ pub fn TableHeader(
         Some(_) => " rows",
     };
     let current = path.clone();
+    let presence = PresenceHost::begin(view);
     view! {
         <nav class="crumbs" aria-label="Breadcrumb">
             <a class="crumb" href="/">
@@ -66,7 +73,9 @@ pub fn TableHeader(
             <span data-testid="total">{total}</span>
             <span class="unit">{unit}</span>
         </span>
+        <People host=presence />
         <ConnectionStatus live />
+        <You host=presence />
     }
     .into_any()
 }

@@ -6,7 +6,15 @@ use std::future::Future;
 use super::{Carried, TableContent, Tables, unknown_table};
 
 #[cfg(feature = "ssr")]
-use crate::page_data::{PageData, ResponseStatus, status_of};
+use crate::{
+    address,
+    page_data::{PageData, Redirect, ResponseStatus, status_of},
+    saved_views::{opening, view_of},
+};
+#[cfg(feature = "ssr")]
+use leptos::prelude::{expect_context, use_context};
+#[cfg(feature = "ssr")]
+use rowcast_protocol::Table;
 #[cfg(feature = "ssr")]
 use std::sync::Arc;
 
@@ -30,12 +38,22 @@ pub fn load_table(
     query: String,
 ) -> impl Future<Output = Carried<TableContent>> + Send {
     let (data, status) = server();
+    let redirect = use_context::<Redirect>();
     async move {
         let mut content = match data.tables().await {
             Ok(tables) => TableContent::new(&path, tables),
             Err(error) => TableContent::failed(error),
         };
         if content.error.is_none() {
+            let table = content.table.as_ref().map_or(path.clone(), Table::path);
+            content.views = data.views(&table, view_of(&query)).await;
+            // An address without parameters is the table as it opens.
+            if let Some(view) = opening(&content.views).filter(|_| query.is_empty())
+                && let Some(redirect) = redirect
+            {
+                (redirect.0)(&address::table_at(&path, &view.parameters()));
+                return Carried(content);
+            }
             match data.snapshot(&path, &query).await {
                 Ok(page) => {
                     content.table = Some(page.table);
@@ -60,7 +78,6 @@ pub fn load_table(
 
 #[cfg(feature = "ssr")]
 fn server() -> (Arc<dyn PageData>, Option<ResponseStatus>) {
-    use leptos::prelude::{expect_context, use_context};
     (expect_context(), use_context())
 }
 
@@ -78,12 +95,16 @@ pub fn load_table(
     _query: String,
 ) -> impl Future<Output = Carried<TableContent>> + Send {
     let tables = crate::live::fetch::tables();
+    let views = crate::live::fetch::views(&path);
     async move {
         Carried(match tables.await {
             Ok(tables) => {
                 let mut content = TableContent::new(&path, tables);
                 if content.table.is_none() {
                     content.error = Some(unknown_table(&path));
+                } else {
+                    // Without its views a table still has its rows.
+                    content.views = views.await.unwrap_or_default();
                 }
                 content
             }

@@ -14,10 +14,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Headers, RequestInit, Response};
 
 use super::change::{Change, Values};
-use crate::address;
-
-/// Where the browser keeps the name that its user writes under.
-const AUTHOR: &str = "rowcast.name";
+use crate::{address, reader};
 
 /// Why nothing was written.
 #[derive(Clone, Debug, Deserialize)]
@@ -241,7 +238,11 @@ fn json(body: &impl Serialize) -> Result<String, Refusal> {
 }
 
 /// The text of an answer.
-async fn request(method: &str, address: &str, body: Option<String>) -> Result<String, Refusal> {
+pub(crate) async fn request(
+    method: &str,
+    address: &str,
+    body: Option<String>,
+) -> Result<String, Refusal> {
     request_until(method, address, body, None).await
 }
 
@@ -259,7 +260,7 @@ async fn request_until(
         if let Some(body) = body {
             let headers = Headers::new()?;
             headers.set("Content-Type", "application/json")?;
-            if let Some(author) = author() {
+            if let Some(author) = reader::kept() {
                 headers.set("Rowcast-Author", &address::encode(&author))?;
             }
             options.set_headers(&headers);
@@ -286,16 +287,8 @@ async fn request_until(
     }
 }
 
-/// The name that this browser's user writes under.
-pub fn author() -> Option<String> {
-    let storage = leptos::prelude::window().local_storage().ok()??;
-    let name = storage.get_item(AUTHOR).ok()??;
-    let name = name.trim();
-    (!name.is_empty()).then(|| name.chars().take(64).collect())
-}
-
-/// What an answer says.
-pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
+/// Reads an answer.
+pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
     serde_json::from_str(text).map_err(|_| unreadable())
 }
 

@@ -97,6 +97,8 @@ pub struct GridState {
     pub(crate) scrolled: RwSignal<bool>,
     /// Whether the pointer is pressed on the rows, or goes over them.
     pub(crate) aiming: RwSignal<bool>,
+    /// Counts how often the rows in the document, or what is set on them, may have changed.
+    pub(crate) painted: RwSignal<u32>,
     /// Counts the requests for the browser's focus to go where [`GridState::focus`] is.
     pub(crate) grabs: RwSignal<u32>,
     rows: Rows,
@@ -153,6 +155,7 @@ impl GridState {
             seen: RwSignal::new((0, 0)),
             scrolled,
             aiming,
+            painted: RwSignal::new(0),
             grabs: RwSignal::new(0),
             rows,
             handler: StoredValue::new(None),

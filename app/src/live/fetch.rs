@@ -1,9 +1,9 @@
 //! The few answers of the JSON API that the page itself needs.
 
 #[cfg(feature = "hydrate")]
-pub use browser::{ready, rows, tables};
+pub use browser::{ready, rows, tables, views};
 #[cfg(not(feature = "hydrate"))]
-pub use elsewhere::tables;
+pub use elsewhere::{tables, views};
 
 #[cfg(feature = "hydrate")]
 mod browser {
@@ -20,7 +20,7 @@ mod browser {
     use wasm_bindgen::{JsCast, JsValue};
     use wasm_bindgen_futures::JsFuture;
 
-    use crate::address;
+    use crate::{address, reader, saved_views::SavedView};
 
     /// Every table.
     pub fn tables() -> impl Future<Output = Result<Vec<Table>, ApiError>> + Send {
@@ -30,6 +30,19 @@ mod browser {
         }
         let text = get("/api/tables".to_owned());
         async move { parse::<Answer>(&text.await?).map(|answer| answer.tables) }
+    }
+
+    /// The saved views of a table that the reader may choose from.
+    pub fn views(
+        table: &str,
+    ) -> impl Future<Output = Result<Vec<SavedView>, ApiError>> + Send + use<> {
+        #[derive(Deserialize)]
+        struct Answer {
+            views: Vec<SavedView>,
+        }
+        let owner = reader::kept().map(|name| format!("owner={}", address::encode(&name)));
+        let text = get(address::api("views", table, &owner.unwrap_or_default()));
+        async move { parse::<Answer>(&text.await?).map(|answer| answer.views) }
     }
 
     /// Whether the server can do its work.
@@ -112,6 +125,15 @@ mod elsewhere {
     use std::future::Future;
 
     use rowcast_protocol::{ApiError, Table};
+
+    use crate::saved_views::SavedView;
+
+    /// A table's saved views: there is no browser to ask from.
+    pub fn views(
+        _table: &str,
+    ) -> impl Future<Output = Result<Vec<SavedView>, ApiError>> + Send + use<> {
+        std::future::ready(Ok(Vec::new()))
+    }
 
     /// Every table: there is no browser to ask from.
     pub fn tables() -> impl Future<Output = Result<Vec<Table>, ApiError>> + Send {

@@ -33,6 +33,7 @@ use crate::{
     edit::{EditLayer, NewRowButton},
     grid::{GridState, Layout, layout::shown_parameters, slice::Slice},
     live::{Asked, LiveQuery, use_live_query},
+    saved_views::{ALL, SavedView, SavedViews, ViewsButton},
     transfer::TransferButtons,
 };
 
@@ -54,33 +55,31 @@ pub struct TableView {
     pub scrolls: Memo<bool>,
     /// The slice that is followed while the page scrolls, and of which query.
     pub window: RwSignal<Option<(Query, Slice)>>,
+    /// The table's saved views, as far as the page knows of them.
+    pub views: SavedViews,
 }
 
 impl TableView {
     /// The address of this table's page at another query, shown as this one is.
     pub fn address(&self, query: &Query) -> String {
-        let text = self.text(query, !self.scrolls.get());
-        self.path.with_value(|path| address::table_at(path, &text))
+        self.at(&self.text(query, !self.scrolls.get()))
     }
 
     /// The address of that page of the query's rows.
     pub fn page_address(&self, query: &Query) -> String {
-        let text = self.text(query, true);
-        self.path.with_value(|path| address::table_at(path, &text))
+        self.at(&self.text(query, true))
     }
 
     /// The address of a page that scrolls through the query's rows.
     pub fn scrolled_address(&self, query: &Query) -> String {
-        let text = self.text(query, false);
-        self.path.with_value(|path| address::table_at(path, &text))
+        self.at(&self.text(query, false))
     }
 
     /// The address's own query, shown some other way.
     pub fn address_shown(&self, shown: &str) -> String {
         let query = self.query.read_untracked();
         let own = query_text(&query, !self.scrolls.get_untracked());
-        let text = joined([&own, shown]);
-        self.path.with_value(|path| address::table_at(path, &text))
+        self.at(&joined([&own, shown]))
     }
 
     /// The text of a query in this page's address.
@@ -114,12 +113,21 @@ impl TableView {
 
     /// The address with nothing filtered.
     pub fn root(&self) -> String {
-        self.path.with_value(|path| address::table_root(path))
+        self.at("")
+    }
+
+    /// The address of this table's page with these parameters. Without any it would be what the
+    /// table opens with.
+    fn at(&self, parameters: &str) -> String {
+        let opens_otherwise = parameters.is_empty() && self.views.opens_with().is_some();
+        let parameters = if opens_otherwise { ALL } else { parameters };
+        self.path
+            .with_value(|path| address::table_at(path, parameters))
     }
 }
 
 /// Whether an address says which slice of the rows it shows.
-fn is_page(search: &str) -> bool {
+pub(crate) fn is_page(search: &str) -> bool {
     search.split('&').any(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         matches!(name, "limit" | "offset") && !value.is_empty()
@@ -127,7 +135,7 @@ fn is_page(search: &str) -> bool {
 }
 
 /// A query's text; that of a page says so even where its slice is the one by default.
-fn query_text(query: &Query, paged: bool) -> String {
+pub(crate) fn query_text(query: &Query, paged: bool) -> String {
     let text = query.to_query_string();
     if paged && !is_page(&text) {
         joined([&text, &format!("limit={DEFAULT_LIMIT}")])
@@ -172,6 +180,29 @@ fn keep_in_address(view: TableView, grid: GridState) {
     });
 }
 
+/// An address without parameters is the table as it opens. Who is there already stays where they
+/// are when that changes.
+fn open_as_set_up(view: TableView) {
+    let search = use_location().search;
+    let navigate = use_navigate();
+    Effect::new(move || {
+        if search.read().is_empty()
+            && let Some(parameters) = untrack(|| view.views.opens_with())
+        {
+            let to = view
+                .path
+                .with_value(|path| address::table_at(path, &parameters));
+            navigate(
+                &to,
+                NavigateOptions {
+                    replace: true,
+                    ..NavigateOptions::default()
+                },
+            );
+        }
+    });
+}
+
 /// The page of one table.
 #[component]
 pub fn TablePage() -> impl IntoView {
@@ -188,10 +219,10 @@ pub fn TablePage() -> impl IntoView {
                 content
                     .get()
                     .map(|Carried(content)| {
-                        let TableContent { tables, table, first, error } = content;
+                        let TableContent { tables, table, first, error, views } = content;
                         match table {
                             Some(table) => {
-                                Either::Left(view! { <Shown tables table first error /> })
+                                Either::Left(view! { <Shown tables table first error views /> })
                             }
                             None => Either::Right(view! { <Missing error /> }),
                         }
@@ -208,6 +239,7 @@ fn Shown(
     table: Table,
     first: Option<rowcast_protocol::message::Snapshot>,
     error: Option<ApiError>,
+    views: Vec<SavedView>,
 ) -> impl IntoView {
     let search = use_location().search;
     let parsed = Memo::new(move |_| Query::parse(&search.read()));
@@ -237,8 +269,10 @@ fn Shown(
         shown,
         scrolls,
         window,
+        views: SavedViews(RwSignal::new(views)),
     };
     Commands::provide();
+    open_as_set_up(view);
     FilterDraft::provide(view);
     let grid = GridState::provide(view.live, Layout::parse(&shown.read_untracked()));
     grid.follow();
@@ -251,6 +285,7 @@ fn Shown(
                 <TableHeader view tables />
             </TopBar>
             <div class="toolbar" role="toolbar" aria-label="Search and filter">
+                <ViewsButton view />
                 <SearchBox view />
                 <FilterForm view />
                 <FilterChips view />

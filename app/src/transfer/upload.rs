@@ -7,7 +7,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Blob, ProgressEvent, XmlHttpRequest};
 
-use crate::{address, edit::api};
+use crate::{address, reader};
 
 /// The request that is under way: to be aborted by whoever has enough of it.
 pub type UnderWay = RwSignal<Option<XmlHttpRequest>, LocalStorage>;
@@ -77,7 +77,7 @@ pub async fn send<T: DeserializeOwned>(
     let begun = request
         .open("POST", address)
         .and_then(|()| request.set_request_header("Content-Type", "text/csv"))
-        .and_then(|()| match api::author() {
+        .and_then(|()| match reader::kept() {
             Some(author) => request.set_request_header("Rowcast-Author", &address::encode(&author)),
             None => Ok(()),
         })

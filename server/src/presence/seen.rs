@@ -25,8 +25,10 @@ pub struct Seen {
     pub name: String,
     /// The key of the row, as the JSON array that messages name it by.
     pub key: Option<String>,
-    /// The column of the cell that is being edited.
+    /// The column of the cell.
     pub column: Option<String>,
+    /// Whether that cell is being edited.
+    pub editing: bool,
 }
 
 /// What a page says.
@@ -41,9 +43,12 @@ pub struct Said {
     /// The key of the row.
     #[serde(default)]
     pub key: Option<RowKey>,
-    /// The column of the cell that is being edited.
+    /// The column of the cell.
     #[serde(default)]
     pub column: Option<String>,
+    /// Whether that cell is being edited.
+    #[serde(default)]
+    pub editing: bool,
 }
 
 impl Session {
@@ -97,6 +102,7 @@ impl Said {
                 table: table.path(),
                 name: name.to_owned(),
                 key,
+                editing: self.editing && self.column.is_some(),
                 column: self.column,
             },
         ))

@@ -46,18 +46,20 @@ async fn write(pool: &PgPool, said: &[(Session, Option<Seen>)]) -> Result<(), sq
         there.iter().map(|(_, seen)| text(seen)).collect()
     };
     let sessions: Vec<&str> = there.iter().map(|(session, _)| *session).collect();
+    let editing: Vec<bool> = there.iter().map(|(_, seen)| seen.editing).collect();
     sqlx::query(
         "WITH gone AS ( \
              DELETE FROM rowcast.presence p \
               WHERE p.session = ANY ($1) \
                  OR p.seen_at < now() - make_interval(secs => $7) AND p.session <> ALL ($2)) \
          INSERT INTO rowcast.presence AS p \
-                (session, table_path, name, row_key, column_name, seen_at) \
+                (session, table_path, name, row_key, column_name, is_editing, seen_at) \
          SELECT s.*, now() \
-           FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) AS s \
+           FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $8::bool[]) AS s \
          ON CONFLICT (session) DO UPDATE SET table_path = excluded.table_path, \
              name = excluded.name, row_key = excluded.row_key, \
-             column_name = excluded.column_name, seen_at = excluded.seen_at",
+             column_name = excluded.column_name, \
+             is_editing = excluded.is_editing, seen_at = excluded.seen_at",
     )
     .bind(gone)
     .bind(sessions)
@@ -66,6 +68,7 @@ async fn write(pool: &PgPool, said: &[(Session, Option<Seen>)]) -> Result<(), sq
     .bind(of(|seen| seen.key.as_deref()))
     .bind(of(|seen| seen.column.as_deref()))
     .bind(FORGOTTEN.as_secs_f64())
+    .bind(editing)
     .execute(pool)
     .await?;
     Ok(())

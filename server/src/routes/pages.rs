@@ -10,14 +10,17 @@ use axum::{
     routing::get,
 };
 use futures::future::BoxFuture;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use rowcast_app::{
     App, address,
     document::{Build, shell},
     filter::filtered_address,
-    page_data::{PageData, ResponseStatus, TablePage},
+    page_data::{PageData, Redirect as PageRedirect, ResponseStatus, TablePage},
+    reader,
+    saved_views::SavedView,
 };
 use rowcast_protocol::{ApiError, Table};
 use serde::Deserialize;
@@ -29,10 +32,17 @@ use crate::{
     query::list,
     security::page_policy,
     state::AppState,
+    views,
 };
 
 /// How long a page waits for its first rows.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long it waits for the views that it may be of.
+const VIEWS_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What an address in a header can't hold. What is escaped stays so.
+const NOT_IN_HEADERS: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
 
 /// The pages' routes, and for every other address a file of the site or the page that says
 /// that there is none.
@@ -161,7 +171,7 @@ async fn file(site: &str, request: Request) -> Option<Response> {
 /// What the pages find in their context.
 fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static + use<> {
     let build: Arc<str> = state.build.as_str().into();
-    let data: Arc<dyn PageData> = Arc::new(Data(state.clone()));
+    let state = state.clone();
     // The development loop tells pages over a socket of its own to load themselves again.
     let also_connect = match std::env::var("LEPTOS_RELOAD_PORT") {
         Ok(port) if std::env::var_os("LEPTOS_WATCH").is_some() => format!("ws://127.0.0.1:{port}"),
@@ -181,25 +191,64 @@ fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static + use
                 response.set_status(status);
             }
         })));
+        let response = expect_context::<ResponseOptions>();
+        provide_context(PageRedirect(Arc::new(move |to: &str| {
+            let to = utf8_percent_encode(to, NOT_IN_HEADERS).to_string();
+            if let Ok(to) = HeaderValue::from_str(&to) {
+                response.insert_header(header::LOCATION, to);
+                response.set_status(StatusCode::FOUND);
+            }
+        })));
         provide_context(Build(Arc::clone(&build)));
-        provide_context(Arc::clone(&data));
+        let data: Arc<dyn PageData> = Arc::new(Data {
+            state: state.clone(),
+            reader: use_context::<Parts>().and_then(|parts| reader_of(&parts.headers)),
+        });
+        provide_context(data);
     }
 }
 
-struct Data(AppState);
+/// The name that a request's reader goes by.
+fn reader_of(headers: &HeaderMap) -> Option<String> {
+    let cookies = headers.get_all(header::COOKIE).into_iter();
+    let mut cookies = cookies.filter_map(|cookies| cookies.to_str().ok());
+    cookies.find_map(reader::in_cookies)
+}
+
+struct Data {
+    state: AppState,
+    /// What the reader is called, whose own views these are.
+    reader: Option<String>,
+}
 
 impl PageData for Data {
     fn tables(&self) -> BoxFuture<'_, Result<Vec<Table>, ApiError>> {
         Box::pin(async {
-            self.0.require_database().await?;
-            self.0.catalog.tables().await
+            self.state.require_database().await?;
+            self.state.catalog.tables().await
+        })
+    }
+
+    fn views(&self, table: &str, id: Option<i64>) -> BoxFuture<'_, Vec<SavedView>> {
+        let table = table.to_owned();
+        Box::pin(async move {
+            let views = views::of_page(&self.state.pool, &table, self.reader.as_deref(), id);
+            match tokio::time::timeout(VIEWS_PATIENCE, views).await {
+                Ok(Ok(views)) => views.into_iter().map(shown).collect(),
+                // Without its views a table still has its rows.
+                Ok(Err(error)) => {
+                    tracing::debug!(code = %error.code, "a page's views were not read");
+                    Vec::new()
+                }
+                Err(_) => Vec::new(),
+            }
         })
     }
 
     fn snapshot(&self, table: &str, query: &str) -> BoxFuture<'_, Result<TablePage, ApiError>> {
         let (table, query) = (table.to_owned(), query.to_owned());
         Box::pin(async move {
-            match tokio::time::timeout(PATIENCE, first_rows(&self.0, &table, &query)).await {
+            match tokio::time::timeout(PATIENCE, first_rows(&self.state, &table, &query)).await {
                 Ok(page) => page,
                 Err(_) => Err(ApiError::new(
                     "too_slow",
@@ -208,6 +257,16 @@ impl PageData for Data {
                 )),
             }
         })
+    }
+}
+
+fn shown(view: views::SavedView) -> SavedView {
+    SavedView {
+        id: view.id,
+        name: view.name,
+        owner: view.owner,
+        default: view.default,
+        query: view.query,
     }
 }
 

@@ -12,7 +12,7 @@ const TASKS: &str = "CREATE TABLE task (id int PRIMARY KEY, title text); \
 
 /// What pages follow.
 const FOLLOWED: &str = "table_path=eq.task&seen_at=gte.now-60s&order=session\
-    &select=name,row_key,column_name";
+    &select=name,row_key,column_name,is_editing";
 
 async fn follow(server: &Server) -> Socket {
     let mut socket = Socket::open(&server.addr.to_string()).await;
@@ -36,7 +36,8 @@ async fn others_see_who_comes_where_they_edit_and_that_they_leave() {
     let patch = socket.next_of(1, "patch").await;
     assert_eq!(
         patch["ops"],
-        json!([{"op": "insert", "at": 0, "key": ["s-1"], "cells": ["Zoë", null, null]}])
+        json!([{"op": "insert", "at": 0, "key": ["s-1"],
+            "cells": ["Zoë", null, null, false]}])
     );
     // The key as messages name rows, every digit kept.
     let body = r#"{"session":"s-1","name":"Zoë","key":[ 12345678901234567890.10, "a\"b"],"column":"title"}"#;
@@ -50,6 +51,15 @@ async fn others_see_who_comes_where_they_edit_and_that_they_leave() {
         json!([{"op": "update", "key": ["s-1"], "cells":
             {"row_key": "[12345678901234567890.10,\"a\\\"b\"]", "column_name": "title"}}])
     );
+    // To edit the cell is more than to be in it.
+    let body = &body.replace("\"title\"", "\"title\",\"editing\":true");
+    let answer = server.write("POST", "/api/presence/task", body).await;
+    assert_eq!(answer.status, 204);
+    let patch = socket.next_of(1, "patch").await;
+    assert_eq!(
+        patch["ops"],
+        json!([{"op": "update", "key": ["s-1"], "cells": {"is_editing": true}}])
+    );
     // To be there still is nothing new, nor is what happens elsewhere.
     let answer = server.write("POST", "/api/presence/task", body).await;
     assert_eq!(answer.status, 204);
@@ -62,7 +72,8 @@ async fn others_see_who_comes_where_they_edit_and_that_they_leave() {
     let patch = socket.next_of(1, "patch").await;
     assert_eq!(
         patch["ops"],
-        json!([{"op": "insert", "at": 1, "key": ["s-2"], "cells": ["", null, null]}])
+        json!([{"op": "insert", "at": 1, "key": ["s-2"],
+            "cells": ["", null, null, false]}])
     );
     let left = server
         .send("DELETE", "/api/presence/task?session=s-1", &[])

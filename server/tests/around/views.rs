@@ -24,6 +24,13 @@ async fn alter(server: &Server, view: &Value, edit: Value) -> Value {
     view
 }
 
+/// How a page is answered to whoever has these cookies, and where it leads elsewhere.
+async fn opens(server: &Server, path: &str, cookie: &str) -> (u16, Option<String>) {
+    let answer = server.send("GET", path, &[("Cookie", cookie)]).await;
+    let to = answer.header("location").map(str::to_owned);
+    (answer.status, to)
+}
+
 /// Names of a table's views, the default's with a star.
 async fn names(server: &Server, path: &str) -> Vec<String> {
     let answer = server.json(&format!("/api/views/{path}")).await;
@@ -355,5 +362,52 @@ async fn a_server_that_may_not_write_says_so_and_does_all_else() {
     let answer = server.write("POST", "/api/presence/task", said).await;
     assert_eq!(answer.status, 204);
     assert_eq!(socket.next_of(1, "patch").await["total"], 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_table_opens_with_its_default_view_where_the_address_says_nothing_else() {
+    let server = Server::new(TASKS).await;
+    let whoever = "theme=dark";
+    assert_eq!(opens(&server, "/tables/task", whoever).await, (200, None));
+    let all = create(
+        &server,
+        json!({"name": "All", "query": "title=eq.Öl \"x\"&~columns=-id", "default": true}),
+    )
+    .await;
+    let own = create(
+        &server,
+        json!({"name": "Own", "query": "", "owner": "Zoë B", "default": true}),
+    )
+    .await;
+    let to_all = format!(
+        "/tables/task?title=eq.%C3%96l%20%22x%22&~columns=-id&~view={}",
+        all["id"]
+    );
+    let to_own = format!("/tables/task?~view={}", own["id"]);
+    let moved = |to: &str| (302, Some(to.to_owned()));
+    assert_eq!(
+        opens(&server, "/tables/task", whoever).await,
+        moved(&to_all)
+    );
+    assert_eq!(
+        opens(&server, "/tables/task", "a=b; rowcast.name=Zo%C3%AB%20B").await,
+        moved(&to_own)
+    );
+    assert_eq!(
+        opens(&server, "/tables/task", "rowcast.name=Max").await,
+        moved(&to_all)
+    );
+    for path in [
+        "/tables/task?~view=all",
+        "/tables/task?order=title",
+        "/tables/other",
+    ] {
+        assert_eq!(opens(&server, path, whoever).await, (200, None), "{path}");
+    }
+    // The page says whose name it bears, before any script runs.
+    let page = server.get(&to_all).await;
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains("title=\"All\""), "{}", page.text());
     server.stop().await;
 }

@@ -122,6 +122,8 @@ impl Surface {
             });
         }
         self.paint_ways_in(&table, &shown, focused);
+        grid.painted
+            .update(|painted| *painted = painted.wrapping_add(1));
     }
 
     /// One element of the grid takes part in the tab order, and the browser's focus is in the

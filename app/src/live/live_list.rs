@@ -1,0 +1,151 @@
+//! A short list beside the page's rows, followed as a whole.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
+
+use leptos::prelude::*;
+use rowcast_protocol::{
+    ApiError,
+    json::Heading,
+    list::List,
+    message::{Event, Row},
+};
+
+use super::{
+    connection::{Connection, Subscription},
+    status::LiveStatus,
+};
+use crate::page_data::status_of;
+
+/// How long after the server could not answer it is asked again.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// A list, as it is now.
+#[derive(Clone, Copy)]
+pub struct LiveList {
+    /// Its rows, in the query's order.
+    pub rows: RwSignal<Vec<Row>>,
+    /// Whether they have come.
+    pub arrived: RwSignal<bool>,
+    /// Why they don't.
+    pub error: RwSignal<Option<ApiError>>,
+}
+
+/// Follows a query of a table, and whichever query comes after it. Until the next one's rows are
+/// there those of the last stay.
+pub fn follow_list(table: &'static str, query: Memo<String>) -> LiveList {
+    let shown = LiveList {
+        rows: RwSignal::default(),
+        arrived: RwSignal::new(false),
+        error: RwSignal::new(None),
+    };
+    let status = expect_context::<LiveStatus>();
+    Effect::new(move || {
+        let follower = Rc::new(Follower {
+            shown,
+            status,
+            table,
+            query: query.get(),
+            list: RefCell::default(),
+            subscription: Cell::default(),
+            over: Cell::default(),
+        });
+        follower.ask();
+        let kept = StoredValue::new_local(follower);
+        on_cleanup(move || kept.with_value(|follower| follower.stop()));
+    });
+    shown
+}
+
+/// One query's subscription.
+struct Follower {
+    shown: LiveList,
+    status: LiveStatus,
+    table: &'static str,
+    query: String,
+    list: RefCell<Option<List>>,
+    subscription: Cell<Option<u32>>,
+    over: Cell<bool>,
+}
+
+impl Follower {
+    fn ask(self: &Rc<Self>) {
+        let follower = Rc::downgrade(self);
+        let id = Connection::shared(self.status).subscribe(Subscription {
+            table: self.table.to_owned(),
+            query: self.query.clone(),
+            cursor: None,
+            heading: Heading::default(),
+            on_event: Rc::new(move |event| {
+                if let Some(follower) = follower.upgrade() {
+                    follower.receive(event);
+                }
+            }),
+        });
+        self.subscription.set(Some(id));
+    }
+
+    fn stop(&self) {
+        self.over.set(true);
+        if let Some(id) = self.subscription.take() {
+            Connection::shared(self.status).unsubscribe(id);
+        }
+    }
+
+    fn receive(self: &Rc<Self>, event: Event) {
+        match event {
+            // The rows that are shown stay until the next ones are here.
+            Event::Reset { .. } => {}
+            Event::Snapshot(snapshot) => {
+                self.list.replace(Some(List::new(snapshot)));
+                self.show();
+            }
+            Event::Patch(patch) => {
+                let fits = match &mut *self.list.borrow_mut() {
+                    Some(list) => list.apply(&patch).is_ok(),
+                    None => false,
+                };
+                match self.subscription.get() {
+                    _ if fits => self.show(),
+                    Some(id) => Connection::shared(self.status).start_over(id),
+                    None => {}
+                }
+            }
+            Event::Error(error) => {
+                self.subscription.set(None);
+                if status_of(&error.code) == 503 {
+                    let follower = self.clone();
+                    set_timeout(
+                        move || {
+                            if !follower.over.get() {
+                                follower.ask();
+                            }
+                        },
+                        AGAIN,
+                    );
+                }
+                self.shown.error.set(Some(error));
+            }
+        }
+    }
+
+    fn show(&self) {
+        let rows = match &*self.list.borrow() {
+            Some(list) => list.rows.clone(),
+            None => return,
+        };
+        if self.shown.error.read_untracked().is_some() {
+            self.shown.error.set(None);
+        }
+        // What is shown is told only where that is new: most patches concern what no column has.
+        if *self.shown.rows.read_untracked() != rows {
+            self.shown.rows.set(rows);
+        }
+        if !self.shown.arrived.get_untracked() {
+            self.shown.arrived.set(true);
+        }
+    }
+}

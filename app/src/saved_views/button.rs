@@ -1,0 +1,137 @@
+//! The button that says which view is shown and opens the list of them.
+
+use leptos::{children::ViewFn, prelude::*};
+
+use super::{SavedView, state};
+use crate::{
+    commands::Commands,
+    components::icon,
+    lazy::{Lazy, Loading, Progress},
+    pages::table::TableView,
+};
+
+/// What is asked of the views' part of the page, which may have to be loaded first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Save what is shown into the view that it began as; a new one if there is none.
+    Save,
+    /// Save what is shown as a new view.
+    SaveAs,
+}
+
+/// What the views' part has of the page that it works in.
+#[derive(Clone, Copy)]
+pub struct ViewsHost {
+    /// The page's shared state.
+    pub view: TableView,
+    /// What is to be done.
+    pub wish: RwSignal<Option<Wish>>,
+    /// What the list of views holds.
+    pub menu: RwSignal<Option<ViewFn>>,
+    /// What is shown before the page: dialogs and what is said.
+    pub layer: RwSignal<Option<ViewFn>>,
+    /// The view that the address began as.
+    pub current: Memo<Option<SavedView>>,
+    /// What a view would keep of the address.
+    pub state: Memo<String>,
+    /// Whether what is shown is not the view any more.
+    pub changed: Memo<bool>,
+}
+
+impl ViewsHost {
+    fn new(view: TableView) -> Self {
+        let current = Memo::new(move |_| view.views.current(&view.shown.read()));
+        let state_now =
+            Memo::new(move |_| state(&view.text(&view.query.read(), !view.scrolls.get())));
+        let changed = Memo::new(move |_| {
+            let current = current.read();
+            current
+                .as_ref()
+                .is_some_and(|current| state(&current.query) != *state_now.read())
+        });
+        Self {
+            view,
+            wish: RwSignal::new(None),
+            menu: RwSignal::new(None),
+            layer: RwSignal::new(None),
+            current,
+            state: state_now,
+            changed,
+        }
+    }
+}
+
+/// The button “Views”, the list that it opens, and its dialogs.
+#[component]
+pub fn ViewsButton(
+    /// The page's shared state.
+    view: TableView,
+) -> impl IntoView {
+    let host = ViewsHost::new(view);
+    let part = Lazy::new(move || load(host));
+    let wish = move |wish| {
+        part.want();
+        host.wish.set(Some(wish));
+    };
+    let commands = Commands::expect();
+    commands.add("Views", "Save view", "", move || wish(Wish::Save));
+    commands.add("Views", "Save view as…", "", move || wish(Wish::SaveAs));
+    let name = move || match &*host.current.read() {
+        Some(current) => current.name.clone(),
+        None => "Views".to_owned(),
+    };
+    let changed = move || {
+        let mark = || view! { <span class="changed" role="img" aria-label="changed"></span> };
+        host.changed.get().then(mark)
+    };
+    let content = move || match (host.menu.get(), part.progress()) {
+        (Some(menu), _) => menu.run(),
+        (None, Progress::Failed) => view! {
+            <p role="alert">"The list could not be loaded."</p>
+            <button type="button" class="button" on:click=move |_| part.want()>
+                "Try again"
+            </button>
+        }
+        .into_any(),
+        (None, _) => view! { <p class="muted">"Loading…"</p> }.into_any(),
+    };
+    // It may be opened before any script runs.
+    Effect::new(move || {
+        if let Ok(Some(_)) = document().query_selector("#views:popover-open") {
+            part.want();
+        }
+    });
+    view! {
+        <button
+            type="button"
+            class="button views-button"
+            popovertarget="views"
+            title=name
+            on:pointerenter=move |_| part.want()
+            on:focus=move |_| part.want()
+            on:click=move |_| part.want()
+        >
+            {icon::views()}
+            <span class="label">{name}</span>
+            {changed}
+            {icon::down()}
+        </button>
+        <div id="views" class="popover" popover="auto" role="group" aria-label="Saved views">
+            {content}
+        </div>
+        {move || host.layer.get().map(|layer| layer.run())}
+    }
+    .into_any()
+}
+
+fn load(host: ViewsHost) -> Loading {
+    #[cfg(feature = "hydrate")]
+    {
+        Box::pin(async move { crate::parts::saved_views(host).await.is_ok() })
+    }
+    #[cfg(not(feature = "hydrate"))]
+    {
+        let _ = host;
+        Box::pin(std::future::ready(false))
+    }
+}
