@@ -4,7 +4,7 @@
 //! loaded then (see [`crate::parts`]).
 
 #[cfg(feature = "hydrate")]
-mod api;
+pub(crate) mod api;
 #[cfg(feature = "hydrate")]
 mod block;
 #[cfg(feature = "hydrate")]
@@ -25,7 +25,7 @@ pub mod journal;
 #[cfg(feature = "hydrate")]
 mod load;
 #[cfg(feature = "hydrate")]
-mod modal;
+pub(crate) mod modal;
 #[cfg(feature = "hydrate")]
 mod notice;
 #[cfg(feature = "hydrate")]

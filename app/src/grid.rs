@@ -4,6 +4,7 @@
 //! their own: which command a key gives, which rows wait, where a row stands on the canvas.
 
 pub mod canvas;
+pub mod commands;
 pub mod hands;
 pub mod keys;
 pub mod layout;

@@ -4,7 +4,12 @@
 //! its own, which is loaded when it is first called. Without the feature `split` it is an
 //! ordinary function of the one file.
 
-use crate::edit::{EditHost, Handler, session::Session};
+use leptos::children::ViewFn;
+
+use crate::{
+    edit::{EditHost, Handler, session::Session},
+    palette::{self, PaletteHost},
+};
 
 /// Why a part could not be loaded: the server is away, or has another build meanwhile. Asking
 /// again tries again.
@@ -38,5 +43,12 @@ part! {
     /// Editing: begins it for a page, and returns what does the page's actions.
     editing(host: EditHost) -> Handler {
         Session::begin(host)
+    }
+}
+
+part! {
+    /// The palette of commands and the list of keys: what shows whichever is asked for.
+    palette(host: PaletteHost) -> ViewFn {
+        palette::panels(host)
     }
 }

@@ -220,7 +220,7 @@ async fn request(method: &str, address: &str, body: Option<String>) -> Result<St
 }
 
 /// The name that this browser's user writes under.
-fn author() -> Option<String> {
+pub(crate) fn author() -> Option<String> {
     let storage = leptos::prelude::window().local_storage().ok()??;
     let name = storage.get_item(AUTHOR).ok()??;
     let name = name.trim();

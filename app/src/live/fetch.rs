@@ -1,7 +1,7 @@
 //! The few answers of the JSON API that the page itself needs.
 
 #[cfg(feature = "hydrate")]
-pub use browser::{ready, rows, tables};
+pub use browser::{SavedView, ready, rows, tables, views};
 #[cfg(not(feature = "hydrate"))]
 pub use elsewhere::tables;
 
@@ -30,6 +30,29 @@ mod browser {
         }
         let text = get("/api/tables".to_owned());
         async move { parse::<Answer>(&text.await?).map(|answer| answer.tables) }
+    }
+
+    /// A view that was saved.
+    #[derive(Deserialize)]
+    pub struct SavedView {
+        /// What it is called.
+        pub name: String,
+        /// What it shows.
+        pub query: String,
+    }
+
+    /// The saved views of a table that are everybody's, and the reader's own.
+    pub fn views(
+        table: &str,
+    ) -> impl Future<Output = Result<Vec<SavedView>, ApiError>> + Send + use<> {
+        #[derive(Deserialize)]
+        struct Answer {
+            views: Vec<SavedView>,
+        }
+        let owner =
+            crate::edit::api::author().map(|name| format!("owner={}", address::encode(&name)));
+        let text = get(address::api("views", table, &owner.unwrap_or_default()));
+        async move { parse::<Answer>(&text.await?).map(|answer| answer.views) }
     }
 
     /// Whether the server can do its work.
