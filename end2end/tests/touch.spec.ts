@@ -20,7 +20,11 @@ test("by touch a tap goes to a cell, a double tap edits it, a stroke scrolls", a
 
   const scroller = page.locator("main.rows");
   const session = await context.newCDPSession(page);
-  await session.send("Input.synthesizeScrollGesture", { x: 200, y: 500, yDistance: -600, speed: 3000, gestureSourceType: "touch" });
+  const touch = (type: "touchStart" | "touchMove" | "touchEnd", y: number) =>
+    session.send("Input.dispatchTouchEvent", { type, touchPoints: type === "touchEnd" ? [] : [{ x: 200, y }] });
+  await touch("touchStart", 700);
+  for (let y = 680; y >= 260; y -= 20) await touch("touchMove", y);
+  await touch("touchEnd", 260);
   await expect.poll(() => scroller.evaluate((element) => element.scrollTop)).toBeGreaterThan(300);
   // A stroke chooses nothing.
   await expect(page.locator("td.inside")).toHaveCount(0);

@@ -74,18 +74,18 @@ pub fn opener(
         Progress::Loading(Some(_)) => {}
         before => {
             failed.set(false);
-            let asked = panel.map(|panel| {
-                let from = document().active_element().map(SendWrapper::new);
-                // What is typed until the panel is there is not for the cell in focus.
-                if let Some(button) = button.get_untracked() {
-                    // A button can take it.
-                    let _ = button.focus();
-                }
-                Asked { panel, from }
+            let asked = panel.map(|panel| Asked {
+                panel,
+                from: document().active_element().map(SendWrapper::new),
             });
             progress.set_value(Progress::Loading(asked));
             if matches!(before, Progress::NotAsked) {
                 load();
+            }
+            // What is typed until the panel is there is not for the cell in focus.
+            if let Some(button) = button.get_untracked().filter(|_| panel.is_some()) {
+                // A button can take it.
+                let _ = button.focus();
             }
         }
     };
@@ -102,7 +102,12 @@ pub fn opener(
     Effect::new(move || {
         let hear = hear.clone();
         let listener = window_event_listener(ev::keydown, move |event| {
-            if heard(host, &hear, &event) {
+            // A bar that was only made in place of this one, while the page was on its way, may
+            // still hear.
+            let is_there = button
+                .get_untracked()
+                .is_some_and(|button| button.is_connected());
+            if is_there && heard(host, &hear, &event) {
                 event.prevent_default();
             }
         });
