@@ -10,7 +10,8 @@ pub struct Command {
     pub group: &'static str,
     /// What it does, as a button would say it.
     pub name: String,
-    /// The keys that do it anywhere on the page, as they are shown: `Ctrl+.`; none if empty.
+    /// The keys that do it, as they are shown: `Ctrl+.`; none if empty. Whoever adds the command
+    /// hears them.
     pub keys: &'static str,
     /// Does it.
     pub run: Callback<()>,
@@ -61,6 +62,11 @@ impl Commands {
             self.0
                 .try_update(|commands| commands.retain(|(of, _)| *of != number));
         });
+    }
+
+    /// The page's, if there is a page that has some.
+    pub fn here() -> Option<Self> {
+        use_context()
     }
 
     /// All of them, in the order they were added.

@@ -1,6 +1,7 @@
 //! The parts that pages are made of.
 
 pub mod announcer;
+pub mod appearance;
 pub mod cell;
 pub mod column_drag;
 pub mod column_header;

@@ -12,19 +12,53 @@ use crate::App;
 #[derive(Clone, Debug, Default)]
 pub struct Build(pub std::sync::Arc<str>);
 
+/// The addresses of the site's files, of this build.
+pub(crate) struct Files {
+    build: std::sync::Arc<str>,
+    version: String,
+    package: String,
+}
+
+impl Files {
+    /// Those of the server that renders.
+    pub(crate) fn new(options: &LeptosOptions) -> Self {
+        let build = use_context::<Build>().unwrap_or_default().0;
+        let version = if build.is_empty() {
+            String::new()
+        } else {
+            format!("?v={build}")
+        };
+        Self {
+            build,
+            version,
+            package: format!("/{}/{}", options.site_pkg_dir, options.output_name),
+        }
+    }
+
+    /// What every document's head begins with: its looks.
+    pub(crate) fn looks(&self) -> impl IntoView + use<> {
+        let theme = format!("/theme.js{}", self.version);
+        view! {
+            <meta charset="utf-8" />
+            <meta name="viewport" content="width=device-width, initial-scale=1" />
+            <meta name="color-scheme" content="light dark" />
+            <script src=theme nonce=use_nonce()></script>
+            <link rel="stylesheet" href=self.of("css") />
+            <link rel="icon" type="image/svg+xml" href="/favicon.svg" />
+        }
+    }
+
+    fn of(&self, extension: &str) -> String {
+        format!("{}.{extension}{}", self.package, self.version)
+    }
+}
+
 /// The page's HTML document.
 ///
 /// Scripts carry the request's nonce; nothing in the page needs inline styles or handlers.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
-    let build = use_context::<Build>().unwrap_or_default().0;
-    let version = if build.is_empty() {
-        String::new()
-    } else {
-        format!("?v={build}")
-    };
-    let package = format!("/{}/{}", options.site_pkg_dir, options.output_name);
-    let script = format!("{package}.js{version}");
-    let wasm = format!("{package}.wasm{version}");
+    let files = Files::new(&options);
+    let (script, wasm) = (files.of("js"), files.of("wasm"));
     let nonce = use_nonce();
     let start = format!(
         "import({script:?}).then(m=>m.default({{module_or_path:{wasm:?}}}).then(()=>m.hydrate()))"
@@ -33,13 +67,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
         <!DOCTYPE html>
         <html lang="en">
             <head>
-                <meta charset="utf-8" />
-                <meta name="viewport" content="width=device-width, initial-scale=1" />
-                <meta name="color-scheme" content="light dark" />
-                <meta name="rowcast-build" content=build.to_string() />
-                <script src=format!("/theme.js{version}") nonce=nonce.clone()></script>
-                <link rel="stylesheet" href=format!("{package}.css{version}") />
-                <link rel="icon" type="image/svg+xml" href="/favicon.svg" />
+                {files.looks()} <meta name="rowcast-build" content=files.build.to_string() />
                 <link rel="modulepreload" href=script nonce=nonce.clone() />
                 <link
                     rel="preload"

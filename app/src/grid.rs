@@ -5,6 +5,7 @@
 
 pub mod autoscroll;
 pub mod canvas;
+pub mod commands;
 pub mod hands;
 pub mod keys;
 pub mod layout;

@@ -12,6 +12,8 @@ pub mod address;
 pub mod commands;
 pub mod components;
 pub mod content;
+#[cfg(feature = "ssr")]
+pub mod design;
 pub mod document;
 pub mod edit;
 pub mod filter;
@@ -21,6 +23,7 @@ pub mod lazy;
 pub mod live;
 pub mod page_data;
 pub mod pages;
+pub mod palette;
 #[cfg(feature = "hydrate")]
 pub mod parts;
 pub mod presence;
@@ -39,6 +42,7 @@ use leptos_router::{
 pub use document::shell;
 
 use crate::{
+    commands::Commands,
     format::zone::ReaderZone,
     live::status::LiveStatus,
     pages::{home::HomePage, not_found::NotFoundPage, table::TablePage},
@@ -52,6 +56,7 @@ pub fn App() -> impl IntoView {
     provide_context(LiveStatus::default());
     ReaderZone::provide();
     Reader::provide();
+    Commands::provide();
     view! {
         <Title formatter=|title: String| {
             if title.is_empty() { "Rowcast".to_owned() } else { format!("{title} · Rowcast") }

@@ -8,6 +8,7 @@ use leptos::children::ViewFn;
 
 use crate::{
     edit::{EditHost, Handler, session::Session},
+    palette::{self, PaletteHost},
     presence::{PresenceHost, people},
     saved_views::{ViewsHost, menu::Views},
     transfer::{self, TransferHost},
@@ -66,5 +67,12 @@ part! {
     /// Presence: begins to say where the reader is, and to show where others are.
     presence(host: PresenceHost) -> () {
         people::begin(host);
+    }
+}
+
+part! {
+    /// The palette of commands and the list of keys: what shows whichever is asked for.
+    palette(host: PaletteHost) -> ViewFn {
+        palette::panels(host)
     }
 }

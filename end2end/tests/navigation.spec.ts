@@ -29,7 +29,8 @@ test("the chosen theme is kept", async ({ page, items }) => {
   await open(page, items.path);
   const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   const light = await background();
-  await page.getByRole("button", { name: "Switch between light and dark" }).click();
+  await page.getByRole("button", { name: "Appearance" }).click();
+  await page.getByRole("radio", { name: "Dark" }).check();
   await expect.poll(background).not.toBe(light);
   const dark = await background();
   await page.reload();

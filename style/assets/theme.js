@@ -1,35 +1,48 @@
-// The theme that was chosen, before anything is painted, and the button that chooses it.
+// Theme and contrast as they were chosen, before anything is painted, and the menu that
+// chooses them.
 (() => {
-  const KEY = "rowcast-theme";
   const root = document.documentElement;
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  const apply = (theme) => {
-    if (theme === "light" || theme === "dark") root.dataset.theme = theme;
-    else delete root.dataset.theme;
+  // What can be chosen: its place in the storage and on the root, and its values.
+  const looks = {
+    theme: { key: "rowcast-theme", values: ["light", "dark"] },
+    contrast: { key: "rowcast-contrast", values: ["more"] },
+  };
+  const apply = (name, value) => {
+    if (looks[name].values.includes(value)) root.dataset[name] = value;
+    else delete root.dataset[name];
   };
   // Storage may be forbidden: then the choice lasts as long as the page.
-  const stored = () => {
+  const stored = (key) => {
     try {
-      return localStorage.getItem(KEY);
+      return localStorage.getItem(key);
     } catch {
       return null;
     }
   };
-  const store = (theme) => {
+  const store = (key, value) => {
     try {
-      if (theme) localStorage.setItem(KEY, theme);
-      else localStorage.removeItem(KEY);
+      if (value) localStorage.setItem(key, value);
+      else localStorage.removeItem(key);
     } catch {}
   };
-  apply(stored());
-  addEventListener("storage", (event) => event.key === KEY && apply(event.newValue));
-  addEventListener("click", (event) => {
-    if (!event.target.closest?.("[data-theme-toggle]")) return;
-    const system = dark.matches ? "dark" : "light";
-    const next = (root.dataset.theme ?? system) === "dark" ? "light" : "dark";
-    // What the system says anyway is no choice: the page goes on following it.
-    const choice = next === system ? null : next;
-    store(choice);
-    apply(choice);
+  // The menu shows what holds, also where another tab has chosen.
+  const mark = () => {
+    for (const name in looks) {
+      const input = document.getElementById(`${name}-${root.dataset[name] ?? "system"}`);
+      if (input) input.checked = true;
+    }
+  };
+  for (const name in looks) apply(name, stored(looks[name].key));
+  addEventListener("storage", (event) => {
+    for (const name in looks) if (event.key === looks[name].key) apply(name, event.newValue);
+    mark();
+  });
+  addEventListener("beforetoggle", (event) => event.target.id === "appearance" && mark(), true);
+  addEventListener("change", (event) => {
+    const [name, value] = event.target.id?.split("-") ?? [];
+    if (!looks[name] || event.target.type !== "radio") return;
+    // What the system says is no choice: the page goes on following it.
+    store(looks[name].key, value === "system" ? null : value);
+    apply(name, value);
   });
 })();

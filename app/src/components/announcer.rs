@@ -6,8 +6,39 @@ use leptos::prelude::*;
 
 use crate::{format::number::grouped, grid::GridState, pages::table::TableView};
 
-/// Changes are summed up and said no more often than this.
-const PACE: Duration = Duration::from_secs(10);
+/// How often it is looked whether there is something to say.
+const BEAT: Duration = Duration::from_secs(10);
+/// While changes don't end they are summed up over so many beats at last.
+const LONGEST: u32 = 8;
+
+/// When to speak: soon after a calm, and ever more seldom while changes go on.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    /// How many beats the next sum is of.
+    over: u32,
+    /// How many of them are still to come.
+    left: u32,
+}
+
+impl Pace {
+    const CALM: Self = Self { over: 1, left: 0 };
+
+    /// A beat in which something has changed or not, `unsaid` if something has since that was
+    /// last said. Returns whether to say it now.
+    fn beat(&mut self, changed: bool, unsaid: bool) -> bool {
+        if !changed {
+            *self = Self::CALM;
+            return unsaid;
+        }
+        if self.left > 0 {
+            self.left -= 1;
+            return false;
+        }
+        self.over = (self.over * 2).min(LONGEST);
+        self.left = self.over - 1;
+        true
+    }
+}
 
 /// Says politely and now and then how much has changed.
 #[component]
@@ -18,14 +49,21 @@ pub fn Announcer(
     let grid = expect_context::<GridState>();
     let said = RwSignal::new(String::new());
     Effect::new(move || {
-        let before = StoredValue::new(0);
+        // How many changes there were when they were last said, and at the last beat.
+        let (said_at, beat_at) = (StoredValue::new(0), StoredValue::new(0));
+        let pace = StoredValue::new(Pace::CALM);
         let timer = set_interval_with_handle(
             move || {
                 let changes = view.live.changes.get_untracked();
-                let new = changes - before.get_value();
-                before.set_value(changes);
+                let new = changes - said_at.get_value();
+                let changed = changes != beat_at.get_value();
+                beat_at.set_value(changes);
+                let speaks = pace.try_update_value(|pace| pace.beat(changed, new > 0));
+                if speaks != Some(true) {
+                    return;
+                }
+                said_at.set_value(changes);
                 let text = match new {
-                    0 => return,
                     1 => "1 change".to_owned(),
                     new => format!("{} changes", grouped(new)),
                 };
@@ -38,7 +76,7 @@ pub fn Announcer(
                 };
                 said.set(format!("{text}, {} rows{waiting}", grouped(total)));
             },
-            PACE,
+            BEAT,
         );
         on_cleanup(move || {
             if let Ok(timer) = timer {
@@ -50,5 +88,29 @@ pub fn Announcer(
         <p class="sr-only" aria-live="polite">
             {said}
         </p>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_on_is_said_ever_more_seldom_and_what_begins_soon() {
+        let mut pace = Pace::CALM;
+        let mut unsaid = false;
+        let mut said = |beats: &str| -> String {
+            let beat = |beat| {
+                unsaid |= beat == 'x';
+                let speaks = pace.beat(beat == 'x', unsaid);
+                unsaid &= !speaks;
+                if speaks { '!' } else { '.' }
+            };
+            beats.chars().map(beat).collect()
+        };
+        assert_eq!(said("-x-x-"), ".!.!.");
+        assert_eq!(said("xxxxxxxxxxxxxxxxxxxxxxxx"), "!.!...!.......!.......!.");
+        // What has ended is said whole.
+        assert_eq!(said("--x-xx--"), "!.!.!.!.");
     }
 }

@@ -38,4 +38,6 @@ icons! {
     import "import";
     /// Out of it.
     export "export";
+    /// What can be done.
+    commands "commands";
 }

@@ -2,30 +2,34 @@
 
 use leptos::prelude::*;
 
-use super::icon;
+use super::appearance::Appearance;
+use crate::palette::PaletteButton;
 
-/// The bar with the product's name, the page's own part, and the theme.
+/// The bar with the product's name, the page's own part, the commands and the appearance.
 #[component]
 pub fn TopBar(children: Children) -> impl IntoView {
     view! {
         <header class="top-bar">
-            <a class="brand" href="/" aria-label="Rowcast: all tables">
-                <span class="brand-mark" aria-hidden="true"></span>
-                <span class="brand-name" aria-hidden="true">
-                    "Rowcast"
-                </span>
-            </a>
+            <Brand />
             {children()}
-            <button
-                class="icon-button theme-toggle"
-                type="button"
-                data-theme-toggle=""
-                aria-label="Switch between light and dark"
-                title="Switch between light and dark"
-            >
-                {icon::theme()}
-            </button>
+            <div class="top-end">
+                <PaletteButton />
+                <Appearance />
+            </div>
         </header>
     }
     .into_any()
+}
+
+/// The product's name, which leads to the tables.
+#[component]
+pub fn Brand() -> impl IntoView {
+    view! {
+        <a class="brand" href="/" aria-label="Rowcast: all tables">
+            <span class="brand-mark" aria-hidden="true"></span>
+            <span class="brand-name" aria-hidden="true">
+                "Rowcast"
+            </span>
+        </a>
+    }
 }

@@ -393,6 +393,7 @@ impl GridState {
     }
 
     /// The names of the columns that are shown, in their order.
+    #[cfg(feature = "hydrate")]
     pub(crate) fn column_names(&self) -> Vec<String> {
         let (arranged, columns) = (
             self.arranged.read_untracked(),

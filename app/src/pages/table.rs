@@ -276,6 +276,7 @@ fn Shown(
     FilterDraft::provide(view);
     let grid = GridState::provide(view.live, Layout::parse(&shown.read_untracked()));
     grid.follow();
+    grid.add_commands();
     provide_context(ColumnMenuOf::default());
     keep_in_address(view, grid);
     view! {

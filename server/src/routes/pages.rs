@@ -15,7 +15,7 @@ use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use rowcast_app::{
-    App, address,
+    App, address, design,
     document::{Build, shell},
     filter::filtered_address,
     page_data::{PageData, Redirect as PageRedirect, ResponseStatus, TablePage},
@@ -51,6 +51,7 @@ pub fn router(state: &AppState) -> Router<AppState> {
     let context = contexts(state);
     Router::new()
         .route("/tables/{table}/filter", get(filter))
+        .route("/design", get(design))
         .leptos_routes_with_context(state, generate_route_list(App), context, move || {
             shell(options.clone())
         })
@@ -112,6 +113,14 @@ async fn filter(
         )
     });
     Redirect::to(&to).into_response()
+}
+
+async fn design(State(state): State<AppState>, request: Request) -> Response {
+    let options = state.site.clone();
+    let render = leptos_axum::render_app_async_with_context(contexts(&state), move || {
+        design::document(options.clone())
+    });
+    render(request).await.into_response()
 }
 
 async fn file_or_page(State(state): State<AppState>, request: Request) -> Response {

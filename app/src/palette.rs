@@ -1,0 +1,106 @@
+//! Finding what can be done: by name in the palette, by key in the list of keys.
+//!
+//! The page itself only has the button and hears the keys. What they open is a part that is
+//! loaded then (see [`crate::parts`]).
+
+#[cfg(feature = "hydrate")]
+mod entries;
+#[cfg(any(feature = "hydrate", test))]
+mod fuzzy;
+#[cfg(any(feature = "hydrate", test))]
+mod key_list;
+#[cfg(feature = "hydrate")]
+mod keys_view;
+#[cfg(feature = "hydrate")]
+mod palette_view;
+#[cfg(feature = "hydrate")]
+mod shortcuts;
+
+use leptos::{children::ViewFn, prelude::*};
+
+use crate::{commands::Commands, components::icon, grid::GridState};
+
+/// What can be open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Panel {
+    /// The palette of commands.
+    Palette,
+    /// The list of keys.
+    Keys,
+}
+
+/// What the palette has of the page that it works in.
+#[derive(Clone, Copy)]
+pub struct PaletteHost {
+    /// What can be done on the page.
+    pub commands: Commands,
+    /// The page's grid, if it has one.
+    pub grid: Option<GridState>,
+    /// What is open.
+    pub panel: RwSignal<Option<Panel>>,
+    /// What shows it.
+    pub layer: RwSignal<Option<ViewFn>>,
+}
+
+/// The button that opens the palette, and the palette.
+#[component]
+pub fn PaletteButton() -> impl IntoView {
+    let host = PaletteHost {
+        commands: Commands::here().unwrap_or_else(Commands::provide),
+        grid: use_context(),
+        panel: RwSignal::new(None),
+        layer: RwSignal::new(None),
+    };
+    let failed = RwSignal::new(false);
+    let button = NodeRef::<leptos::html::Button>::new();
+    #[cfg(feature = "hydrate")]
+    let open = shortcuts::opener(host, button, failed);
+    #[cfg(not(feature = "hydrate"))]
+    let open = |_: Option<Panel>| ();
+    let (early, soon, press) = (open.clone(), open.clone(), open);
+    view! {
+        <button
+            class="icon-button palette-button"
+            type="button"
+            node_ref=button
+            aria-label="Commands"
+            aria-haspopup="dialog"
+            aria-keyshortcuts="Control+K"
+            title="Commands (Ctrl+K)"
+            on:pointerenter=move |_| early(None)
+            on:focus=move |_| soon(None)
+            on:click=move |_| press(Some(Panel::Palette))
+        >
+            {icon::commands()}
+        </button>
+        {move || host.layer.get().map(|layer| layer.run())}
+        {move || {
+            failed
+                .get()
+                .then(|| {
+                    view! {
+                        <p class="notice warn" role="alert">
+                            "The commands could not be loaded. Try again, or load the page again."
+                        </p>
+                    }
+                })
+        }}
+    }
+    .into_any()
+}
+
+/// Shows whichever panel is asked for.
+#[cfg(feature = "hydrate")]
+pub(crate) fn panels(host: PaletteHost) -> ViewFn {
+    ViewFn::from(move || {
+        move || {
+            host.panel.get().map(|panel| {
+                // What is offered is what there is when it is opened.
+                untrack(|| match panel {
+                    Panel::Palette => palette_view::palette(host),
+                    Panel::Keys => keys_view::keys(host),
+                })
+            })
+        }
+    })
+}
