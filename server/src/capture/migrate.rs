@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 /// The migrations, in order. One that has been released is never changed.
-const MIGRATIONS: [(i32, &str, &str); 6] = [
+const MIGRATIONS: [(i32, &str, &str); 7] = [
     (
         1,
         "capture",
@@ -35,6 +35,11 @@ const MIGRATIONS: [(i32, &str, &str); 6] = [
         6,
         "hardening",
         include_str!("../../../migrations/0006_hardening.sql"),
+    ),
+    (
+        7,
+        "column comments",
+        include_str!("../../../migrations/0007_column_comments.sql"),
     ),
 ];
 
