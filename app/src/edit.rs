@@ -25,7 +25,7 @@ pub mod journal;
 #[cfg(feature = "hydrate")]
 mod load;
 #[cfg(feature = "hydrate")]
-mod modal;
+pub(crate) mod modal;
 #[cfg(feature = "hydrate")]
 mod notice;
 #[cfg(feature = "hydrate")]

@@ -4,7 +4,17 @@
 //! its own, which is loaded when it is first called. Without the feature `split` it is an
 //! ordinary function of the one file.
 
-use crate::edit::{EditHost, Handler, session::Session};
+use std::sync::Arc;
+
+use leptos::prelude::RwSignal;
+
+use crate::{
+    charts::{MakePanel, panel::panel},
+    edit::{EditHost, Handler, session::Session},
+    grid::GridState,
+    looks::{MakeDialog, dialog::dialog},
+    pages::table::TableView,
+};
 
 /// Why a part could not be loaded: the server is away, or has another build meanwhile. Asking
 /// again tries again.
@@ -38,5 +48,19 @@ part! {
     /// Editing: begins it for a page, and returns what does the page's actions.
     editing(host: EditHost) -> Handler {
         Session::begin(host)
+    }
+}
+
+part! {
+    /// What draws the charts of a page.
+    charts(view: TableView, grid: GridState) -> MakePanel {
+        Arc::new(move || panel(view, grid))
+    }
+}
+
+part! {
+    /// What makes the dialog of a column's name and format; `of` says of which, or of none.
+    column_looks(grid: GridState, of: RwSignal<Option<String>>) -> MakeDialog {
+        Arc::new(move |name| dialog(grid, of, name))
     }
 }

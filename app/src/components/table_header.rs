@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{connection_status::ConnectionStatus, icon};
+use super::{connection_status::ConnectionStatus, icon, sparkline::Sparkline};
 use crate::{address, content::TableName, format::number::grouped, pages::table::TableView};
 
 /// The table's part of the top bar.
@@ -66,6 +66,7 @@ pub fn TableHeader(
             <span data-testid="total">{total}</span>
             <span class="unit">{unit}</span>
         </span>
+        {live.then(|| view! { <Sparkline view /> })}
         <ConnectionStatus live />
     }
     .into_any()

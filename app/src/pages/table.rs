@@ -13,6 +13,7 @@ use rowcast_protocol::{
 
 use crate::{
     address,
+    charts::{Charts, ChartsButton, ChartsPanel},
     commands::Commands,
     components::{
         announcer::Announcer,
@@ -31,8 +32,10 @@ use crate::{
     },
     content::{Carried, TableContent, load_table},
     edit::{EditLayer, NewRowButton},
+    format::clock::Clock,
     grid::{GridState, Layout, layout::shown_parameters, slice::Slice},
     live::{Asked, LiveQuery, use_live_query},
+    looks::{LooksDialog, LooksOf},
 };
 
 /// What the parts of a table's page share.
@@ -242,6 +245,9 @@ fn Shown(
     let grid = GridState::provide(view.live, Layout::parse(&shown.read_untracked()));
     grid.follow();
     provide_context(ColumnMenuOf::default());
+    provide_context(LooksOf::default());
+    Charts::provide();
+    Clock::provide(grid);
     keep_in_address(view, grid);
     view! {
         <Title text=path />
@@ -254,11 +260,14 @@ fn Shown(
                 <FilterForm view />
                 <FilterChips view />
                 <NewRowButton view />
+                <ChartsButton view />
                 <ColumnsMenu view />
             </div>
             <Notices view />
+            <ChartsPanel view />
             <RowTable view />
             <ColumnMenu view />
+            <LooksDialog />
             <Pager view />
             <EditLayer view />
             {live.then(|| view! { <Announcer view /> })}
