@@ -4,47 +4,56 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use leptos::{prelude::*, task::spawn_local};
 
-/// Loads a part and begins it. Whether that worked out.
-pub type Loading = Pin<Box<dyn Future<Output = bool>>>;
+/// Loads a part, begins it and says what it gives; nothing if it can't be loaded.
+pub type Loading<T> = Pin<Box<dyn Future<Output = Option<T>>>>;
 
 /// How far loading is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Progress {
-    /// Nobody has wanted it yet.
-    #[default]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
     Unasked,
-    /// It is on its way.
     Loading,
-    /// It is there.
     Loaded,
-    /// It did not come. To want it again tries again.
     Failed,
 }
 
 /// The part. What it makes lives as long as the component that made this.
-#[derive(Clone, Copy)]
-pub struct Lazy {
+pub struct Lazy<T: 'static> {
     progress: RwSignal<Progress>,
-    load: StoredValue<Arc<dyn Fn() -> Loading + Send + Sync>>,
+    value: RwSignal<Option<T>>,
+    load: StoredValue<Arc<dyn Fn() -> Loading<T> + Send + Sync>>,
     owner: StoredValue<Owner>,
 }
 
-impl Lazy {
-    /// A part that `load` loads and begins.
-    pub fn new(load: impl Fn() -> Loading + Send + Sync + 'static) -> Self {
+impl<T> Clone for Lazy<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Lazy<T> {}
+
+impl<T: Clone + Send + Sync + 'static> Lazy<T> {
+    /// A part that `load` loads and begins: see [`part`].
+    pub fn new(load: impl Fn() -> Loading<T> + Send + Sync + 'static) -> Self {
         Self {
-            progress: RwSignal::default(),
+            progress: RwSignal::new(Progress::Unasked),
+            value: RwSignal::new(None),
             load: StoredValue::new(Arc::new(load)),
             owner: StoredValue::new(Owner::current().unwrap_or_default()),
         }
     }
 
-    /// How far it is.
-    pub fn progress(self) -> Progress {
-        self.progress.get()
+    /// What it gives, once it is there.
+    pub fn get(self) -> Option<T> {
+        self.value.get()
     }
 
-    /// Has it loaded, unless it is there or on its way.
+    /// Whether it could not be loaded when it was last wanted.
+    pub fn failed(self) -> bool {
+        self.progress.get() == Progress::Failed
+    }
+
+    /// Has it loaded, unless it is there or on its way. Where it failed this tries again.
     pub fn want(self) {
         // The page may have been left by now.
         let now = self.progress.try_get_untracked();
@@ -55,12 +64,31 @@ impl Lazy {
         let (load, owner) = (self.load.get_value(), self.owner.get_value());
         spawn_local(async move {
             let loaded = owner.with(|| ScopedFuture::new(load())).await;
-            // The page may have been left meanwhile.
-            let _ = self.progress.try_set(if loaded {
-                Progress::Loaded
-            } else {
-                Progress::Failed
-            });
+            let progress = match loaded {
+                Some(_) => Progress::Loaded,
+                None => Progress::Failed,
+            };
+            // The page may have been left meanwhile: then nobody is told.
+            let _ = self.value.try_set(loaded);
+            let _ = self.progress.try_set(progress);
         });
     }
 }
+
+/// What loads a part for [`Lazy::new`]. Where no browser runs nothing is loaded.
+macro_rules! part {
+    ($name:ident($($arg:ident),*)) => {
+        move || {
+            #[cfg(feature = "hydrate")]
+            let loading = async move { $crate::parts::$name($($arg),*).await.ok() };
+            #[cfg(not(feature = "hydrate"))]
+            let loading = {
+                let _ = ($($arg),*);
+                std::future::ready(None)
+            };
+            Box::pin(loading) as $crate::lazy::Loading<_>
+        }
+    };
+}
+
+pub(crate) use part;

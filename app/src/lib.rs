@@ -9,6 +9,7 @@
 #![recursion_limit = "256"]
 
 pub mod address;
+pub mod charts;
 pub mod commands;
 pub mod components;
 pub mod content;
@@ -21,6 +22,7 @@ pub mod format;
 pub mod grid;
 pub mod lazy;
 pub mod live;
+pub mod looks;
 pub mod page_data;
 pub mod pages;
 pub mod palette;

@@ -4,10 +4,16 @@
 //! its own, which is loaded when it is first called. Without the feature `split` it is an
 //! ordinary function of the one file.
 
-use leptos::children::ViewFn;
+use std::sync::Arc;
+
+use leptos::{children::ViewFn, prelude::RwSignal};
 
 use crate::{
+    charts::{MakePanel, panel::panel},
     edit::{EditHost, Handler, session::Session},
+    grid::GridState,
+    looks::{MakeDialog, dialog::dialog},
+    pages::table::TableView,
     palette::{self, PaletteHost},
     presence::{PresenceHost, people},
     saved_views::{ViewsHost, menu::Views},
@@ -57,6 +63,13 @@ part! {
 }
 
 part! {
+    /// What draws the charts of a page.
+    charts(view: TableView, grid: GridState) -> MakePanel {
+        Arc::new(move || panel(view, grid))
+    }
+}
+
+part! {
     /// Saved views: begins to follow them for a page, and shows their list.
     saved_views(host: ViewsHost) -> () {
         Views::begin(host);
@@ -74,5 +87,12 @@ part! {
     /// The palette of commands and the list of keys: what shows whichever is asked for.
     palette(host: PaletteHost) -> ViewFn {
         palette::panels(host)
+    }
+}
+
+part! {
+    /// What makes the dialog of a column's name and format; `of` says of which, or of none.
+    column_looks(grid: GridState, of: RwSignal<Option<String>>) -> MakeDialog {
+        Arc::new(move |name| dialog(grid, of, name))
     }
 }

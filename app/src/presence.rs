@@ -21,7 +21,7 @@ use leptos::{children::ViewFn, prelude::*};
 use crate::{
     commands::Commands,
     grid::GridState,
-    lazy::{Lazy, Loading},
+    lazy::{self, Lazy},
     live::status::{Link, LiveStatus},
     pages::table::TableView,
     reader::{Reader, initials},
@@ -55,7 +55,7 @@ impl PresenceHost {
             people: RwSignal::new(None),
             layer: RwSignal::new(None),
         };
-        let part = Lazy::new(move || load(host));
+        let part = Lazy::<()>::new(lazy::part!(presence(host)));
         let status = expect_context::<LiveStatus>();
         let live = view.table.with_value(|table| table.live);
         Effect::new(move || {
@@ -117,16 +117,4 @@ pub fn You(
         {move || host.layer.get().map(|layer| layer.run())}
     }
     .into_any()
-}
-
-fn load(host: PresenceHost) -> Loading {
-    #[cfg(feature = "hydrate")]
-    {
-        Box::pin(async move { crate::parts::presence(host).await.is_ok() })
-    }
-    #[cfg(not(feature = "hydrate"))]
-    {
-        let _ = host;
-        Box::pin(std::future::ready(false))
-    }
 }

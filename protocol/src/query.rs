@@ -139,6 +139,11 @@ impl Filter {
         }
         found
     }
+
+    /// Whether it is about this column and no other.
+    pub fn is_of(&self, column: &str) -> bool {
+        self.tests().iter().all(|test| test.column == column)
+    }
 }
 
 /// A test of one column: `column=not.operator.value`.

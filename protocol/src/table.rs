@@ -78,6 +78,8 @@ pub struct Column {
     pub labels: Vec<String>,
     /// What a single-column foreign key refers to.
     pub references: Option<Reference>,
+    /// The column's comment.
+    pub comment: Option<String>,
 }
 
 /// The target of a single-column foreign key.

@@ -19,6 +19,7 @@ fn column(name: &str) -> Column {
         generated: false,
         labels: Vec::new(),
         references: None,
+        comment: None,
     }
 }
 
@@ -58,7 +59,7 @@ fn a_snapshot_is_as_the_contract_has_it() {
         aggregates: Vec::new(),
         cursor: "c".into(),
     });
-    let columns = r#""columns":[{"name":"title","type":"text","kind":"text","nullable":false,"has_default":false,"generated":false,"labels":[],"references":null}]"#;
+    let columns = r#""columns":[{"name":"title","type":"text","kind":"text","nullable":false,"has_default":false,"generated":false,"labels":[],"references":null,"comment":null}]"#;
     let rest = r#""key":["id"],"rows":[{"key":[7],"cells":["Buy \"milk\"\n",null,true]}],"total":123,"cursor":"c"}"#;
     assert_eq!(
         written(&snapshot, &Heading::default(), None),
@@ -302,8 +303,9 @@ fn columns() -> impl Strategy<Value = Vec<Column>> {
                     labels,
                     references: refers.then(|| Reference {
                         table: name.clone(),
-                        column: name,
+                        column: name.clone(),
                     }),
+                    comment: flag.then_some(name),
                 }
             };
         columns.into_iter().enumerate().map(column).collect()

@@ -334,6 +334,33 @@ fn sorting_by_clicks_goes_round() {
 }
 
 #[test]
+fn a_column_has_one_summary_where_its_first_one_stood() {
+    let query = parsed("aggregate=sum(a),max(b),avg(a)&offset=50");
+    let kinds: Vec<_> = query.summaries_of("a").collect();
+    assert_eq!(kinds, [Function::Sum, Function::Avg]);
+    let text = |column, function| query.with_summary(column, function).to_query_string();
+    assert_eq!(
+        text("a", Some(Function::Count)),
+        "aggregate=count(a),max(b)&offset=50"
+    );
+    assert_eq!(text("b", None), "aggregate=sum(a),avg(a)&offset=50");
+    assert_eq!(
+        text("c", Some(Function::Distinct)),
+        "aggregate=sum(a),max(b),avg(a),distinct(c)&offset=50"
+    );
+}
+
+#[test]
+fn the_filters_of_one_column_are_replaced_and_others_stay() {
+    let query = parsed("a=eq.1&or=(a.eq.2,a.eq.3)&or=(a.eq.2,b.eq.3)&b=eq.4&offset=50");
+    let next = parsed("a=gte.5&a=lt.6").filter;
+    assert_eq!(
+        query.with_filters_of("a", next).to_query_string(),
+        "or=(a.eq.2,b.eq.3)&b=eq.4&a=gte.5&a=lt.6"
+    );
+}
+
+#[test]
 fn editing_returns_to_the_first_page() {
     let query = parsed("a=eq.1&b=eq.2&q=x&offset=50");
     assert_eq!(query.without_test(0).to_query_string(), "b=eq.2&q=x");

@@ -16,6 +16,7 @@ fn column(name: &str, type_name: &str, kind: ColumnKind) -> Column {
         generated: false,
         labels: Vec::new(),
         references: None,
+        comment: None,
     }
 }
 

@@ -7,7 +7,11 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 use rowcast_protocol::{Column, ColumnKind, query::Query};
 
 use super::{column_menu::ColumnMenuOf, icon};
-use crate::{live::rows::ShownColumn, pages::table::TableView};
+use crate::{
+    grid::{Face, GridState},
+    live::rows::ShownColumn,
+    pages::table::TableView,
+};
 
 /// A column's header. A click sorts by it; with shift it is sorted by besides.
 #[component]
@@ -43,13 +47,28 @@ pub fn ColumnHeader(
             }
         })
     };
+    let grid = expect_context::<GridState>();
+    let label = move || grid.label(&name.read_value());
     let head = view! {
         <span class=format!("kind {}", kind_class(&shown)) aria-hidden="true"></span>
-        <span class="name">{column.name.clone()}</span>
+        <span class="name">{label}</span>
         {mark}
     };
     let related = view.query.read_untracked().embedded(&column.name).is_some();
-    let title = describe(column, shown.key, related);
+    let title = {
+        let about = describe(column, shown.key, related);
+        move || {
+            let face = grid.face(&name.read_value());
+            let description = face.as_ref().and_then(Face::description);
+            let own = face.as_ref().filter(|face| face.look.label.is_some());
+            let name = own.map(|face| [&face.shown.column.name, ", "].concat());
+            let name = name.unwrap_or_default();
+            match description {
+                Some(text) => format!("{text}\n{name}{about}"),
+                None => [name, about.clone()].concat(),
+            }
+        }
+    };
     // `json` has no order.
     let sortable = column.type_name != "json";
     let inner = if sortable {
@@ -91,13 +110,13 @@ pub fn ColumnHeader(
     };
     let menu = expect_context::<ColumnMenuOf>();
     let is_open = move || menu.0.read().as_ref() == Some(&*name.read_value());
-    let label = format!("Menu of {}", column.name);
+    let menu_label = move || format!("Menu of {}", label());
     view! {
         <th
             scope="col"
             class=side(column.kind)
             aria-sort=aria_sort
-            aria-label=column.name.clone()
+            aria-label=label
             data-column=column.name.clone()
         >
             {inner}
@@ -106,7 +125,7 @@ pub fn ColumnHeader(
                 class="head-menu"
                 class:anchor=is_open
                 popovertarget="column-menu"
-                aria-label=label
+                aria-label=menu_label
                 on:click=move |_| menu.0.set(Some(name.get_value()))
             >
                 {icon::down()}
@@ -162,7 +181,8 @@ fn kind_class(shown: &ShownColumn) -> &'static str {
     }
 }
 
-fn describe(column: &Column, key: bool, related: bool) -> String {
+/// A column's type and what else the database says of it.
+pub(crate) fn describe(column: &Column, key: bool, related: bool) -> String {
     let mut out = column.type_name.clone();
     if related {
         out.push_str(", of the related row");

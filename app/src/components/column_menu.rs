@@ -5,13 +5,17 @@ use rowcast_protocol::query::{OrderBy, Query};
 use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
-use super::{filter_form::FilterDraft, table_header::close};
+use super::{
+    column_header::describe, filter_form::FilterDraft, summary::SummaryField, table_header::close,
+};
 use crate::{
+    charts,
     grid::{
-        GridState,
+        Face, GridState,
         hands::target,
         layout::{NARROWEST, Placed, WIDEST},
     },
+    looks::LooksOf,
     pages::table::TableView,
 };
 
@@ -26,6 +30,7 @@ pub fn ColumnMenu(
     view: TableView,
 ) -> impl IntoView {
     let of = expect_context::<ColumnMenuOf>().0;
+    let grid = expect_context::<GridState>();
     let content = move || of.get().map(|name| items(view, name));
     view! {
         <div
@@ -33,7 +38,7 @@ pub fn ColumnMenu(
             class="menu"
             popover="auto"
             role="group"
-            aria-label=move || of.get().map(|name| format!("Column {name}"))
+            aria-label=move || of.get().map(|name| format!("Column {}", grid.label(&name)))
             on:keydown=walk
             on:toggle=focus_first
         >
@@ -81,6 +86,18 @@ fn items(view: TableView, name: String) -> AnyView {
         .chain(sorted.map(|_| sort("Don’t sort", Vec::new(), false)))
         .collect_view()
     });
+    let about = grid.face(&name).map(|face| about(view, &face));
+    let looks = expect_context::<LooksOf>();
+    let format = {
+        let name = name.clone();
+        button("Name and format…", move || {
+            looks.0.set(Some(name.clone()))
+        })
+    };
+    let chart = charts::of_column(grid, &name).map(|show| button("Chart", show));
+    let summary = column
+        .clone()
+        .map(|column| view! { <SummaryField view column /> });
     let filter = column.map(|column| {
         button("Filter…", move || {
             draft.start_on(&column);
@@ -120,6 +137,7 @@ fn items(view: TableView, name: String) -> AnyView {
         grid.set_width(&names, &name, width);
     };
     view! {
+        {about}
         {sorts}
         {filter}
         <hr />
@@ -128,6 +146,9 @@ fn items(view: TableView, name: String) -> AnyView {
         {button("Move right", move || shift(true))}
         {button("Hide", move || change(|of| of.hidden = true))}
         <hr />
+        {format}
+        {chart}
+        {summary}
         <label class="menu-field">
             "Width"
             <input
@@ -141,6 +162,25 @@ fn items(view: TableView, name: String) -> AnyView {
             />
             "px"
         </label>
+    }
+    .into_any()
+}
+
+/// What a column is: what it is called, its type, and what is said of it.
+fn about(view: TableView, face: &Face) -> AnyView {
+    let column = &face.shown.column;
+    let related = view.query.read_untracked().embedded(&column.name).is_some();
+    let mut facts = describe(column, face.shown.key, related);
+    if face.look.label.is_some() {
+        facts = format!("{}, {facts}", column.name);
+    }
+    let description = face.description().map(str::to_owned);
+    view! {
+        <div class="menu-about">
+            <strong>{face.label().to_owned()}</strong>
+            <span class="muted">{facts}</span>
+            {description.map(|text| view! { <p>{text}</p> })}
+        </div>
     }
     .into_any()
 }
@@ -187,7 +227,8 @@ fn walk(event: ev::KeyboardEvent) {
         "ArrowUp" => false,
         _ => return,
     };
-    let Some(from) = target(&event).filter(|of| of.tag_name() != "INPUT") else {
+    let Some(from) = target(&event).filter(|of| !matches!(&*of.tag_name(), "INPUT" | "SELECT"))
+    else {
         return;
     };
     let mut next = Some(from);

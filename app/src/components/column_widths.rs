@@ -7,23 +7,18 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
 use super::row_table::MOST_PINS;
-use crate::{
-    grid::{GridState, surface::set_style},
-    pages::table::TableView,
-};
+use crate::grid::{GridState, surface::set_style};
 
 /// Gives the table its columns' widths: as a style sheet where the server renders, for the
 /// page's policy allows no styles in its elements, and on the elements in the browser.
 #[component]
 pub fn ColumnWidths(
-    /// The page's shared state.
-    view: TableView,
     /// The table.
     table: NodeRef<html::Table>,
 ) -> impl IntoView {
     let grid = expect_context::<GridState>();
     let sheet = NodeRef::<html::Span>::new();
-    let widths = Memo::new(move |_| Widths::new(view, grid));
+    let widths = Memo::new(move |_| Widths::new(grid));
     Effect::new(move || {
         let widths = widths.get();
         let Some(table) = table.get() else { return };
@@ -76,20 +71,20 @@ struct Widths {
 }
 
 impl Widths {
-    fn new(view: TableView, grid: GridState) -> Self {
+    fn new(grid: GridState) -> Self {
         let (arranged, layout) = (grid.arranged.read(), grid.layout.read());
-        let columns = view.live.rows.columns.read();
+        let faces = grid.faces.read();
         let mut widths = Vec::new();
         let mut pins = Vec::new();
         let mut left = "var(--pick)".to_owned();
-        for (nth, shown) in arranged
+        for (nth, face) in arranged
             .order
             .iter()
-            .filter_map(|at| columns.get(*at))
+            .filter_map(|at| faces.get(*at))
             .enumerate()
         {
             let width = layout
-                .place(&shown.column.name)
+                .place(&face.shown.column.name)
                 .and_then(|placed| placed.width);
             if nth < arranged.pins.min(MOST_PINS) {
                 pins.push(format!("calc({left})"));
@@ -98,7 +93,7 @@ impl Widths {
                     Some(width) => {
                         let _ = write!(left, "{width}px");
                     }
-                    None => left.push_str(&shown.width.length()),
+                    None => left.push_str(&face.width.length()),
                 }
             }
             widths.push(width);

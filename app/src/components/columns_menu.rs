@@ -5,7 +5,7 @@ use wasm_bindgen::JsCast;
 
 use super::icon;
 use crate::{
-    grid::{Density, GridState, Layout, hands::target},
+    grid::{Density, GridState, hands::target},
     pages::table::TableView,
 };
 
@@ -37,7 +37,7 @@ pub fn ColumnsMenu(
                 view! {
                     <label>
                         <input type="checkbox" name=name.clone() prop:checked=shown />
-                        {name}
+                        {grid.label(&name)}
                     </label>
                 }
             })
@@ -61,14 +61,23 @@ pub fn ColumnsMenu(
             layout.write().change(&names, &name, |of| of.hidden = !on);
         }
     };
-    let changed = move || *layout.read() != Layout::default();
+    // What columns are called and shown as is no part of where they stand.
+    let changed = move || {
+        let layout = layout.read();
+        !layout.columns.is_empty() || layout.density != Density::default()
+    };
+    let forget = move |_| {
+        let mut layout = layout.write();
+        layout.columns.clear();
+        layout.density = Density::default();
+    };
     let reset = move || {
         changed().then(|| {
             view! {
                 <button
                     type="button"
                     class="button"
-                    on:click=move |_| layout.set(Layout::default())
+                    on:click=forget
                 >
                     "Reset"
                 </button>

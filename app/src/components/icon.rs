@@ -40,4 +40,6 @@ icons! {
     export "export";
     /// What can be done.
     commands "commands";
+    /// Charts.
+    chart "chart";
 }

@@ -13,8 +13,9 @@ use super::{
     table_footer::TableFooter,
 };
 use crate::{
-    grid::{Density, GridState, Surface, canvas::Segment, hands::Hands, state::Arranged},
-    live::rows::{LiveRow, ShownColumn},
+    format::Format,
+    grid::{Density, Face, GridState, Surface, canvas::Segment, hands::Hands},
+    live::rows::LiveRow,
     pages::table::TableView,
 };
 
@@ -34,15 +35,24 @@ pub fn RowTable(
     let hands = Hands::new(surface);
     let drag = ColumnDrag::new(surface);
     let compact = move || (grid.layout.read().density == Density::Compact).then_some("compact");
-    // Columns in the order they are shown; another order makes the rows anew.
-    let order = Memo::new(move |before: Option<&(Arranged, u64)>| {
-        let arranged = grid.arranged.get();
+    let formats = Memo::new(move |_| {
+        let faces = grid.faces.read();
+        faces.iter().map(|face| face.format).collect::<Vec<_>>()
+    });
+    // Columns in the order they are shown; another order, or format, makes the rows anew.
+    let order = Memo::new(move |before: Option<&(Arc<[Place]>, u64)>| {
+        let (arranged, formats) = (grid.arranged.read(), formats.read());
+        let place = |at: &usize| Place {
+            at: *at,
+            format: formats.get(*at).copied().flatten(),
+        };
+        let places = arranged.order.iter().map(place).collect();
         let generation = before.map_or(0, |(_, generation)| generation + 1);
-        (arranged, generation)
+        (places, generation)
     });
     let arranged_columns = move || {
         let columns = columns.get();
-        let (arranged, _) = order.get();
+        let arranged = grid.arranged.read();
         let shown = arranged
             .order
             .iter()
@@ -50,8 +60,7 @@ pub fn RowTable(
         shown.collect::<Vec<_>>()
     };
     let rows = move || {
-        let (arranged, generation) = order.get();
-        let order: Arc<[usize]> = arranged.order.into();
+        let (order, generation) = order.get();
         let shown = grid.shown.read();
         let focus = grid.focus.read();
         let focused = focus.as_ref().and_then(|place| {
@@ -82,8 +91,10 @@ pub fn RowTable(
             arranged_columns().into_iter().map(head).collect_view()
         };
         let widths = move || {
-            let width = |shown: &Arc<ShownColumn>| view! { <col class=shown.width.class() /> };
-            arranged_columns().iter().map(width).collect_view()
+            let (arranged, faces) = (grid.arranged.read(), grid.faces.read());
+            let shown = arranged.order.iter().filter_map(|at| faces.get(*at));
+            let width = |face: &Face| view! { <col class=face.width.class() /> };
+            shown.map(width).collect_view()
         };
         view! {
             <table
@@ -158,7 +169,7 @@ pub fn RowTable(
             on:scroll=move |_| surface.scrolled()
         >
             <Show when=move || !failed()>
-                <ColumnWidths view table=surface.table />
+                <ColumnWidths table=surface.table />
                 {table()}
             </Show>
             {move || match live.error.get() {
@@ -186,11 +197,18 @@ pub fn RowTable(
 /// How many columns stay in sight at most.
 pub const MOST_PINS: usize = 6;
 
+/// A column that is shown: its position among a row's cells, and its format.
+#[derive(Clone, Debug, PartialEq)]
+struct Place {
+    at: usize,
+    format: Option<Format>,
+}
+
 /// What stands in the table's body.
 #[derive(Clone)]
 enum Item {
     /// A row, the columns to show of it, and which order of columns that is.
-    Row(LiveRow, Arc<[usize]>, u64),
+    Row(LiveRow, Arc<[Place]>, u64),
     /// Room without rows: the first, the second and so on.
     Gap(u64),
 }
@@ -206,18 +224,16 @@ impl Item {
 }
 
 #[component]
-fn RowView(row: LiveRow, order: Arc<[usize]>) -> impl IntoView {
+fn RowView(row: LiveRow, order: Arc<[Place]>) -> impl IntoView {
     let key = row.key_text();
     let label = format!("Choose row {key}");
     let entered = row.entered.clone();
-    let cell = |at: &usize| -> Option<(ArcRwSignal<_>, Arc<ShownColumn>)> {
-        Some((row.cells.get(*at)?.clone(), row.columns.get(*at)?.clone()))
+    let cell = |place: &Place| {
+        let cell = row.cells.get(place.at)?.clone();
+        let shown = row.columns.get(place.at)?.clone();
+        Some(view! { <CellView cell shown format=place.format /> })
     };
-    let cells = order
-        .iter()
-        .filter_map(cell)
-        .map(|(cell, shown)| view! { <CellView cell shown /> })
-        .collect_view();
+    let cells = order.iter().filter_map(cell).collect_view();
     view! {
         <tr data-key=key data-row=row.id.to_string() class:entered=move || entered.get()>
             <td class="pick">

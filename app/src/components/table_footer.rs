@@ -85,10 +85,12 @@ fn Figure(view: TableView, aggregate: Aggregate, label: String) -> impl IntoView
             found.map(|of| of.value.clone())
         }
     });
+    let grid = expect_context::<GridState>();
     let shown = move || {
         let zone = zone.map_or(Zone::Utc, ReaderZone::get);
+        let format = grid.face(&column.name).and_then(|face| face.format);
         value.get().map(|cell| {
-            let shown = present_figure(&cell, function, &column, zone);
+            let shown = present_figure(&cell, function, &column, format.as_ref(), zone);
             view! {
                 <span class=["value ", shown.class].concat() title=shown.title>
                     {shown.text}
@@ -126,5 +128,6 @@ fn column_of(view: TableView, aggregate: &Aggregate) -> Column {
         generated: false,
         labels: Vec::new(),
         references: None,
+        comment: None,
     })
 }

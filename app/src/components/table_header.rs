@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{connection_status::ConnectionStatus, icon};
+use super::{connection_status::ConnectionStatus, icon, sparkline::Sparkline};
 use crate::{
     address,
     content::TableName,
@@ -73,6 +73,7 @@ pub fn TableHeader(
             <span data-testid="total">{total}</span>
             <span class="unit">{unit}</span>
         </span>
+        {live.then(|| view! { <Sparkline view /> })}
         <People host=presence />
         <ConnectionStatus live />
         <You host=presence />

@@ -206,6 +206,7 @@ mod tests {
             generated: false,
             labels: vec!["open".to_owned(), "in progress".to_owned()],
             references: None,
+            comment: None,
         }
     }
 

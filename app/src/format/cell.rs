@@ -10,6 +10,8 @@ use crate::address;
 /// The most of a value that a cell holds, in characters; its title holds [`TITLE`].
 const SHOWN: usize = 240;
 const TITLE: usize = 2000;
+/// The classes that colour a badge.
+pub(super) const BADGES: [&str; 8] = ["b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7"];
 /// Values shorter than this fit every column and need no title.
 const SURELY_FITS: usize = 6;
 
@@ -102,7 +104,7 @@ fn clipped(text: Arc<str>, class: &'static str, whole: &Arc<str>) -> Presented {
 }
 
 /// The text's first characters, and an ellipsis if there are more.
-fn prefix(text: Arc<str>, characters: usize) -> Arc<str> {
+pub(super) fn prefix(text: Arc<str>, characters: usize) -> Arc<str> {
     match text.char_indices().nth(characters) {
         Some((end, _)) => format!("{}…", &text[..end]).into(),
         None => text,
@@ -111,8 +113,7 @@ fn prefix(text: Arc<str>, characters: usize) -> Arc<str> {
 
 /// The badge of an enum's label: its colour is its place in the enum, so that it stays the
 /// same on every page.
-fn badge(column: &Column, label: &str) -> &'static str {
-    const BADGES: [&str; 8] = ["b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7"];
+pub(super) fn badge(column: &Column, label: &str) -> &'static str {
     let place = column.labels.iter().position(|known| known == label);
     BADGES[place.unwrap_or(0) % BADGES.len()]
 }
@@ -167,6 +168,7 @@ mod tests {
             generated: false,
             labels: vec!["low".to_owned(), "high".to_owned()],
             references: None,
+            comment: None,
         }
     }
 

@@ -4,10 +4,21 @@ use std::sync::Arc;
 
 use rowcast_protocol::{Cell, Column, ColumnKind, query::Function};
 
-use super::{Presented, Shape, number::grouped, present, zone::Zone};
+use super::{Format, Presented, Shape, number::grouped, present, styled::number, zone::Zone};
 
-/// Shows an aggregate of a column to a reader in `zone`.
-pub fn present_figure(cell: &Cell, function: Function, column: &Column, zone: Zone) -> Presented {
+/// Shows an aggregate of a column, whose values are shown in that format if any, to a reader
+/// in `zone`.
+pub fn present_figure(
+    cell: &Cell,
+    function: Function,
+    column: &Column,
+    format: Option<&Format>,
+    zone: Zone,
+) -> Presented {
+    let tells_values = !matches!(function, Function::Count | Function::Distinct);
+    if tells_values && format == Some(&Format::Masked) {
+        return plain("••••••".into(), None);
+    }
     match function {
         Function::Count | Function::Distinct => {
             let count = match cell {
@@ -23,7 +34,18 @@ pub fn present_figure(cell: &Cell, function: Function, column: &Column, zone: Zo
             plain(text.clone(), Some(text))
         }
         Function::Sum | Function::Avg | Function::Min | Function::Max => {
-            present(cell, Shape::Plain, column, zone)
+            let plain = present(cell, Shape::Plain, column, zone);
+            let (Some(format), Cell::Number(value)) = (format, cell) else {
+                return plain;
+            };
+            match number(value, format) {
+                Some(text) => Presented {
+                    text: text.into(),
+                    title: Some(value.clone()),
+                    ..plain
+                },
+                None => plain,
+            }
         }
     }
 }
@@ -75,8 +97,9 @@ mod tests {
             generated: false,
             labels: Vec::new(),
             references: None,
+            comment: None,
         };
-        present_figure(&cell, function, &column, Zone::Utc)
+        present_figure(&cell, function, &column, None, Zone::Utc)
             .text
             .to_string()
     }

@@ -2,7 +2,11 @@
 
 /// A count with its thousands separated: `1,234,567`.
 pub fn grouped(count: u64) -> String {
-    let digits = count.to_string();
+    group(&count.to_string())
+}
+
+/// Digits with a comma before each three.
+pub(super) fn group(digits: &str) -> String {
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {

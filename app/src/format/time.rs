@@ -1,5 +1,7 @@
 //! Points in time.
 
+use rowcast_protocol::calendar::unix_text;
+
 use super::zone::Zone;
 
 /// A `timestamptz` as the interface writes it, for a reader in `zone`, to the second.
@@ -25,6 +27,13 @@ pub fn civil(text: &str) -> String {
         None => (time, ""),
     };
     format!("{date} {seconds}{rest}")
+}
+
+/// The day that it is for the reader, `2026-03-01`, at a time in milliseconds since 1970.
+pub fn today(now: f64) -> String {
+    let utc = unix_text((now * 1000.0) as i64);
+    let text = reader(&utc).unwrap_or(utc);
+    text.get(..10).unwrap_or_default().to_owned()
 }
 
 #[cfg(not(feature = "hydrate"))]

@@ -1,9 +1,11 @@
 //! How wide a column is.
 
-use rowcast_protocol::{Column, ColumnKind, message::Row};
+use rowcast_protocol::{Cell, Column, ColumnKind};
 
 use super::{
+    Format,
     cell::{Shape, present},
+    styled::{Reader, Styled, styled},
     zone::Zone,
 };
 
@@ -22,28 +24,33 @@ pub struct Width {
 }
 
 impl Width {
-    /// A column's width, from its type and the first rows that hold it.
+    /// A column's width, from its type, what it is called and shown as, and the first values
+    /// that it holds.
     ///
     /// It is computed once: a table whose columns move while it is read is unreadable.
-    pub fn new(column: &Column, index: usize, rows: &[Row]) -> Self {
+    pub fn new(column: &Column, label: &str, format: Option<Format>, cells: &[Cell]) -> Self {
         // The name, and the marks of its type and of its place in the order.
-        let name = (column.name.chars().count() + 6).min(28);
-        let (least, most) = match column.kind {
-            ColumnKind::Boolean => (5, 5),
-            ColumnKind::Integer | ColumnKind::Numeric | ColumnKind::Float => (7, 30),
-            ColumnKind::Date => (10, 16),
-            ColumnKind::Time => (8, 20),
-            ColumnKind::Timestamp | ColumnKind::TimestampTz => (18, 22),
-            ColumnKind::Uuid => (13, 13),
-            ColumnKind::Enum => {
+        let name = (label.chars().count() + 6).min(28);
+        let (least, most) = match (format, column.kind) {
+            (Some(Format::Progress { .. }), _) => (16, 16),
+            (Some(Format::Image), _) => (10, 16),
+            (Some(Format::Masked), _) => (10, 10),
+            (_, ColumnKind::Boolean) => (5, 5),
+            (_, ColumnKind::Integer | ColumnKind::Numeric | ColumnKind::Float) => (7, 30),
+            (_, ColumnKind::Date) => (10, 16),
+            (_, ColumnKind::Time) => (8, 20),
+            // Also of those that tell how long ago: what the server renders is the time.
+            (_, ColumnKind::Timestamp | ColumnKind::TimestampTz) => (18, 22),
+            (_, ColumnKind::Uuid) => (13, 13),
+            (_, ColumnKind::Enum) => {
                 let labels = column.labels.iter().map(|label| label.chars().count() + 2);
                 let longest = labels.max().unwrap_or(8).min(30);
                 (longest, longest)
             }
-            ColumnKind::Json | ColumnKind::Array => (14, 30),
+            (_, ColumnKind::Json | ColumnKind::Array) => (14, 30),
             _ => (10, WIDEST),
         };
-        let lengths = lengths(column, index, rows);
+        let lengths = lengths(column, format, cells);
         let characters = usual(&lengths, column.kind)
             .clamp(least, most)
             .max(name)
@@ -82,21 +89,35 @@ fn usual(lengths: &[usize], kind: ColumnKind) -> usize {
 
 /// How long the first values are as they are shown, ascending. The letters of running text
 /// are narrower than the digits that a character is measured by.
-fn lengths(column: &Column, index: usize, rows: &[Row]) -> Vec<usize> {
+fn lengths(column: &Column, format: Option<Format>, cells: &[Cell]) -> Vec<usize> {
     let shape = Shape::of(column);
-    let mut lengths: Vec<usize> = rows
-        .iter()
-        .filter_map(|row| row.cells.get(index))
-        .map(|cell| {
-            let text = present(cell, shape, column, Zone::Utc).text;
-            let length = text.chars().count();
-            if text.contains(' ') && column.kind == ColumnKind::Text {
-                length - length / 12
-            } else {
-                length
+    let reader = Reader {
+        zone: Zone::Utc,
+        now: None,
+    };
+    let length = |cell: &Cell| {
+        let (text, beside) = match format.map(|format| styled(cell, &format, column, reader)) {
+            None => (present(cell, shape, column, Zone::Utc).text, 0),
+            Some(Styled::Badge(shown)) => (shown.text, 2),
+            Some(Styled::Spans(_, spans)) => {
+                let text: String = spans.into_iter().map(|span| span.text).collect();
+                (text.into(), 0)
             }
-        })
-        .collect();
+            Some(
+                Styled::Text(shown)
+                | Styled::Progress(shown, ..)
+                | Styled::Picture(shown, _)
+                | Styled::Masked(shown),
+            ) => (shown.text, 0),
+        };
+        let length = text.chars().count() + beside;
+        if text.contains(' ') && column.kind == ColumnKind::Text {
+            length - length / 12
+        } else {
+            length
+        }
+    };
+    let mut lengths: Vec<usize> = cells.iter().map(length).collect();
     lengths.sort_unstable();
     lengths
 }

@@ -2,6 +2,7 @@
 
 use rowcast_protocol::query::RESERVED_MARK;
 
+use super::look::{self, Looks};
 use crate::address::{decode, encode};
 
 /// The narrowest a column is made, in CSS pixels.
@@ -14,13 +15,22 @@ pub const WIDEST: u32 = 2000;
 /// As text, `~columns=title:240,amount:120!,-notes&~density=compact`: the columns in their
 /// order, each with its width in CSS pixels if it has one, `!` where it is pinned, `-` where
 /// it is hidden. A column that isn't named follows those that are, as the query has it.
+/// `~charts=status,amount` are the columns that charts are shown of, in their order; how columns
+/// look is written as [`Looks`] does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
     /// The columns that something was chosen for, in order. No name stands twice.
     pub columns: Vec<Placed>,
     /// How much room rows take.
     pub density: Density,
+    /// What columns are called and shown as.
+    pub looks: Looks,
+    /// The columns that charts are shown of; `None` where the charts aren't open.
+    pub charts: Option<Vec<String>>,
 }
+
+/// The parameters that say so, beside those of [`look`].
+const PARAMETERS: [&str; 3] = ["~columns", "~density", "~charts"];
 
 /// What was chosen for one column.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,7 +72,16 @@ impl Layout {
                     }
                 }
                 "~density" if value == "compact" => layout.density = Density::Compact,
-                _ => {}
+                "~charts" => {
+                    let names = value.split(',').filter(|text| !text.is_empty());
+                    let charts = layout.charts.get_or_insert_default();
+                    for name in names.map(decode) {
+                        if !charts.contains(&name) {
+                            charts.push(name);
+                        }
+                    }
+                }
+                name => layout.looks.read(name, value),
             }
         }
         layout
@@ -70,25 +89,32 @@ impl Layout {
 
     /// The text that [`Layout::parse`] reads; empty if nothing was chosen.
     pub fn to_query_string(&self) -> String {
-        let mut out = String::new();
+        let mut parts = Vec::new();
+        let mut columns = String::new();
         for column in &self.columns {
-            out.push_str(if out.is_empty() { "~columns=" } else { "," });
-            column.write(&mut out);
+            columns.push_str(if columns.is_empty() { "~columns=" } else { "," });
+            column.write(&mut columns);
+        }
+        if !columns.is_empty() {
+            parts.push(columns);
         }
         if self.density == Density::Compact {
-            if !out.is_empty() {
-                out.push('&');
-            }
-            out.push_str("~density=compact");
+            parts.push("~density=compact".to_owned());
         }
-        out
+        parts.extend(self.looks.parameters());
+        if let Some(charts) = &self.charts {
+            let names: Vec<String> = charts.iter().map(|name| encode(name)).collect();
+            parts.push(format!("~charts={}", names.join(",")));
+        }
+        parts.join("&")
     }
 
     /// Parameters about how rows are shown, with this layout in place of the one they have.
     pub fn written_over(&self, parameters: &str) -> String {
         let is_other = |pair: &&str| {
             let name = decode(pair.split_once('=').map_or(*pair, |(name, _)| name));
-            !pair.is_empty() && name != "~columns" && name != "~density"
+            let own = PARAMETERS.contains(&&*name) || look::PARAMETERS.contains(&&*name);
+            !pair.is_empty() && !own
         };
         let mut parts: Vec<&str> = parameters.split('&').filter(is_other).collect();
         let own = self.to_query_string();
@@ -297,10 +323,24 @@ mod tests {
                     pinned: true,
                     hidden: true,
                 }],
-                density: Density::Comfortable,
+                ..Layout::default()
             };
             assert_eq!(Layout::parse(&layout.to_query_string()), layout, "{name}");
         }
+    }
+
+    #[test]
+    fn charts_and_looks_are_part_of_it() {
+        let text = "~columns=b:90&~labels=a:A&~format=a:bytes&~charts=a%2Cb,c";
+        let layout = Layout::parse(text);
+        assert_eq!(layout.to_query_string(), text);
+        assert_eq!(
+            layout.charts.as_deref(),
+            Some(&["a,b".to_owned(), "c".to_owned()][..])
+        );
+        // Open, and none chosen, is something else than closed.
+        assert_eq!(Layout::parse("~charts").to_query_string(), "~charts=");
+        assert_eq!(layout.written_over(""), text);
     }
 
     #[test]
@@ -364,8 +404,8 @@ mod tests {
     fn what_others_say_about_showing_stays() {
         let layout = Layout::parse("~columns=b");
         assert_eq!(
-            layout.written_over("~columns=a&~format=x&~density=compact"),
-            "~format=x&~columns=b"
+            layout.written_over("~columns=a&~other=x&~density=compact&~format=a:bytes"),
+            "~other=x&~columns=b"
         );
     }
 

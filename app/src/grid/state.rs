@@ -1,6 +1,6 @@
 //! What the parts of a table's page share of the grid.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use leptos::prelude::*;
 use rowcast_protocol::RowKey;
@@ -8,6 +8,7 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
 use super::{
+    face::Face,
     layout::{Layout, NARROWEST, WIDEST},
     movement::{self, Pending, Shown, Waiting},
     selection::{Block, CellPlace, Selection, between},
@@ -89,6 +90,8 @@ pub struct GridState {
     pub layout: RwSignal<Layout>,
     /// The columns, in the order they are shown.
     pub arranged: Memo<Arranged>,
+    /// How each column looks, in the order of a row's cells.
+    pub faces: Memo<Arc<[Face]>>,
     /// The rows as they are shown: those of the live query, except that movement waits.
     pub shown: RwSignal<Shown>,
     /// Positions in the result of the rows that are seen, and their end.
@@ -131,6 +134,11 @@ impl GridState {
             let (order, pins) = layout.read().arrange(&names);
             Arranged { order, pins }
         });
+        let looks = Memo::new(move |_| layout.read().looks.clone());
+        let faces = Memo::new(move |before| {
+            let list = rows.list.read_untracked();
+            Face::all(&rows.columns.read(), &looks.read(), &list, before)
+        });
         let pending = Memo::new(move |_| {
             if !held.get() {
                 return Pending::default();
@@ -151,6 +159,7 @@ impl GridState {
             pending,
             layout,
             arranged,
+            faces,
             shown,
             seen: RwSignal::new((0, 0)),
             scrolled,
@@ -301,6 +310,22 @@ impl GridState {
         let width = width.map(|width| width.clamp(NARROWEST, WIDEST));
         let mut layout = self.layout.write();
         layout.change(names, name, |placed| placed.width = width);
+    }
+
+    /// What a column is called.
+    pub fn label(&self, name: &str) -> String {
+        self.faces.with(|faces| {
+            let face = faces.iter().find(|face| face.shown.column.name == name);
+            face.map_or(name, Face::label).to_owned()
+        })
+    }
+
+    /// How a column looks, if it is there.
+    pub fn face(&self, name: &str) -> Option<Face> {
+        self.faces.with(|faces| {
+            let face = faces.iter().find(|face| face.shown.column.name == name);
+            face.cloned()
+        })
     }
 
     /// The row of that key, among those shown.

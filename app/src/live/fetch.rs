@@ -1,7 +1,7 @@
 //! The few answers of the JSON API that the page itself needs.
 
 #[cfg(feature = "hydrate")]
-pub use browser::{ready, rows, tables, views};
+pub use browser::{read, ready, rows, tables, views};
 #[cfg(not(feature = "hydrate"))]
 pub use elsewhere::{tables, views};
 
@@ -63,6 +63,11 @@ mod browser {
                 _ => Err(unreadable()),
             }
         }
+    }
+
+    /// What is answered at an address of this server.
+    pub async fn read<T: DeserializeOwned>(url: String) -> Result<T, ApiError> {
+        parse(&get(url).await?)
     }
 
     /// The text at an address of this server, asked for when the future is first polled: one

@@ -364,7 +364,11 @@ impl Rows {
             Arc::new(ShownColumn {
                 shape: Shape::of(column),
                 width: kept.map_or_else(
-                    || Width::new(column, at, &snapshot.rows),
+                    || {
+                        let cells = snapshot.rows.iter().filter_map(|row| row.cells.get(at));
+                        let cells: Vec<_> = cells.cloned().collect();
+                        Width::new(column, &column.name, None, &cells)
+                    },
                     |shown| shown.width,
                 ),
                 key: snapshot.key.contains(&column.name),

@@ -65,6 +65,12 @@ impl LiveStatus {
         }
     }
 
+    /// By how many milliseconds the database's clock is ahead of the browser's, as far as that
+    /// is known.
+    pub fn ahead(self) -> Option<f64> {
+        self.ahead.get_untracked()
+    }
+
     /// Changes are followed from now on, `browser` by our clock. What was known of the
     /// database's is forgotten: the connection may be to another server, after a sleep, with
     /// either clock set anew.

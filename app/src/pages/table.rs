@@ -13,6 +13,7 @@ use rowcast_protocol::{
 
 use crate::{
     address,
+    charts::{Charts, ChartsButton, ChartsPanel},
     commands::Commands,
     components::{
         announcer::Announcer,
@@ -31,8 +32,10 @@ use crate::{
     },
     content::{Carried, TableContent, load_table},
     edit::{EditLayer, NewRowButton},
+    format::clock::Clock,
     grid::{GridState, Layout, layout::shown_parameters, slice::Slice},
     live::{Asked, LiveQuery, use_live_query},
+    looks::{LooksDialog, LooksOf},
     saved_views::{ALL, SavedView, SavedViews, ViewsButton},
     transfer::TransferButtons,
 };
@@ -278,6 +281,9 @@ fn Shown(
     grid.follow();
     grid.add_commands();
     provide_context(ColumnMenuOf::default());
+    provide_context(LooksOf::default());
+    Charts::provide(view, grid);
+    Clock::provide(grid);
     keep_in_address(view, grid);
     view! {
         <Title text=path />
@@ -291,12 +297,15 @@ fn Shown(
                 <FilterForm view />
                 <FilterChips view />
                 <NewRowButton view />
+                <ChartsButton view />
                 <TransferButtons view />
                 <ColumnsMenu view />
             </div>
             <Notices view />
+            <ChartsPanel view />
             <RowTable view />
             <ColumnMenu view />
+            <LooksDialog />
             <Pager view />
             <EditLayer view />
             {live.then(|| view! { <Announcer view /> })}

@@ -6,7 +6,7 @@ use super::{SavedView, state};
 use crate::{
     commands::Commands,
     components::icon,
-    lazy::{Lazy, Loading, Progress},
+    lazy::{self, Lazy},
     pages::table::TableView,
 };
 
@@ -68,7 +68,7 @@ pub fn ViewsButton(
     view: TableView,
 ) -> impl IntoView {
     let host = ViewsHost::new(view);
-    let part = Lazy::new(move || load(host));
+    let part = Lazy::<()>::new(lazy::part!(saved_views(host)));
     let wish = move |wish| {
         part.want();
         host.wish.set(Some(wish));
@@ -84,16 +84,16 @@ pub fn ViewsButton(
         let mark = || view! { <span class="changed" role="img" aria-label="changed"></span> };
         host.changed.get().then(mark)
     };
-    let content = move || match (host.menu.get(), part.progress()) {
+    let content = move || match (host.menu.get(), part.failed()) {
         (Some(menu), _) => menu.run(),
-        (None, Progress::Failed) => view! {
+        (None, true) => view! {
             <p role="alert">"The list could not be loaded."</p>
             <button type="button" class="button" on:click=move |_| part.want()>
                 "Try again"
             </button>
         }
         .into_any(),
-        (None, _) => view! { <p class="muted">"Loading…"</p> }.into_any(),
+        (None, false) => view! { <p class="muted">"Loading…"</p> }.into_any(),
     };
     // It may be opened before any script runs.
     Effect::new(move || {
@@ -122,16 +122,4 @@ pub fn ViewsButton(
         {move || host.layer.get().map(|layer| layer.run())}
     }
     .into_any()
-}
-
-fn load(host: ViewsHost) -> Loading {
-    #[cfg(feature = "hydrate")]
-    {
-        Box::pin(async move { crate::parts::saved_views(host).await.is_ok() })
-    }
-    #[cfg(not(feature = "hydrate"))]
-    {
-        let _ = host;
-        Box::pin(std::future::ready(false))
-    }
 }

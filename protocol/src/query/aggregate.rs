@@ -64,6 +64,11 @@ impl Function {
         }
     }
 
+    /// Whether it can be computed of this column, as far as that shows without the database.
+    pub fn fits(self, column: &Column) -> bool {
+        self.refusal(column).is_none()
+    }
+
     /// Why it can't be computed of this column, as far as that shows without the database:
     /// what it is for.
     fn refusal(self, column: &Column) -> Option<&'static str> {

@@ -2,7 +2,7 @@
 //!
 //! Whatever changes which rows match, or their order, goes back to the first page.
 
-use super::{Filter, MAX_LIMIT, OrderBy, Query, Test};
+use super::{Aggregate, Filter, Function, MAX_LIMIT, OrderBy, Query, Test};
 
 impl OrderBy {
     /// This column, the least first; NULLs as PostgreSQL has them.
@@ -73,6 +73,40 @@ impl Query {
             offset: 0,
             ..self.clone()
         }
+    }
+
+    /// What is computed of this column.
+    pub fn summaries_of(&self, column: &str) -> impl Iterator<Item = Function> {
+        let own = self.aggregates.iter().filter(move |of| of.column == column);
+        own.map(|of| of.function)
+    }
+
+    /// With that computed of this column, or nothing, in place of all that is now. The rows are
+    /// the same, and so is the page.
+    #[must_use]
+    pub fn with_summary(&self, column: &str, function: Option<Function>) -> Self {
+        let mut query = self.clone();
+        let place = query.aggregates.iter().position(|of| of.column == column);
+        query.aggregates.retain(|of| of.column != column);
+        if let Some(function) = function {
+            let aggregate = Aggregate {
+                function,
+                column: column.to_owned(),
+            };
+            // Those before the first of the column's are all others'.
+            let place = place.unwrap_or(query.aggregates.len());
+            query.aggregates.insert(place, aggregate);
+        }
+        query
+    }
+
+    /// With these conditions on a column alone, in place of those it has.
+    #[must_use]
+    pub fn with_filters_of(&self, column: &str, filters: impl IntoIterator<Item = Filter>) -> Self {
+        let mut query = self.first_page();
+        query.filter.retain(|of| !of.is_of(column));
+        query.filter.extend(filters);
+        query
     }
 
     /// One condition more.

@@ -41,6 +41,11 @@ const MIGRATIONS: [(i32, &str, &str); 7] = [
         "editing",
         include_str!("../../../migrations/0007_editing.sql"),
     ),
+    (
+        8,
+        "column comments",
+        include_str!("../../../migrations/0008_column_comments.sql"),
+    ),
 ];
 
 /// The advisory lock under which migrations run: two servers may start at once.

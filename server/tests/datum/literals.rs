@@ -82,6 +82,7 @@ fn table_of(sql_type: &str, kind: ColumnKind) -> Table {
             generated: false,
             labels: labels.iter().map(|label| (*label).into()).collect(),
             references: None,
+            comment: None,
         }],
         estimated_rows: None,
         comment: None,

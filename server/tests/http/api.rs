@@ -131,7 +131,8 @@ async fn rows_have_every_digit_and_their_key() {
     assert_eq!(
         embedded["columns"][1],
         json!({"name": "by.name", "type": "text", "kind": "text", "nullable": true,
-               "has_default": false, "generated": true, "labels": [], "references": null})
+               "has_default": false, "generated": true, "labels": [], "references": null,
+               "comment": null})
     );
     let keyless = server.json("/api/rows/nokey?order=n.desc").await;
     assert_eq!(keyless["key"], json!([]));

@@ -16,7 +16,7 @@ async fn a_table_is_described_as_it_is() {
              owner int REFERENCES people, twice int GENERATED ALWAYS AS (owner * 2) STORED,
              tags text[], at timestamptz, code char(3) COLLATE \"C\");
          ALTER TABLE todo DROP COLUMN gone;
-         COMMENT ON TABLE todo IS 'What to do';
+         COMMENT ON TABLE todo IS 'What to do'; COMMENT ON COLUMN todo.title IS 'In short';
          INSERT INTO people VALUES (1); INSERT INTO todo (title, note) VALUES ('a', 'b');
          ANALYZE todo;",
     )
@@ -57,6 +57,8 @@ async fn a_table_is_described_as_it_is() {
     assert!(column("twice").generated);
     let reference = column("owner").references.as_ref().unwrap();
     assert_eq!((&*reference.table, &*reference.column), ("people", "id"));
+    assert_eq!(column("title").comment.as_deref(), Some("In short"));
+    assert_eq!(column("note").comment, None);
 }
 
 #[tokio::test]
@@ -142,6 +144,8 @@ async fn every_change_of_a_table_is_seen_at_once() {
         "ALTER DOMAIN d SET NOT NULL",
         "COMMENT ON TABLE t IS 'x'",
         "COMMENT ON TABLE t IS 'y'",
+        "COMMENT ON COLUMN t.d IS 'x'",
+        "COMMENT ON COLUMN t.d IS 'y'",
         "SELECT rowcast.watch('t')",
         "SELECT rowcast.unwatch('t')",
         "CREATE TABLE r (id int PRIMARY KEY); ALTER TABLE t ADD FOREIGN KEY (d) REFERENCES r",

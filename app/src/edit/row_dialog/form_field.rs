@@ -9,6 +9,7 @@ use crate::{
         session::Session,
         value_input::{Focus, Setting, ValueInput, described},
     },
+    grid::Face,
     live::rows::LiveRow,
 };
 
@@ -34,13 +35,24 @@ pub fn FormField(
         .view
         .table
         .with_value(|table| table.key.contains(&column.name));
-    let about = if column.generated {
+    // As the reader has named and described it.
+    let grid = session.grid;
+    let label = untrack(|| grid.label(&column.name));
+    let face = untrack(|| grid.face(&column.name));
+    let description = face.as_ref().and_then(Face::description);
+    let description = description
+        .or(column.comment.as_deref())
+        .unwrap_or_default();
+    let fact = if column.generated {
         "Computed by the database"
     } else if new && column.has_default {
         "Left alone, the database fills it in"
     } else {
         ""
     };
+    let parts = [description, fact];
+    let parts: Vec<&str> = parts.into_iter().filter(|of| !of.is_empty()).collect();
+    let about = parts.join(" · ");
     // What others write into a field that the reader has touched is said.
     let meanwhile = {
         let position = row.as_ref().and_then(|row| {
@@ -88,7 +100,7 @@ pub fn FormField(
         .into_any()
     };
     let null = (writable && column.nullable).then(|| {
-        let name = column.name.clone();
+        let name = label.clone();
         view! {
             <button
                 type="button"
@@ -114,7 +126,7 @@ pub fn FormField(
             }
         >
             <div class="form-label">
-                <label for=id.clone()>{column.name.clone()}</label>
+                <label for=id.clone()>{label.clone()}</label>
                 {required
                     .then(|| {
                         view! {
@@ -131,7 +143,7 @@ pub fn FormField(
                 {move || match (field.wrong.get(), meanwhile()) {
                     (Some(wrong), _) => view! { <span class="wrong">{wrong}</span> }.into_any(),
                     (None, Some(text)) => view! { <span class="meanwhile">{text}</span> }.into_any(),
-                    (None, None) => about.into_any(),
+                    (None, None) => about.clone().into_any(),
                 }}
             </p>
         </div>

@@ -11,6 +11,7 @@ fn column(name: &str) -> Column {
         generated: false,
         labels: Vec::new(),
         references: None,
+        comment: None,
     }
 }
 

@@ -245,7 +245,8 @@ const COLUMNS: &str = "(SELECT jsonb_agg(jsonb_build_object( \
                         ON ra.attrelid = f.confrelid AND ra.attnum = f.confkey[1] \
                      WHERE f.conrelid = c.oid AND f.contype = 'f' \
                        AND f.conkey = ARRAY[a.attnum] \
-                     ORDER BY f.oid LIMIT 1) \
+                     ORDER BY f.oid LIMIT 1), \
+     'comment', col_description(c.oid, a.attnum) \
      ) ORDER BY a.attnum) \
      FROM pg_attribute a \
      JOIN pg_type t ON t.oid = a.atttypid \
@@ -313,6 +314,7 @@ struct Attribute {
     collation_name: Option<String>,
     operators: Option<Vec<String>>,
     references: Option<Target>,
+    comment: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -420,6 +422,7 @@ impl Attribute {
                 },
                 column: target.column,
             }),
+            comment: self.comment,
         }
     }
 
