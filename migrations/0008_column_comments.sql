@@ -1,5 +1,7 @@
 -- A table is another one for those who show it when a column's comment is.
 
+SELECT rowcast.set_busy(true);
+
 CREATE OR REPLACE FUNCTION rowcast.fingerprint(relation oid) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
@@ -42,3 +44,5 @@ BEGIN
           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE c.oid = fingerprint.relation);
 END $$;
+
+SELECT rowcast.set_busy(false);

@@ -18,6 +18,7 @@ pub mod design;
 pub mod document;
 pub mod edit;
 pub mod filter;
+pub mod filtering;
 pub mod format;
 pub mod grid;
 pub mod lazy;

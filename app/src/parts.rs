@@ -10,7 +10,9 @@ use leptos::{children::ViewFn, prelude::RwSignal};
 
 use crate::{
     charts::{MakePanel, panel::panel},
+    components::filter_panel::{FilterHost, Filtering},
     edit::{EditHost, Handler, session::Session},
+    filtering::{self, highlight},
     grid::GridState,
     looks::{MakeDialog, dialog::dialog},
     pages::table::TableView,
@@ -63,6 +65,13 @@ part! {
 }
 
 part! {
+    /// Filtering: what the page's filter panel holds, and the menus of cells.
+    filtering(host: FilterHost) -> Filtering {
+        filtering::begin(host)
+    }
+}
+
+part! {
     /// What draws the charts of a page.
     charts(view: TableView, grid: GridState) -> MakePanel {
         Arc::new(move || panel(view, grid))
@@ -94,5 +103,13 @@ part! {
     /// What makes the dialog of a column's name and format; `of` says of which, or of none.
     column_looks(grid: GridState, of: RwSignal<Option<String>>) -> MakeDialog {
         Arc::new(move |name| dialog(grid, of, name))
+    }
+}
+
+part! {
+    /// Searching: marks where the words of the search occur in the rows, from then on. False
+    /// where the browser has no marks.
+    search_marks(view: TableView) -> bool {
+        highlight::follow(view)
     }
 }

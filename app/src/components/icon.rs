@@ -42,4 +42,6 @@ icons! {
     commands "commands";
     /// Charts.
     chart "chart";
+    /// Some rows only.
+    filter "filter";
 }

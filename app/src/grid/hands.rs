@@ -107,6 +107,11 @@ impl Hands {
         row_of(self.surface, element)
     }
 
+    /// The cell that an event happened in.
+    pub fn place_of_event(self, event: &MouseEvent) -> Option<CellPlace> {
+        target(event).and_then(|element| self.place_of(&element))
+    }
+
     /// The cell that an element is in.
     fn place_of(self, element: &Element) -> Option<CellPlace> {
         place_of(self.surface, element)

@@ -20,7 +20,7 @@ use crate::{
         column_menu::{ColumnMenu, ColumnMenuOf},
         columns_menu::ColumnsMenu,
         filter_chips::FilterChips,
-        filter_form::{FilterDraft, FilterForm},
+        filter_panel::{FilterHost, FilterPanel},
         message::Failure,
         notices::Notices,
         pager::Pager,
@@ -276,7 +276,7 @@ fn Shown(
     };
     Commands::provide();
     open_as_set_up(view);
-    FilterDraft::provide(view);
+    let filter = FilterHost::provide(view);
     let grid = GridState::provide(view.live, Layout::parse(&shown.read_untracked()));
     grid.follow();
     grid.add_commands();
@@ -294,7 +294,7 @@ fn Shown(
             <div class="toolbar" role="toolbar" aria-label="Search and filter">
                 <ViewsButton view />
                 <SearchBox view />
-                <FilterForm view />
+                <FilterPanel host=filter />
                 <FilterChips view />
                 <NewRowButton view />
                 <ChartsButton view />
