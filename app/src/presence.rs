@@ -106,13 +106,13 @@ pub fn You(
             type="button"
             class="icon-button you"
             aria-haspopup="dialog"
-            aria-label=label
             title=label
             on:click=move |_| host.naming.set(true)
         >
             <span class="avatar" aria-hidden="true">
                 {letters}
             </span>
+            <span class="sr-only">{label}</span>
         </button>
         {move || host.layer.get().map(|layer| layer.run())}
     }

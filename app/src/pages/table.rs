@@ -186,19 +186,22 @@ fn keep_in_address(view: TableView, grid: GridState) {
 /// An address without parameters is the table as it opens. Who is there already stays where they
 /// are when that changes.
 fn open_as_set_up(view: TableView) {
-    let search = use_location().search;
+    let location = use_location();
     let navigate = use_navigate();
     Effect::new(move || {
-        if search.read().is_empty()
+        if location.search.read().is_empty()
             && let Some(parameters) = untrack(|| view.views.opens_with())
         {
-            let to = view
-                .path
-                .with_value(|path| address::table_at(path, &parameters));
+            let path = view.path.read_value();
+            let to = address::table_at(&path, &parameters);
+            drop(path);
+            // The way here from another page may not be in the history yet: then this takes its
+            // place there, not that of the other page.
+            let here = window().location().pathname().ok();
             navigate(
                 &to,
                 NavigateOptions {
-                    replace: true,
+                    replace: here == Some(location.pathname.get_untracked()),
                     ..NavigateOptions::default()
                 },
             );

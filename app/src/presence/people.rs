@@ -75,9 +75,9 @@ fn stack(host: PresenceHost, people: Memo<Vec<Person>>) -> AnyView {
             class:away=away
             hidden=move || people.read().is_empty()
             popovertarget="people"
-            aria-label=move || who.get()
             title=move || who.get()
         >
+            <span class="sr-only">{move || who.get()}</span>
             {avatars}
             <span class="more" aria-hidden="true">
                 {more}
