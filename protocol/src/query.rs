@@ -10,6 +10,7 @@ mod aggregate;
 mod check;
 mod edit;
 mod escape;
+mod fault;
 mod parse;
 mod pattern;
 mod print;
@@ -20,6 +21,7 @@ mod value;
 
 pub use aggregate::{Aggregate, Function, MAX_AGGREGATES};
 pub use check::{is_comparable, known_column};
+pub use fault::Fault;
 pub use pattern::like_pattern;
 pub use relative::{NotRelative, Relative};
 pub use select::{Embed, Selected};

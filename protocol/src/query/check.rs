@@ -12,7 +12,7 @@ impl Query {
     /// of is not asked here.
     pub fn check(&self, table: &Table) -> Result<(), ApiError> {
         for test in self.filter.iter().flat_map(Filter::tests) {
-            check_test(test, known_column(&test.column, table)?)?;
+            test.check(known_column(&test.column, table)?)?;
         }
         for order in &self.order {
             let column = known_column(&order.column, table)?;
@@ -66,37 +66,45 @@ pub fn known_column<'a>(name: &str, table: &'a Table) -> Result<&'a Column, ApiE
     ))
 }
 
-fn check_test(test: &Test, column: &Column) -> Result<(), ApiError> {
-    let refuse = |hint: &str| {
-        let operator = match test.operator {
-            Operator::Is(is) => format!("is.{}", is.word()),
-            ref other => other.word().into(),
+impl Test {
+    /// Whether it can be asked of its column, as far as that shows without the database.
+    ///
+    /// # Errors
+    /// `invalid_operator`, `invalid_value`.
+    pub fn check(&self, column: &Column) -> Result<(), ApiError> {
+        let refuse = |hint: &str| {
+            let operator = match self.operator {
+                Operator::Is(is) => format!("is.{}", is.word()),
+                ref other => other.word().into(),
+            };
+            Err(ApiError::new(
+                "invalid_operator",
+                format!(
+                    "{operator} can't be asked of {:?}, which is {}",
+                    column.name, column.type_name
+                ),
+                hint,
+            ))
         };
-        Err(ApiError::new(
-            "invalid_operator",
-            format!(
-                "{operator} can't be asked of {:?}, which is {}",
-                column.name, column.type_name
-            ),
-            hint,
-        ))
-    };
-    match &test.operator {
-        Operator::Is(Is::Null) => Ok(()),
-        Operator::Is(_) if column.kind == ColumnKind::Boolean => Ok(()),
-        Operator::Is(_) => refuse("is.true and is.false are for boolean columns; is.null for any"),
-        Operator::Like(_) | Operator::Ilike(_) if column.kind == ColumnKind::Text => Ok(()),
-        Operator::Like(_) | Operator::Ilike(_) => refuse("like and ilike are for text columns"),
-        _ if !is_comparable(column) => refuse("only is.null"),
-        Operator::Eq(value)
-        | Operator::Neq(value)
-        | Operator::Gt(value)
-        | Operator::Gte(value)
-        | Operator::Lt(value)
-        | Operator::Lte(value) => check_literal(value, column),
-        Operator::In(values) => values
-            .iter()
-            .try_for_each(|value| check_literal(value, column)),
+        match &self.operator {
+            Operator::Is(Is::Null) => Ok(()),
+            Operator::Is(_) if column.kind == ColumnKind::Boolean => Ok(()),
+            Operator::Is(_) => {
+                refuse("is.true and is.false are for boolean columns; is.null for any")
+            }
+            Operator::Like(_) | Operator::Ilike(_) if column.kind == ColumnKind::Text => Ok(()),
+            Operator::Like(_) | Operator::Ilike(_) => refuse("like and ilike are for text columns"),
+            _ if !is_comparable(column) => refuse("only is.null"),
+            Operator::Eq(value)
+            | Operator::Neq(value)
+            | Operator::Gt(value)
+            | Operator::Gte(value)
+            | Operator::Lt(value)
+            | Operator::Lte(value) => check_literal(value, column),
+            Operator::In(values) => values
+                .iter()
+                .try_for_each(|value| check_literal(value, column)),
+        }
     }
 }
 

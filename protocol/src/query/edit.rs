@@ -89,18 +89,6 @@ impl Query {
         self.with_filter(Filter::Test(test))
     }
 
-    /// Another condition in place of the one at that position of [`Query::filter`]; past the
-    /// end, one more.
-    #[must_use]
-    pub fn with_filter_at(&self, index: usize, filter: Filter) -> Self {
-        let mut query = self.first_page();
-        match query.filter.get_mut(index) {
-            Some(place) => *place = filter,
-            None => query.filter.push(filter),
-        }
-        query
-    }
-
     /// Without the condition at that position of [`Query::filter`].
     #[must_use]
     pub fn without_test(&self, index: usize) -> Self {

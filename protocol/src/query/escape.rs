@@ -31,6 +31,16 @@ pub fn decode(text: &str) -> Result<String, ApiError> {
     String::from_utf8(decoded).map_err(|_| bad_escape(text, "it is not UTF-8"))
 }
 
+/// How many bytes of a text that [`decode`] reads stand for its first `decoded` bytes.
+pub fn encoded_length(text: &str, decoded: usize) -> usize {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    for _ in 0..decoded {
+        at += if bytes.get(at) == Some(&b'%') { 3 } else { 1 };
+    }
+    at.min(bytes.len())
+}
+
 fn bad_escape(text: &str, why: &str) -> ApiError {
     ApiError::new(
         "invalid_filter",

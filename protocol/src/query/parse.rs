@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use super::{
-    DEFAULT_LIMIT, Filter, MAX_LIMIT, MAX_TEXT, MAX_WORDS, Operator, OrderBy, Query, RESERVED_MARK,
+    DEFAULT_LIMIT, Filter, MAX_LIMIT, MAX_TEXT, MAX_WORDS, OrderBy, Query, RESERVED_MARK,
     aggregate, escape, excerpt, pattern,
-    scan::{self, TestCount},
+    scan::{self, Trace},
     select,
 };
 use crate::ApiError;
@@ -19,7 +19,7 @@ impl Query {
             return Err(scan::too_large(format!("more than {MAX_TEXT} bytes")));
         }
         let mut query = Self::default();
-        let mut count = TestCount::default();
+        let mut trace = Trace::default();
         let mut seen = HashSet::new();
         for parameter in text.split('&').filter(|parameter| !parameter.is_empty()) {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
@@ -46,31 +46,23 @@ impl Query {
                     "give it once",
                 ));
             }
-            query.read(name, &value, &mut count)?;
+            query.read(name, &value, &mut trace)?;
         }
-        for test in query.tests() {
-            if let Operator::Like(text) | Operator::Ilike(text) = &test.operator
-                && pattern::ends_in_lone_backslash(text)
-            {
-                return Err(ApiError::new(
-                    "invalid_value",
-                    format!(
-                        "the pattern for column {:?} ends in a backslash",
-                        test.column
-                    ),
-                    "a backslash is written twice; alone it escapes what follows",
-                ));
-            }
-        }
+        query.tests().into_iter().try_for_each(pattern::check)?;
         Ok(query)
     }
 
-    fn read(&mut self, name: String, value: &str, count: &mut TestCount) -> Result<(), ApiError> {
+    pub(super) fn read(
+        &mut self,
+        name: String,
+        value: &str,
+        trace: &mut Trace,
+    ) -> Result<(), ApiError> {
         match &*name {
             // Its members are conjuncts like any other.
-            "and" => self.filter.extend(scan::group(value, count)?),
+            "and" => self.filter.extend(scan::group(value, trace)?),
             "or" | "not.and" | "not.or" => {
-                let of = scan::group(value, count)?;
+                let of = scan::group(value, trace)?;
                 let negated = name.starts_with("not.");
                 self.filter.push(if name == "not.and" {
                     Filter::And { negated, of }
@@ -93,7 +85,7 @@ impl Query {
                 ));
             }
             _ => {
-                let test = scan::operation(&name, value, count)?;
+                let test = scan::operation(&name, value, trace)?;
                 self.filter.push(test);
             }
         }

@@ -1,19 +1,42 @@
 //! Conditions as text, percent-decoding done.
 
+use std::ops::Range;
+
 use super::{Filter, Is, MAX_DEPTH, MAX_TESTS, MAX_VALUES, Operator, Test, excerpt};
 use crate::ApiError;
 
 /// Every operator, for hints.
 pub const OPERATORS: &str = "eq, neq, gt, gte, lt, lte, like, ilike, in, is; each also as not.op";
 
-/// How many tests have been read, over all parameters.
+/// What has been read, over all parameters.
 #[derive(Default)]
-pub struct TestCount(usize);
+pub struct Trace {
+    count: usize,
+    /// Where the tests of the parameter read last stand in its value.
+    pub tests: Vec<Spans>,
+    /// What of that value could not be read.
+    pub failed: Option<Range<usize>>,
+}
 
-impl TestCount {
+/// Where the parts of a test stand, in bytes of its parameter's value.
+pub struct Spans {
+    /// Its column; empty where that is the parameter's name.
+    pub column: Range<usize>,
+    /// Its operator, `not.` included.
+    pub operator: Range<usize>,
+    /// What it compares with.
+    pub value: Range<usize>,
+}
+
+impl Trace {
+    fn begin(&mut self) {
+        self.tests.clear();
+        self.failed = None;
+    }
+
     fn add(&mut self) -> Result<(), ApiError> {
-        self.0 += 1;
-        if self.0 <= MAX_TESTS {
+        self.count += 1;
+        if self.count <= MAX_TESTS {
             return Ok(());
         }
         Err(too_large(format!("more than {MAX_TESTS} tests")))
@@ -30,21 +53,25 @@ pub fn too_large(what: String) -> ApiError {
 }
 
 /// `[not.]op.value`, the value reaching to the end: a parameter's value.
-pub fn operation(column: &str, text: &str, count: &mut TestCount) -> Result<Filter, ApiError> {
-    count.add()?;
+pub fn operation(column: &str, text: &str, trace: &mut Trace) -> Result<Filter, ApiError> {
+    trace.begin();
+    trace.add()?;
     let mut scanner = Scanner::new(text, false);
-    let test = scanner.test(column.into())?;
-    scanner.end()?;
-    Ok(Filter::Test(test))
+    let test = scanner
+        .test(column.into(), 0..0, trace)
+        .and_then(|test| scanner.end().map(|()| test));
+    scanner.located(test, trace).map(Filter::Test)
 }
 
 /// `(…)`: the members of a group that is a parameter's value.
-pub fn group(text: &str, count: &mut TestCount) -> Result<Vec<Filter>, ApiError> {
+pub fn group(text: &str, trace: &mut Trace) -> Result<Vec<Filter>, ApiError> {
+    trace.begin();
     let mut scanner = Scanner::new(text, true);
-    let members = scanner.members(1, count)?;
-    scanner.skip_blanks();
-    scanner.end()?;
-    Ok(members)
+    let members = scanner.members(1, trace).and_then(|members| {
+        scanner.skip_blanks();
+        scanner.end().map(|()| members)
+    });
+    scanner.located(members, trace)
 }
 
 /// Names separated by commas, each followed by what else stands before the next comma.
@@ -113,6 +140,8 @@ pub struct Scanner<'a> {
     rest: &'a str,
     /// Whether a value ends at `,` and `)`.
     grouped: bool,
+    /// Where what is being read begins, in bytes.
+    mark: usize,
 }
 
 impl<'a> Scanner<'a> {
@@ -122,10 +151,30 @@ impl<'a> Scanner<'a> {
             text,
             rest: text,
             grouped,
+            mark: 0,
         }
     }
 
-    fn members(&mut self, depth: usize, count: &mut TestCount) -> Result<Vec<Filter>, ApiError> {
+    /// How much has been read, in bytes.
+    fn place(&self) -> usize {
+        self.text.len() - self.rest.len()
+    }
+
+    /// Notes where reading failed, if it did: at what comes next, or, where a word could be
+    /// read and means nothing, at that.
+    fn located<T>(&self, read: Result<T, ApiError>, trace: &mut Trace) -> Result<T, ApiError> {
+        if let Err(error) = &read {
+            let place = self.place();
+            trace.failed = Some(if error.code == "invalid_filter" {
+                place..place + self.rest.chars().next().map_or(0, char::len_utf8)
+            } else {
+                self.mark..place
+            });
+        }
+        read
+    }
+
+    fn members(&mut self, depth: usize, trace: &mut Trace) -> Result<Vec<Filter>, ApiError> {
         if depth > MAX_DEPTH {
             return Err(ApiError::new(
                 "query_too_deep",
@@ -139,7 +188,7 @@ impl<'a> Scanner<'a> {
         let mut members = Vec::new();
         loop {
             self.skip_blanks();
-            members.push(self.member(depth, count)?);
+            members.push(self.member(depth, trace)?);
             self.skip_blanks();
             if self.take(')') {
                 return Ok(members);
@@ -150,7 +199,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn member(&mut self, depth: usize, count: &mut TestCount) -> Result<Filter, ApiError> {
+    fn member(&mut self, depth: usize, trace: &mut Trace) -> Result<Filter, ApiError> {
         for (word, negated, all) in [
             ("and", false, true),
             ("or", false, false),
@@ -162,7 +211,7 @@ impl<'a> Scanner<'a> {
             };
             if rest.starts_with('(') {
                 self.rest = rest;
-                let of = self.members(depth + 1, count)?;
+                let of = self.members(depth + 1, trace)?;
                 return Ok(if all {
                     Filter::And { negated, of }
                 } else {
@@ -170,12 +219,14 @@ impl<'a> Scanner<'a> {
                 });
             }
         }
-        count.add()?;
+        trace.add()?;
+        let begin = self.place();
         let column = self.tested()?;
+        let named = begin..self.place();
         if !self.take('.') {
             return Err(self.expected(". and an operator after the column's name"));
         }
-        self.test(column).map(Filter::Test)
+        self.test(column, named, trace).map(Filter::Test)
     }
 
     /// The name of the column of a condition in a group: `column`, or `embed.column` where an
@@ -198,11 +249,20 @@ impl<'a> Scanner<'a> {
         Ok(name)
     }
 
-    fn test(&mut self, column: String) -> Result<Test, ApiError> {
+    fn test(
+        &mut self,
+        column: String,
+        named: Range<usize>,
+        trace: &mut Trace,
+    ) -> Result<Test, ApiError> {
+        self.mark = self.place();
+        let begin = self.mark;
         let negated = self.take_word("not.");
         let word = self.take_until(&['.', ',', '(', ')']);
+        let end = self.place();
         let dot = self.take('.');
         let value = |scanner: &mut Self| {
+            scanner.mark = scanner.place();
             if dot {
                 scanner.value()
             } else {
@@ -218,7 +278,10 @@ impl<'a> Scanner<'a> {
             "lte" => Operator::Lte(value(self)?),
             "like" => Operator::Like(value(self)?),
             "ilike" => Operator::Ilike(value(self)?),
-            "in" if dot => Operator::In(self.list()?),
+            "in" if dot => {
+                self.mark = self.place();
+                Operator::In(self.list()?)
+            }
             "is" => {
                 let value = value(self)?;
                 Operator::Is(match value.to_ascii_lowercase().as_str() {
@@ -236,6 +299,7 @@ impl<'a> Scanner<'a> {
             }
             "in" => return Err(self.error("operator in has no list".into())),
             _ => {
+                self.rest = &self.text[end..];
                 return Err(ApiError::new(
                     "unknown_operator",
                     format!("unknown operator {} for column {column:?}", excerpt(word)),
@@ -243,6 +307,11 @@ impl<'a> Scanner<'a> {
                 ));
             }
         };
+        trace.tests.push(Spans {
+            column: named,
+            operator: begin..end,
+            value: self.mark..self.place(),
+        });
         Ok(Test {
             column,
             negated,
