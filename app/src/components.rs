@@ -9,7 +9,7 @@ pub mod column_widths;
 pub mod columns_menu;
 pub mod connection_status;
 pub mod filter_chips;
-pub mod filter_form;
+pub mod filter_panel;
 pub mod hold;
 pub mod icon;
 pub mod message;

@@ -1,20 +1,24 @@
 //! Filters as people choose them, and as the grammar writes them.
 
 mod choice;
+pub mod complete;
 mod describe;
+pub mod highlight;
+pub mod recent;
+pub mod text;
+pub mod value;
 
 use rowcast_protocol::{
     ApiError, Table,
-    query::{Filter, Operator, Query},
+    query::{Filter, Query},
 };
 
-pub use choice::{Choice, Input};
-pub use describe::describe;
+pub use choice::{Choice, Input, knows_now};
+pub use describe::{UNITS, describe, kind_of};
 
 use crate::{address, grid::layout::shown_parameters};
 
-/// The page's address after its filter form was sent: `query` with one filter more, or with
-/// the filter at `replace` exchanged.
+/// The page's address after its filter form was sent: `query` with one filter more.
 ///
 /// This is what `GET /tables/{table}/filter?query=…&column=…&operator=…&value=…` redirects
 /// to, so that filtering needs no JavaScript.
@@ -24,7 +28,6 @@ pub fn filtered_address(
     column: &str,
     operator: &str,
     value: &str,
-    replace: Option<usize>,
 ) -> Result<String, ApiError> {
     let query = Query::parse(query_text)?;
     if table.column(column).is_none() && query.embedded(column).is_none() {
@@ -42,7 +45,7 @@ pub fn filtered_address(
         )
     })?;
     let filter = Filter::Test(choice.test(column, value));
-    let text = with_filter(&query, filter, replace).to_query_string();
+    let text = query.with_filter(filter).to_query_string();
     let shown = shown_parameters(query_text);
     let parts: Vec<&str> = [&*text, &*shown]
         .into_iter()
@@ -51,24 +54,9 @@ pub fn filtered_address(
     Ok(address::table_at(&table.path(), &parts.join("&")))
 }
 
-/// The query with one filter more, or with the one at `replace` exchanged, from its start.
-pub fn with_filter(query: &Query, filter: Filter, replace: Option<usize>) -> Query {
-    query.with_filter_at(replace.unwrap_or(usize::MAX), filter)
-}
-
-/// What the filter form shows for a filter: its column, operator and value, if one form can
-/// express it.
-pub fn form_of(filter: &Filter) -> Option<(String, Choice, String)> {
-    let Filter::Test(test) = filter else {
-        return None;
-    };
-    let (choice, value) = Choice::of(test)?;
-    Some((test.column.clone(), choice, value))
-}
-
 /// The values of an `in`, as its form writes them: separated by commas, quoted where a value
 /// holds one.
-fn join(values: &[String]) -> String {
+pub(crate) fn join(values: &[String]) -> String {
     let mut out = String::new();
     for (at, value) in values.iter().enumerate() {
         if at > 0 {
@@ -86,7 +74,7 @@ fn join(values: &[String]) -> String {
 }
 
 /// Reads what [`join`] writes, and what people type.
-fn split(text: &str) -> Vec<String> {
+pub(crate) fn split(text: &str) -> Vec<String> {
     let mut values = Vec::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
@@ -117,7 +105,7 @@ fn split(text: &str) -> Vec<String> {
 
 /// A `like` pattern that finds `text` as it stands. An asterisk, which the grammar has no
 /// escape for, finds any one character.
-fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -144,21 +132,6 @@ fn unliteral(pattern: &str) -> Option<String> {
         }
     }
     Some(out)
-}
-
-/// The value of an operator that takes one.
-fn value_of(operator: &Operator) -> Option<&str> {
-    match operator {
-        Operator::Eq(value)
-        | Operator::Neq(value)
-        | Operator::Gt(value)
-        | Operator::Gte(value)
-        | Operator::Lt(value)
-        | Operator::Lte(value)
-        | Operator::Like(value)
-        | Operator::Ilike(value) => Some(value),
-        Operator::In(_) | Operator::Is(_) => None,
-    }
 }
 
 #[cfg(test)]

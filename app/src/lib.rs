@@ -15,6 +15,7 @@ pub mod content;
 pub mod document;
 pub mod edit;
 pub mod filter;
+pub mod filtering;
 pub mod format;
 pub mod grid;
 pub mod live;

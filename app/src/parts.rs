@@ -4,7 +4,12 @@
 //! its own, which is loaded when it is first called. Without the feature `split` it is an
 //! ordinary function of the one file.
 
-use crate::edit::{EditHost, Handler, session::Session};
+use crate::{
+    components::filter_panel::{FilterHost, Filtering},
+    edit::{EditHost, Handler, session::Session},
+    filtering::{self, highlight},
+    pages::table::TableView,
+};
 
 /// Why a part could not be loaded: the server is away, or has another build meanwhile. Asking
 /// again tries again.
@@ -38,5 +43,20 @@ part! {
     /// Editing: begins it for a page, and returns what does the page's actions.
     editing(host: EditHost) -> Handler {
         Session::begin(host)
+    }
+}
+
+part! {
+    /// Filtering: what the page's filter panel holds, and the menus of cells.
+    filtering(host: FilterHost) -> Filtering {
+        filtering::begin(host)
+    }
+}
+
+part! {
+    /// Searching: marks where the words of the search occur in the rows, from then on. False
+    /// where the browser has no marks.
+    search_marks(view: TableView) -> bool {
+        highlight::follow(view)
     }
 }

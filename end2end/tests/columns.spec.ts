@@ -112,12 +112,12 @@ test("columns are laid out by keyboard alone", async ({ page, items }) => {
 test("what a menu filters by is filled in", async ({ page, items }) => {
   await open(page, `${items.path}?order=id&limit=5`);
   await menu(page, "id");
-  await page.getByRole("button", { name: "Filter…" }).click();
+  await page.getByRole("button", { name: "Filter by this column…" }).click();
   const form = page.getByRole("form", { name: "Filter" });
   await expect(form.getByLabel("Column")).toHaveValue("id");
   await form.getByLabel("Operator").selectOption({ label: "≤" });
   await form.getByLabel("Value").fill("2");
-  await form.getByRole("button", { name: "Add" }).click();
+  await form.getByRole("button", { name: "Apply" }).click();
   await expectKeys(page, [1, 2]);
 });
 

@@ -29,12 +29,14 @@ test("a page shows related rows as they are now", async ({ page, server, items }
   await expect(header).toHaveAttribute("aria-sort", "descending");
   await expectKeys(page, [1, 3]);
   await expect(page).toHaveURL(/order=who\(name\)\.desc/);
-  await page.getByRole("button", { name: "Add filter" }).click();
+  await page.getByRole("button", { name: "Filter", exact: true }).click();
   const form = page.getByRole("form", { name: "Filter" });
-  await form.getByLabel("Column").selectOption("who.name");
-  await form.getByLabel("Operator").selectOption({ label: "is" });
-  await form.getByLabel("Value").fill("Cleo");
-  await form.getByRole("button", { name: "Add" }).click();
+  await form.getByRole("button", { name: "Add condition" }).click();
+  const condition = form.getByRole("group", { name: "Condition", exact: true }).last();
+  await condition.getByLabel("Column").selectOption("who.name");
+  await condition.getByLabel("Operator").selectOption({ label: "is" });
+  await condition.getByLabel("Value").fill("Cleo");
+  await form.getByRole("button", { name: "Apply" }).click();
   await expectKeys(page, [3]);
   await expect(page).toHaveURL(/who\.name=eq\.Cleo/);
 

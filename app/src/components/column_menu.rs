@@ -5,7 +5,10 @@ use rowcast_protocol::query::{OrderBy, Query};
 use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
-use super::{filter_form::FilterDraft, table_header::close};
+use super::{
+    filter_panel::{Ask, FilterHost},
+    table_header::close,
+};
 use crate::{
     grid::{
         GridState,
@@ -45,7 +48,7 @@ pub fn ColumnMenu(
 
 fn items(view: TableView, name: String) -> AnyView {
     let grid = expect_context::<GridState>();
-    let draft = expect_context::<FilterDraft>();
+    let host = expect_context::<FilterHost>();
     let columns = view.columns();
     let column = columns.iter().find(|column| column.name == name).cloned();
     let sortable = column.as_ref().is_some_and(|of| of.type_name != "json");
@@ -82,9 +85,8 @@ fn items(view: TableView, name: String) -> AnyView {
         .collect_view()
     });
     let filter = column.map(|column| {
-        button("Filter…", move || {
-            draft.start_on(&column);
-            show_popover("filter-form");
+        button("Filter by this column…", move || {
+            host.open(Ask::Column(column.name.clone()));
         })
     });
     let placed = grid.layout.read().place(&name).cloned().unwrap_or_default();
@@ -158,15 +160,6 @@ fn button(label: &'static str, act: impl Fn() + 'static) -> AnyView {
         </button>
     }
     .into_any()
-}
-
-/// Opens the popover of that id.
-fn show_popover(id: &str) {
-    let element = document().get_element_by_id(id);
-    if let Some(element) = element.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
-        // One that is open already stays so.
-        let _ = element.show_popover();
-    }
 }
 
 /// A menu that has opened has the focus.

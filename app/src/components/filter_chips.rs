@@ -4,11 +4,11 @@ use leptos::{ev, prelude::*};
 use rowcast_protocol::query::Query;
 use wasm_bindgen::JsCast;
 
-use super::{filter_form::FilterDraft, icon};
-use crate::{
-    filter::{describe, form_of},
-    pages::table::TableView,
+use super::{
+    filter_panel::{Ask, FilterHost, PANEL},
+    icon,
 };
+use crate::{filter::describe, pages::table::TableView};
 
 /// One chip a filter: a click edits it, the cross removes it.
 #[component]
@@ -16,7 +16,7 @@ pub fn FilterChips(
     /// The page's shared state.
     view: TableView,
 ) -> impl IntoView {
-    let draft = expect_context::<FilterDraft>();
+    let host = expect_context::<FilterHost>();
     let chips = move || {
         let query = view.query.get();
         let columns = view.columns();
@@ -28,16 +28,14 @@ pub fn FilterChips(
                 let text = describe(filter, &columns);
                 let without = view.address(&query.without_test(at));
                 let label = format!("Remove filter {text}");
-                let form = form_of(filter);
-                let target = form.is_some().then_some("filter-form");
-                let edit = move |_| {
-                    if let Some((column, choice, value)) = &form {
-                        draft.edit(at, column, *choice, value);
-                    }
-                };
                 view! {
                     <li class="chip">
-                        <button type="button" class="chip-text" popovertarget=target on:click=edit>
+                        <button
+                            type="button"
+                            class="chip-text"
+                            popovertarget=PANEL
+                            on:click=move |_| host.ask.set(Ask::Condition(at))
+                        >
                             {text}
                         </button>
                         <a

@@ -32,4 +32,6 @@ icons! {
     columns "columns";
     /// It stays as it is.
     hold "hold";
+    /// Some rows only.
+    filter "filter";
 }

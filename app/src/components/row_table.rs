@@ -9,6 +9,7 @@ use super::{
     column_drag::ColumnDrag,
     column_header::ColumnHeader,
     column_widths::ColumnWidths,
+    filter_panel::FilterHost,
     message::{Failure, Message},
     table_footer::TableFooter,
 };
@@ -33,6 +34,7 @@ pub fn RowTable(
     surface.attach();
     let hands = Hands::new(surface);
     let drag = ColumnDrag::new(surface);
+    let filter = expect_context::<FilterHost>();
     let compact = move || (grid.layout.read().density == Density::Compact).then_some("compact");
     // Columns in the order they are shown; another order makes the rows anew.
     let order = Memo::new(move |before: Option<&(Arranged, u64)>| {
@@ -99,6 +101,9 @@ pub fn RowTable(
                 on:mouseleave=move |_| hands.leave()
                 on:click=move |event| hands.click(&event)
                 on:dblclick=move |event| hands.double_click(&event)
+                on:contextmenu=move |event| {
+                    filter.context_menu(&event, hands.place_of_event(&event));
+                }
                 on:focusin=move |event| hands.focus(&event)
                 on:copy=move |event| hands.copy(&event)
                 on:paste=move |event| hands.paste(&event)

@@ -59,6 +59,8 @@ pub fn SearchBox(
             go(&input.value());
         }
     };
+    #[cfg(feature = "hydrate")]
+    mark_when_searched(view);
     view! {
         <form class="search" role="search" method="get" action=view.root() on:submit=submit>
             <Carry view except=&["q", "offset"] />
@@ -77,4 +79,25 @@ pub fn SearchBox(
         </form>
     }
     .into_any()
+}
+
+/// Has what is found marked, from the first search on.
+#[cfg(feature = "hydrate")]
+fn mark_when_searched(view: TableView) {
+    let asked = StoredValue::new(false);
+    let owner = Owner::current().unwrap_or_default();
+    Effect::new(move || {
+        if view.query.read().search.is_none() || asked.get_value() {
+            return;
+        }
+        asked.set_value(true);
+        let owner = owner.clone();
+        leptos::task::spawn_local(async move {
+            let part = owner.with(|| ScopedFuture::new(crate::parts::search_marks(view)));
+            if part.await.is_err() {
+                // The next search tries again; rows are found all the same.
+                asked.try_set_value(false);
+            }
+        });
+    });
 }

@@ -2,10 +2,10 @@
 
 use rowcast_protocol::{
     ColumnKind,
-    query::{Is, Operator, Test},
+    query::{Is, Operator, Relative, Test},
 };
 
-use super::{join, literal, split, unliteral, value_of};
+use super::{join, literal, split, unliteral};
 
 /// An operator of the filter form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +28,20 @@ pub enum Choice {
     NotContains,
     /// Text that begins with it, any case.
     StartsWith,
-    /// Text of a pattern, `*` standing for anything.
+    /// Text that does not.
+    NotStartsWith,
+    /// Text that ends with it, any case.
+    EndsWith,
+    /// Text that does not.
+    NotEndsWith,
+    /// Text of a pattern, `*` standing for anything, any case.
     Like,
+    /// Text not of it.
+    NotLike,
+    /// Text of a pattern, in its case.
+    LikeCase,
+    /// Text not of it.
+    NotLikeCase,
     /// One of several values.
     In,
     /// None of several values.
@@ -38,10 +50,22 @@ pub enum Choice {
     True,
     /// `false`.
     False,
+    /// `false` or NULL.
+    NotTrue,
+    /// `true` or NULL.
+    NotFalse,
     /// NULL.
     Null,
     /// Not NULL.
     NotNull,
+    /// A time no longer ago than a span.
+    Last,
+    /// A time longer ago.
+    Older,
+    /// A time no further ahead than a span.
+    Within,
+    /// A time further ahead.
+    Later,
 }
 
 /// What a choice asks for besides.
@@ -55,13 +79,15 @@ pub enum Input {
     Text,
     /// Several values.
     Values,
+    /// A span of time, such as `15m`.
+    Span,
 }
 
 use Choice::*;
 
 impl Choice {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 28] = [
         Equal,
         NotEqual,
         Greater,
@@ -71,13 +97,25 @@ impl Choice {
         Contains,
         NotContains,
         StartsWith,
+        NotStartsWith,
+        EndsWith,
+        NotEndsWith,
         Like,
+        NotLike,
+        LikeCase,
+        NotLikeCase,
         In,
         NotIn,
         True,
         False,
+        NotTrue,
+        NotFalse,
         Null,
         NotNull,
+        Last,
+        Older,
+        Within,
+        Later,
     ];
 
     /// Those that fit a column, the likeliest first.
@@ -86,10 +124,11 @@ impl Choice {
             ColumnKind::Boolean => vec![True, False],
             ColumnKind::Text => vec![
                 Contains,
-                Equal,
-                StartsWith,
                 NotContains,
+                Equal,
                 NotEqual,
+                StartsWith,
+                EndsWith,
                 In,
                 NotIn,
                 Like,
@@ -98,6 +137,18 @@ impl Choice {
             ],
             ColumnKind::Enum | ColumnKind::Uuid => vec![Equal, NotEqual, In, NotIn],
             ColumnKind::Json | ColumnKind::Array | ColumnKind::Other => vec![Equal, NotEqual],
+            _ if knows_now(kind) => vec![
+                Last,
+                Older,
+                Equal,
+                NotEqual,
+                Greater,
+                GreaterOrEqual,
+                Less,
+                LessOrEqual,
+                Within,
+                Later,
+            ],
             _ => vec![
                 Equal,
                 NotEqual,
@@ -127,13 +178,25 @@ impl Choice {
             Contains => "contains",
             NotContains => "not.contains",
             StartsWith => "starts",
+            NotStartsWith => "not.starts",
+            EndsWith => "ends",
+            NotEndsWith => "not.ends",
             Like => "ilike",
+            NotLike => "not.ilike",
+            LikeCase => "like",
+            NotLikeCase => "not.like",
             In => "in",
             NotIn => "not.in",
             True => "is.true",
             False => "is.false",
+            NotTrue => "not.is.true",
+            NotFalse => "not.is.false",
             Null => "is.null",
             NotNull => "not.is.null",
+            Last => "last",
+            Older => "older",
+            Within => "within",
+            Later => "later",
         }
     }
 
@@ -162,29 +225,55 @@ impl Choice {
             Contains => "contains",
             NotContains => "does not contain",
             StartsWith => "starts with",
+            NotStartsWith => "does not start with",
+            EndsWith => "ends with",
+            NotEndsWith => "does not end with",
             Like => "matches",
+            NotLike => "does not match",
+            LikeCase => "matches exactly",
+            NotLikeCase => "does not match exactly",
             In => "is any of",
             NotIn => "is none of",
             True => "is true",
             False => "is false",
+            NotTrue => "is not true",
+            NotFalse => "is not false",
             Null => "is NULL",
             NotNull => "is not NULL",
+            Last => "in the last",
+            Older => "longer ago than",
+            Within => "within the next",
+            Later => "later than in",
         }
     }
 
     /// What it asks for.
     pub fn input(self) -> Input {
         match self {
-            True | False | Null | NotNull => Input::Nothing,
+            True | False | NotTrue | NotFalse | Null | NotNull => Input::Nothing,
             In | NotIn => Input::Values,
-            Contains | NotContains | StartsWith | Like => Input::Text,
+            Contains | NotContains | StartsWith | NotStartsWith | EndsWith | NotEndsWith | Like
+            | NotLike | LikeCase | NotLikeCase => Input::Text,
+            Last | Older | Within | Later => Input::Span,
             _ => Input::Value,
+        }
+    }
+
+    /// Whether `value` is all that it asks for, in a column of that kind.
+    pub fn is_complete(self, value: &str, kind: ColumnKind) -> bool {
+        match self.input() {
+            Input::Nothing => true,
+            Input::Text => !value.is_empty(),
+            Input::Values => !split(value).is_empty(),
+            Input::Span => is_span(value),
+            Input::Value => kind == ColumnKind::Text || !value.trim().is_empty(),
         }
     }
 
     /// The test of a column that it stands for.
     pub fn test(self, column: &str, value: &str) -> Test {
         let text = || value.to_owned();
+        let around = |before, after| [before, &*literal(value), after].concat();
         let (negated, operator) = match self {
             Equal => (false, Operator::Eq(text())),
             NotEqual => (false, Operator::Neq(text())),
@@ -192,16 +281,19 @@ impl Choice {
             GreaterOrEqual => (false, Operator::Gte(text())),
             Less => (false, Operator::Lt(text())),
             LessOrEqual => (false, Operator::Lte(text())),
-            Contains => (false, Operator::Ilike(format!("*{}*", literal(value)))),
-            NotContains => (true, Operator::Ilike(format!("*{}*", literal(value)))),
-            StartsWith => (false, Operator::Ilike(format!("{}*", literal(value)))),
-            Like => (false, Operator::Ilike(text())),
-            In => (false, Operator::In(split(value))),
-            NotIn => (true, Operator::In(split(value))),
-            True => (false, Operator::Is(Is::True)),
-            False => (false, Operator::Is(Is::False)),
-            Null => (false, Operator::Is(Is::Null)),
-            NotNull => (true, Operator::Is(Is::Null)),
+            Contains | NotContains => (self == NotContains, Operator::Ilike(around("*", "*"))),
+            StartsWith | NotStartsWith => (self == NotStartsWith, Operator::Ilike(around("", "*"))),
+            EndsWith | NotEndsWith => (self == NotEndsWith, Operator::Ilike(around("*", ""))),
+            Like | NotLike => (self == NotLike, Operator::Ilike(text())),
+            LikeCase | NotLikeCase => (self == NotLikeCase, Operator::Like(text())),
+            In | NotIn => (self == NotIn, Operator::In(split(value))),
+            True | NotTrue => (self == NotTrue, Operator::Is(Is::True)),
+            False | NotFalse => (self == NotFalse, Operator::Is(Is::False)),
+            Null | NotNull => (self == NotNull, Operator::Is(Is::Null)),
+            Last => (false, Operator::Gte(["now-", value.trim()].concat())),
+            Older => (false, Operator::Lt(["now-", value.trim()].concat())),
+            Within => (false, Operator::Lte(["now+", value.trim()].concat())),
+            Later => (false, Operator::Gt(["now+", value.trim()].concat())),
         };
         Test {
             column: column.to_owned(),
@@ -210,42 +302,82 @@ impl Choice {
         }
     }
 
-    /// The choice and the value that a test stands for, if there is one.
-    pub fn of(test: &Test) -> Option<(Self, String)> {
-        let choice = match (&test.operator, test.negated) {
-            (Operator::Ilike(pattern), negated) => {
-                let inside = pattern
-                    .strip_prefix('*')
-                    .and_then(|rest| rest.strip_suffix('*'))
-                    .and_then(unliteral);
-                if let Some(text) = inside {
-                    return Some((if negated { NotContains } else { Contains }, text));
-                }
-                let start = pattern.strip_suffix('*').and_then(unliteral);
-                return match start {
-                    _ if negated => None,
-                    Some(text) => Some((StartsWith, text)),
-                    None => Some((Like, pattern.clone())),
+    /// The choice and the value that a test of a column of that kind stands for.
+    pub fn of(test: &Test, kind: ColumnKind) -> (Self, String) {
+        let either = |plain, negated| if test.negated { negated } else { plain };
+        let (choice, value) = match &test.operator {
+            Operator::Ilike(pattern) => {
+                let (rest, open) = match pattern.strip_prefix('*') {
+                    Some(rest) => (rest, true),
+                    None => (&**pattern, false),
+                };
+                let (inside, more) = match rest.strip_suffix('*') {
+                    Some(inside) => (inside, true),
+                    None => (rest, false),
+                };
+                let choice = match (open, more) {
+                    (true, true) => either(Contains, NotContains),
+                    (false, true) => either(StartsWith, NotStartsWith),
+                    (true, false) => either(EndsWith, NotEndsWith),
+                    (false, false) => either(Like, NotLike),
+                };
+                return match unliteral(inside) {
+                    Some(text) if open || more => (choice, text),
+                    _ => (either(Like, NotLike), pattern.clone()),
                 };
             }
-            (Operator::In(values), negated) => {
-                return Some((if negated { NotIn } else { In }, join(values)));
+            Operator::Like(pattern) => (either(LikeCase, NotLikeCase), pattern),
+            Operator::In(values) => return (either(In, NotIn), join(values)),
+            Operator::Is(is) => {
+                let choice = match is {
+                    Is::Null => either(Null, NotNull),
+                    Is::True => either(True, NotTrue),
+                    Is::False => either(False, NotFalse),
+                };
+                return (choice, String::new());
             }
-            (Operator::Is(Is::Null), true) => NotNull,
-            (_, true) | (Operator::Like(_), false) => return None,
-            (Operator::Is(Is::Null), false) => Null,
-            (Operator::Is(Is::True), false) => True,
-            (Operator::Is(Is::False), false) => False,
-            (Operator::Eq(_), false) => Equal,
-            (Operator::Neq(_), false) => NotEqual,
-            (Operator::Gt(_), false) => Greater,
-            (Operator::Gte(_), false) => GreaterOrEqual,
-            (Operator::Lt(_), false) => Less,
-            (Operator::Lte(_), false) => LessOrEqual,
+            // A comparison that is not so is the opposite one: of NULL, neither is.
+            Operator::Eq(value) => (either(Equal, NotEqual), value),
+            Operator::Neq(value) => (either(NotEqual, Equal), value),
+            Operator::Gt(value) => (either(Greater, LessOrEqual), value),
+            Operator::Gte(value) => (either(GreaterOrEqual, Less), value),
+            Operator::Lt(value) => (either(Less, GreaterOrEqual), value),
+            Operator::Lte(value) => (either(LessOrEqual, Greater), value),
         };
-        let value = value_of(&test.operator).unwrap_or_default();
-        Some((choice, value.to_owned()))
+        if knows_now(kind) {
+            let relative = match choice {
+                GreaterOrEqual => Some((Last, "now-")),
+                Less => Some((Older, "now-")),
+                LessOrEqual => Some((Within, "now+")),
+                Greater => Some((Later, "now+")),
+                _ => None,
+            };
+            let span = relative.and_then(|(choice, before)| {
+                let span = value.strip_prefix(before).filter(|span| is_span(span))?;
+                Some((choice, span.to_owned()))
+            });
+            if let Some(relative) = span {
+                return relative;
+            }
+        }
+        (choice, value.clone())
     }
+}
+
+/// Whether columns of the kind are compared with times relative to now.
+pub fn knows_now(kind: ColumnKind) -> bool {
+    matches!(
+        kind,
+        ColumnKind::Date | ColumnKind::Timestamp | ColumnKind::TimestampTz
+    )
+}
+
+/// Whether it is a span of time, such as `15m`.
+fn is_span(text: &str) -> bool {
+    matches!(
+        Relative::parse(&["now-", text.trim()].concat()),
+        Some(Ok(_))
+    )
 }
 
 #[cfg(test)]
@@ -254,20 +386,49 @@ mod tests {
 
     #[test]
     fn a_choice_can_be_edited_again() {
+        let kind = ColumnKind::TimestampTz;
         for choice in Choice::ALL {
             let value = match choice.input() {
                 Input::Nothing => "",
-                Input::Value | Input::Text => "a*b%c",
+                Input::Value => "a*b%c",
+                Input::Text if matches!(choice, Like | NotLike | LikeCase | NotLikeCase) => "a*b%c",
+                Input::Text => "50% _off_",
                 Input::Values => "x, y",
-            };
-            let value = if choice == Contains || choice == NotContains || choice == StartsWith {
-                "50% _off_"
-            } else {
-                value
+                Input::Span => "15m",
             };
             let test = choice.test("c", value);
-            assert_eq!(Choice::of(&test), Some((choice, value.to_owned())));
+            assert_eq!(Choice::of(&test, kind), (choice, value.to_owned()));
             assert_eq!(Choice::parse(choice.name()), Some(choice));
+            assert!(choice.is_complete(value, kind), "{choice:?}");
         }
+    }
+
+    #[test]
+    fn what_is_not_so_is_shown_as_its_opposite() {
+        let test = |negated, operator| Test {
+            column: "c".to_owned(),
+            negated,
+            operator,
+        };
+        let of = |test: Test| Choice::of(&test, ColumnKind::Integer).0;
+        assert_eq!(of(test(true, Operator::Eq("1".into()))), NotEqual);
+        assert_eq!(of(test(true, Operator::Gt("1".into()))), LessOrEqual);
+        assert_eq!(of(test(true, Operator::Is(Is::True))), NotTrue);
+        assert_eq!(of(test(true, Operator::Ilike("a*b".into()))), NotLike);
+        assert_eq!(of(test(false, Operator::Ilike("*".into()))), EndsWith);
+        // Text of that spelling is no time.
+        assert_eq!(
+            of(test(false, Operator::Gte("now-1d".into()))),
+            GreaterOrEqual
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_known() {
+        assert!(!Contains.is_complete("", ColumnKind::Text));
+        assert!(Equal.is_complete("", ColumnKind::Text));
+        assert!(!Equal.is_complete(" ", ColumnKind::Integer));
+        assert!(!In.is_complete(" , ", ColumnKind::Text));
+        assert!(!Last.is_complete("m", ColumnKind::Date));
     }
 }

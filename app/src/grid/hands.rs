@@ -105,6 +105,11 @@ impl Hands {
         shown.rows.iter().find(|row| row.id == id).cloned()
     }
 
+    /// The cell that an event happened in.
+    pub fn place_of_event(self, event: &MouseEvent) -> Option<CellPlace> {
+        target(event).and_then(|element| self.place_of(&element))
+    }
+
     /// The cell that an element is in.
     fn place_of(self, element: &Element) -> Option<CellPlace> {
         let cell = element.closest("td[data-column]").ok()??;

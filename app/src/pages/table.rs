@@ -19,7 +19,7 @@ use crate::{
         column_menu::{ColumnMenu, ColumnMenuOf},
         columns_menu::ColumnsMenu,
         filter_chips::FilterChips,
-        filter_form::{FilterDraft, FilterForm},
+        filter_panel::{FilterHost, FilterPanel},
         message::Failure,
         notices::Notices,
         pager::Pager,
@@ -238,7 +238,7 @@ fn Shown(
         window,
     };
     Commands::provide();
-    FilterDraft::provide(view);
+    let filter = FilterHost::provide(view);
     let grid = GridState::provide(view.live, Layout::parse(&shown.read_untracked()));
     grid.follow();
     provide_context(ColumnMenuOf::default());
@@ -251,7 +251,7 @@ fn Shown(
             </TopBar>
             <div class="toolbar" role="toolbar" aria-label="Search and filter">
                 <SearchBox view />
-                <FilterForm view />
+                <FilterPanel host=filter />
                 <FilterChips view />
                 <NewRowButton view />
                 <ColumnsMenu view />

@@ -73,7 +73,6 @@ struct FilterForm {
     operator: String,
     #[serde(default)]
     value: String,
-    replace: Option<usize>,
 }
 
 async fn filter(
@@ -88,7 +87,6 @@ async fn filter(
             &form.column,
             &form.operator,
             &form.value,
-            form.replace,
         )
     });
     // The page itself says what is wrong with what it is asked for.
