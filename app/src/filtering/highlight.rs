@@ -103,6 +103,8 @@ impl Observer {
 /// The browser's marks of this page.
 struct Marks {
     ranges: Set,
+    /// Makes a range.
+    range: Function,
 }
 
 impl Marks {
@@ -110,6 +112,7 @@ impl Marks {
     fn new() -> Option<Self> {
         let get = |of: &JsValue, name: &str| Reflect::get(of, &JsValue::from_str(name)).ok();
         let make: Function = get(&window(), "Highlight")?.dyn_into().ok()?;
+        let range = get(&window(), "Range")?.dyn_into().ok()?;
         let registry = get(&get(&window(), "CSS")?, "highlights")?;
         let ranges = Reflect::construct(&make, &Array::new()).ok()?;
         // A registry has a map's ways, and a highlight a set's.
@@ -119,6 +122,7 @@ impl Marks {
             .set(&JsValue::from_str(NAME), &ranges);
         Some(Self {
             ranges: ranges.unchecked_into(),
+            range,
         })
     }
 
@@ -148,12 +152,8 @@ impl Marks {
         if node.node_type() == Node::TEXT_NODE {
             let text = node.node_value().unwrap_or_default();
             for place in places(&text, words) {
-                let Ok(range) = document().create_range() else {
-                    return;
-                };
-                let placed = range.set_start(node, place.start).is_ok()
-                    && range.set_end(node, place.end).is_ok();
-                if placed {
+                // The places are of this text, which nothing has changed since.
+                if let Some(range) = self.range_of(node, place.start, place.end) {
                     self.ranges.add(&range);
                 }
             }
@@ -164,5 +164,18 @@ impl Marks {
             self.mark(&of, words);
             child = of.next_sibling();
         }
+    }
+
+    /// The part of a text node from one place to another.
+    fn range_of(&self, node: &Node, start: u32, end: u32) -> Option<JsValue> {
+        let range = Reflect::construct(&self.range, &Array::new()).ok()?;
+        for (name, at) in [("setStart", start), ("setEnd", end)] {
+            let set: Function = Reflect::get(&range, &JsValue::from_str(name))
+                .ok()?
+                .dyn_into()
+                .ok()?;
+            set.call2(&range, node, &JsValue::from(at)).ok()?;
+        }
+        Some(range)
     }
 }
