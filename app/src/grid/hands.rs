@@ -106,7 +106,7 @@ impl Hands {
     }
 
     /// The cell that an event happened in.
-    pub fn place_of_event(self, event: &MouseEvent) -> Option<CellPlace> {
+    pub fn place_of_event(self, event: &web_sys::MouseEvent) -> Option<CellPlace> {
         target(event).and_then(|element| self.place_of(&element))
     }
 
