@@ -44,10 +44,7 @@ impl Charts {
 
 /// The button that opens and closes the charts.
 #[component]
-pub fn ChartsButton(
-    /// The page's shared state.
-    view: TableView,
-) -> impl IntoView {
+pub fn ChartsButton() -> impl IntoView {
     let grid = expect_context::<GridState>();
     let charts = expect_context::<Charts>();
     let is_open = move || grid.layout.read().charts.is_some();
@@ -83,10 +80,7 @@ pub fn ChartsButton(
 
 /// The charts that are open. Their room is there before they are.
 #[component]
-pub fn ChartsPanel(
-    /// The page's shared state.
-    view: TableView,
-) -> impl IntoView {
+pub fn ChartsPanel() -> impl IntoView {
     let grid = expect_context::<GridState>();
     let charts = expect_context::<Charts>();
     let open = Memo::new(move |_| grid.layout.read().charts.is_some());

@@ -9,7 +9,7 @@ mod pointer;
 use leptos::{ev, prelude::*};
 use rowcast_protocol::RowKey;
 use wasm_bindgen::JsCast;
-use web_sys::Element;
+use web_sys::{Element, MouseEvent};
 
 use super::{CellPlace, Surface, autoscroll::Autoscroll, selection::between};
 use crate::live::rows::LiveRow;
@@ -109,6 +109,11 @@ impl Hands {
 
     /// The cell that an event happened in.
     pub fn place_of_event(self, event: &MouseEvent) -> Option<CellPlace> {
+        target(event).and_then(|element| self.place_of(&element))
+    }
+
+    /// The cell that an event happened in.
+    pub fn place_of_event(self, event: &web_sys::MouseEvent) -> Option<CellPlace> {
         target(event).and_then(|element| self.place_of(&element))
     }
 

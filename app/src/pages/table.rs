@@ -300,12 +300,12 @@ fn Shown(
                 <FilterPanel host=filter />
                 <FilterChips view />
                 <NewRowButton view />
-                <ChartsButton view />
+                <ChartsButton />
                 <TransferButtons view />
                 <ColumnsMenu view />
             </div>
             <Notices view />
-            <ChartsPanel view />
+            <ChartsPanel />
             <RowTable view />
             <ColumnMenu view />
             <LooksDialog />
