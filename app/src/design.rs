@@ -17,8 +17,11 @@ use crate::{
     format::zone::ReaderZone,
 };
 
-/// The sections: each an id, what it is called, and what it shows.
-const SECTIONS: [(&str, &str, fn() -> AnyView); 8] = [
+/// An id, what it is called, and what it shows.
+type Section = (&'static str, &'static str, fn() -> AnyView);
+
+/// The sections, in their order.
+const SECTIONS: [Section; 8] = [
     ("values", "Values", tokens::view),
     ("type", "Type", controls::text),
     ("icons", "Icons", controls::icons),

@@ -54,10 +54,9 @@ pub fn PaletteButton() -> impl IntoView {
     let failed = RwSignal::new(false);
     let button = NodeRef::<leptos::html::Button>::new();
     #[cfg(feature = "hydrate")]
-    let open = shortcuts::opener(host, button, failed);
+    let open = Callback::new(shortcuts::opener(host, button, failed));
     #[cfg(not(feature = "hydrate"))]
-    let open = |_: Option<Panel>| ();
-    let (early, soon, press) = (open.clone(), open.clone(), open);
+    let open = Callback::new(|_: Option<Panel>| ());
     view! {
         <button
             class="icon-button palette-button"
@@ -67,9 +66,9 @@ pub fn PaletteButton() -> impl IntoView {
             aria-haspopup="dialog"
             aria-keyshortcuts="Control+K"
             title="Commands (Ctrl+K)"
-            on:pointerenter=move |_| early(None)
-            on:focus=move |_| soon(None)
-            on:click=move |_| press(Some(Panel::Palette))
+            on:pointerenter=move |_| open.run(None)
+            on:focus=move |_| open.run(None)
+            on:click=move |_| open.run(Some(Panel::Palette))
         >
             {icon::commands()}
         </button>

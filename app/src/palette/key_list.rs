@@ -62,6 +62,7 @@ pub static GRID: [Keys; 3] = [
 ];
 
 /// What editors and the browser hear themselves.
+#[cfg(feature = "hydrate")]
 pub static ELSEWHERE: [Keys; 2] = [
     Keys {
         place: "While editing",
