@@ -188,8 +188,11 @@ fn keep_in_address(view: TableView, grid: GridState) {
 fn open_as_set_up(view: TableView) {
     let location = use_location();
     let navigate = use_navigate();
+    let own = location.pathname.get_untracked();
     Effect::new(move || {
+        // The next page's address comes before this page goes.
         if location.search.read().is_empty()
+            && *location.pathname.read() == own
             && let Some(parameters) = untrack(|| view.views.opens_with())
         {
             let path = view.path.read_value();
@@ -201,7 +204,7 @@ fn open_as_set_up(view: TableView) {
             navigate(
                 &to,
                 NavigateOptions {
-                    replace: here == Some(location.pathname.get_untracked()),
+                    replace: here.as_ref() == Some(&own),
                     ..NavigateOptions::default()
                 },
             );
