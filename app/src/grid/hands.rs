@@ -112,11 +112,6 @@ impl Hands {
         target(event).and_then(|element| self.place_of(&element))
     }
 
-    /// The cell that an event happened in.
-    pub fn place_of_event(self, event: &web_sys::MouseEvent) -> Option<CellPlace> {
-        target(event).and_then(|element| self.place_of(&element))
-    }
-
     /// The cell that an element is in.
     fn place_of(self, element: &Element) -> Option<CellPlace> {
         place_of(self.surface, element)
