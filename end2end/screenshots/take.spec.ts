@@ -53,32 +53,19 @@ for (const theme of ["light", "dark"] as const) {
       await expect(cell(page, key, "estimate").locator(".flash")).toBeVisible();
       await take(page, `table${suffix}`);
     });
-
-    test("a narrow screen", async ({ page }) => {
-      await page.setViewportSize(narrow);
-      await open(page, address);
-      await take(page, `narrow${suffix}`);
-    });
-
-    test("the palette", async ({ page }) => {
-      await open(page, address);
-      await page.keyboard.press("Control+k");
-      await page.getByRole("combobox", { name: /^Find a command/ }).fill("ro");
-      await expect(page.getByRole("option", { name: /Duplicate row/ })).toBeVisible();
-      await take(page, `palette${suffix}`);
-    });
   });
 }
 
-test("the keys", async ({ page }) => {
+test("a narrow screen", async ({ page }) => {
+  await page.setViewportSize(narrow);
   await open(page, address);
-  await page.keyboard.press("?");
-  await expect(page.getByRole("dialog", { name: "Keys" })).toBeVisible();
-  await take(page, "keys");
+  await take(page, "narrow");
 });
 
-test("the design system", async ({ page }) => {
-  await page.goto("/design#controls");
-  await expect(page.getByRole("heading", { name: "Controls" })).toBeInViewport();
-  await take(page, "design");
+test("the palette", async ({ page }) => {
+  await open(page, address);
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox", { name: /^Find a command/ }).fill("ro");
+  await expect(page.getByRole("option", { name: /Duplicate row/ })).toBeVisible();
+  await take(page, "palette");
 });

@@ -104,7 +104,7 @@ pub fn view() -> AnyView {
         specimen(
             "Button",
             "does something. Its words are a verb.",
-            view! { <button type="button" class="button">"Columns"</button> },
+            view! { <button type="button" class="button">"Clear filters"</button> },
         ),
         specimen(
             "With icon",
