@@ -16,6 +16,7 @@ fn table() -> Table {
         generated: false,
         labels: labels.iter().map(|label| (*label).into()).collect(),
         references: None,
+        comment: None,
     };
     Table {
         schema: "public".into(),

@@ -157,7 +157,7 @@ fn values() -> AnyView {
         (
             "Saving",
             "written by the reader, not in the database yet.",
-            view! { <CellView cell=saving shown=shown(title_column()) /> }.into_any(),
+            view! { <CellView cell=saving shown=shown(title_column()) format=None /> }.into_any(),
         ),
     ];
     let all = all
@@ -210,7 +210,7 @@ fn boxed(cell: AnyView) -> AnyView {
 
 fn cell(column: Column, value: Cell, mark: u32) -> AnyView {
     let cell = ArcRwSignal::new(live(value, mark));
-    view! { <CellView cell shown=shown(column) /> }.into_any()
+    view! { <CellView cell shown=shown(column) format=None /> }.into_any()
 }
 
 fn live(cell: Cell, mark: u32) -> LiveCell {
@@ -224,7 +224,7 @@ fn live(cell: Cell, mark: u32) -> LiveCell {
 fn shown(column: Column) -> Arc<ShownColumn> {
     Arc::new(ShownColumn {
         shape: Shape::of(&column),
-        width: Width::new(&column, 0, &[]),
+        width: Width::new(&column, &column.name, None, &[]),
         key: false,
         column,
     })
@@ -252,5 +252,6 @@ fn column(name: &str, kind: ColumnKind) -> Column {
         generated: false,
         labels: Vec::new(),
         references: None,
+        comment: None,
     }
 }

@@ -387,6 +387,7 @@ mod tests {
             generated: false,
             labels: labels.iter().map(|label| (*label).to_owned()).collect(),
             references: None,
+            comment: None,
         };
         vec![
             column("id", ColumnKind::Integer, &[]),

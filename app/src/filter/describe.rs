@@ -99,6 +99,7 @@ mod tests {
             generated: false,
             labels: Vec::new(),
             references: None,
+            comment: None,
         };
         let columns = [
             column("title", ColumnKind::Text),

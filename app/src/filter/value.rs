@@ -110,6 +110,7 @@ mod tests {
             generated: false,
             labels: Vec::new(),
             references: None,
+            comment: None,
         }
     }
 

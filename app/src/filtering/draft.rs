@@ -290,6 +290,7 @@ mod tests {
             generated: false,
             labels: Vec::new(),
             references: None,
+            comment: None,
         };
         vec![
             column("id", ColumnKind::Integer),

@@ -90,6 +90,7 @@ mod tests {
             generated: false,
             labels: Vec::new(),
             references: None,
+            comment: None,
         }
     }
 

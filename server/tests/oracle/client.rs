@@ -384,6 +384,7 @@ fn only_in_json_may_null_become_null() {
         generated: false,
         labels: Vec::new(),
         references: None,
+        comment: None,
     };
     let columns = [column(ColumnKind::Text), column(ColumnKind::Json)];
     let key = RowKey::new([Cell::integer(7)]);
