@@ -25,8 +25,11 @@ pub fn slim(wasm: &Path) -> Result<usize> {
         .parse(&content)
         .map_err(|error| anyhow!("{error:#}"))
         .with_context(|| wasm.display().to_string())?;
+    let is_named = |id| module.funcs.get(id).name.is_some();
+    // A part may be of data alone.
     ensure!(
-        module.funcs.iter().any(|function| function.name.is_some()),
+        module.funcs.iter_local().next().is_none()
+            || module.funcs.iter_local().any(|(id, _)| is_named(id)),
         "{} names no function",
         wasm.display()
     );

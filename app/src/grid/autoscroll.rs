@@ -4,10 +4,14 @@ use leptos::{ev, html, prelude::*};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
-/// How much of what the pointer is past the edge is scrolled with each frame, and how many CSS
-/// pixels at most.
-const SPEED: f64 = 0.25;
-const FASTEST: f64 = 60.0;
+/// How often in a second as much is scrolled as the pointer is past the edge, and how many CSS
+/// pixels a second at most.
+const SPEED: f64 = 15.0;
+const FASTEST: f64 = 3600.0;
+
+/// What counts as the time between two frames, in milliseconds, at the least, which is what the
+/// first one has, and at the most, where the page could not keep up.
+const FRAME: (f64, f64) = (16.0, 250.0);
 
 /// Where the pointer is while the button is down, and the box that it may leave.
 #[derive(Clone, Copy)]
@@ -16,6 +20,8 @@ pub struct Autoscroll {
     pointer: StoredValue<Option<(f64, f64)>>,
     /// Whether there is a next frame.
     runs: StoredValue<bool>,
+    /// When the last frame was, in milliseconds.
+    last: StoredValue<f64>,
 }
 
 impl Autoscroll {
@@ -26,6 +32,7 @@ impl Autoscroll {
             scroller,
             pointer: StoredValue::new(None),
             runs: StoredValue::new(false),
+            last: StoredValue::new(0.0),
         };
         Effect::new(move || {
             let moved = window_event_listener(ev::mousemove, move |event| {
@@ -38,6 +45,9 @@ impl Autoscroll {
                 }
                 let at = (f64::from(event.client_x()), f64::from(event.client_y()));
                 scroll.pointer.set_value(Some(at));
+                if !scroll.runs.get_value() {
+                    scroll.last.set_value(js_sys::Date::now());
+                }
                 scroll.run(reach);
             });
             let up = window_event_listener(ev::mouseup, move |_| scroll.end());
@@ -81,7 +91,10 @@ impl Autoscroll {
         if (right, down) == (0.0, 0.0) {
             return None;
         }
-        scroller.scroll_by_with_x_and_y(speed(right), speed(down));
+        let now = js_sys::Date::now();
+        let elapsed = (now - self.last.get_value()).clamp(FRAME.0, FRAME.1);
+        self.last.set_value(now);
+        scroller.scroll_by_with_x_and_y(distance(right, elapsed), distance(down, elapsed));
         let at = document().element_from_point(
             x.clamp(inside.0, inside.1) as f32,
             y.clamp(inside.2, inside.3) as f32,
@@ -113,11 +126,12 @@ fn past(at: f64, first: f64, last: f64) -> f64 {
     at - at.clamp(first, last)
 }
 
-/// How far is scrolled in a frame, for a pointer so far past an edge: whole pixels, for less
-/// than one is none to the browser.
-fn speed(past: f64) -> f64 {
-    let speed = (past.abs() * SPEED).ceil().min(FASTEST);
-    if past < 0.0 { -speed } else { speed }
+/// How far is scrolled in so many milliseconds, for a pointer so far past an edge: whole pixels,
+/// for less than one is none to the browser.
+fn distance(past: f64, elapsed: f64) -> f64 {
+    let speed = (past.abs() * SPEED).min(FASTEST);
+    let distance = (speed * elapsed / 1000.0).ceil();
+    if past < 0.0 { -distance } else { distance }
 }
 
 #[cfg(test)]
@@ -129,9 +143,9 @@ mod tests {
         assert_eq!(past(50.0, 10.0, 100.0), 0.0);
         assert_eq!(past(4.0, 10.0, 100.0), -6.0);
         assert_eq!(past(108.0, 10.0, 100.0), 8.0);
-        assert_eq!(speed(0.0), 0.0);
-        assert_eq!(speed(1.0), 1.0);
-        assert_eq!(speed(-8.0), -2.0);
-        assert_eq!(speed(10_000.0), FASTEST);
+        assert_eq!(distance(0.0, 100.0), 0.0);
+        assert_eq!(distance(1.0, 16.0), 1.0);
+        assert_eq!(distance(-8.0, 100.0), -12.0);
+        assert_eq!(distance(10_000.0, 1000.0), FASTEST);
     }
 }
