@@ -18,8 +18,7 @@ pub fn generate(wasm: &Path, package: &Path, name: &str, mode: Mode) -> Result<(
         .out_name(name)
         .web(true)?
         .typescript(false)
-        // The names say what can be taken out; a release loses them with that.
-        .remove_name_section(false)
+        .remove_name_section(mode == Mode::Release)
         .remove_producers_section(mode == Mode::Release)
         .omit_default_module_path(true)
         // The parts that are loaded later import what the first one exports, by these names.

@@ -10,7 +10,6 @@ mod fingerprint;
 mod metadata;
 mod optimise;
 mod site;
-mod slim;
 mod split;
 mod stylesheet;
 

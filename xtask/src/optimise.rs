@@ -9,12 +9,7 @@ use anyhow::{Context, Result, ensure};
 use crate::fingerprint;
 use crate::metadata::Metadata;
 
-/// Generic code is compiled for each type, and much of that is alike but for constants: merging
-/// finds most before a round of the others, and something new before the next.
 const WASM_OPTIONS: &[&str] = &[
-    "--merge-similar-functions",
-    "-Oz",
-    "--merge-similar-functions",
     "-Oz",
     "--enable-bulk-memory",
     "--enable-bulk-memory-opt",

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::fingerprint::Fingerprint;
 use crate::metadata::Metadata;
-use crate::{bindgen, compress, fingerprint, optimise, slim, split, stylesheet};
+use crate::{bindgen, compress, optimise, split, stylesheet};
 
 /// What the site is built for.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -57,11 +57,6 @@ pub fn build(mode: Mode) -> Result<()> {
     let parts = split::split(&wasm, &package, &metadata.name, &first)?;
     bindgen::generate(&first, &package, &metadata.name, mode)?;
     fs::remove_file(&first)?;
-    for file in fingerprint::files(&package)? {
-        if file.extension().is_some_and(|it| it == "wasm") {
-            slim::slim(&file)?;
-        }
-    }
     let sheet = package.join(format!("{}.css", metadata.name));
     fs::write(&sheet, style).with_context(|| sheet.display().to_string())?;
     if mode == Mode::Release {
