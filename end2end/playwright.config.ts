@@ -23,9 +23,8 @@ export default defineConfig({
   // Each worker has a server and a database of its own.
   workers: Number(process.env.WORKERS ?? 2),
   forbidOnly: !!process.env.CI,
-  // Where a machine is shared, one slow moment is no reason to throw a whole run away: a test that
-  // only passes the second time is told as flaky, and is to be mended.
-  retries: process.env.CI ? 1 : 0,
+  // A test that only passes the second time has failed.
+  retries: 0,
   timeout: 45_000,
   expect: { timeout: 10_000 },
   reporter: [["list"]],
