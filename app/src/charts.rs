@@ -18,6 +18,7 @@ use rowcast_protocol::{ColumnKind, query::is_comparable};
 use crate::{
     commands::Commands,
     components::icon,
+    erased::{Erase, Erased},
     format::Format,
     grid::{Face, GridState},
     lazy::{self, Lazy},
@@ -29,7 +30,7 @@ use crate::{
 const FIRST: usize = 4;
 
 /// Makes what the panel holds.
-pub type MakePanel = Arc<dyn Fn() -> AnyView + Send + Sync>;
+pub type MakePanel = Arc<dyn Fn() -> Erased + Send + Sync>;
 
 /// What draws the charts, once it is there: a context of the table's page.
 #[derive(Clone, Copy)]
@@ -75,7 +76,7 @@ pub fn ChartsButton() -> impl IntoView {
             <span class="label">"Charts"</span>
         </button>
     }
-    .into_any()
+    .erased()
 }
 
 /// The charts that are open. Their room is there before they are.
@@ -95,7 +96,7 @@ pub fn ChartsPanel() -> impl IntoView {
         }
         match charts.0.get() {
             Some(make) => make(),
-            None => view! { <div class="skeleton" aria-hidden="true"></div> }.into_any(),
+            None => view! { <div class="skeleton" aria-hidden="true"></div> }.erased(),
         }
     };
     move || {

@@ -14,11 +14,12 @@ use leptos::prelude::*;
 use crate::{
     components::{appearance::Appearance, top_bar::Brand},
     document::Files,
+    erased::{Erase, Erased},
     format::zone::ReaderZone,
 };
 
 /// An id, what it is called, and what it shows.
-type Section = (&'static str, &'static str, fn() -> AnyView);
+type Section = (&'static str, &'static str, fn() -> Erased);
 
 /// The sections, in their order.
 const SECTIONS: [Section; 8] = [
@@ -84,10 +85,10 @@ pub fn document(options: LeptosOptions) -> impl IntoView {
 }
 
 /// One component in one state, what it is called, and when to use it.
-fn specimen(name: &'static str, when: &'static str, shown: impl IntoView) -> AnyView {
+fn specimen(name: &'static str, when: &'static str, shown: impl IntoView + 'static) -> Erased {
     view! {
         <figure class="specimen">
-            <div class="stage">{shown.into_any()}</div>
+            <div class="stage">{shown.erased()}</div>
             <figcaption>
                 <strong>{name}</strong>
                 " "
@@ -95,14 +96,14 @@ fn specimen(name: &'static str, when: &'static str, shown: impl IntoView) -> Any
             </figcaption>
         </figure>
     }
-    .into_any()
+    .erased()
 }
 
 /// Specimens side by side, under a heading of their own if they have one.
-fn gallery(heading: &'static str, shown: Vec<AnyView>) -> AnyView {
+fn gallery(heading: &'static str, shown: Vec<Erased>) -> Erased {
     view! {
         {(!heading.is_empty()).then(|| view! { <h3>{heading}</h3> })}
         <div class="gallery">{shown}</div>
     }
-    .into_any()
+    .erased()
 }

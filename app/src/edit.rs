@@ -50,12 +50,13 @@ mod value_input;
 
 use std::sync::Arc;
 
-use leptos::{children::ViewFn, prelude::*};
+use leptos::prelude::*;
 use rowcast_protocol::TableKind;
 
 use crate::{
     commands::Commands,
     components::icon,
+    erased::{Erase, MakeView},
     grid::{Action, GridState},
     pages::table::TableView,
 };
@@ -71,7 +72,7 @@ pub struct EditHost {
     /// The grid's.
     pub grid: GridState,
     /// What is shown beside the rows: dialogs and what is said.
-    pub layer: RwSignal<Option<ViewFn>>,
+    pub layer: RwSignal<Option<MakeView>>,
 }
 
 /// Has the page's actions done, and shows what they need.
@@ -105,7 +106,7 @@ pub fn EditLayer(
         {failure}
         {move || host.layer.get().map(|layer| layer.run())}
     }
-    .into_any()
+    .erased()
 }
 
 /// The button that begins a new row.
@@ -135,6 +136,6 @@ pub fn NewRowButton(
                 <span class="label">"New row"</span>
             </button>
         }
-        .into_any()
+        .erased()
     })
 }

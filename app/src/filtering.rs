@@ -24,16 +24,19 @@ pub(crate) use begin::begin;
 
 #[cfg(feature = "hydrate")]
 mod begin {
-    use leptos::{children::ViewFn, prelude::*};
+    use leptos::prelude::*;
 
     use super::{cell_menu::CellMenu, panel::Panel};
-    use crate::components::filter_panel::{FilterHost, Filtering};
+    use crate::{
+        components::filter_panel::{FilterHost, Filtering},
+        erased::MakeView,
+    };
 
     /// What a page filters with.
     pub fn begin(host: FilterHost) -> Filtering {
         Filtering {
-            panel: ViewFn::from(move || view! { <Panel host /> }),
-            layer: ViewFn::from(move || view! { <CellMenu host /> }),
+            panel: MakeView::from(move || view! { <Panel host /> }),
+            layer: MakeView::from(move || view! { <CellMenu host /> }),
         }
     }
 }

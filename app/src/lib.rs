@@ -17,6 +17,7 @@ pub mod content;
 pub mod design;
 pub mod document;
 pub mod edit;
+pub mod erased;
 pub mod filter;
 pub mod filtering;
 pub mod format;

@@ -13,6 +13,7 @@ use leptos::prelude::*;
 
 use crate::{
     commands::Commands,
+    erased::{Erase, Erased},
     grid::GridState,
     lazy::{self, Lazy},
 };
@@ -22,7 +23,7 @@ use crate::{
 pub struct LooksOf(pub RwSignal<Option<String>>);
 
 /// Makes the dialog of the column of that name.
-pub type MakeDialog = Arc<dyn Fn(String) -> AnyView + Send + Sync>;
+pub type MakeDialog = Arc<dyn Fn(String) -> Erased + Send + Sync>;
 
 /// The dialog, once it is asked for.
 #[component]
@@ -55,11 +56,11 @@ pub fn LooksDialog() -> impl IntoView {
 }
 
 /// Says that a part of the page is not there.
-pub(crate) fn not_loaded(text: &'static str) -> AnyView {
+pub(crate) fn not_loaded(text: &'static str) -> Erased {
     view! {
         <p class="notice warn" role="alert">
             {text}
         </p>
     }
-    .into_any()
+    .erased()
 }

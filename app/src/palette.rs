@@ -16,9 +16,14 @@ mod palette_view;
 #[cfg(feature = "hydrate")]
 mod shortcuts;
 
-use leptos::{children::ViewFn, prelude::*};
+use leptos::prelude::*;
 
-use crate::{commands::Commands, components::icon, grid::GridState};
+use crate::{
+    commands::Commands,
+    components::icon,
+    erased::{Erase, MakeView},
+    grid::GridState,
+};
 
 /// What can be open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +44,7 @@ pub struct PaletteHost {
     /// What is open.
     pub panel: RwSignal<Option<Panel>>,
     /// What shows it.
-    pub layer: RwSignal<Option<ViewFn>>,
+    pub layer: RwSignal<Option<MakeView>>,
 }
 
 /// The button that opens the palette, and the palette.
@@ -85,13 +90,13 @@ pub fn PaletteButton() -> impl IntoView {
                 })
         }}
     }
-    .into_any()
+    .erased()
 }
 
 /// Shows whichever panel is asked for.
 #[cfg(feature = "hydrate")]
-pub(crate) fn panels(host: PaletteHost) -> ViewFn {
-    ViewFn::from(move || {
+pub(crate) fn panels(host: PaletteHost) -> MakeView {
+    MakeView::from(move || {
         move || {
             host.panel.get().map(|panel| {
                 // What is offered is what there is when it is opened.

@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 
-use leptos::{children::ViewFn, prelude::RwSignal};
+use leptos::prelude::RwSignal;
 
 use crate::{
     charts::{MakePanel, panel::panel},
     components::filter_panel::{FilterHost, Filtering},
     edit::{EditHost, Handler, session::Session},
+    erased::MakeView,
     filtering::{self, highlight},
     grid::GridState,
     looks::{MakeDialog, dialog::dialog},
@@ -59,7 +60,7 @@ part! {
 
 part! {
     /// The dialogs that make a file of rows, and rows of a file: what shows them.
-    transfer(host: TransferHost) -> ViewFn {
+    transfer(host: TransferHost) -> MakeView {
         transfer::dialogs(host)
     }
 }
@@ -94,7 +95,7 @@ part! {
 
 part! {
     /// The palette of commands and the list of keys: what shows whichever is asked for.
-    palette(host: PaletteHost) -> ViewFn {
+    palette(host: PaletteHost) -> MakeView {
         palette::panels(host)
     }
 }

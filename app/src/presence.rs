@@ -16,10 +16,11 @@ mod say;
 
 use std::time::Duration;
 
-use leptos::{children::ViewFn, prelude::*};
+use leptos::prelude::*;
 
 use crate::{
     commands::Commands,
+    erased::{Erase, MakeView},
     grid::GridState,
     lazy::{self, Lazy},
     live::status::{Link, LiveStatus},
@@ -40,9 +41,9 @@ pub struct PresenceHost {
     /// Whether the reader is about to say what they are called.
     pub naming: RwSignal<bool>,
     /// What stands in the top bar: the others.
-    pub people: RwSignal<Option<ViewFn>>,
+    pub people: RwSignal<Option<MakeView>>,
     /// What is shown before the page.
-    pub layer: RwSignal<Option<ViewFn>>,
+    pub layer: RwSignal<Option<MakeView>>,
 }
 
 impl PresenceHost {
@@ -83,7 +84,7 @@ pub fn People(
     host: PresenceHost,
 ) -> impl IntoView {
     view! { <div class="people">{move || host.people.get().map(|people| people.run())}</div> }
-        .into_any()
+        .erased()
 }
 
 /// The reader: their initials, and the way to say what they are called.
@@ -116,5 +117,5 @@ pub fn You(
         </button>
         {move || host.layer.get().map(|layer| layer.run())}
     }
-    .into_any()
+    .erased()
 }

@@ -21,11 +21,16 @@ pub mod tally;
 #[cfg(feature = "hydrate")]
 mod upload;
 
-use leptos::{children::ViewFn, prelude::*};
+use leptos::prelude::*;
 use rowcast_protocol::TableKind;
 
 use crate::{
-    address, commands::Commands, components::icon, grid::GridState, pages::table::TableView,
+    address,
+    commands::Commands,
+    components::icon,
+    erased::{Erase, MakeView},
+    grid::GridState,
+    pages::table::TableView,
 };
 
 #[cfg(feature = "hydrate")]
@@ -50,7 +55,7 @@ pub struct TransferHost {
     /// Which of them is open.
     pub open: RwSignal<Option<Transfer>>,
     /// What they are shown by, once that is loaded.
-    pub layer: RwSignal<Option<ViewFn>>,
+    pub layer: RwSignal<Option<MakeView>>,
     /// Whether they could not be loaded.
     pub failed: RwSignal<bool>,
 }
@@ -103,7 +108,7 @@ pub fn TransferButtons(
                 <span class="label">"Import"</span>
             </button>
         }
-        .into_any()
+        .erased()
     });
     let file = move || {
         let query = view.query.read();
@@ -154,5 +159,5 @@ pub fn TransferButtons(
                 })
         }}
     }
-    .into_any()
+    .erased()
 }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     components::icon,
+    erased::{Erase, Erased},
     format::{
         Format, Shape,
         number::grouped,
@@ -24,7 +25,7 @@ use crate::{
 };
 
 /// A column's chart, with a button that closes it.
-pub fn card(view: TableView, grid: GridState, reading: Reading) -> AnyView {
+pub fn card(view: TableView, grid: GridState, reading: Reading) -> Erased {
     let name = StoredValue::new(reading.column.clone());
     let zone = expect_context::<ReaderZone>();
     let label = Memo::new(move |_| name.with_value(|name| grid.label(name)));
@@ -51,7 +52,7 @@ pub fn card(view: TableView, grid: GridState, reading: Reading) -> AnyView {
             return text("Values that are hidden have no chart.");
         }
         match last.get().map(|last| last.chart) {
-            None => view! { <div class="skeleton" aria-hidden="true"></div> }.into_any(),
+            None => view! { <div class="skeleton" aria-hidden="true"></div> }.made_here(),
             Some(Err(error)) => text(&error.message),
             Some(Ok(chart)) => {
                 let face = Shown {
@@ -79,12 +80,12 @@ pub fn card(view: TableView, grid: GridState, reading: Reading) -> AnyView {
             {content}
         </article>
     }
-    .into_any()
+    .made_here()
 }
 
-fn text(text: &str) -> AnyView {
+fn text(text: &str) -> Erased {
     let text = text.to_owned();
-    view! { <p class="muted">{text}</p> }.into_any()
+    view! { <p class="muted">{text}</p> }.made_here()
 }
 
 /// How a column's values are told.
@@ -122,7 +123,7 @@ struct Bar {
     class: &'static str,
 }
 
-fn bars(view: TableView, chart: &Chart, shown: Shown, entry: RwSignal<usize>) -> AnyView {
+fn bars(view: TableView, chart: &Chart, shown: Shown, entry: RwSignal<usize>) -> Erased {
     let by_value = chart.kind == Kind::Values;
     let groups = chart.groups.iter().map(|group| Bar {
         label: shown.text(&group.value),
@@ -206,14 +207,14 @@ fn bars(view: TableView, chart: &Chart, shown: Shown, entry: RwSignal<usize>) ->
                 " "
                 <span class="count">{count_text}</span>
             };
-            (fill.into_any(), Some(named))
+            (fill.made_here(), Some(named))
         } else {
             let fill = view! {
                 <svg class="fill" viewBox="0 0 1 100" preserveAspectRatio="none" aria-hidden="true">
                     <rect y=(100.0 - length).to_string() width="1" height=length.to_string() />
                 </svg>
             };
-            (fill.into_any(), None)
+            (fill.made_here(), None)
         };
         view! {
             <button
@@ -231,7 +232,7 @@ fn bars(view: TableView, chart: &Chart, shown: Shown, entry: RwSignal<usize>) ->
                 {named}
             </button>
         }
-        .into_any()
+        .made_here()
     };
     let ends = (!by_value).then(|| {
         let from = chart.buckets.first().map(|of| shown.text(&of.from));
@@ -261,7 +262,7 @@ fn bars(view: TableView, chart: &Chart, shown: Shown, entry: RwSignal<usize>) ->
         {ends}
         {beyond}
     }
-    .into_any()
+    .made_here()
 }
 
 /// Arrows go from bar to bar.

@@ -5,12 +5,13 @@ use leptos::prelude::*;
 use super::{card::card, has_chart, refresh::Refresh};
 use crate::{
     components::icon,
+    erased::{Erase, Erased},
     grid::{Face, GridState},
     pages::table::TableView,
 };
 
 /// What the panel holds.
-pub fn panel(view: TableView, grid: GridState) -> AnyView {
+pub fn panel(view: TableView, grid: GridState) -> Erased {
     let names = Memo::new(move |_| grid.layout.read().charts.clone().unwrap_or_default());
     let refresh = Refresh::begin(view, grid, names.into());
     let others = move || {
@@ -57,5 +58,5 @@ pub fn panel(view: TableView, grid: GridState) -> AnyView {
             </button>
         </div>
     }
-    .into_any()
+    .made_here()
 }

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::icon;
+use crate::erased::Erase;
 
 /// The choices, each an id and what it is called: the first is what the system says.
 const THEMES: [(&str, &str); 3] = [
@@ -51,5 +52,5 @@ pub fn Appearance() -> impl IntoView {
             {choices("Contrast", "contrast", &CONTRASTS)}
         </div>
     }
-    .into_any()
+    .erased()
 }

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     charts,
+    erased::{Erase, Erased},
     grid::{
         Face, GridState,
         hands::target,
@@ -48,10 +49,10 @@ pub fn ColumnMenu(
             {content}
         </div>
     }
-    .into_any()
+    .erased()
 }
 
-fn items(view: TableView, name: String) -> AnyView {
+fn items(view: TableView, name: String) -> Erased {
     let grid = expect_context::<GridState>();
     let host = expect_context::<FilterHost>();
     let columns = view.columns();
@@ -70,7 +71,7 @@ fn items(view: TableView, name: String) -> AnyView {
                 {label}
             </a>
         }
-        .into_any()
+        .erased()
     };
     let sorts = sortable.then(|| {
         [
@@ -165,11 +166,11 @@ fn items(view: TableView, name: String) -> AnyView {
             "px"
         </label>
     }
-    .into_any()
+    .erased()
 }
 
 /// What a column is: what it is called, its type, and what is said of it.
-fn about(view: TableView, face: &Face) -> AnyView {
+fn about(view: TableView, face: &Face) -> Erased {
     let column = &face.shown.column;
     let related = view.query.read_untracked().embedded(&column.name).is_some();
     let mut facts = describe(column, face.shown.key, related);
@@ -184,11 +185,11 @@ fn about(view: TableView, face: &Face) -> AnyView {
             {description.map(|text| view! { <p>{text}</p> })}
         </div>
     }
-    .into_any()
+    .erased()
 }
 
 /// A line of the menu; what it does closes it.
-fn button(label: &'static str, act: impl Fn() + 'static) -> AnyView {
+fn button(label: &'static str, act: impl Fn() + 'static) -> Erased {
     let act: Box<dyn Fn()> = Box::new(act);
     let press = move |_: ev::MouseEvent| {
         close("column-menu");
@@ -199,7 +200,7 @@ fn button(label: &'static str, act: impl Fn() + 'static) -> AnyView {
             {label}
         </button>
     }
-    .into_any()
+    .erased()
 }
 
 /// A menu that has opened has the focus.

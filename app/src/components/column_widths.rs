@@ -7,7 +7,10 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
 use super::row_table::MOST_PINS;
-use crate::grid::{GridState, surface::set_style};
+use crate::{
+    erased::Erase,
+    grid::{GridState, surface::set_style},
+};
 
 /// Gives the table its columns' widths: as a style sheet where the server renders, for the
 /// page's policy allows no styles in its elements, and on the elements in the browser.
@@ -59,7 +62,7 @@ pub fn ColumnWidths(
             widths.with_untracked(Widths::sheet)
         )
     };
-    view! { <span hidden node_ref=sheet inner_html=text></span> }.into_any()
+    view! { <span hidden node_ref=sheet inner_html=text></span> }.erased()
 }
 
 /// The widths that aren't as the columns' values ask for, and the places of pinned columns.

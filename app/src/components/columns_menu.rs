@@ -5,6 +5,7 @@ use wasm_bindgen::JsCast;
 
 use super::icon;
 use crate::{
+    erased::Erase,
     grid::{Density, GridState, hands::target},
     pages::table::TableView,
 };
@@ -115,5 +116,5 @@ pub fn ColumnsMenu(
             {reset}
         </div>
     }
-    .into_any()
+    .erased()
 }

@@ -8,7 +8,7 @@ use super::{
     filter_panel::{Ask, FilterHost, PANEL},
     icon,
 };
-use crate::{filter::describe, pages::table::TableView};
+use crate::{erased::Erase, filter::describe, pages::table::TableView};
 
 /// One chip a filter: a click edits it, the cross removes it.
 #[component]
@@ -72,7 +72,7 @@ pub fn FilterChips(
         </ul>
         {clear}
     }
-    .into_any()
+    .erased()
 }
 
 /// A link that acts as a button is pressed by the space key too.

@@ -1,7 +1,7 @@
 //! Filtering, as far as the page itself knows of it: the button, what it opens, and when what
 //! that shows is loaded.
 
-use leptos::{children::ViewFn, ev, prelude::*};
+use leptos::{ev, prelude::*};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 use rowcast_protocol::query::Query;
 use wasm_bindgen::JsCast;
@@ -10,6 +10,7 @@ use web_sys::{Element, HtmlElement, MouseEvent, PointerEvent};
 use super::icon;
 use crate::{
     commands::Commands,
+    erased::{Erase, MakeView},
     grid::{CellPlace, GridState, hands::target},
     pages::table::TableView,
 };
@@ -45,9 +46,9 @@ pub struct MenuAt {
 /// What is loaded for filtering.
 pub struct Filtering {
     /// What the panel holds.
-    pub panel: ViewFn,
+    pub panel: MakeView,
     /// What is shown beside the rows: the menus of cells.
-    pub layer: ViewFn,
+    pub layer: MakeView,
 }
 
 /// How far loading is.
@@ -73,9 +74,9 @@ pub struct FilterHost {
     /// How often it has been opened.
     pub opened: RwSignal<u32>,
     /// What it holds.
-    pub panel: RwSignal<Option<ViewFn>>,
+    pub panel: RwSignal<Option<MakeView>>,
     /// What is shown beside the rows.
-    pub layer: RwSignal<Option<ViewFn>>,
+    pub layer: RwSignal<Option<MakeView>>,
     /// The cell whose menu is open.
     pub menu: RwSignal<Option<MenuAt>>,
     progress: RwSignal<Progress>,
@@ -207,11 +208,11 @@ pub fn FilterPanel(
                 "The filters could not be loaded. Close this and try again."
             </p>
         }
-        .into_any(),
+        .erased(),
         None => runs
             .get()
             .then(|| view! { <p class="muted" role="status">"Loading…"</p> })
-            .into_any(),
+            .erased(),
     };
     view! {
         <button
@@ -246,7 +247,7 @@ pub fn FilterPanel(
         </div>
         {move || host.layer.get().map(|layer| layer.run())}
     }
-    .into_any()
+    .erased()
 }
 
 /// The form that adds a filter where no script runs: only the server writes it, and only into

@@ -2,10 +2,13 @@
 
 use leptos::prelude::*;
 
-use crate::format::{Presented, styled::Styled};
+use crate::{
+    erased::{Erase, Erased},
+    format::{Presented, styled::Styled},
+};
 
 /// What a cell holds. `state` are classes that say what has just become of the value.
-pub fn formatted(value: Styled, state: &'static str) -> AnyView {
+pub fn formatted(value: Styled, state: &'static str) -> Erased {
     match value {
         Styled::Text(Presented {
             text,
@@ -20,13 +23,13 @@ pub fn formatted(value: Styled, state: &'static str) -> AnyView {
                         {text}
                     </span>
                 }
-                .into_any(),
+                .erased(),
                 Some(href) => view! {
                     <span class=class title=title>
                         {link(href, text.to_string())}
                     </span>
                 }
-                .into_any(),
+                .erased(),
             }
         }
         Styled::Badge(shown) => view! {
@@ -34,7 +37,7 @@ pub fn formatted(value: Styled, state: &'static str) -> AnyView {
                 <span class=["badge ", shown.class].concat()>{shown.text}</span>
             </span>
         }
-        .into_any(),
+        .erased(),
         Styled::Progress(shown, value, most) => view! {
             <span class=["v progress", state].concat()>
                 <progress
@@ -45,7 +48,7 @@ pub fn formatted(value: Styled, state: &'static str) -> AnyView {
                 <span class="of">{shown.text}</span>
             </span>
         }
-        .into_any(),
+        .erased(),
         Styled::Picture(shown, source) => view! {
             <span class=["v picture", state].concat()>
                 <img
@@ -57,13 +60,13 @@ pub fn formatted(value: Styled, state: &'static str) -> AnyView {
                 />
             </span>
         }
-        .into_any(),
+        .erased(),
         Styled::Spans(shown, spans) => {
             let span = |span: crate::format::markdown::Span| match span.href {
                 Some(href) => {
-                    view! { <span class=span.class>{link(href, span.text)}</span> }.into_any()
+                    view! { <span class=span.class>{link(href, span.text)}</span> }.erased()
                 }
-                None => view! { <span class=span.class>{span.text}</span> }.into_any(),
+                None => view! { <span class=span.class>{span.text}</span> }.erased(),
             };
             let spans = spans.into_iter().map(span).collect_view();
             view! {
@@ -71,7 +74,7 @@ pub fn formatted(value: Styled, state: &'static str) -> AnyView {
                     {spans}
                 </span>
             }
-            .into_any()
+            .erased()
         }
         Styled::Masked(shown) => view! {
             <span class=["v masked ", shown.class, state].concat()>
@@ -81,17 +84,17 @@ pub fn formatted(value: Styled, state: &'static str) -> AnyView {
                 <span class="secret">{shown.text}</span>
             </span>
         }
-        .into_any(),
+        .erased(),
     }
 }
 
 /// A link out of the table. It opens beside the page, which goes on as it is.
-fn link(href: String, text: String) -> AnyView {
+fn link(href: String, text: String) -> Erased {
     let beside = !href.starts_with("mailto:");
     view! {
         <a href=href target=beside.then_some("_blank") rel=beside.then_some("noopener noreferrer")>
             {text}
         </a>
     }
-    .into_any()
+    .erased()
 }

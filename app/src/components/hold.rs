@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::icon;
-use crate::grid::GridState;
+use crate::{erased::Erase, grid::GridState};
 
 /// The button that holds the list, and beside it what waits while it is held.
 #[component]
@@ -36,5 +36,5 @@ pub fn Hold() -> impl IntoView {
             <span class="label">"Hold"</span>
         </button>
     }
-    .into_any()
+    .erased()
 }

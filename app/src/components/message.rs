@@ -3,6 +3,8 @@
 use leptos::prelude::*;
 use rowcast_protocol::ApiError;
 
+use crate::erased::{Content, Erase};
+
 /// A page's or a table's message, with what can be done about it as children.
 #[component]
 pub fn Message(
@@ -13,16 +15,16 @@ pub fn Message(
     #[prop(into)]
     text: String,
     /// Links and buttons.
-    children: Children,
+    children: Content,
 ) -> impl IntoView {
     view! {
         <div class="message">
             <h2>{title}</h2>
             <p>{text}</p>
-            <div class="actions">{children()}</div>
+            <div class="actions">{children.make()}</div>
         </div>
     }
-    .into_any()
+    .erased()
 }
 
 /// What went wrong, in the interface's own words.
@@ -31,7 +33,7 @@ pub fn Failure(
     /// The error.
     error: ApiError,
     /// Links and buttons.
-    children: Children,
+    children: Content,
 ) -> impl IntoView {
     let ApiError {
         code,
@@ -44,10 +46,10 @@ pub fn Failure(
             <h2>{heading(&code)}</h2>
             <p class="what">{message}</p>
             {(!hint.is_empty()).then(|| view! { <p class="hint">{hint}</p> })}
-            <div class="actions">{children()}</div>
+            <div class="actions">{children.make()}</div>
         </div>
     }
-    .into_any()
+    .erased()
 }
 
 fn heading(code: &str) -> &'static str {

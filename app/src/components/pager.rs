@@ -5,7 +5,9 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 use rowcast_protocol::query::{DEFAULT_LIMIT, Query};
 
 use super::hold::Hold;
-use crate::{address, format::number::grouped, grid::GridState, pages::table::TableView};
+use crate::{
+    address, erased::Erase, format::number::grouped, grid::GridState, pages::table::TableView,
+};
 
 const SIZES: [u32; 6] = [25, 50, 100, 250, 500, 1000];
 
@@ -77,7 +79,7 @@ pub fn Pager(
             </nav>
         </footer>
     }
-    .into_any()
+    .erased()
 }
 
 /// A link to another page. One that leads nowhere stays in its place.

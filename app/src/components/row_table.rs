@@ -14,6 +14,7 @@ use super::{
     table_footer::TableFooter,
 };
 use crate::{
+    erased::Erase,
     format::Format,
     grid::{Density, Face, GridState, Surface, canvas::Segment, hands::Hands},
     live::rows::LiveRow,
@@ -89,7 +90,7 @@ pub fn RowTable(
     // Apart, for the type of one view of all this is deeper than a stack.
     let table = move || {
         let heads = move || {
-            let head = |shown| view! { <ColumnHeader view shown /> }.into_any();
+            let head = |shown| view! { <ColumnHeader view shown /> }.erased();
             arranged_columns().into_iter().map(head).collect_view()
         };
         let widths = move || {
@@ -147,7 +148,7 @@ pub fn RowTable(
                     <For each=rows key=Item::key let:item>
                         {match item {
                             Item::Row(row, order, _) => {
-                                view! { <RowView row order /> }.into_any()
+                                view! { <RowView row order /> }.erased()
                             }
                             Item::Gap(_) => {
                                 view! {
@@ -155,7 +156,7 @@ pub fn RowTable(
                                         <td colspan="1000"></td>
                                     </tr>
                                 }
-                                    .into_any()
+                                    .erased()
                             }
                         }}
                     </For>
@@ -163,7 +164,7 @@ pub fn RowTable(
                 <TableFooter view />
             </table>
         }
-        .into_any()
+        .erased()
     };
     view! {
         <main
@@ -196,7 +197,7 @@ pub fn RowTable(
             }}
         </main>
     }
-    .into_any()
+    .erased()
 }
 
 /// How many columns stay in sight at most.

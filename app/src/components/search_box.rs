@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
 use super::{icon, pager::Carry};
-use crate::pages::table::TableView;
+use crate::{erased::Erase, pages::table::TableView};
 
 /// How long typing has to pause before it is searched for.
 const PAUSE: Duration = Duration::from_millis(220);
@@ -27,7 +27,7 @@ pub fn SearchBox(
             return;
         }
         navigate(
-            &view.address(&next),
+            &untrack(|| view.address(&next)),
             NavigateOptions {
                 // One search is one step back, however it was typed.
                 replace: query.search.is_some() && next.search.is_some(),
@@ -78,7 +78,7 @@ pub fn SearchBox(
             />
         </form>
     }
-    .into_any()
+    .erased()
 }
 
 /// Has what is found marked, from the first search on.

@@ -4,7 +4,7 @@ use std::{fmt::Write, time::Duration};
 
 use leptos::prelude::*;
 
-use crate::{format::number::grouped, pages::table::TableView};
+use crate::{erased::Erase, format::number::grouped, pages::table::TableView};
 
 /// How many seconds are shown.
 const SECONDS: usize = 60;
@@ -50,7 +50,7 @@ pub fn Sparkline(
             </svg>
         </span>
     }
-    .into_any()
+    .erased()
 }
 
 /// Adds what changed in the last seconds, spread over them, and forgets the oldest.

@@ -7,7 +7,7 @@ use rowcast_protocol::{
     query::{Function, MAX_AGGREGATES},
 };
 
-use crate::pages::table::TableView;
+use crate::{erased::Erase, pages::table::TableView};
 
 /// A choice of what is summed up below a column; none for a column of a related row.
 #[component]
@@ -21,7 +21,7 @@ pub fn SummaryField(
         .table
         .with_value(|table| table.column(&column.name).is_some());
     if !is_own {
-        return ().into_any();
+        return ().erased();
     }
     let query = view.query.get();
     let own: Vec<Function> = query.summaries_of(&column.name).collect();
@@ -75,7 +75,7 @@ pub fn SummaryField(
             </select>
         </label>
     }
-    .into_any()
+    .erased()
 }
 
 fn name_of(function: Function, kind: ColumnKind) -> &'static str {

@@ -6,6 +6,7 @@ use super::{connection_status::ConnectionStatus, icon, sparkline::Sparkline};
 use crate::{
     address,
     content::TableName,
+    erased::Erase,
     format::number::grouped,
     pages::table::TableView,
     presence::{People, PresenceHost, You},
@@ -78,7 +79,7 @@ pub fn TableHeader(
         <ConnectionStatus live />
         <You host=presence />
     }
-    .into_any()
+    .erased()
 }
 
 /// Closes the popover of that id.

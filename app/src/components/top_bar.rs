@@ -3,22 +3,25 @@
 use leptos::prelude::*;
 
 use super::appearance::Appearance;
-use crate::palette::PaletteButton;
+use crate::{
+    erased::{Content, Erase},
+    palette::PaletteButton,
+};
 
 /// The bar with the product's name, the page's own part, the commands and the appearance.
 #[component]
-pub fn TopBar(children: Children) -> impl IntoView {
+pub fn TopBar(#[prop(optional)] children: Option<Content>) -> impl IntoView {
     view! {
         <header class="top-bar">
             <Brand />
-            {children()}
+            {children.map(Content::make)}
             <div class="top-end">
                 <PaletteButton />
                 <Appearance />
             </div>
         </header>
     }
-    .into_any()
+    .erased()
 }
 
 /// The product's name, which leads to the tables.

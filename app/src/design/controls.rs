@@ -3,10 +3,13 @@
 use leptos::prelude::*;
 
 use super::{gallery, specimen};
-use crate::components::icon;
+use crate::{
+    components::icon,
+    erased::{Erase, Erased},
+};
 
 /// Sizes and faces of type.
-pub fn text() -> AnyView {
+pub fn text() -> Erased {
     gallery(
         "",
         vec![
@@ -50,8 +53,8 @@ pub fn text() -> AnyView {
 }
 
 /// All icons.
-pub fn icons() -> AnyView {
-    let named = |name: &'static str, when: &'static str, icon: AnyView| specimen(name, when, icon);
+pub fn icons() -> Erased {
+    let named = |name: &'static str, when: &'static str, icon: Erased| specimen(name, when, icon);
     let kinds = [
         ("k-key", "Key", "a column of the table’s key."),
         (
@@ -70,22 +73,18 @@ pub fn icons() -> AnyView {
         named(
             "Search",
             "in front of a search box.",
-            icon::search().into_any(),
+            icon::search().erased(),
         ),
-        named("Plus", "adds something.", icon::plus().into_any()),
-        named("Cross", "removes something.", icon::cross().into_any()),
-        named("Down", "opens a menu.", icon::down().into_any()),
-        named("Theme", "opens the appearance.", icon::theme().into_any()),
-        named(
-            "Commands",
-            "opens the palette.",
-            icon::commands().into_any(),
-        ),
-        named("Columns", "opens the columns.", icon::columns().into_any()),
-        named("Hold", "holds the list.", icon::hold().into_any()),
-        named("Calendar", "picks a day.", icon::calendar().into_any()),
-        named("Warning", "something is wrong.", icon::warning().into_any()),
-        named("Done", "something was done.", icon::done().into_any()),
+        named("Plus", "adds something.", icon::plus().erased()),
+        named("Cross", "removes something.", icon::cross().erased()),
+        named("Down", "opens a menu.", icon::down().erased()),
+        named("Theme", "opens the appearance.", icon::theme().erased()),
+        named("Commands", "opens the palette.", icon::commands().erased()),
+        named("Columns", "opens the columns.", icon::columns().erased()),
+        named("Hold", "holds the list.", icon::hold().erased()),
+        named("Calendar", "picks a day.", icon::calendar().erased()),
+        named("Warning", "something is wrong.", icon::warning().erased()),
+        named("Done", "something was done.", icon::done().erased()),
     ];
     all.extend(kinds.map(|(class, name, when)| {
         let class = ["kind ", class].concat();
@@ -99,7 +98,7 @@ pub fn icons() -> AnyView {
 }
 
 /// Buttons, inputs, chips.
-pub fn view() -> AnyView {
+pub fn view() -> Erased {
     let buttons = vec![
         specimen(
             "Button",
@@ -222,11 +221,11 @@ pub fn view() -> AnyView {
     let all = all
         .into_iter()
         .map(|(heading, shown)| gallery(heading, shown));
-    all.collect::<Vec<_>>().into_any()
+    all.collect::<Vec<_>>().erased()
 }
 
 /// Menus, popovers and lists to choose from.
-pub fn menus() -> AnyView {
+pub fn menus() -> Erased {
     gallery(
         "",
         vec![

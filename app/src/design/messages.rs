@@ -4,13 +4,16 @@ use leptos::prelude::*;
 use rowcast_protocol::ApiError;
 
 use super::{gallery, specimen};
-use crate::components::{
-    icon,
-    message::{Failure, Message},
+use crate::{
+    components::{
+        icon,
+        message::{Failure, Message},
+    },
+    erased::{Erase, Erased},
 };
 
 /// The connection, notices, and what stands where rows would.
-pub fn view() -> AnyView {
+pub fn view() -> Erased {
     let links = [
         ("live", "Live", "changes arrive."),
         (
@@ -99,11 +102,11 @@ pub fn view() -> AnyView {
     let all = all
         .into_iter()
         .map(|(heading, shown)| gallery(heading, shown));
-    all.collect::<Vec<_>>().into_any()
+    all.collect::<Vec<_>>().erased()
 }
 
 /// Dialogs, as they stand before the page.
-pub fn dialogs() -> AnyView {
+pub fn dialogs() -> Erased {
     gallery(
         "",
         vec![

@@ -8,18 +8,19 @@ use rowcast_protocol::{Cell, Column, ColumnKind, table::Reference};
 use super::{gallery, specimen};
 use crate::{
     components::{cell::CellView, icon},
+    erased::{Erase, Erased},
     format::{Shape, width::Width},
     live::rows::{LiveCell, ShownColumn, write},
 };
 
 /// The grid, close together and not, and every kind of value.
-pub fn view() -> AnyView {
+pub fn view() -> Erased {
     let parts = [grid("comfortable"), grid("compact"), values(), badges()];
-    parts.into_iter().collect::<Vec<_>>().into_any()
+    parts.into_iter().collect::<Vec<_>>().erased()
 }
 
 /// A table with rows in every state.
-fn grid(density: &'static str) -> AnyView {
+fn grid(density: &'static str) -> Erased {
     let rows = [
         ("", "a row", "Buy milk", "open", 0),
         ("chosen", "chosen", "Call Ann", "paid", 0),
@@ -93,10 +94,10 @@ fn grid(density: &'static str) -> AnyView {
             </figcaption>
         </figure>
     }
-    .into_any()
+    .erased()
 }
 
-fn values() -> AnyView {
+fn values() -> Erased {
     let reference = Column {
         references: Some(Reference {
             table: "people".to_owned(),
@@ -157,7 +158,7 @@ fn values() -> AnyView {
         (
             "Saving",
             "written by the reader, not in the database yet.",
-            view! { <CellView cell=saving shown=shown(title_column()) format=None /> }.into_any(),
+            view! { <CellView cell=saving shown=shown(title_column()) format=None /> }.erased(),
         ),
     ];
     let all = all
@@ -166,7 +167,7 @@ fn values() -> AnyView {
     gallery("Values", all.collect())
 }
 
-fn badges() -> AnyView {
+fn badges() -> Erased {
     let labels = [
         "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth",
     ];
@@ -197,7 +198,7 @@ fn badges() -> AnyView {
 }
 
 /// A cell in a table of its own.
-fn boxed(cell: AnyView) -> AnyView {
+fn boxed(cell: Erased) -> Erased {
     view! {
         <table class="grid one">
             <tbody>
@@ -205,12 +206,12 @@ fn boxed(cell: AnyView) -> AnyView {
             </tbody>
         </table>
     }
-    .into_any()
+    .erased()
 }
 
-fn cell(column: Column, value: Cell, mark: u32) -> AnyView {
+fn cell(column: Column, value: Cell, mark: u32) -> Erased {
     let cell = ArcRwSignal::new(live(value, mark));
-    view! { <CellView cell shown=shown(column) format=None /> }.into_any()
+    view! { <CellView cell shown=shown(column) format=None /> }.erased()
 }
 
 fn live(cell: Cell, mark: u32) -> LiveCell {

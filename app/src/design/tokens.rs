@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::erased::{Erase, Erased};
+
 /// The style sheet that has them, with the words that this page shows beside each.
 const SHEET: &str = include_str!("../../../style/assets/style/tokens.css");
 
@@ -29,7 +31,7 @@ impl Value {
 }
 
 /// All of them.
-pub fn view() -> AnyView {
+pub fn view() -> Erased {
     let groups = read(SHEET).into_iter().map(|group| {
         let values = group.values.into_iter().map(|value| {
             let swatch = value.is_colour().then(|| {
@@ -64,7 +66,7 @@ pub fn view() -> AnyView {
             </div>
         }
     });
-    groups.collect_view().into_any()
+    groups.collect_view().erased()
 }
 
 /// Reads the first block of a style sheet: comments that stand alone, `Name: about.`, begin a

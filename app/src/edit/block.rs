@@ -14,6 +14,7 @@ use super::{
     tsv,
 };
 use crate::{
+    erased::Erase,
     format::number::counted,
     grid::{Block, CellPlace},
     live::rows::LiveRow,
@@ -191,7 +192,7 @@ fn Question(session: Session, here: usize, added: usize) -> impl IntoView {
             </div>
         </Modal>
     }
-    .into_any()
+    .made_here()
 }
 
 /// Empties the cells chosen: NULL, or the empty text where there can be no NULL.

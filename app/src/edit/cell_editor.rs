@@ -11,7 +11,7 @@ use super::{
     session::Session,
     value_input::{Focus, Setting, ValueInput, choose_typed, described},
 };
-use crate::{grid::CellPlace, live::rows::LiveRow};
+use crate::{erased::Erase, grid::CellPlace, live::rows::LiveRow};
 
 /// The cell that is being edited.
 #[derive(Clone)]
@@ -350,7 +350,7 @@ fn InPlace(session: Session, open: OpenCell) -> impl IntoView {
             </div>
         </div>
     }
-    .into_any()
+    .made_here()
 }
 
 /// Puts a line end where the caret is.

@@ -15,6 +15,7 @@ use super::{
     session::Session,
 };
 use crate::{
+    erased::Erase,
     format::{time, zone::Zone},
     grid::CellPlace,
 };
@@ -211,7 +212,7 @@ fn Panel(session: Session, conflict: Conflict) -> impl IntoView {
             </div>
         </Modal>
     }
-    .into_any()
+    .made_here()
 }
 
 /// One column's values, side by side.
@@ -271,7 +272,7 @@ fn Difference(
             </div>
         </section>
     }
-    .into_any()
+    .made_here()
 }
 
 /// A value as it is compared.

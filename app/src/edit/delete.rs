@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use rowcast_protocol::RowKey;
 
 use super::{bulk, change::Change, modal::Modal, rows::whole, session::Session};
-use crate::{format::number::counted, live::rows::key_text};
+use crate::{erased::Erase, format::number::counted, live::rows::key_text};
 
 /// The id of the question's heading.
 const HEADING: &str = "delete-heading";
@@ -75,7 +75,7 @@ fn Question(session: Session, rows: Vec<RowKey>) -> impl IntoView {
             </div>
         </Modal>
     }
-    .into_any()
+    .made_here()
 }
 
 fn delete(session: Session, rows: Vec<RowKey>) {

@@ -10,7 +10,10 @@ use super::{
     field::Field,
     session::Session,
 };
-use crate::format::{time, zone::Zone};
+use crate::{
+    erased::Erase,
+    format::{time, zone::Zone},
+};
 
 /// How many changes are asked for at first, and at a time after that.
 const FEW: u32 = 20;
@@ -89,7 +92,7 @@ pub fn History(session: Session, key: RowKey, fields: Vec<Field>) -> impl IntoVi
             {content}
         </details>
     }
-    .into_any()
+    .made_here()
 }
 
 #[component]
@@ -157,5 +160,5 @@ fn Entry(session: Session, past: Past, fields: Vec<Field>) -> impl IntoView {
             {changes.map(|changes| view! { <ul>{changes}</ul> })}
         </li>
     }
-    .into_any()
+    .made_here()
 }

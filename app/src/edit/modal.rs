@@ -3,6 +3,8 @@
 use leptos::{html, prelude::*};
 use wasm_bindgen::JsCast;
 
+use crate::erased::{Content, Erase};
+
 /// Gives the focus to an element of a dialog that takes the place of what had it.
 pub fn take_focus<E>(element: NodeRef<E>)
 where
@@ -31,7 +33,7 @@ pub fn Modal(
     /// Called when it should go: by Escape, or by a press beside it.
     on_close: Callback<()>,
     /// What it holds.
-    children: Children,
+    children: Content,
 ) -> impl IntoView {
     let dialog = NodeRef::<html::Dialog>::new();
     let before = StoredValue::new_local(document().active_element());
@@ -83,8 +85,8 @@ pub fn Modal(
             on:mousedown=beside
             on:keydown=|event| event.stop_propagation()
         >
-            <div class="modal-body">{children()}</div>
+            <div class="modal-body">{children.make()}</div>
         </dialog>
     }
-    .into_any()
+    .made_here()
 }

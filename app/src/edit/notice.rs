@@ -5,7 +5,7 @@ use std::time::Duration;
 use leptos::prelude::*;
 
 use super::{journal::Way, session::Session, undo};
-use crate::components::icon;
+use crate::{components::icon, erased::Erase};
 
 /// How long a notice stays. One that offers to take something back stays until it is answered
 /// or followed by another.
@@ -114,5 +114,5 @@ pub fn Notices(session: Session) -> impl IntoView {
             }}
         </div>
     }
-    .into_any()
+    .made_here()
 }

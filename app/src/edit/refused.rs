@@ -3,7 +3,7 @@
 use leptos::{portal::Portal, prelude::*};
 
 use super::{cell_editor, place, session::Session};
-use crate::{components::icon, grid::CellPlace};
+use crate::{components::icon, erased::Erase, grid::CellPlace};
 
 /// What was refused last.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,5 +75,5 @@ fn Note(session: Session, refused: Refused) -> impl IntoView {
             </span>
         </div>
     }
-    .into_any()
+    .made_here()
 }

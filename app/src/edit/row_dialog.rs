@@ -16,7 +16,7 @@ use super::{
     rows,
     session::Session,
 };
-use crate::{components::icon, live::rows::LiveRow};
+use crate::{components::icon, erased::Erase, live::rows::LiveRow};
 use form_field::FormField;
 
 /// The row that the dialog shows.
@@ -216,7 +216,7 @@ fn Form(session: Session, dialog: RowDialog) -> impl IntoView {
             </form>
         </Modal>
     }
-    .into_any()
+    .made_here()
 }
 
 /// What others change in the row shows in the fields that the reader has not touched.

@@ -3,7 +3,7 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use futures::{StreamExt, channel::mpsc};
-use leptos::{children::ViewFn, prelude::*, task::spawn_local};
+use leptos::{prelude::*, task::spawn_local};
 use rowcast_protocol::{RowKey, TableKind};
 
 use super::{
@@ -21,6 +21,7 @@ use super::{
     undo,
 };
 use crate::{
+    erased::{Erase, MakeView},
     grid::{Action, GridState},
     live::rows::LiveRow,
     pages::table::TableView,
@@ -82,7 +83,7 @@ impl Session {
             owner: StoredValue::new(Owner::current().unwrap_or_default()),
             writes: StoredValue::new_local(writes),
         };
-        host.layer.set(Some(ViewFn::from(move || {
+        host.layer.set(Some(MakeView::from(move || {
             view! { <Layer session /> }
         })));
         Arc::new(move |action| session.act(action))
@@ -201,5 +202,5 @@ fn Layer(session: Session) -> impl IntoView {
         <ConflictPanel session />
         <Notices session />
     }
-    .into_any()
+    .made_here()
 }

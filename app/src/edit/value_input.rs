@@ -9,6 +9,7 @@ use leptos::prelude::*;
 use rowcast_protocol::ColumnKind;
 
 use super::field::Field;
+use crate::erased::Erase;
 use choice::ChoiceInput;
 use text::{LineInput, TextInput};
 use time::TimeInput;
@@ -51,15 +52,15 @@ pub fn ValueInput(
         .column
         .with_value(|column| (column.kind, column.references.is_some()));
     match kind {
-        _ if refers => view! { <ChoiceInput field setting /> }.into_any(),
+        _ if refers => view! { <ChoiceInput field setting /> }.made_here(),
         ColumnKind::Boolean | ColumnKind::Enum => {
-            view! { <ChoiceInput field setting /> }.into_any()
+            view! { <ChoiceInput field setting /> }.made_here()
         }
         ColumnKind::Text | ColumnKind::Json | ColumnKind::Array | ColumnKind::Other => {
-            view! { <TextInput field setting /> }.into_any()
+            view! { <TextInput field setting /> }.made_here()
         }
         ColumnKind::Date | ColumnKind::Timestamp | ColumnKind::TimestampTz => {
-            view! { <TimeInput field setting kind /> }.into_any()
+            view! { <TimeInput field setting kind /> }.made_here()
         }
         ColumnKind::Integer
         | ColumnKind::Numeric
@@ -67,7 +68,7 @@ pub fn ValueInput(
         | ColumnKind::Bytes
         | ColumnKind::Time
         | ColumnKind::Interval
-        | ColumnKind::Uuid => view! { <LineInput field setting kind /> }.into_any(),
+        | ColumnKind::Uuid => view! { <LineInput field setting kind /> }.made_here(),
     }
 }
 

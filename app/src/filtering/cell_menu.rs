@@ -8,6 +8,7 @@ use web_sys::{Element, HtmlElement};
 
 use crate::{
     components::filter_panel::{Ask, FilterHost, MenuAt, stay},
+    erased::{Erase, Erased},
     filter::value,
     grid::{Action, CellPlace, GridState, Selection, surface::set_style},
 };
@@ -267,11 +268,11 @@ fn Menu(host: FilterHost, grid: GridState, at: MenuAt, groups: Vec<Vec<Item>>) -
                 <kbd aria-hidden="true">{item.keys}</kbd>
             </button>
         }
-        .into_any()
+        .made_here()
     };
     let groups = groups.into_iter().enumerate().map(|(nth, group)| {
         let rule = (nth > 0).then(|| view! { <hr role="separator" /> });
-        let lines: Vec<AnyView> = group.into_iter().map(line.clone()).collect();
+        let lines: Vec<Erased> = group.into_iter().map(line.clone()).collect();
         view! {
             {rule}
             {lines}
@@ -291,7 +292,7 @@ fn Menu(host: FilterHost, grid: GridState, at: MenuAt, groups: Vec<Vec<Item>>) -
             {groups.collect_view()}
         </div>
     }
-    .into_any()
+    .made_here()
 }
 
 /// Puts the menu where it was asked for, or below its cell, as far as the window has room.

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     components::icon,
+    erased::{Erase, Erased},
     filter::{Choice, Input, kind_of},
 };
 
@@ -20,7 +21,7 @@ pub fn Conditions(draft: Draft) -> impl IntoView {
 }
 
 /// A group, and how it is taken out of the one that it is in.
-fn group_view(draft: Draft, group: Group, parent: Option<Group>, depth: usize) -> AnyView {
+fn group_view(draft: Draft, group: Group, parent: Option<Group>, depth: usize) -> Erased {
     let chosen = group.way.get_untracked();
     let ways = Way::ALL.map(|(way, word)| {
         view! { <option value=word prop:selected=way == chosen>{word}</option> }
@@ -89,11 +90,11 @@ fn group_view(draft: Draft, group: Group, parent: Option<Group>, depth: usize) -
             </div>
         </div>
     }
-    .into_any()
+    .made_here()
 }
 
 /// The button that takes a part out of its group; the focus goes on to what follows it.
-fn remover(label: &'static str, group: Group, id: u32) -> AnyView {
+fn remover(label: &'static str, group: Group, id: u32) -> Erased {
     let remove = move |_: ev::MouseEvent| {
         let mut next = None;
         group.of.update(|of| {
@@ -112,10 +113,10 @@ fn remover(label: &'static str, group: Group, id: u32) -> AnyView {
             {icon::cross()}
         </button>
     }
-    .into_any()
+    .made_here()
 }
 
-fn line_view(draft: Draft, line: Line, group: Group) -> AnyView {
+fn line_view(draft: Draft, line: Line, group: Group) -> Erased {
     let column = Memo::new(move |_| {
         let (name, columns) = (line.column.read(), draft.columns.read());
         columns.iter().find(|column| column.name == *name).cloned()
@@ -212,7 +213,7 @@ fn line_view(draft: Draft, line: Line, group: Group) -> AnyView {
             </p>
         </div>
     }
-    .into_any()
+    .made_here()
 }
 
 fn fitting(column: Option<&Column>) -> Vec<Choice> {

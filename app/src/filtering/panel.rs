@@ -19,6 +19,7 @@ use crate::{
         filter_panel::{Ask, FilterHost, PANEL, stay},
         table_header::close,
     },
+    erased::Erase,
     filter::text::{to_query, to_text},
     live::fetch,
     pages::table::TableView,
@@ -347,9 +348,9 @@ pub fn Panel(host: FilterHost) -> impl IntoView {
     let in_text = move || draft.text.read().is_some();
     let content = move || {
         if draft.text.read().is_some() {
-            view! { <TextEditor draft apply /> }.into_any()
+            view! { <TextEditor draft apply /> }.made_here()
         } else {
-            view! { <Conditions draft /> }.into_any()
+            view! { <Conditions draft /> }.made_here()
         }
     };
     // Another text makes no other editor.
@@ -416,5 +417,5 @@ pub fn Panel(host: FilterHost) -> impl IntoView {
         </form>
         <RecentList host go=Callback::new(move |filter| go.with_value(|go| go(filter))) />
     }
-    .into_any()
+    .made_here()
 }

@@ -5,6 +5,7 @@ use rowcast_protocol::query::Filter;
 
 use crate::{
     components::filter_panel::FilterHost,
+    erased::Erase,
     filter::{describe, recent},
 };
 
@@ -34,7 +35,7 @@ pub fn RecentList(
     move || {
         let filters = filters();
         if filters.is_empty() {
-            return ().into_any();
+            return ().made_here();
         }
         let columns = view.columns();
         let items = filters.into_iter().map(|filter| {
@@ -65,6 +66,6 @@ pub fn RecentList(
                 <ul role="list">{items.collect_view()}</ul>
             </section>
         }
-        .into_any()
+        .made_here()
     }
 }

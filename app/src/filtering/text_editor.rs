@@ -9,9 +9,12 @@ use super::{
     panel::{Draft, focus_later, said},
     values,
 };
-use crate::filter::{
-    complete::{Candidate, Context, Wanted, candidates, context},
-    text::to_query,
+use crate::{
+    erased::Erase,
+    filter::{
+        complete::{Candidate, Context, Wanted, candidates, context},
+        text::to_query,
+    },
 };
 
 /// The id of the text.
@@ -246,7 +249,7 @@ pub fn TextEditor(draft: Draft, apply: Callback<()>) -> impl IntoView {
             <code>"or=(a.eq.1,b.is.null)"</code>"."
         </p>
     }
-    .into_any()
+    .made_here()
 }
 
 fn option_id(at: usize) -> String {

@@ -9,6 +9,7 @@ use super::{
     values,
 };
 use crate::{
+    erased::{Erase, Erased},
     filter::{Choice, Input, UNITS, join, knows_now, split},
     format::time,
 };
@@ -120,7 +121,7 @@ pub fn ValueEditor(draft: Draft, line: Line, column: Memo<Option<Column>>) -> im
     move || {
         let (id, wrong_id) = (id.clone(), wrong_id.clone());
         match form.get() {
-            Form::None => view! { <span class="filter-value" id=id></span> }.into_any(),
+            Form::None => view! { <span class="filter-value" id=id></span> }.made_here(),
             Form::Labels(labels) => {
                 if line.value.get_untracked().is_empty()
                     && let Some(first) = labels.first()
@@ -148,7 +149,7 @@ pub fn ValueEditor(draft: Draft, line: Line, column: Memo<Option<Column>>) -> im
                         {labels.into_iter().map(option).collect_view()}
                     </select>
                 }
-                .into_any()
+                .made_here()
             }
             Form::SomeLabels(labels) => some_labels(line, id, labels),
             Form::Span => span(line, id, wrong_id),
@@ -164,7 +165,7 @@ pub fn ValueEditor(draft: Draft, line: Line, column: Memo<Option<Column>>) -> im
                     on:input=move |event| write(event_target_value(&event))
                 />
             }
-            .into_any(),
+            .made_here(),
             Form::Time(has_zone) => view! {
                 <input
                     class="filter-value"
@@ -179,7 +180,7 @@ pub fn ValueEditor(draft: Draft, line: Line, column: Memo<Option<Column>>) -> im
                     on:input=move |event| write(time_value(&event_target_value(&event), has_zone))
                 />
             }
-            .into_any(),
+            .made_here(),
             Form::Text(hint, mode, offers) => {
                 text(draft, line, column, (id, wrong_id), (hint, mode, offers))
             }
@@ -194,7 +195,7 @@ fn text(
     column: Memo<Option<Column>>,
     (id, wrong_id): (String, String),
     (hint, mode, offers): (&'static str, Option<&'static str>, bool),
-) -> AnyView {
+) -> Erased {
     let offered = RwSignal::new(Vec::<String>::new());
     let list = [&*id, "-list"].concat();
     let offer = move || {
@@ -242,11 +243,11 @@ fn text(
         />
         {offers.then(|| view! { <datalist id=list>{options}</datalist> })}
     }
-    .into_any()
+    .made_here()
 }
 
 /// Several of an enum's labels.
-fn some_labels(line: Line, id: String, labels: Vec<String>) -> AnyView {
+fn some_labels(line: Line, id: String, labels: Vec<String>) -> Erased {
     let order = StoredValue::new(labels.clone());
     let choose = move |label: &str, on: bool| {
         let mut chosen = split(&line.value.read_untracked());
@@ -278,11 +279,11 @@ fn some_labels(line: Line, id: String, labels: Vec<String>) -> AnyView {
             {labels.into_iter().map(option).collect_view()}
         </div>
     }
-    .into_any()
+    .made_here()
 }
 
 /// A span of time: how many of which unit.
-fn span(line: Line, id: String, wrong_id: String) -> AnyView {
+fn span(line: Line, id: String, wrong_id: String) -> Erased {
     let value = line.value.get_untracked();
     let unit = UNITS
         .iter()
@@ -327,5 +328,5 @@ fn span(line: Line, id: String, wrong_id: String) -> AnyView {
             </select>
         </span>
     }
-    .into_any()
+    .made_here()
 }

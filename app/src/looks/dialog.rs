@@ -6,6 +6,7 @@ use super::{options::Options, preview::preview};
 use crate::{
     components::icon,
     edit::modal::Modal,
+    erased::{Erase, Erased},
     grid::{
         GridState, Look,
         look::{LONGEST_DESCRIPTION, LONGEST_LABEL, clipped},
@@ -16,11 +17,11 @@ use crate::{
 const HEADING: &str = "looks-heading";
 
 /// The dialog of the column of that name, which `of` holds while it is open.
-pub fn dialog(grid: GridState, of: RwSignal<Option<String>>, name: String) -> AnyView {
+pub fn dialog(grid: GridState, of: RwSignal<Option<String>>, name: String) -> Erased {
     let close = Callback::new(move |()| of.set(None));
     // It is of the column as it was when the dialog was opened: what is filled in stays.
     let Some(face) = untrack(|| grid.face(&name)) else {
-        return ().into_any();
+        return ().made_here();
     };
     let label = RwSignal::new(face.look.label.clone().unwrap_or_default());
     let description = RwSignal::new(face.look.description.clone().unwrap_or_default());
@@ -98,5 +99,5 @@ pub fn dialog(grid: GridState, of: RwSignal<Option<String>>, name: String) -> An
             </form>
         </Modal>
     }
-    .into_any()
+    .made_here()
 }

@@ -3,9 +3,12 @@
 use leptos::prelude::*;
 use rowcast_protocol::ColumnKind;
 
-use crate::format::{
-    Format,
-    chosen::{MOST_DIGITS, Unit},
+use crate::{
+    erased::{Erase, Erased},
+    format::{
+        Format,
+        chosen::{MOST_DIGITS, Unit},
+    },
 };
 
 /// What stands in the inputs. Each stands for the options that the format has, and those that
@@ -90,7 +93,7 @@ impl Options {
     }
 
     /// The inputs, for a column of that kind.
-    pub fn inputs(self, kind: ColumnKind) -> AnyView {
+    pub fn inputs(self, kind: ColumnKind) -> Erased {
         let option = |word: &'static str, name: &'static str| {
             view! {
                 <option value=word prop:selected=move || *self.word.read() == word>
@@ -116,16 +119,16 @@ impl Options {
             </label>
             {move || self.of_format()}
         }
-        .into_any()
+        .made_here()
     }
 
     /// The inputs of what the chosen format has to choose.
-    fn of_format(self) -> AnyView {
+    fn of_format(self) -> Erased {
         let word = self.word.get();
         match &*word {
-            "number" => [self.places(), self.tick("Separate thousands")].into_any(),
-            "currency" => [self.currency(), self.places()].into_any(),
-            "percent" => [self.places(), self.tick("25 stands for 25 %, not 0.25")].into_any(),
+            "number" => [self.places(), self.tick("Separate thousands")].made_here(),
+            "currency" => [self.currency(), self.places()].made_here(),
+            "percent" => [self.places(), self.tick("25 stands for 25 %, not 0.25")].made_here(),
             "bytes" => self.tick("1 KiB is 1,024 bytes"),
             "duration" => self.units(),
             "progress" => field(
@@ -140,7 +143,7 @@ impl Options {
                         on:input=move |event| self.most.set(event_target_value(&event))
                     />
                 }
-                .into_any(),
+                .made_here(),
             ),
             "image" => note(
                 "Pictures of this server are shown. Those of others are linked to, \
@@ -150,11 +153,11 @@ impl Options {
                 "Values are seen while their cell has the focus. \
                  Whoever may read the table can still read and copy them.",
             ),
-            _ => ().into_any(),
+            _ => ().made_here(),
         }
     }
 
-    fn places(self) -> AnyView {
+    fn places(self) -> Erased {
         field(
             "Decimals",
             view! {
@@ -167,11 +170,11 @@ impl Options {
                     on:input=move |event| self.digits.set(event_target_value(&event))
                 />
             }
-            .into_any(),
+            .made_here(),
         )
     }
 
-    fn currency(self) -> AnyView {
+    fn currency(self) -> Erased {
         const KNOWN: [&str; 12] = [
             "EUR", "USD", "GBP", "JPY", "CHF", "CNY", "INR", "BRL", "CAD", "AUD", "SEK", "PLN",
         ];
@@ -190,11 +193,11 @@ impl Options {
                 />
                 <datalist id="currencies">{known}</datalist>
             }
-            .into_any(),
+            .made_here(),
         )
     }
 
-    fn units(self) -> AnyView {
+    fn units(self) -> Erased {
         let option = |(_, word, name): (Unit, &'static str, &'static str)| {
             view! {
                 <option value=word prop:selected=move || self.unit.get() == word>
@@ -209,11 +212,11 @@ impl Options {
         };
         field(
             "Values are in",
-            view! { <select on:change=choose>{Unit::ALL.map(option)}</select> }.into_any(),
+            view! { <select on:change=choose>{Unit::ALL.map(option)}</select> }.made_here(),
         )
     }
 
-    fn tick(self, label: &'static str) -> AnyView {
+    fn tick(self, label: &'static str) -> Erased {
         view! {
             <label class="tick">
                 <input
@@ -224,20 +227,20 @@ impl Options {
                 {label}
             </label>
         }
-        .into_any()
+        .made_here()
     }
 }
 
-fn field(label: &'static str, input: AnyView) -> AnyView {
+fn field(label: &'static str, input: Erased) -> Erased {
     view! {
         <label class="field">
             <span>{label}</span>
             {input}
         </label>
     }
-    .into_any()
+    .made_here()
 }
 
-fn note(text: &'static str) -> AnyView {
-    view! { <p class="muted">{text}</p> }.into_any()
+fn note(text: &'static str) -> Erased {
+    view! { <p class="muted">{text}</p> }.made_here()
 }

@@ -8,6 +8,7 @@ use rowcast_protocol::Cell;
 
 use crate::{
     components::formatted::formatted,
+    erased::{Erase, Erased},
     format::{
         Format, Shape,
         clock::Clock,
@@ -22,7 +23,7 @@ use crate::{
 const VALUES: usize = 5;
 
 /// Some values of a column that are on the page, as they are now, in that format.
-pub fn preview(grid: GridState, face: Face, format: Signal<Option<Format>>) -> AnyView {
+pub fn preview(grid: GridState, face: Face, format: Signal<Option<Format>>) -> Erased {
     let (zone, clock) = (expect_context::<ReaderZone>(), expect_context::<Clock>());
     let name = face.shown.column.name.clone();
     let values = move || {
@@ -36,7 +37,7 @@ pub fn preview(grid: GridState, face: Face, format: Signal<Option<Format>>) -> A
         let told: Vec<Cell> = told.take(VALUES).collect();
         if told.is_empty() {
             return view! { <p class="muted">"There are no values on the page to show."</p> }
-                .into_any();
+                .made_here();
         }
         let one = |value: Cell| {
             let reader = Reader {
@@ -57,7 +58,7 @@ pub fn preview(grid: GridState, face: Face, format: Signal<Option<Format>>) -> A
             };
             view! { <li>{formatted(shown, "")}</li> }
         };
-        view! { <ul>{told.into_iter().map(one).collect_view()}</ul> }.into_any()
+        view! { <ul>{told.into_iter().map(one).collect_view()}</ul> }.made_here()
     };
     view! {
         <fieldset class="field preview">
@@ -65,5 +66,5 @@ pub fn preview(grid: GridState, face: Face, format: Signal<Option<Format>>) -> A
             {values}
         </fieldset>
     }
-    .into_any()
+    .made_here()
 }

@@ -14,6 +14,7 @@ use crate::{
         icon, message::Failure, recovery::Recovery, top_bar::TopBar, watch_hint::WatchHint,
     },
     content::{Carried, Tables, load_tables},
+    erased::Erase,
     format::number::{grouped, rounded},
 };
 
@@ -54,7 +55,7 @@ pub fn HomePage() -> impl IntoView {
             </Suspense>
         </div>
     }
-    .into_any()
+    .erased()
 }
 
 #[component]
@@ -129,7 +130,7 @@ fn TableList(tables: Vec<Table>) -> impl IntoView {
             </Show>
         </main>
     }
-    .into_any()
+    .erased()
 }
 
 #[component]

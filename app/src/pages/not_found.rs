@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use crate::components::{message::Message, top_bar::TopBar};
+use crate::{
+    components::{message::Message, top_bar::TopBar},
+    erased::Erase,
+};
 
 /// The page of an unknown address.
 #[component]
@@ -15,7 +18,7 @@ pub fn NotFoundPage() -> impl IntoView {
     view! {
         <Title text="Not found" />
         <div class="page">
-            <TopBar>""</TopBar>
+            <TopBar />
             <main>
                 <Message
                     title="There is no such page"
@@ -28,5 +31,5 @@ pub fn NotFoundPage() -> impl IntoView {
             </main>
         </div>
     }
-    .into_any()
+    .erased()
 }

@@ -32,6 +32,7 @@ use crate::{
     },
     content::{Carried, TableContent, load_table},
     edit::{EditLayer, NewRowButton},
+    erased::Erase,
     format::clock::Clock,
     grid::{GridState, Layout, layout::shown_parameters, slice::Slice},
     live::{Asked, LiveQuery, use_live_query},
@@ -239,7 +240,7 @@ pub fn TablePage() -> impl IntoView {
             }}
         </Suspense>
     }
-    .into_any()
+    .erased()
 }
 
 #[component]
@@ -317,7 +318,7 @@ fn Shown(
             {live.then(|| view! { <Announcer view /> })}
         </div>
     }
-    .into_any()
+    .erased()
 }
 
 #[component]
@@ -332,7 +333,7 @@ fn Missing(error: Option<ApiError>) -> impl IntoView {
     view! {
         <Title text="Not found" />
         <div class="page">
-            <TopBar>""</TopBar>
+            <TopBar />
             <main>
                 <Recovery error=error.clone() />
                 <Failure error>
@@ -343,7 +344,7 @@ fn Missing(error: Option<ApiError>) -> impl IntoView {
             </main>
         </div>
     }
-    .into_any()
+    .erased()
 }
 
 #[component]

@@ -6,12 +6,15 @@ use super::{
     PaletteHost,
     key_list::{ELSEWHERE, GRID, caps},
 };
-use crate::edit::modal::Modal;
+use crate::{
+    edit::modal::Modal,
+    erased::{Erase, Erased},
+};
 
 const HEADING: &str = "keys-heading";
 
 /// The dialog.
-pub fn keys(host: PaletteHost) -> AnyView {
+pub fn keys(host: PaletteHost) -> Erased {
     let close = move || host.panel.set(None);
     let mac = on_mac();
     let line = |ways: &'static str, what: String| {
@@ -21,16 +24,16 @@ pub fn keys(host: PaletteHost) -> AnyView {
                 <dd>{what}</dd>
             </div>
         }
-        .into_any()
+        .made_here()
     };
-    let section = |place: &'static str, lines: Vec<AnyView>| {
+    let section = |place: &'static str, lines: Vec<Erased>| {
         view! {
             <section>
                 <h3>{place}</h3>
                 <dl>{lines}</dl>
             </section>
         }
-        .into_any()
+        .made_here()
     };
     let of_grid = host.grid.map(|_| GRID.iter().chain(&ELSEWHERE));
     let lists: Vec<_> = of_grid.into_iter().flatten().collect();
@@ -40,7 +43,7 @@ pub fn keys(host: PaletteHost) -> AnyView {
             .any(|way| way == keys)
     };
     // What no list has: the page's own, and those of its parts.
-    let mut groups: Vec<(&str, Vec<AnyView>)> = Vec::new();
+    let mut groups: Vec<(&str, Vec<Erased>)> = Vec::new();
     for command in host.commands.all() {
         if command.keys.is_empty() || listed(command.keys) {
             continue;
@@ -56,7 +59,7 @@ pub fn keys(host: PaletteHost) -> AnyView {
         }
     }
     let own = groups.into_iter();
-    let mut sections: Vec<AnyView> = own.map(|(place, lines)| section(place, lines)).collect();
+    let mut sections: Vec<Erased> = own.map(|(place, lines)| section(place, lines)).collect();
     sections.extend(lists.iter().map(|keys| {
         let lines = keys.list.iter();
         let lines = lines.map(|(ways, what)| line(ways, (*what).to_owned()));
@@ -75,18 +78,18 @@ pub fn keys(host: PaletteHost) -> AnyView {
             </div>
         </Modal>
     }
-    .into_any()
+    .made_here()
 }
 
 /// Ways to press, as key caps.
-pub fn shown(ways: &'static str, mac: bool) -> AnyView {
+pub fn shown(ways: &'static str, mac: bool) -> Erased {
     let ways = ways.split(' ').filter(|way| !way.is_empty());
     let ways = ways.map(|way| {
         let caps = caps(way, mac).into_iter();
         let caps = caps.map(|cap| view! { <kbd>{cap}</kbd> }).collect_view();
         view! { <span class="way">{caps}</span> }
     });
-    view! { <span class="ways">{ways.collect_view()}</span> }.into_any()
+    view! { <span class="ways">{ways.collect_view()}</span> }.made_here()
 }
 
 /// Whether the reader's keyboard has a Command key.

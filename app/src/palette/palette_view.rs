@@ -8,14 +8,17 @@ use super::{
     entries::{Entry, at_hand, elsewhere, found},
     keys_view::{on_mac, shown},
 };
-use crate::edit::modal::Modal;
+use crate::{
+    edit::modal::Modal,
+    erased::{Erase, Erased},
+};
 
 /// The ids of the parts.
 const HEADING: &str = "palette-heading";
 const LIST: &str = "palette-list";
 
 /// The dialog.
-pub fn palette(host: PaletteHost) -> AnyView {
+pub fn palette(host: PaletteHost) -> Erased {
     let entries = RwSignal::new(at_hand(host));
     let loading = RwSignal::new(true);
     let owner = Owner::current().unwrap_or_default();
@@ -133,7 +136,7 @@ pub fn palette(host: PaletteHost) -> AnyView {
             </p>
         </Modal>
     }
-    .into_any()
+    .made_here()
 }
 
 fn option_id(at: usize) -> String {
@@ -141,7 +144,7 @@ fn option_id(at: usize) -> String {
 }
 
 /// The name, with the letters that were typed marked.
-fn marked(name: &str, at: &[usize]) -> Vec<AnyView> {
+fn marked(name: &str, at: &[usize]) -> Vec<Erased> {
     let mut parts: Vec<(bool, String)> = Vec::new();
     for (place, letter) in name.chars().enumerate() {
         let on = at.binary_search(&place).is_ok();
@@ -154,9 +157,9 @@ fn marked(name: &str, at: &[usize]) -> Vec<AnyView> {
         .into_iter()
         .map(|(on, text)| {
             if on {
-                view! { <mark>{text}</mark> }.into_any()
+                view! { <mark>{text}</mark> }.made_here()
             } else {
-                text.into_any()
+                text.made_here()
             }
         })
         .collect()

@@ -5,6 +5,7 @@ use leptos::{ev, prelude::*};
 use super::PresenceHost;
 use crate::{
     edit::modal::Modal,
+    erased::Erase,
     reader::{LONGEST, Reader},
 };
 
@@ -56,5 +57,5 @@ pub fn NameDialog(
             </form>
         </Modal>
     }
-    .into_any()
+    .made_here()
 }

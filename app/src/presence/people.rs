@@ -1,6 +1,6 @@
 //! The others in the top bar, and the list of them.
 
-use leptos::{children::ViewFn, prelude::*};
+use leptos::prelude::*;
 
 use super::{
     PresenceHost,
@@ -12,6 +12,7 @@ use super::{
 use crate::{
     address::encode,
     components::table_header::close,
+    erased::{Erase, Erased, MakeView},
     live::{
         live_list::follow_list,
         status::{Link, LiveStatus},
@@ -36,8 +37,8 @@ pub fn begin(host: PresenceHost) {
     say(host, session);
     mark(host.grid, people);
     host.people
-        .set(Some(ViewFn::from(move || stack(host, people))));
-    host.layer.set(Some(ViewFn::from(move || {
+        .set(Some(MakeView::from(move || stack(host, people))));
+    host.layer.set(Some(MakeView::from(move || {
         host.naming.get().then(|| view! { <NameDialog host /> })
     })));
 }
@@ -49,7 +50,7 @@ fn session() -> String {
 }
 
 /// Their initials, and how many more there are.
-fn stack(host: PresenceHost, people: Memo<Vec<Person>>) -> AnyView {
+fn stack(host: PresenceHost, people: Memo<Vec<Person>>) -> Erased {
     let status = expect_context::<LiveStatus>();
     let who = Memo::new(move |_| who(&people.read()));
     let faces = Memo::new(move |_| {
@@ -96,20 +97,20 @@ fn stack(host: PresenceHost, people: Memo<Vec<Person>>) -> AnyView {
             }}
         </span>
     }
-    .into_any()
+    .made_here()
 }
 
-fn avatar(colour: u32, letters: String) -> AnyView {
+fn avatar(colour: u32, letters: String) -> Erased {
     view! {
         <span class=format!("avatar b{colour}") aria-hidden="true">
             {letters}
         </span>
     }
-    .into_any()
+    .made_here()
 }
 
 /// Everybody by name, and the way to where they are.
-fn list(host: PresenceHost, people: Memo<Vec<Person>>) -> AnyView {
+fn list(host: PresenceHost, people: Memo<Vec<Person>>) -> Erased {
     let reader = Reader::expect();
     let who = move || who(&people.read());
     let lost = RwSignal::new(false);
@@ -151,7 +152,7 @@ fn list(host: PresenceHost, people: Memo<Vec<Person>>) -> AnyView {
         </p>
         {hint}
     }
-    .into_any()
+    .made_here()
 }
 
 /// One of them. What changes of it changes where it stands, for the focus may be on it.
@@ -160,7 +161,7 @@ fn entry(
     people: Memo<Vec<Person>>,
     session: String,
     lost: RwSignal<bool>,
-) -> AnyView {
+) -> Erased {
     let person = Memo::new(move |_| {
         let people = people.read();
         people.iter().find(|of| of.session == session).cloned()
@@ -190,5 +191,5 @@ fn entry(
             </button>
         </li>
     }
-    .into_any()
+    .made_here()
 }

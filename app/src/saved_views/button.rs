@@ -1,11 +1,12 @@
 //! The button that says which view is shown and opens the list of them.
 
-use leptos::{children::ViewFn, prelude::*};
+use leptos::prelude::*;
 
 use super::{SavedView, state};
 use crate::{
     commands::Commands,
     components::icon,
+    erased::{Erase, MakeView},
     lazy::{self, Lazy},
     pages::table::TableView,
 };
@@ -27,9 +28,9 @@ pub struct ViewsHost {
     /// What is to be done.
     pub wish: RwSignal<Option<Wish>>,
     /// What the list of views holds.
-    pub menu: RwSignal<Option<ViewFn>>,
+    pub menu: RwSignal<Option<MakeView>>,
     /// What is shown before the page: dialogs and what is said.
-    pub layer: RwSignal<Option<ViewFn>>,
+    pub layer: RwSignal<Option<MakeView>>,
     /// The view that the address began as.
     pub current: Memo<Option<SavedView>>,
     /// What a view would keep of the address.
@@ -92,8 +93,8 @@ pub fn ViewsButton(
                 "Try again"
             </button>
         }
-        .into_any(),
-        (None, false) => view! { <p class="muted">"Loading…"</p> }.into_any(),
+        .erased(),
+        (None, false) => view! { <p class="muted">"Loading…"</p> }.erased(),
     };
     // It may be opened before any script runs.
     Effect::new(move || {
@@ -121,5 +122,5 @@ pub fn ViewsButton(
         </div>
         {move || host.layer.get().map(|layer| layer.run())}
     }
-    .into_any()
+    .erased()
 }

@@ -6,7 +6,7 @@ use super::{
     SavedView, api,
     menu::{Views, refused},
 };
-use crate::edit::modal::Modal;
+use crate::{edit::modal::Modal, erased::Erase};
 
 /// The id of the question's heading.
 const HEADING: &str = "delete-view-heading";
@@ -71,5 +71,5 @@ pub fn DeleteQuestion(
             </div>
         </Modal>
     }
-    .into_any()
+    .made_here()
 }

@@ -7,7 +7,7 @@ use super::{
     api::{self, Edit},
     menu::{Views, refused},
 };
-use crate::{edit::modal::Modal, reader::LONGEST};
+use crate::{edit::modal::Modal, erased::Erase, reader::LONGEST};
 
 /// The id of the dialog's heading.
 const HEADING: &str = "view-heading";
@@ -183,5 +183,5 @@ pub fn ViewForm(
             </form>
         </Modal>
     }
-    .into_any()
+    .made_here()
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leptos::{children::ViewFn, prelude::*, task::spawn_local};
+use leptos::{prelude::*, task::spawn_local};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
 use super::{
@@ -13,7 +13,11 @@ use super::{
     list, view_of,
 };
 use crate::{
-    address, components::table_header::close, edit::api::Refusal, live::live_list::LiveList,
+    address,
+    components::table_header::close,
+    edit::api::Refusal,
+    erased::{Erase, Erased, MakeView},
+    live::live_list::LiveList,
     reader::Reader,
 };
 
@@ -77,8 +81,8 @@ impl Views {
                 }
             }
         });
-        host.menu.set(Some(ViewFn::from(move || menu(views))));
-        host.layer.set(Some(ViewFn::from(move || layer(views))));
+        host.menu.set(Some(MakeView::from(move || menu(views))));
+        host.layer.set(Some(MakeView::from(move || layer(views))));
     }
 
     /// Opens a dialog in place of the list. When it closes the focus is where the list was
@@ -175,7 +179,7 @@ pub fn refused(refusal: &Refusal) -> String {
 }
 
 /// What the list holds.
-fn menu(views: Views) -> AnyView {
+fn menu(views: Views) -> Erased {
     let host = views.host;
     let view = host.view;
     let changes = move || {
@@ -250,11 +254,11 @@ fn menu(views: Views) -> AnyView {
             "Save as new view…"
         </button>
     }
-    .into_any()
+    .made_here()
 }
 
 /// One view of the list: what changes of it changes where it stands, for the focus may be in it.
-fn entry(views: Views, id: i64) -> AnyView {
+fn entry(views: Views, id: i64) -> Erased {
     let view = views.host.view;
     let saved = Memo::new(move |_| {
         let known = view.views.0.read();
@@ -336,16 +340,16 @@ fn entry(views: Views, id: i64) -> AnyView {
             {actions}
         </li>
     }
-    .into_any()
+    .made_here()
 }
 
 /// Dialogs, and what is said.
-fn layer(views: Views) -> AnyView {
+fn layer(views: Views) -> Erased {
     let dialog = move || {
         views.dialog.get().map(|dialog| match dialog {
-            Dialog::SaveAs => view! { <ViewForm views saved=None /> }.into_any(),
-            Dialog::Edit(saved) => view! { <ViewForm views saved=Some(saved) /> }.into_any(),
-            Dialog::Delete(saved) => view! { <DeleteQuestion views saved /> }.into_any(),
+            Dialog::SaveAs => view! { <ViewForm views saved=None /> }.made_here(),
+            Dialog::Edit(saved) => view! { <ViewForm views saved=Some(saved) /> }.made_here(),
+            Dialog::Delete(saved) => view! { <DeleteQuestion views saved /> }.made_here(),
         })
     };
     view! {
@@ -356,5 +360,5 @@ fn layer(views: Views) -> AnyView {
             </p>
         </div>
     }
-    .into_any()
+    .made_here()
 }

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     address,
     edit::modal::Modal,
+    erased::Erase,
     format::number::{bytes, counted, grouped},
 };
 
@@ -211,7 +212,7 @@ pub fn ExportDialog(host: TransferHost) -> impl IntoView {
             </form>
         </Modal>
     }
-    .into_any()
+    .made_here()
 }
 
 /// The columns there are, and which of them are chosen at first: those that are shown, as they

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     address,
     edit::modal::{Modal, take_focus},
+    erased::Erase,
     format::number::{bytes, counted},
 };
 use source::{SourceInput, head};
@@ -211,9 +212,9 @@ pub fn ImportDialog(host: TransferHost) -> impl IntoView {
                         </button>
                     </div>
                 }
-                .into_any()
+                .made_here()
             }
-            None => view! { <Steps import close /> }.into_any(),
+            None => view! { <Steps import close /> }.made_here(),
         }
     };
     view! {
@@ -222,7 +223,7 @@ pub fn ImportDialog(host: TransferHost) -> impl IntoView {
             {body}
         </Modal>
     }
-    .into_any()
+    .made_here()
 }
 
 fn were(count: u64) -> String {
@@ -360,7 +361,7 @@ fn Steps(import: Import, close: Callback<()>) -> impl IntoView {
             </div>
         </form>
     }
-    .into_any()
+    .made_here()
 }
 
 /// What is wrong in the file, line by line.
@@ -389,5 +390,5 @@ fn Faults(errors: Vec<Fault>) -> impl IntoView {
             <ul>{errors.into_iter().map(fault).collect_view()}</ul>
         </section>
     }
-    .into_any()
+    .made_here()
 }

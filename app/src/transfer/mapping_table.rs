@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::{import::Import, mapping::with};
+use crate::erased::Erase;
 
 /// How many rows are shown.
 const ROWS: usize = 5;
@@ -78,5 +79,5 @@ fn Field(import: Import, field: usize, name: String) -> impl IntoView {
             </select>
         </th>
     }
-    .into_any()
+    .made_here()
 }

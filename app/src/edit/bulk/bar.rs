@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use crate::{
     components::icon,
     edit::session::Session,
+    erased::Erase,
     format::number::{counted, grouped},
     grid::{Action, Selection},
 };
@@ -81,7 +82,7 @@ fn Bar(session: Session) -> impl IntoView {
                 "Delete…"
             </button>
         }
-        .into_any()
+        .made_here()
     });
     view! {
         <div
@@ -122,5 +123,5 @@ fn Bar(session: Session) -> impl IntoView {
             </span>
         </div>
     }
-    .into_any()
+    .made_here()
 }

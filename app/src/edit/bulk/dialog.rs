@@ -15,6 +15,7 @@ use crate::{
         session::Session,
         value_input::{Focus, Setting, ValueInput, described},
     },
+    erased::Erase,
     format::number::{counted, grouped},
     grid::Selection,
 };
@@ -150,7 +151,7 @@ fn Dialog(session: Session, bulk: Bulk) -> impl IntoView {
             </label>
             {value}
         }
-        .into_any()
+        .made_here()
     });
     view! {
         <Modal labelled_by=HEADING class="question bulk-dialog" on_close=close>
@@ -187,7 +188,7 @@ fn Dialog(session: Session, bulk: Bulk) -> impl IntoView {
             </form>
         </Modal>
     }
-    .into_any()
+    .made_here()
 }
 
 /// The columns that can be set.
@@ -266,7 +267,7 @@ fn Value(field: Field, focus: Focus) -> impl IntoView {
             </p>
         </div>
     }
-    .into_any()
+    .made_here()
 }
 
 /// How far it is.

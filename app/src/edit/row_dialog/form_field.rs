@@ -9,6 +9,7 @@ use crate::{
         session::Session,
         value_input::{Focus, Setting, ValueInput, described},
     },
+    erased::Erase,
     grid::Face,
     live::rows::LiveRow,
 };
@@ -83,7 +84,7 @@ pub fn FormField(
         on_pick: None,
     };
     let input = if writable {
-        view! { <ValueInput field setting /> }.into_any()
+        view! { <ValueInput field setting /> }.made_here()
     } else {
         let text = move || {
             if field.null.get() {
@@ -97,7 +98,7 @@ pub fn FormField(
                 {text}
             </output>
         }
-        .into_any()
+        .made_here()
     };
     let null = (writable && column.nullable).then(|| {
         let name = label.clone();
@@ -141,12 +142,12 @@ pub fn FormField(
             <div class="form-input">{input} {null}</div>
             <p class="about" id=described(&id)>
                 {move || match (field.wrong.get(), meanwhile()) {
-                    (Some(wrong), _) => view! { <span class="wrong">{wrong}</span> }.into_any(),
-                    (None, Some(text)) => view! { <span class="meanwhile">{text}</span> }.into_any(),
-                    (None, None) => about.clone().into_any(),
+                    (Some(wrong), _) => view! { <span class="wrong">{wrong}</span> }.made_here(),
+                    (None, Some(text)) => view! { <span class="meanwhile">{text}</span> }.made_here(),
+                    (None, None) => about.clone().made_here(),
                 }}
             </p>
         </div>
     }
-    .into_any()
+    .made_here()
 }

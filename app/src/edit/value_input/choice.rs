@@ -9,7 +9,7 @@ use super::{
     options::{Choice, fixed, matching, rows_of},
     placeholder,
 };
-use crate::edit::field::Field;
+use crate::{edit::field::Field, erased::Erase};
 
 /// How long after the last letter other rows are asked for.
 const PAUSE: Duration = Duration::from_millis(150);
@@ -227,5 +227,5 @@ pub fn ChoiceInput(field: Field, setting: Setting) -> impl IntoView {
             </span>
         </span>
     }
-    .into_any()
+    .made_here()
 }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use rowcast_protocol::ColumnKind;
 
 use super::{Setting, described, focus_when_there, placeholder};
-use crate::edit::field::Field;
+use crate::{edit::field::Field, erased::Erase};
 
 /// A text of any length, as high as it is long.
 #[component]
@@ -30,7 +30,7 @@ pub fn TextInput(field: Field, setting: Setting) -> impl IntoView {
             on:input=move |event| field.set_text(event_target_value(&event))
         ></textarea>
     }
-    .into_any()
+    .made_here()
 }
 
 /// A value on one line. Numbers are text here: an input of type `number` would round them.
@@ -61,5 +61,5 @@ pub fn LineInput(field: Field, setting: Setting, kind: ColumnKind) -> impl IntoV
             on:input=move |event| field.set_text(event_target_value(&event))
         />
     }
-    .into_any()
+    .made_here()
 }

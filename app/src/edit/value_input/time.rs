@@ -7,6 +7,7 @@ use super::{Setting, described, focus_when_there, placeholder};
 use crate::{
     components::icon,
     edit::{clock, field::Field},
+    erased::Erase,
 };
 
 /// A date or a date and time: written, so that no digit is lost, or picked from the browser's
@@ -80,5 +81,5 @@ pub fn TimeInput(field: Field, setting: Setting, kind: ColumnKind) -> impl IntoV
             />
         </span>
     }
-    .into_any()
+    .made_here()
 }

@@ -7,6 +7,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, FileList, HtmlInputElement};
 
 use super::Import;
+use crate::erased::Erase;
 
 /// How much of a large file is looked at for its names and first rows.
 const HEAD: f64 = 256.0 * 1024.0;
@@ -89,7 +90,7 @@ pub fn SourceInput(import: Import) -> impl IntoView {
             </p>
         </div>
     }
-    .into_any()
+    .made_here()
 }
 
 fn take(import: Import, files: Option<FileList>) {

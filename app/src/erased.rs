@@ -1,0 +1,312 @@
+//! Views of which the type is forgotten: what a component ends in, so that its callers are not
+//! compiled with every element of it.
+//!
+//! On the server that is leptos' own [`AnyView`]. In the browser it is one that can do less:
+//! leptos' also holds what makes a page interactive bit by bit, behind views that are awaited,
+//! and what copies a view that borrows. This page has neither, and compiled for each view they
+//! were more than a quarter of the wasm.
+
+use std::sync::Arc;
+
+use leptos::{children::ToChildren, prelude::*};
+
+pub use any::{Erase, Erased};
+
+#[cfg(not(feature = "hydrate"))]
+mod any {
+    use leptos::prelude::*;
+
+    /// A view of any type.
+    pub type Erased = AnyView;
+
+    /// Forgets a view's type.
+    pub trait Erase: Sized {
+        /// The view.
+        fn erased(self) -> Erased;
+
+        /// The view, which the browser alone makes: it is in no page that the server sends.
+        fn made_here(self) -> Erased {
+            self.erased()
+        }
+    }
+
+    impl<T: IntoView + 'static> Erase for T {
+        fn erased(self) -> Erased {
+            self.into_any()
+        }
+    }
+}
+
+#[cfg(feature = "hydrate")]
+mod any {
+    use std::{
+        any::{Any, TypeId},
+        future::Future,
+    };
+
+    use leptos::{
+        prelude::*,
+        tachys::{
+            html::attribute::any_attribute::AnyAttribute,
+            hydration::Cursor,
+            no_attrs,
+            renderer::{
+                Rndr,
+                types::{Element, Node, Placeholder},
+            },
+            view::{Mountable, Position, PositionState, Render, RenderHtml, add_attr::AddAnyAttr},
+        },
+    };
+
+    /// A view of any type.
+    pub struct Erased(Box<dyn Unmade>);
+
+    /// Forgets a view's type.
+    pub trait Erase: Sized {
+        /// The view.
+        fn erased(self) -> Erased;
+
+        /// The view, which the browser alone makes: it is in no page that the server sends.
+        fn made_here(self) -> Erased;
+    }
+
+    impl<T: IntoView + 'static> Erase for T
+    where
+        T::State: 'static,
+    {
+        fn erased(self) -> Erased {
+            Erased(Box::new(Sent(self)))
+        }
+
+        fn made_here(self) -> Erased {
+            Erased(Box::new(MadeHere(self)))
+        }
+    }
+
+    /// A view that is not in the page yet.
+    trait Unmade: Send {
+        fn build(self: Box<Self>) -> ErasedState;
+
+        fn hydrate(self: Box<Self>, cursor: &Cursor, position: &PositionState) -> ErasedState;
+
+        /// Gives the view back if what is in the page is of another type.
+        fn rebuild(self: Box<Self>, state: &mut ErasedState) -> Result<(), Erased>;
+    }
+
+    /// What of a view's state is asked for without knowing its type.
+    trait Made: Mountable + Any {
+        fn any(&mut self) -> &mut dyn Any;
+    }
+
+    impl<S: Mountable + 'static> Made for S {
+        fn any(&mut self) -> &mut dyn Any {
+            self
+        }
+    }
+
+    /// A view that is in the page.
+    pub struct ErasedState {
+        /// The view's type, not the state's, which elements of other names share.
+        view: TypeId,
+        made: Box<dyn Made>,
+        /// What holds the place of a view that is nothing.
+        placeholder: Option<Placeholder>,
+    }
+
+    /// A view that may be in a page that the server sends.
+    struct Sent<T>(T);
+
+    /// A view that the browser alone makes.
+    struct MadeHere<T>(T);
+
+    fn build<T: IntoView + 'static>(view: T) -> ErasedState
+    where
+        T::State: 'static,
+    {
+        ErasedState {
+            view: TypeId::of::<T>(),
+            made: Box::new(view.build()),
+            placeholder: (!T::EXISTS).then(Rndr::create_placeholder),
+        }
+    }
+
+    /// Gives the view back if the state is another view's.
+    fn rebuild<T: IntoView + 'static>(view: T, state: &mut ErasedState) -> Option<T>
+    where
+        T::State: 'static,
+    {
+        if state.view != TypeId::of::<T>() {
+            return Some(view);
+        }
+        match Made::any(state.made.as_mut()).downcast_mut::<T::State>() {
+            Some(state) => {
+                view.rebuild(state);
+                None
+            }
+            None => Some(view),
+        }
+    }
+
+    impl<T: IntoView + 'static> Unmade for Sent<T>
+    where
+        T::State: 'static,
+    {
+        fn build(self: Box<Self>) -> ErasedState {
+            build(self.0)
+        }
+
+        fn hydrate(self: Box<Self>, cursor: &Cursor, position: &PositionState) -> ErasedState {
+            ErasedState {
+                view: TypeId::of::<T>(),
+                made: Box::new(self.0.hydrate::<true>(cursor, position)),
+                placeholder: (!T::EXISTS).then(|| cursor.next_placeholder(position)),
+            }
+        }
+
+        fn rebuild(self: Box<Self>, state: &mut ErasedState) -> Result<(), Erased> {
+            rebuild(self.0, state).map_or(Ok(()), |view| Err(view.erased()))
+        }
+    }
+
+    impl<T: IntoView + 'static> Unmade for MadeHere<T>
+    where
+        T::State: 'static,
+    {
+        fn build(self: Box<Self>) -> ErasedState {
+            build(self.0)
+        }
+
+        fn hydrate(self: Box<Self>, _: &Cursor, _: &PositionState) -> ErasedState {
+            unreachable!("no server has made this view")
+        }
+
+        fn rebuild(self: Box<Self>, state: &mut ErasedState) -> Result<(), Erased> {
+            rebuild(self.0, state).map_or(Ok(()), |view| Err(view.made_here()))
+        }
+    }
+
+    impl Render for Erased {
+        type State = ErasedState;
+
+        fn build(self) -> ErasedState {
+            self.0.build()
+        }
+
+        fn rebuild(self, state: &mut ErasedState) {
+            if let Err(other) = self.0.rebuild(state) {
+                let mut new = other.build();
+                state.insert_before_this(&mut new);
+                state.unmount();
+                *state = new;
+            }
+        }
+    }
+
+    impl Mountable for ErasedState {
+        fn unmount(&mut self) {
+            self.made.unmount();
+            if let Some(placeholder) = &mut self.placeholder {
+                placeholder.unmount();
+            }
+        }
+
+        fn mount(&mut self, parent: &Element, marker: Option<&Node>) {
+            self.made.mount(parent, marker);
+            if let Some(placeholder) = &mut self.placeholder {
+                placeholder.mount(parent, marker);
+            }
+        }
+
+        fn insert_before_this(&self, child: &mut dyn Mountable) -> bool {
+            self.made.insert_before_this(child)
+                || self
+                    .placeholder
+                    .as_ref()
+                    .is_some_and(|placeholder| placeholder.insert_before_this(child))
+        }
+
+        fn elements(&self) -> Vec<Element> {
+            self.made.elements()
+        }
+    }
+
+    // An attribute that is written on a component goes to no element of it.
+    no_attrs!(Erased);
+
+    impl RenderHtml for Erased {
+        type AsyncOutput = Self;
+        type Owned = Self;
+
+        const MIN_LENGTH: usize = 0;
+
+        fn dry_resolve(&mut self) {}
+
+        fn resolve(self) -> impl Future<Output = Self> + Send {
+            std::future::ready(self)
+        }
+
+        fn to_html_with_buf(
+            self,
+            _: &mut String,
+            _: &mut Position,
+            _: bool,
+            _: bool,
+            _: Vec<AnyAttribute>,
+        ) {
+            unreachable!("the server alone makes HTML")
+        }
+
+        fn hydrate<const FROM_SERVER: bool>(
+            self,
+            cursor: &Cursor,
+            position: &PositionState,
+        ) -> ErasedState {
+            self.0.hydrate(cursor, position)
+        }
+
+        fn into_owned(self) -> Self {
+            self
+        }
+    }
+}
+
+/// What makes a view in the browser, as often as it is asked to.
+#[derive(Clone)]
+pub struct MakeView(Arc<dyn Fn() -> Erased + Send + Sync>);
+
+impl MakeView {
+    /// Makes one.
+    pub fn run(&self) -> Erased {
+        (self.0)()
+    }
+}
+
+impl<F, T> From<F> for MakeView
+where
+    F: Fn() -> T + Send + Sync + 'static,
+    T: IntoView + 'static,
+{
+    fn from(make: F) -> Self {
+        Self(Arc::new(move || make().made_here()))
+    }
+}
+
+/// What a component is given to hold, written between its tags.
+pub struct Content(Box<dyn FnOnce() -> Erased + Send>);
+
+impl Content {
+    /// Makes it.
+    pub fn make(self) -> Erased {
+        (self.0)()
+    }
+}
+
+impl<F, T> ToChildren<F> for Content
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: IntoView + 'static,
+{
+    fn to_children(content: F) -> Self {
+        Self(Box::new(move || content().erased()))
+    }
+}
