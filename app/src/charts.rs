@@ -18,7 +18,7 @@ use rowcast_protocol::{ColumnKind, query::is_comparable};
 use crate::{
     commands::Commands,
     components::icon,
-    erased::{Erase, Erased},
+    erased::{Erase, Erased, effect},
     format::Format,
     grid::{Face, GridState},
     lazy::{self, Lazy},
@@ -85,7 +85,7 @@ pub fn ChartsPanel() -> impl IntoView {
     let grid = expect_context::<GridState>();
     let charts = expect_context::<Charts>();
     let open = Memo::new(move |_| grid.layout.read().charts.is_some());
-    Effect::new(move || {
+    effect(move || {
         if open.get() {
             charts.0.want();
         }

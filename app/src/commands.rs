@@ -47,12 +47,15 @@ impl Commands {
         keys: &'static str,
         run: impl Fn() + Send + Sync + 'static,
     ) {
-        let command = Command {
+        self.put(Command {
             group,
             name: name.into(),
             keys,
             run: Callback::new(move |()| run()),
-        };
+        });
+    }
+
+    fn put(self, command: Command) {
         let mut commands = self.0.write();
         let number = commands.last().map_or(0, |(number, _)| number + 1);
         commands.push((number, command));

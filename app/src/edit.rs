@@ -56,7 +56,7 @@ use rowcast_protocol::TableKind;
 use crate::{
     commands::Commands,
     components::icon,
-    erased::{Erase, MakeView},
+    erased::{Erase, MakeView, effect},
     grid::{Action, GridState},
     pages::table::TableView,
 };
@@ -121,7 +121,7 @@ pub fn NewRowButton(
         .with_value(|table| matches!(table.kind, TableKind::Table | TableKind::ForeignTable));
     // Nothing can be added where no script runs.
     let runs = RwSignal::new(false);
-    Effect::new(move || runs.set(true));
+    effect(move || runs.set(true));
     addable.then(|| {
         view! {
             <button

@@ -54,7 +54,7 @@ mod any {
                 Rndr,
                 types::{Element, Node, Placeholder},
             },
-            view::{Mountable, Position, PositionState, Render, RenderHtml, add_attr::AddAnyAttr},
+            view::{Mountable, Position, PositionState, Render, RenderHtml},
         },
     };
 
@@ -83,14 +83,20 @@ mod any {
         }
     }
 
-    /// A view that is not in the page yet.
+    /// A view that is not in the page yet. What does not depend on its type is not here, but
+    /// where it is called, for these are compiled for each.
     trait Unmade: Send {
-        fn build(self: Box<Self>) -> ErasedState;
+        fn view(&self) -> TypeId;
 
-        fn hydrate(self: Box<Self>, cursor: &Cursor, position: &PositionState) -> ErasedState;
+        /// Whether it is anything: what is nothing needs something that holds its place.
+        fn exists(&self) -> bool;
 
-        /// Gives the view back if what is in the page is of another type.
-        fn rebuild(self: Box<Self>, state: &mut ErasedState) -> Result<(), Erased>;
+        fn build(self: Box<Self>) -> Box<dyn Made>;
+
+        fn hydrate(self: Box<Self>, cursor: &Cursor, position: &PositionState) -> Box<dyn Made>;
+
+        /// Of `made` by a view of the same type.
+        fn rebuild(self: Box<Self>, made: &mut dyn Any);
     }
 
     /// What of a view's state is asked for without knowing its type.
@@ -119,31 +125,12 @@ mod any {
     /// A view that the browser alone makes.
     struct MadeHere<T>(T);
 
-    fn build<T: IntoView + 'static>(view: T) -> ErasedState
+    fn rebuild<T: IntoView>(view: T, made: &mut dyn Any)
     where
         T::State: 'static,
     {
-        ErasedState {
-            view: TypeId::of::<T>(),
-            made: Box::new(view.build()),
-            placeholder: (!T::EXISTS).then(Rndr::create_placeholder),
-        }
-    }
-
-    /// Gives the view back if the state is another view's.
-    fn rebuild<T: IntoView + 'static>(view: T, state: &mut ErasedState) -> Option<T>
-    where
-        T::State: 'static,
-    {
-        if state.view != TypeId::of::<T>() {
-            return Some(view);
-        }
-        match Made::any(state.made.as_mut()).downcast_mut::<T::State>() {
-            Some(state) => {
-                view.rebuild(state);
-                None
-            }
-            None => Some(view),
+        if let Some(state) = made.downcast_mut::<T::State>() {
+            view.rebuild(state);
         }
     }
 
@@ -151,20 +138,24 @@ mod any {
     where
         T::State: 'static,
     {
-        fn build(self: Box<Self>) -> ErasedState {
-            build(self.0)
+        fn view(&self) -> TypeId {
+            TypeId::of::<T>()
         }
 
-        fn hydrate(self: Box<Self>, cursor: &Cursor, position: &PositionState) -> ErasedState {
-            ErasedState {
-                view: TypeId::of::<T>(),
-                made: Box::new(self.0.hydrate::<true>(cursor, position)),
-                placeholder: (!T::EXISTS).then(|| cursor.next_placeholder(position)),
-            }
+        fn exists(&self) -> bool {
+            T::EXISTS
         }
 
-        fn rebuild(self: Box<Self>, state: &mut ErasedState) -> Result<(), Erased> {
-            rebuild(self.0, state).map_or(Ok(()), |view| Err(view.erased()))
+        fn build(self: Box<Self>) -> Box<dyn Made> {
+            Box::new(self.0.build())
+        }
+
+        fn hydrate(self: Box<Self>, cursor: &Cursor, position: &PositionState) -> Box<dyn Made> {
+            Box::new(self.0.hydrate::<true>(cursor, position))
+        }
+
+        fn rebuild(self: Box<Self>, made: &mut dyn Any) {
+            rebuild(self.0, made);
         }
     }
 
@@ -172,16 +163,24 @@ mod any {
     where
         T::State: 'static,
     {
-        fn build(self: Box<Self>) -> ErasedState {
-            build(self.0)
+        fn view(&self) -> TypeId {
+            TypeId::of::<T>()
         }
 
-        fn hydrate(self: Box<Self>, _: &Cursor, _: &PositionState) -> ErasedState {
+        fn exists(&self) -> bool {
+            T::EXISTS
+        }
+
+        fn build(self: Box<Self>) -> Box<dyn Made> {
+            Box::new(self.0.build())
+        }
+
+        fn hydrate(self: Box<Self>, _: &Cursor, _: &PositionState) -> Box<dyn Made> {
             unreachable!("no server has made this view")
         }
 
-        fn rebuild(self: Box<Self>, state: &mut ErasedState) -> Result<(), Erased> {
-            rebuild(self.0, state).map_or(Ok(()), |view| Err(view.made_here()))
+        fn rebuild(self: Box<Self>, made: &mut dyn Any) {
+            rebuild(self.0, made);
         }
     }
 
@@ -189,12 +188,19 @@ mod any {
         type State = ErasedState;
 
         fn build(self) -> ErasedState {
-            self.0.build()
+            let (view, exists) = (self.0.view(), self.0.exists());
+            ErasedState {
+                view,
+                made: self.0.build(),
+                placeholder: (!exists).then(Rndr::create_placeholder),
+            }
         }
 
         fn rebuild(self, state: &mut ErasedState) {
-            if let Err(other) = self.0.rebuild(state) {
-                let mut new = other.build();
+            if self.0.view() == state.view {
+                self.0.rebuild(state.made.as_mut().any());
+            } else {
+                let mut new = self.build();
                 state.insert_before_this(&mut new);
                 state.unmount();
                 *state = new;
@@ -261,13 +267,25 @@ mod any {
             cursor: &Cursor,
             position: &PositionState,
         ) -> ErasedState {
-            self.0.hydrate(cursor, position)
+            let (view, exists) = (self.0.view(), self.0.exists());
+            ErasedState {
+                view,
+                made: self.0.hydrate(cursor, position),
+                placeholder: (!exists).then(|| cursor.next_placeholder(position)),
+            }
         }
 
         fn into_owned(self) -> Self {
             self
         }
     }
+}
+
+/// Runs `run` in the browser, now and whenever a signal changes that it has read. Nothing runs
+/// on the server.
+#[track_caller]
+pub fn effect(run: impl FnMut() + 'static) {
+    Effect::new(Box::new(run) as Box<dyn FnMut()>);
 }
 
 /// What makes a view in the browser, as often as it is asked to.

@@ -13,7 +13,7 @@ use leptos::prelude::*;
 
 use crate::{
     commands::Commands,
-    erased::{Erase, Erased},
+    erased::{Erase, Erased, effect},
     grid::GridState,
     lazy::{self, Lazy},
 };
@@ -41,7 +41,7 @@ pub fn LooksDialog() -> impl IntoView {
             }
         },
     );
-    Effect::new(move || {
+    effect(move || {
         if of.read().is_some() {
             made.want();
         }

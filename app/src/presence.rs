@@ -20,7 +20,7 @@ use leptos::prelude::*;
 
 use crate::{
     commands::Commands,
-    erased::{Erase, MakeView},
+    erased::{Erase, MakeView, effect},
     grid::GridState,
     lazy::{self, Lazy},
     live::status::{Link, LiveStatus},
@@ -59,14 +59,14 @@ impl PresenceHost {
         let part = Lazy::<()>::new(lazy::part!(presence(host)));
         let status = expect_context::<LiveStatus>();
         let live = view.table.with_value(|table| table.live);
-        Effect::new(move || {
+        effect(move || {
             if !live {
                 set_timeout(move || part.want(), LATER);
             } else if status.link.get() == Link::Live {
                 part.want();
             }
         });
-        Effect::new(move || {
+        effect(move || {
             if host.naming.get() {
                 part.want();
             }

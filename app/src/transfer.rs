@@ -28,7 +28,7 @@ use crate::{
     address,
     commands::Commands,
     components::icon,
-    erased::{Erase, MakeView},
+    erased::{Erase, MakeView, effect},
     grid::GridState,
     pages::table::TableView,
 };
@@ -92,7 +92,7 @@ pub fn TransferButtons(
     }
     // Nothing can be imported where no script runs.
     let runs = RwSignal::new(false);
-    Effect::new(move || runs.set(true));
+    effect(move || runs.set(true));
     let import = addable.then(move || {
         view! {
             <button

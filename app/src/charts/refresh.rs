@@ -13,7 +13,7 @@ use super::{
     has_chart,
     schedule::{Asked, query_of},
 };
-use crate::{grid::GridState, pages::table::TableView};
+use crate::{erased::effect, grid::GridState, pages::table::TableView};
 
 /// How often it is looked whether one is due.
 const BEAT: Duration = Duration::from_millis(250);
@@ -56,7 +56,7 @@ impl Refresh {
             readings: RwSignal::new(Vec::new()),
             busy: StoredValue::new(false),
         };
-        Effect::new(move || {
+        effect(move || {
             let names = names.get();
             let known = refresh.readings.get_untracked();
             let reading = |column: String| {
@@ -71,7 +71,7 @@ impl Refresh {
                 .set(names.into_iter().map(reading).collect());
             refresh.step();
         });
-        Effect::new(move || {
+        effect(move || {
             view.query.track();
             refresh.step();
         });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
-use crate::{format::number::grouped, grid::GridState, pages::table::TableView};
+use crate::{erased::effect, format::number::grouped, grid::GridState, pages::table::TableView};
 
 /// How often it is looked whether there is something to say.
 const BEAT: Duration = Duration::from_secs(10);
@@ -48,7 +48,7 @@ pub fn Announcer(
 ) -> impl IntoView {
     let grid = expect_context::<GridState>();
     let said = RwSignal::new(String::new());
-    Effect::new(move || {
+    effect(move || {
         // How many changes there were when they were last said, and at the last beat.
         let (said_at, beat_at) = (StoredValue::new(0), StoredValue::new(0));
         let pace = StoredValue::new(Pace::CALM);

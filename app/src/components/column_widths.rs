@@ -8,7 +8,7 @@ use web_sys::HtmlElement;
 
 use super::row_table::MOST_PINS;
 use crate::{
-    erased::Erase,
+    erased::{Erase, effect},
     grid::{GridState, surface::set_style},
 };
 
@@ -22,7 +22,7 @@ pub fn ColumnWidths(
     let grid = expect_context::<GridState>();
     let sheet = NodeRef::<html::Span>::new();
     let widths = Memo::new(move |_| Widths::new(grid));
-    Effect::new(move || {
+    effect(move || {
         let widths = widths.get();
         let Some(table) = table.get() else { return };
         if let Ok(columns) = table.query_selector_all("col") {

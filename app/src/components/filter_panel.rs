@@ -10,7 +10,7 @@ use web_sys::{Element, HtmlElement, MouseEvent, PointerEvent};
 use super::icon;
 use crate::{
     commands::Commands,
-    erased::{Erase, MakeView},
+    erased::{Erase, MakeView, effect},
     grid::{CellPlace, GridState, hands::target},
     pages::table::TableView,
 };
@@ -190,7 +190,7 @@ pub fn FilterPanel(
     // A form that needs no scripts, until they run, and where what they need can't be loaded.
     let runs = RwSignal::new(false);
     let owner = Owner::current();
-    Effect::new(move || {
+    effect(move || {
         host.owner.set_value(owner.clone());
         runs.set(true);
         if popover(PANEL).is_some_and(|panel| is_open(&panel)) {

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
 use super::{icon, pager::Carry};
-use crate::{erased::Erase, pages::table::TableView};
+use crate::{erased::Erase, erased::effect, pages::table::TableView};
 
 /// How long typing has to pause before it is searched for.
 const PAUSE: Duration = Duration::from_millis(220);
@@ -42,7 +42,7 @@ pub fn SearchBox(
     };
     let mut typed = typed;
     // Back, forward and links change the words; never under the hands of who types.
-    Effect::new(move || {
+    effect(move || {
         let words = words.get();
         if let Some(input) = input.get() {
             let focused = document()
@@ -86,7 +86,7 @@ pub fn SearchBox(
 fn mark_when_searched(view: TableView) {
     let asked = StoredValue::new(false);
     let owner = Owner::current().unwrap_or_default();
-    Effect::new(move || {
+    effect(move || {
         if view.query.read().search.is_none() || asked.get_value() {
             return;
         }

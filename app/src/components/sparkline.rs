@@ -4,7 +4,7 @@ use std::{fmt::Write, time::Duration};
 
 use leptos::prelude::*;
 
-use crate::{erased::Erase, format::number::grouped, pages::table::TableView};
+use crate::{erased::Erase, erased::effect, format::number::grouped, pages::table::TableView};
 
 /// How many seconds are shown.
 const SECONDS: usize = 60;
@@ -21,7 +21,7 @@ pub fn Sparkline(
     view: TableView,
 ) -> impl IntoView {
     let counts = RwSignal::new(vec![0_u64; SECONDS]);
-    Effect::new(move || {
+    effect(move || {
         let seen = StoredValue::new((view.live.changes.get_untracked(), js_sys::Date::now()));
         let look = move || {
             let (before, then) = seen.get_value();

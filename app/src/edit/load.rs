@@ -6,6 +6,7 @@ use leptos::{prelude::*, task::spawn_local};
 
 use super::{EditHost, Handler};
 use crate::{
+    erased::effect,
     grid::{Action, GridState},
     parts,
 };
@@ -87,7 +88,7 @@ pub fn load_when_used(host: EditHost) -> impl IntoView {
         let begin = begin.clone();
         move |action| begin(Some(action))
     });
-    Effect::new(move || {
+    effect(move || {
         if host.grid.focus.read().is_some() || host.grid.selection.read().has_rows() {
             begin(None);
         }

@@ -3,7 +3,7 @@
 use leptos::{html, prelude::*};
 use wasm_bindgen::JsCast;
 
-use crate::erased::{Content, Erase};
+use crate::erased::{Content, Erase, effect};
 
 /// Gives the focus to an element of a dialog that takes the place of what had it.
 pub fn take_focus<E>(element: NodeRef<E>)
@@ -11,7 +11,7 @@ where
     E: html::ElementType,
     E::Output: JsCast + Clone + 'static,
 {
-    Effect::new(move || {
+    effect(move || {
         let Some(element) = element.get() else { return };
         // It is in the document only after whatever shows it is done.
         request_animation_frame(move || {
@@ -37,7 +37,7 @@ pub fn Modal(
 ) -> impl IntoView {
     let dialog = NodeRef::<html::Dialog>::new();
     let before = StoredValue::new_local(document().active_element());
-    Effect::new(move || {
+    effect(move || {
         let Some(dialog) = dialog.get() else { return };
         // It can be shown once it is in the document.
         queue_microtask(move || {

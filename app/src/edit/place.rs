@@ -4,7 +4,10 @@ use leptos::prelude::*;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::Element;
 
-use crate::grid::{CellPlace, GridState};
+use crate::{
+    erased::effect,
+    grid::{CellPlace, GridState},
+};
 
 /// The element of a cell, for as long as the cell has one: a row that is scrolled away from has
 /// none, and another when it is scrolled back to.
@@ -23,7 +26,7 @@ pub fn element_of(grid: GridState, place: CellPlace) -> Signal<Option<Element>, 
         }
     };
     // Rows are put into the document after the list of them has changed.
-    Effect::new({
+    effect({
         let look = look.clone();
         move || {
             grid.shown.track();

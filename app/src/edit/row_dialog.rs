@@ -16,7 +16,7 @@ use super::{
     rows,
     session::Session,
 };
-use crate::{components::icon, erased::Erase, live::rows::LiveRow};
+use crate::{components::icon, erased::Erase, erased::effect, live::rows::LiveRow};
 use form_field::FormField;
 
 /// The row that the dialog shows.
@@ -227,7 +227,7 @@ fn follow(row: &LiveRow, fields: &[Field]) {
         let Some(cell) = at.map(|at| row.cells[at].clone()) else {
             continue;
         };
-        Effect::new(move || {
+        effect(move || {
             let now = cell.read().shown().clone();
             let seen = field.seen.read_untracked().clone();
             if !field.touched.get_untracked() && seen.as_ref() != Some(&now) {

@@ -9,7 +9,7 @@ use leptos::prelude::*;
 use rowcast_protocol::ColumnKind;
 
 use super::field::Field;
-use crate::erased::Erase;
+use crate::erased::{Erase, effect};
 use choice::ChoiceInput;
 use text::{LineInput, TextInput};
 use time::TimeInput;
@@ -108,7 +108,7 @@ where
     if focus == Focus::No {
         return;
     }
-    Effect::new(move || {
+    effect(move || {
         use wasm_bindgen::JsCast;
         let Some(element) = input.get() else { return };
         // It is in the document only after whatever shows it is done.

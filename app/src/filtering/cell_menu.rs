@@ -8,7 +8,7 @@ use web_sys::{Element, HtmlElement};
 
 use crate::{
     components::filter_panel::{Ask, FilterHost, MenuAt, stay},
-    erased::{Erase, Erased},
+    erased::{Erase, Erased, effect},
     filter::value,
     grid::{Action, CellPlace, GridState, Selection, surface::set_style},
 };
@@ -167,7 +167,7 @@ fn Menu(host: FilterHost, grid: GridState, at: MenuAt, groups: Vec<Vec<Item>>) -
     let menu = NodeRef::<html::Div>::new();
     let MenuAt { place, point } = at;
     let (cell, column) = (place.clone(), place.column.clone());
-    Effect::new(move || {
+    effect(move || {
         let Some(menu) = menu.get() else { return };
         let cell = cell.clone();
         // It can be shown once it is in the document.

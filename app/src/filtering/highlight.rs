@@ -13,7 +13,7 @@ use send_wrapper::SendWrapper;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{Element, MutationObserver, MutationObserverInit, Node};
 
-use crate::{filter::highlight::places, pages::table::TableView};
+use crate::{erased::effect, filter::highlight::places, pages::table::TableView};
 
 /// What the style sheet calls the marks: `::highlight(search)`.
 const NAME: &str = "search";
@@ -40,7 +40,7 @@ pub fn follow(view: TableView) -> bool {
             .map(|column| column.name.clone())
             .collect::<HashSet<_>>()
     });
-    Effect::new(move || {
+    effect(move || {
         let words = searches.get();
         let columns = columns.get();
         marks.with_value(|marks| marks.clear());

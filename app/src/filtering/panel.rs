@@ -19,7 +19,7 @@ use crate::{
         filter_panel::{Ask, FilterHost, PANEL, stay},
         table_header::close,
     },
-    erased::Erase,
+    erased::{Erase, effect},
     filter::text::{to_query, to_text},
     live::fetch,
     pages::table::TableView,
@@ -302,7 +302,7 @@ async fn probe(view: TableView, query: &Query) -> Result<(), ApiError> {
 pub fn Panel(host: FilterHost) -> impl IntoView {
     let view = host.view;
     let draft = Draft::new(view);
-    Effect::new(move || {
+    effect(move || {
         if host.opened.get() > 0 {
             let ask = host.ask.try_update(std::mem::take).unwrap_or_default();
             untrack(|| draft.open(ask));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use leptos::prelude::*;
 
 use super::Format;
-use crate::{grid::GridState, live::status::LiveStatus};
+use crate::{erased::effect, grid::GridState, live::status::LiveStatus};
 
 /// How often it is looked at.
 const BEAT: Duration = Duration::from_secs(1);
@@ -29,7 +29,7 @@ impl Clock {
                 .any(|face| face.format == Some(Format::Relative))
         });
         let status = use_context::<LiveStatus>();
-        Effect::new(move || {
+        effect(move || {
             if !is_asked_for.get() {
                 return;
             }

@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::erased::effect;
+
 /// Which zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Zone {
@@ -23,7 +25,7 @@ impl ReaderZone {
     pub fn provide() {
         let zone = Self(RwSignal::new(Zone::Utc));
         provide_context(zone);
-        Effect::new(move || zone.0.set(Zone::Reader));
+        effect(move || zone.0.set(Zone::Reader));
     }
 
     /// The zone now. Whoever asks is run again when it changes.

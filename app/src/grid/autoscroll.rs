@@ -4,6 +4,8 @@ use leptos::{ev, html, prelude::*};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
+use crate::erased::effect;
+
 /// How often in a second as much is scrolled as the pointer is past the edge, and how many CSS
 /// pixels a second at most.
 const SPEED: f64 = 15.0;
@@ -34,7 +36,7 @@ impl Autoscroll {
             runs: StoredValue::new(false),
             last: StoredValue::new(0.0),
         };
-        Effect::new(move || {
+        effect(move || {
             let moved = window_event_listener(ev::mousemove, move |event| {
                 if scroll.pointer.get_value().is_none() {
                     return;

@@ -12,7 +12,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, MouseEvent};
 
 use super::{CellPlace, Surface, autoscroll::Autoscroll, selection::between};
-use crate::live::rows::LiveRow;
+use crate::{erased::effect, live::rows::LiveRow};
 
 /// What the mouse is doing.
 #[derive(Clone, Copy)]
@@ -37,7 +37,7 @@ impl Hands {
             stirred: StoredValue::new(false),
             last_row: StoredValue::new(None),
         };
-        Effect::new(move || {
+        effect(move || {
             let up = window_event_listener(ev::mouseup, move |_| hands.pressed.set_value(false));
             // Whoever puts the focus elsewhere has left the rows.
             let focus = window_event_listener(ev::focusin, move |event| {

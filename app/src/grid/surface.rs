@@ -21,7 +21,7 @@ use web_sys::{HtmlElement, HtmlTableElement};
 pub(crate) use paint::set_style;
 
 use super::{GridState, Shown, canvas::Canvas};
-use crate::pages::table::TableView;
+use crate::{erased::effect, pages::table::TableView};
 use paint::set_attribute;
 use reach::Wish;
 
@@ -82,7 +82,7 @@ impl Surface {
     /// document.
     pub fn attach(self) {
         let grid = self.grid;
-        Effect::new(move || {
+        effect(move || {
             let Some(table) = self.table.get() else {
                 return;
             };
@@ -94,7 +94,7 @@ impl Surface {
             self.arrange();
         });
         let before = StoredValue::new(None::<Shown>);
-        Effect::new(move || {
+        effect(move || {
             let shown = grid.shown.get();
             self.view.live.rows.total.track();
             self.view.scrolls.track();
@@ -107,7 +107,7 @@ impl Surface {
             self.put_in_place();
             self.grant();
         });
-        Effect::new(move || {
+        effect(move || {
             grid.focus.track();
             grid.selection.track();
             grid.pending.track();

@@ -18,7 +18,7 @@ use super::{
     connection::{Connection, Subscription},
     status::LiveStatus,
 };
-use crate::page_data::status_of;
+use crate::{erased::effect, page_data::status_of};
 
 /// How long after the server could not answer it is asked again.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -43,7 +43,7 @@ pub fn follow_list(table: &'static str, query: Memo<String>) -> LiveList {
         error: RwSignal::new(None),
     };
     let status = expect_context::<LiveStatus>();
-    Effect::new(move || {
+    effect(move || {
         let follower = Rc::new(Follower {
             shown,
             status,

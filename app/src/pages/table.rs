@@ -32,7 +32,7 @@ use crate::{
     },
     content::{Carried, TableContent, load_table},
     edit::{EditLayer, NewRowButton},
-    erased::Erase,
+    erased::{Erase, effect},
     format::clock::Clock,
     grid::{GridState, Layout, layout::shown_parameters, slice::Slice},
     live::{Asked, LiveQuery, use_live_query},
@@ -190,7 +190,7 @@ fn open_as_set_up(view: TableView) {
     let location = use_location();
     let navigate = use_navigate();
     let own = location.pathname.get_untracked();
-    Effect::new(move || {
+    effect(move || {
         // The next page's address comes before this page goes.
         if location.search.read().is_empty()
             && *location.pathname.read() == own

@@ -9,6 +9,7 @@ use web_sys::{Element, HtmlElement, HtmlInputElement, KeyboardEvent};
 
 use super::{PaletteHost, Panel};
 use crate::{
+    erased::effect,
     grid::{Action, hands::target},
     parts,
 };
@@ -99,7 +100,7 @@ pub fn opener(
     });
     commands.add("Page", "Search", "/", focus_search);
     let hear = open.clone();
-    Effect::new(move || {
+    effect(move || {
         let hear = hear.clone();
         let listener = window_event_listener(ev::keydown, move |event| {
             // A bar that was only made in place of this one, while the page was on its way, may

@@ -5,7 +5,10 @@ use send_wrapper::SendWrapper;
 use web_sys::HtmlElement;
 
 use super::person::Person;
-use crate::grid::{CellPlace, GridState};
+use crate::{
+    erased::effect,
+    grid::{CellPlace, GridState},
+};
 
 /// What a cell is marked with.
 #[derive(Clone, PartialEq, Eq)]
@@ -23,7 +26,7 @@ struct Mark {
 /// cell's attributes, so nothing moves and no value changes.
 pub fn mark(grid: GridState, people: Memo<Vec<Person>>) {
     let marked = StoredValue::new(Vec::<SendWrapper<HtmlElement>>::new());
-    Effect::new(move || {
+    effect(move || {
         // Rows come into the document and leave it.
         grid.painted.track();
         let mut next: Vec<(HtmlElement, Mark)> = Vec::new();

@@ -11,6 +11,7 @@ use super::PresenceHost;
 use crate::{
     address,
     edit::api::request,
+    erased::effect,
     live::status::{Link, LiveStatus},
     reader::Reader,
 };
@@ -53,7 +54,7 @@ pub fn say(host: PresenceHost, session: String) {
         said: StoredValue::default(),
         waits: StoredValue::new(false),
     };
-    Effect::new(move || {
+    effect(move || {
         host.grid.focus.track();
         host.grid.editing.track();
         voice.status.link.track();

@@ -6,7 +6,7 @@ use super::{SavedView, state};
 use crate::{
     commands::Commands,
     components::icon,
-    erased::{Erase, MakeView},
+    erased::{Erase, MakeView, effect},
     lazy::{self, Lazy},
     pages::table::TableView,
 };
@@ -97,7 +97,7 @@ pub fn ViewsButton(
         (None, false) => view! { <p class="muted">"Loading…"</p> }.erased(),
     };
     // It may be opened before any script runs.
-    Effect::new(move || {
+    effect(move || {
         if let Ok(Some(_)) = document().query_selector("#views:popover-open") {
             part.want();
         }

@@ -6,6 +6,7 @@ use rowcast_protocol::{Cell, message::Row};
 use super::SavedView;
 use crate::{
     address::encode,
+    erased::effect,
     live::live_list::{LiveList, follow_list},
     pages::table::TableView,
     reader::Reader,
@@ -19,7 +20,7 @@ pub fn follow(view: TableView, reader: Reader) -> LiveList {
         view.path.with_value(|path| query(path, owner.as_deref()))
     });
     let list = follow_list("rowcast.saved_view", query);
-    Effect::new(move || {
+    effect(move || {
         if list.arrived.get() {
             let views = list.rows.read().iter().filter_map(view_of).collect();
             view.views.0.set(views);

@@ -16,7 +16,7 @@ use crate::{
     address,
     components::table_header::close,
     edit::api::Refusal,
-    erased::{Erase, Erased, MakeView},
+    erased::{Erase, Erased, MakeView, effect},
     live::live_list::LiveList,
     reader::Reader,
 };
@@ -72,7 +72,7 @@ impl Views {
             list: list::follow(host.view, reader),
             navigate: Callback::new(navigate),
         };
-        Effect::new(move || {
+        effect(move || {
             if let Some(wish) = host.wish.get() {
                 host.wish.set(None);
                 match (wish, host.current.get_untracked()) {

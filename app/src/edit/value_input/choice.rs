@@ -9,7 +9,7 @@ use super::{
     options::{Choice, fixed, matching, rows_of},
     placeholder,
 };
-use crate::{edit::field::Field, erased::Erase};
+use crate::{edit::field::Field, erased::Erase, erased::effect};
 
 /// How long after the last letter other rows are asked for.
 const PAUSE: Duration = Duration::from_millis(150);
@@ -40,7 +40,7 @@ pub fn ChoiceInput(field: Field, setting: Setting) -> impl IntoView {
         found.set(choices);
     };
     let turn = StoredValue::new(0_u32);
-    Effect::new(move || {
+    effect(move || {
         let text = typed.get().unwrap_or_default();
         if !open.get() {
             return;

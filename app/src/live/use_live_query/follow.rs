@@ -14,13 +14,16 @@ use rowcast_protocol::{
 };
 
 use super::{Asked, LiveQuery};
-use crate::live::{
-    connection::{Connection, Subscription},
-    fetch,
-    rows::Marks,
-    status::LiveStatus,
-};
 use crate::page_data::status_of;
+use crate::{
+    erased::effect,
+    live::{
+        connection::{Connection, Subscription},
+        fetch,
+        rows::Marks,
+        status::LiveStatus,
+    },
+};
 
 /// How long a change stays marked.
 const MARKED: Duration = Duration::from_millis(1_000);
@@ -80,7 +83,7 @@ pub fn follow(
     on_cleanup(move || cleanup.with_value(|follower| follower.stop()));
     if live {
         // Its state is shown whether or not there is something to follow.
-        Effect::new(move || drop(Connection::shared(status)));
+        effect(move || drop(Connection::shared(status)));
     }
     if !live {
         let follower = follower.clone();
@@ -94,7 +97,7 @@ pub fn follow(
     }
     let first = RefCell::new(first);
     let failed = RefCell::new(shown.error.get_untracked());
-    Effect::new(move || {
+    effect(move || {
         let asked = asked.get();
         let (first, failed) = (first.take(), failed.take());
         match asked {
