@@ -4,6 +4,8 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use leptos::{prelude::*, task::spawn_local};
 
+use crate::erased::effect;
+
 /// Loads a part, begins it and says what it gives; nothing if it can't be loaded.
 pub type Loading<T> = Pin<Box<dyn Future<Output = Option<T>>>>;
 
@@ -46,6 +48,21 @@ impl<T: Clone + Send + Sync + 'static> Lazy<T> {
     /// What it gives, once it is there.
     pub fn get(self) -> Option<T> {
         self.value.get()
+    }
+
+    /// What it gives, if it is there now.
+    pub fn ready(self) -> Option<T> {
+        // The page may have been left by now.
+        self.value.try_get_untracked().flatten()
+    }
+
+    /// Has `ended` told each time loading is over: what it gives, or nothing where it failed.
+    pub fn on_end(self, ended: impl Fn(Option<T>) + 'static) {
+        effect(move || match self.progress.get() {
+            Progress::Loaded => ended(self.value.get_untracked()),
+            Progress::Failed => ended(None),
+            Progress::Unasked | Progress::Loading => {}
+        });
     }
 
     /// Whether it could not be loaded when it was last wanted.

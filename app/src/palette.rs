@@ -23,6 +23,7 @@ use crate::{
     components::icon,
     erased::{Erase, MakeView},
     grid::GridState,
+    lazy::{self, Lazy},
 };
 
 /// What can be open.
@@ -43,8 +44,6 @@ pub struct PaletteHost {
     pub grid: Option<GridState>,
     /// What is open.
     pub panel: RwSignal<Option<Panel>>,
-    /// What shows it.
-    pub layer: RwSignal<Option<MakeView>>,
 }
 
 /// The button that opens the palette, and the palette.
@@ -54,12 +53,12 @@ pub fn PaletteButton() -> impl IntoView {
         commands: Commands::here().unwrap_or_else(Commands::provide),
         grid: use_context(),
         panel: RwSignal::new(None),
-        layer: RwSignal::new(None),
     };
+    let panels = Lazy::<MakeView>::new(lazy::part!(palette(host)));
     let failed = RwSignal::new(false);
     let button = NodeRef::<leptos::html::Button>::new();
     #[cfg(feature = "hydrate")]
-    let open = Callback::new(shortcuts::opener(host, button, failed));
+    let open = Callback::new(shortcuts::opener(host, panels, button, failed));
     #[cfg(not(feature = "hydrate"))]
     let open = Callback::new(|_: Option<Panel>| ());
     view! {
@@ -77,7 +76,7 @@ pub fn PaletteButton() -> impl IntoView {
         >
             {icon::commands()}
         </button>
-        {move || host.layer.get().map(|layer| layer.run())}
+        {move || panels.get().map(|panels| panels.run())}
         {move || {
             failed
                 .get()

@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use leptos::prelude::RwSignal;
+use leptos::prelude::{RwSignal, expect_context};
 
 use crate::{
     charts::{MakePanel, panel::panel},
-    components::filter_panel::{FilterHost, Filtering},
+    components::filter_panel::Filtering,
     edit::{EditHost, Handler, session::Session},
     erased::MakeView,
     filtering::{self, highlight},
@@ -67,8 +67,8 @@ part! {
 
 part! {
     /// Filtering: what the page's filter panel holds, and the menus of cells.
-    filtering(host: FilterHost) -> Filtering {
-        filtering::begin(host)
+    filtering() -> Filtering {
+        filtering::begin(expect_context())
     }
 }
 

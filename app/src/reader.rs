@@ -5,8 +5,6 @@
 
 use leptos::prelude::*;
 
-use crate::erased::effect;
-
 /// What the name is kept under: in the browser's storage, where the page finds it, and in a
 /// cookie, for the server to know which view this reader opens a table with.
 pub const KEPT: &str = "rowcast.name";
@@ -24,7 +22,7 @@ impl Reader {
         let reader = Self(RwSignal::new(None));
         provide_context(reader);
         #[cfg(feature = "hydrate")]
-        effect(move || {
+        crate::erased::effect(move || {
             reader.learn();
             // Another page of this browser may give or change it.
             let told = window_event_listener_untyped("storage", move |_| reader.learn());

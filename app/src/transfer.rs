@@ -11,8 +11,6 @@ mod download;
 mod export;
 #[cfg(feature = "hydrate")]
 mod import;
-#[cfg(feature = "hydrate")]
-mod load;
 pub mod mapping;
 #[cfg(feature = "hydrate")]
 mod mapping_table;
@@ -30,6 +28,7 @@ use crate::{
     components::icon,
     erased::{Erase, MakeView, effect},
     grid::GridState,
+    lazy::{self, Lazy},
     pages::table::TableView,
 };
 
@@ -54,10 +53,6 @@ pub struct TransferHost {
     pub grid: GridState,
     /// Which of them is open.
     pub open: RwSignal<Option<Transfer>>,
-    /// What they are shown by, once that is loaded.
-    pub layer: RwSignal<Option<MakeView>>,
-    /// Whether they could not be loaded.
-    pub failed: RwSignal<bool>,
 }
 
 /// The buttons “Import” and “Export”, and the dialogs behind them. Without scripts the one
@@ -71,19 +66,26 @@ pub fn TransferButtons(
         view,
         grid: expect_context::<GridState>(),
         open: RwSignal::new(None),
-        layer: RwSignal::new(None),
-        failed: RwSignal::new(false),
     };
-    #[cfg(feature = "hydrate")]
-    let load = load::loader(host);
-    #[cfg(not(feature = "hydrate"))]
-    let load = Callback::new(|()| ());
+    let dialogs = Lazy::<MakeView>::new(lazy::part!(transfer(host)));
+    // Whether a dialog was asked for that could not be loaded.
+    let failed = RwSignal::new(false);
+    dialogs.on_end(move |loaded| {
+        if loaded.is_none() {
+            failed.set(host.open.get_untracked().is_some());
+            host.open.set(None);
+        }
+    });
+    let load = move || {
+        failed.set(false);
+        dialogs.want();
+    };
     let addable = view
         .table
         .with_value(|table| matches!(table.kind, TableKind::Table | TableKind::ForeignTable));
     let open = move |what| {
         host.open.set(Some(what));
-        load.run(());
+        load();
     };
     let commands = Commands::expect();
     commands.add("Rows", "Export…", "", move || open(Transfer::Export));
@@ -100,8 +102,8 @@ pub fn TransferButtons(
                 class="button import-button"
                 aria-haspopup="dialog"
                 disabled=move || !runs.get()
-                on:pointerenter=move |_| load.run(())
-                on:focus=move |_| load.run(())
+                on:pointerenter=move |_| load()
+                on:focus=move |_| load()
                 on:click=move |_| open(Transfer::Import)
             >
                 {icon::import()}
@@ -130,8 +132,8 @@ pub fn TransferButtons(
             aria-haspopup=move || runs.get().then_some("dialog")
             href=file
             download
-            on:pointerenter=move |_| load.run(())
-            on:focus=move |_| load.run(())
+            on:pointerenter=move |_| load()
+            on:focus=move |_| load()
             on:click=move |event| {
                 event.prevent_default();
                 open(Transfer::Export);
@@ -146,9 +148,9 @@ pub fn TransferButtons(
             {icon::export()}
             <span class="label">"Export"</span>
         </a>
-        {move || host.layer.get().map(|layer| layer.run())}
+        {move || dialogs.get().map(|dialogs| dialogs.run())}
         {move || {
-            host.failed
+            failed
                 .get()
                 .then(|| {
                     view! {

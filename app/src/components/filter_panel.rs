@@ -8,14 +8,15 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, MouseEvent, PointerEvent};
 
 use super::icon;
+#[cfg(feature = "hydrate")]
+use crate::filter::recent;
 use crate::{
     commands::Commands,
     erased::{Erase, MakeView, effect},
     grid::{CellPlace, GridState, hands::target},
+    lazy::{self, Lazy},
     pages::table::TableView,
 };
-#[cfg(feature = "hydrate")]
-use crate::{filter::recent, parts};
 
 /// The id of the panel in which filters are made.
 pub const PANEL: &str = "filter";
@@ -44,24 +45,12 @@ pub struct MenuAt {
 }
 
 /// What is loaded for filtering.
+#[derive(Clone)]
 pub struct Filtering {
     /// What the panel holds.
     pub panel: MakeView,
     /// What is shown beside the rows: the menus of cells.
     pub layer: MakeView,
-}
-
-/// How far loading is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    not(feature = "hydrate"),
-    expect(dead_code, reason = "the server loads nothing")
-)]
-enum Progress {
-    NotAsked,
-    Loading,
-    Loaded,
-    Failed,
 }
 
 /// What filtering has of the page that it works in: a context of it.
@@ -73,15 +62,9 @@ pub struct FilterHost {
     pub ask: RwSignal<Ask>,
     /// How often it has been opened.
     pub opened: RwSignal<u32>,
-    /// What it holds.
-    pub panel: RwSignal<Option<MakeView>>,
-    /// What is shown beside the rows.
-    pub layer: RwSignal<Option<MakeView>>,
     /// The cell whose menu is open.
     pub menu: RwSignal<Option<MenuAt>>,
-    progress: RwSignal<Progress>,
-    /// The page: what is loaded belongs to it, not to the event that first needs it.
-    owner: StoredValue<Option<Owner>>,
+    loaded: Lazy<Filtering>,
 }
 
 impl FilterHost {
@@ -91,11 +74,8 @@ impl FilterHost {
             view,
             ask: RwSignal::default(),
             opened: RwSignal::new(0),
-            panel: RwSignal::new(None),
-            layer: RwSignal::new(None),
             menu: RwSignal::new(None),
-            progress: RwSignal::new(Progress::NotAsked),
-            owner: StoredValue::new(None),
+            loaded: Lazy::new(lazy::part!(filtering())),
         };
         provide_context(host);
         host
@@ -151,33 +131,7 @@ impl FilterHost {
 
     /// Has what the panel and the menu hold loaded, unless it is.
     pub fn load(self) {
-        if matches!(
-            self.progress.get_untracked(),
-            Progress::Loading | Progress::Loaded
-        ) {
-            return;
-        }
-        self.progress.set(Progress::Loading);
-        #[cfg(feature = "hydrate")]
-        {
-            let owner = self.owner.get_value().unwrap_or_default();
-            leptos::task::spawn_local(async move {
-                let loaded = owner
-                    .with(|| ScopedFuture::new(parts::filtering(self)))
-                    .await;
-                // The page may have been left meanwhile.
-                match loaded {
-                    Ok(Filtering { panel, layer }) => {
-                        self.progress.try_set(Progress::Loaded);
-                        self.panel.try_set(Some(panel));
-                        self.layer.try_set(Some(layer));
-                    }
-                    Err(_) => {
-                        self.progress.try_set(Progress::Failed);
-                    }
-                }
-            });
-        }
+        self.loaded.want();
     }
 }
 
@@ -189,9 +143,7 @@ pub fn FilterPanel(
 ) -> impl IntoView {
     // A form that needs no scripts, until they run, and where what they need can't be loaded.
     let runs = RwSignal::new(false);
-    let owner = Owner::current();
     effect(move || {
-        host.owner.set_value(owner.clone());
         runs.set(true);
         if popover(PANEL).is_some_and(|panel| is_open(&panel)) {
             host.begin();
@@ -200,9 +152,9 @@ pub fn FilterPanel(
     });
     #[cfg(feature = "hydrate")]
     remember(host.view);
-    let failed = move || host.progress.get() == Progress::Failed;
-    let content = move || match host.panel.get() {
-        Some(panel) => panel.run(),
+    let failed = move || host.loaded.failed();
+    let content = move || match host.loaded.get() {
+        Some(loaded) => loaded.panel.run(),
         None if failed() => view! {
             <p class="wrong" role="alert">
                 "The filters could not be loaded. Close this and try again."
@@ -245,7 +197,7 @@ pub fn FilterPanel(
             ></div>
             {content}
         </div>
-        {move || host.layer.get().map(|layer| layer.run())}
+        {move || host.loaded.get().map(|loaded| loaded.layer.run())}
     }
     .erased()
 }

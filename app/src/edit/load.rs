@@ -1,25 +1,13 @@
 //! Loading what does the actions, when the first of them is asked for.
 
-use std::sync::Arc;
-
-use leptos::{prelude::*, task::spawn_local};
+use leptos::prelude::*;
 
 use super::{EditHost, Handler};
 use crate::{
     erased::effect,
     grid::{Action, GridState},
-    parts,
+    lazy::{self, Lazy},
 };
-
-/// How far loading is.
-#[derive(Default)]
-enum Progress {
-    #[default]
-    NotAsked,
-    /// Actions wait for it.
-    Loading(Vec<Action>),
-    Loaded(Handler),
-}
 
 /// Has the grid's actions done by the part of the page that is loaded for it, in the order in
 /// which they are asked for. Loading begins when a cell first gets the focus, so that it is
@@ -27,67 +15,35 @@ enum Progress {
 ///
 /// Returns what is said where loading fails.
 pub fn load_when_used(host: EditHost) -> impl IntoView {
-    let progress = StoredValue::new(Progress::default());
+    let editing = Lazy::<Handler>::new(lazy::part!(editing(host)));
+    // What is asked for until it is there.
+    let waiting = StoredValue::new(Vec::new());
     let failed = RwSignal::new(false);
-    // What editing makes belongs to the page, not to the event that first needs it.
-    let owner = Owner::current().unwrap_or_default();
-    let load = Arc::new(move || {
-        failed.set(false);
-        let owner = owner.clone();
-        spawn_local(async move {
-            let loaded = owner.with(|| ScopedFuture::new(parts::editing(host))).await;
-            let Some(before) = progress.try_update_value(std::mem::take) else {
-                // The page was left meanwhile.
-                return;
-            };
-            let waiting = match before {
-                Progress::Loading(waiting) => waiting,
-                Progress::NotAsked | Progress::Loaded(_) => Vec::new(),
-            };
-            match loaded {
-                Ok(handler) => {
-                    progress.set_value(Progress::Loaded(handler.clone()));
-                    waiting.into_iter().for_each(|action| handler(action));
-                }
-                Err(_) => failed.set(!waiting.is_empty()),
-            }
-        });
-    });
-    let begin = {
-        let load = load.clone();
-        move |action: Option<Action>| {
-            let asked = progress.try_update_value(|progress| match progress {
-                Progress::NotAsked => {
-                    *progress = Progress::Loading(action.into_iter().collect());
-                    true
-                }
-                Progress::Loading(waiting) => {
-                    if let Some(action) = action
-                        && wait(waiting, action)
-                    {
-                        // Not while the value is borrowed: the focus may ask for something.
-                        queue_microtask(move || below(host.grid));
-                    }
-                    false
-                }
-                Progress::Loaded(handler) => {
-                    let handler = handler.clone();
-                    if let Some(action) = action {
-                        // Not while the value is borrowed: an action may ask for another.
-                        queue_microtask(move || handler(action));
-                    }
-                    false
-                }
-            });
-            if asked == Some(true) {
-                load();
-            }
+    editing.on_end(move |loaded| {
+        let actions = waiting.try_update_value(std::mem::take).unwrap_or_default();
+        match loaded {
+            Some(handler) => actions.into_iter().for_each(|action| handler(action)),
+            None => failed.set(!actions.is_empty()),
         }
-    };
-    host.grid.on_action({
-        let begin = begin.clone();
-        move |action| begin(Some(action))
     });
+    let begin = move |action: Option<Action>| {
+        let is_first = waiting.with_value(Vec::is_empty);
+        if let Some(handler) = editing.ready().filter(|_| is_first) {
+            if let Some(action) = action {
+                // Not while the grid is asking: an action may ask for another.
+                queue_microtask(move || handler(action));
+            }
+            return;
+        }
+        if let Some(action) = action
+            && waiting.try_update_value(|waiting| wait(waiting, action)) == Some(true)
+        {
+            queue_microtask(move || below(host.grid));
+        }
+        failed.set(false);
+        editing.want();
+    };
+    host.grid.on_action(move |action| begin(Some(action)));
     effect(move || {
         if host.grid.focus.read().is_some() || host.grid.selection.read().has_rows() {
             begin(None);

@@ -1,31 +1,18 @@
 //! The keys that work wherever the focus is, and loading what they open.
 
-use std::sync::Arc;
-
-use leptos::{ev, html, prelude::*, task::spawn_local};
+use leptos::{ev, html, prelude::*};
 use send_wrapper::SendWrapper;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, HtmlInputElement, KeyboardEvent};
 
 use super::{PaletteHost, Panel};
 use crate::{
-    erased::effect,
+    erased::{MakeView, effect},
     grid::{Action, hands::target},
-    parts,
+    lazy::Lazy,
 };
 
-/// How far loading is.
-#[derive(Clone, Default)]
-enum Progress {
-    #[default]
-    NotAsked,
-    /// What is to be open then.
-    Loading(Option<Asked>),
-    Loaded,
-}
-
 /// What was asked for, and where the focus was.
-#[derive(Clone)]
 struct Asked {
     panel: Panel,
     from: Option<SendWrapper<Element>>,
@@ -35,63 +22,51 @@ struct Asked {
 /// hears their keys.
 pub fn opener(
     host: PaletteHost,
+    panels: Lazy<MakeView>,
     button: NodeRef<html::Button>,
     failed: RwSignal<bool>,
 ) -> impl Fn(Option<Panel>) + Clone + Send + Sync + 'static {
-    let progress = StoredValue::new(Progress::default());
-    let owner = Owner::current().unwrap_or_default();
-    let load = Arc::new(move || {
-        let owner = owner.clone();
-        spawn_local(async move {
-            let loaded = owner.with(|| ScopedFuture::new(parts::palette(host))).await;
-            let Some(before) = progress.try_update_value(std::mem::take) else {
-                // The page was left meanwhile.
-                return;
-            };
-            let Progress::Loading(asked) = before else {
-                return;
-            };
-            match loaded {
-                Ok(panels) => host.layer.set(Some(panels)),
-                Err(_) => return failed.set(asked.is_some()),
-            }
-            progress.set_value(Progress::Loaded);
-            if let Some(Asked { panel, from }) = asked {
-                // From there it is taken, and there it goes back.
-                if let Some(from) = from.as_ref().and_then(|from| from.dyn_ref::<HtmlElement>()) {
-                    // What can't take the focus leaves it where it is.
-                    let _ = from.focus();
-                }
-                host.panel.set(Some(panel));
-            }
-        });
+    // What is to be open once it can be.
+    let asked = StoredValue::new(None::<Asked>);
+    panels.on_end(move |loaded| {
+        let Some(Asked { panel, from }) = asked.try_update_value(Option::take).flatten() else {
+            return;
+        };
+        if loaded.is_none() {
+            return failed.set(true);
+        }
+        // From there it is taken, and there it goes back.
+        if let Some(from) = from.as_ref().and_then(|from| from.dyn_ref::<HtmlElement>()) {
+            // What can't take the focus leaves it where it is.
+            let _ = from.focus();
+        }
+        host.panel.set(Some(panel));
     });
-    let open = move |panel: Option<Panel>| match progress.get_value() {
-        Progress::Loaded => {
+    let open = move |panel: Option<Panel>| {
+        let waits = asked.with_value(Option::is_some);
+        if panels.ready().is_some() && !waits {
             if panel.is_some() {
                 host.panel.set(panel);
             }
+            return;
         }
-        Progress::Loading(Some(_)) => {}
-        before => {
-            failed.set(false);
-            let asked = panel.map(|panel| Asked {
-                panel,
-                from: document().active_element().map(SendWrapper::new),
-            });
-            progress.set_value(Progress::Loading(asked));
-            if matches!(before, Progress::NotAsked) {
-                load();
-            }
-            // What is typed until the panel is there is not for the cell in focus.
-            if let Some(button) = button.get_untracked().filter(|_| panel.is_some()) {
-                // A button can take it.
-                let _ = button.focus();
-            }
+        if waits {
+            return;
+        }
+        failed.set(false);
+        asked.set_value(panel.map(|panel| Asked {
+            panel,
+            from: document().active_element().map(SendWrapper::new),
+        }));
+        panels.want();
+        // What is typed until the panel is there is not for the cell in focus.
+        if let Some(button) = button.get_untracked().filter(|_| panel.is_some()) {
+            // A button can take it.
+            let _ = button.focus();
         }
     };
     let commands = host.commands;
-    let (palette, keys) = (open.clone(), open.clone());
+    let (palette, keys) = (open, open);
     commands.add("Page", "Find a command", "Ctrl+K", move || {
         palette(Some(Panel::Palette));
     });
@@ -99,9 +74,8 @@ pub fn opener(
         keys(Some(Panel::Keys))
     });
     commands.add("Page", "Search", "/", focus_search);
-    let hear = open.clone();
+    let hear = open;
     effect(move || {
-        let hear = hear.clone();
         let listener = window_event_listener(ev::keydown, move |event| {
             // A bar that was only made in place of this one, while the page was on its way, may
             // still hear.
