@@ -200,7 +200,7 @@ async fn prepare(
         }
         Variant::Asleep => {
             let mut listener = PgListener::connect_with(&database.pool(1).await).await?;
-            sqlx::query("SELECT pg_advisory_lock(rowcast.awake_class(), 2)")
+            sqlx::query("SELECT pg_advisory_lock_shared(rowcast.awake_class(), 3)")
                 .execute(&mut listener)
                 .await?;
             listener.listen("rowcast").await?;

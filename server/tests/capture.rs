@@ -22,6 +22,8 @@ mod migration;
 mod recovery;
 #[path = "capture/retention.rs"]
 mod retention;
+#[path = "capture/sleep.rs"]
+mod sleep;
 #[path = "capture/statements.rs"]
 mod statements;
 #[path = "capture/subscription.rs"]

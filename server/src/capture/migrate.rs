@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 /// The migrations, in order. One that has been released is never changed.
-const MIGRATIONS: [(i32, &str, &str); 8] = [
+const MIGRATIONS: [(i32, &str, &str); 9] = [
     (
         1,
         "capture",
@@ -46,6 +46,7 @@ const MIGRATIONS: [(i32, &str, &str); 8] = [
         "column comments",
         include_str!("../../../migrations/0008_column_comments.sql"),
     ),
+    (9, "bell", include_str!("../../../migrations/0009_bell.sql")),
 ];
 
 /// The advisory lock under which migrations run: two servers may start at once.

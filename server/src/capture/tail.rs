@@ -2,14 +2,19 @@
 //!
 //! The tail is **asleep** while little is written: it waits for the bell, so an idle database
 //! sees nothing of us. When much is written it stays **awake**: it holds the awake lock, which
-//! has the triggers skip the bell, and reads at a beat. Between the two lies the one delicate
-//! step, [`Follower::fall_asleep`].
+//! has the triggers skip the bell, and reads at a beat. [`Pace`] says which of the two suits.
+//! Between them lies the one delicate step, [`Follower::settle`].
 
+mod connection;
 mod doorbell;
+mod locks;
+mod others;
+mod pace;
 mod reading;
 
 use std::{
     collections::{BTreeSet, HashMap},
+    convert::Infallible,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -18,60 +23,37 @@ use std::{
 };
 
 use rowcast_protocol::PgSnapshot;
-use sqlx::{
-    PgConnection,
-    postgres::{PgConnectOptions, PgListener},
-};
+use sqlx::{PgConnection, postgres::PgConnectOptions};
 use tokio::{
     sync::{Notify, mpsc, watch as state},
     task::JoinHandle,
     time::{sleep, timeout},
 };
 
+use self::{
+    connection::{Bell, Connection, Rung, lost, within},
+    others::Others,
+    pace::{Pace, Rhythm, straggler_beat},
+};
 use super::{
     change_log::{self, ChangeKind, Read},
     fingerprint, history, session, watch,
 };
 
-/// How long an awake tail waits between two reads.
-const BEAT: Duration = Duration::from_millis(1);
-
-/// How often the log is read while transactions run that may have skipped the bell; less
-/// often the longer they have run, so that one that is left open all day costs little.
-const STRAGGLER_BEAT: Duration = Duration::from_millis(20);
-
-/// Which part of the time that such a transaction has run already its commit may wait.
-const STRAGGLER_PATIENCE: u32 = 50;
-
 /// How long a sleeping tail goes without a sign of life of its database.
 const LIVENESS: Duration = Duration::from_secs(5);
 
-/// How often a tail reads that can't be woken reliably, because another server's tail holds
-/// the awake lock.
-const BESIDE_ANOTHER: Duration = Duration::from_secs(1);
-
-/// How far apart an awake tail rings for those of other servers.
-const RING_APART: Duration = Duration::from_millis(20);
-
-/// How often a sleeping tail reads where transactions may be prepared, which can't ring.
-const UNRUNG: Duration = Duration::from_secs(2);
-
-/// Over which time the rate of commits is measured.
-const RATE_WINDOW: Duration = Duration::from_millis(250);
-
-/// From so many transactions in two [`RATE_WINDOW`]s, the older one counted half, the tail is
-/// awake: 800 a second. Below it a read at each bell tells a commit a beat earlier, and the bells
-/// are not yet so many that writers wait for each other's.
-const BUSY: u32 = 400;
-
-/// So few let it fall asleep again: 300 a second.
-const CALM: u32 = 150;
-
-/// How long nothing may be heard of a read before its connection counts as lost.
-const READ_TIMEOUT: Duration = Duration::from_secs(90);
-
 /// How long it takes at the most until triggers that do not fit are tried again.
 const REFIT_LIMIT: Duration = Duration::from_secs(300);
+
+/// How long it takes until a database that was lost is tried again; twice as long each time.
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+
+/// At the most.
+const LAST_RETRY: Duration = Duration::from_secs(2);
+
+/// How long a database that was lost may take to be connected to.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The channel that the bell rings on.
 const CHANNEL: &str = "rowcast";
@@ -192,8 +174,8 @@ pub async fn start(options: TailOptions) -> Result<Started, sqlx::Error> {
     let fingerprints = fingerprint::all(&mut connection.log).await?;
     let is_told = fingerprint::is_told(&mut connection.log).await?;
     let (events, receiver) = mpsc::channel(64);
+    let is_silent = doorbell::is_silent(&mut connection.log).await?;
     let follower = Follower {
-        liveness: doorbell::liveness(&mut connection.log).await?,
         options,
         shared: Arc::clone(&shared),
         events,
@@ -207,8 +189,9 @@ pub async fn start(options: TailOptions) -> Result<Started, sqlx::Error> {
         fingerprints,
         is_told,
         compared: Instant::now(),
-        window: Instant::now(),
-        found_lately: 0,
+        pace: Pace::new(Instant::now(), is_silent),
+        others: Others::default(),
+        retry: FIRST_RETRY,
         report_next: false,
     };
     Ok(Started {
@@ -220,31 +203,9 @@ pub async fn start(options: TailOptions) -> Result<Started, sqlx::Error> {
     })
 }
 
-/// The tail's connections: one reads and holds the lock, one hears the bell.
-struct Connection {
-    log: PgConnection,
-    bell: PgListener,
-}
-
-impl Connection {
-    async fn open(options: &TailOptions) -> Result<Self, sqlx::Error> {
-        let log = session::connect(&options.database).await?;
-        let pool = sqlx::postgres::PgPoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(Duration::from_secs(10))
-            .connect_lazy_with(options.database.clone());
-        let mut bell = PgListener::connect_with(&pool).await?;
-        doorbell::attend(&mut bell).await?;
-        doorbell::claim_bell(&mut bell).await?;
-        bell.listen(CHANNEL).await?;
-        Ok(Self { log, bell })
-    }
-}
-
 /// The state of a tail between two reads.
 struct Follower {
     options: TailOptions,
-    liveness: Duration,
     shared: Arc<Shared>,
     events: mpsc::Sender<TailEvent>,
     epoch: u64,
@@ -261,9 +222,10 @@ struct Follower {
     /// Whether the log tells of definitions that change.
     is_told: bool,
     compared: Instant,
-    window: Instant,
-    /// Transactions found lately.
-    found_lately: u32,
+    pace: Pace,
+    others: Others,
+    /// How long to wait before the database is tried again; short once it was read.
+    retry: Duration,
     report_next: bool,
 }
 
@@ -281,31 +243,16 @@ impl From<sqlx::Error> for Stop {
     }
 }
 
-/// How the way to sleep ended.
-enum Settled {
-    /// Whoever writes rings from now on.
-    Calm,
-    /// Much is written: the awake lock is held again.
-    Busy,
-}
-
-/// Why a sleeping tail reads.
-enum Wake {
-    Bell,
-    Nudge,
-    Liveness,
-}
-
 impl Follower {
-    async fn run(mut self, connection: Connection) {
-        let mut connection = connection;
+    async fn run(mut self, mut connection: Connection) {
         loop {
             match self.follow(&mut connection).await {
-                Stop::Unwanted => {
+                Ok(never) => match never {},
+                Err(Stop::Unwanted) => {
                     session::close(connection.log).await;
                     return;
                 }
-                Stop::Failed(error) => {
+                Err(Stop::Failed(error)) => {
                     tracing::warn!(
                         reason = crate::error::sqlstate(&error),
                         "the change log can't be read; trying again"
@@ -313,10 +260,13 @@ impl Follower {
                 }
             }
             self.shared.awake.send_replace(false);
+            // With it goes the awake lock, for which writers would go on to skip the bell.
+            let session = connection.session;
+            drop(connection);
             if self.events.send(TailEvent::Lost).await.is_err() {
                 return;
             }
-            connection = match self.reconnect().await {
+            connection = match self.reconnect(session).await {
                 Some(connection) => connection,
                 None => return,
             };
@@ -325,27 +275,37 @@ impl Follower {
 
     /// Connects again, however long it takes, and says whether the history is still the one
     /// that was followed. `None` if nobody listens any more.
-    async fn reconnect(&mut self) -> Option<Connection> {
-        let mut wait = Duration::from_millis(50);
+    async fn reconnect(&mut self, lost: i32) -> Option<Connection> {
+        let events = self.events.clone();
         loop {
-            tokio::select! {
-                () = sleep(wait) => {}
-                () = self.events.closed() => return None,
-            }
-            wait = (wait * 2).min(Duration::from_secs(2));
-            let Ok(Ok(mut connection)) =
-                timeout(Duration::from_secs(15), Connection::open(&self.options)).await
-            else {
-                continue;
+            let wait = self.retry;
+            self.retry = (wait * 2).min(LAST_RETRY);
+            let attempt = async {
+                sleep(wait).await;
+                self.take_up(lost).await
             };
-            match self.compare_history(&mut connection.log).await {
-                Ok(event) => {
-                    self.events.send(event).await.ok()?;
-                    return Some(connection);
-                }
-                Err(_) => continue,
+            let taken_up = tokio::select! {
+                taken_up = attempt => taken_up,
+                () = events.closed() => return None,
+            };
+            if let Ok((connection, event)) = taken_up {
+                events.send(event).await.ok()?;
+                return Some(connection);
             }
         }
+    }
+
+    /// Connects, in place of a session that was lost, and finds out what became of the history.
+    async fn take_up(&mut self, lost: i32) -> Result<(Connection, TailEvent), sqlx::Error> {
+        let mut connection = timeout(CONNECT_TIMEOUT, Connection::open(&self.options))
+            .await
+            .map_err(|_| connection::lost())??;
+        let log = &mut connection.log;
+        within(locks::evict(log, lost)).await?;
+        // As it may have been started anew.
+        self.pace.is_silent = within(doorbell::is_silent(log)).await?;
+        let event = within(self.compare_history(log)).await?;
+        Ok((connection, event))
     }
 
     async fn compare_history(
@@ -360,30 +320,18 @@ impl Follower {
         if continues {
             return Ok(TailEvent::Recovered);
         }
+        // As at the start, for it may be a copy.
+        if let Err(error) = watch::refresh_all(connection).await {
+            watch::tell_misfit(&error)?;
+        }
+        self.fingerprints = fingerprint::all(connection).await?;
+        self.is_told = fingerprint::is_told(connection).await?;
         self.epoch = epoch;
         self.cursor = present.clone();
         self.told = present.clone();
-        self.fingerprints = fingerprint::all(connection).await?;
         Ok(TailEvent::HistoryChanged {
             epoch,
             version: present,
         })
-    }
-
-    async fn follow(&mut self, connection: &mut Connection) -> Stop {
-        // Writers that run now may have found nobody to ring for.
-        let mut settled = self.settle(connection).await;
-        loop {
-            match settled {
-                Ok(Settled::Calm) => {
-                    if let Err(stop) = self.asleep(connection).await {
-                        return stop;
-                    }
-                }
-                Ok(Settled::Busy) => {}
-                Err(stop) => return stop,
-            }
-            settled = self.awake(connection).await;
-        }
     }
 }

@@ -18,7 +18,7 @@ async fn listen(database: &Database) -> PgListener {
         .await
         .unwrap();
     bell.listen("rowcast").await.unwrap();
-    sqlx::query("SELECT pg_advisory_lock(rowcast.awake_class(), 2)")
+    sqlx::query("SELECT pg_advisory_lock_shared(rowcast.awake_class(), 3)")
         .execute(&mut bell)
         .await
         .unwrap();
@@ -70,7 +70,7 @@ async fn it_rings_once_a_transaction_unless_a_tail_is_awake_or_nobody_hears() {
     database.execute("UPDATE item SET n = 4").await;
     assert_eq!(rings(&mut bell, &database).await, 1);
     // Nobody who hears it.
-    sqlx::query("SELECT pg_advisory_unlock(rowcast.awake_class(), 2)")
+    sqlx::query("SELECT pg_advisory_unlock_shared(rowcast.awake_class(), 3)")
         .execute(&mut bell)
         .await
         .unwrap();

@@ -3,26 +3,24 @@
 use super::*;
 
 impl Follower {
-    /// Reads what is new and tells it. Returns roughly how many transactions that was; 0 if
-    /// nothing was new.
+    /// Reads what is new and tells it. Returns how many transactions that was, what was left out
+    /// for its size counting as one at the least; 0 if nothing was new.
     pub(super) async fn read(&mut self, connection: &mut PgConnection) -> Result<u32, Stop> {
-        let mut read = timeout(
-            READ_TIMEOUT,
-            change_log::read(connection, &self.cursor, self.options.read_bound),
-        )
-        .await
-        .map_err(|_| sqlx::Error::WorkerCrashed)??;
+        let mut read = within(change_log::read(
+            connection,
+            &self.cursor,
+            self.options.read_bound,
+        ))
+        .await?;
         self.shared.reads.fetch_add(1, Ordering::Relaxed);
         self.shared
             .rows
             .fetch_add(read.rows.len() as u64, Ordering::Relaxed);
         if read.is_purged {
             // Found out as if after a lost connection: every list is read again.
-            return Err(Stop::Failed(sqlx::Error::WorkerCrashed));
+            return Err(lost().into());
         }
-        let transactions = read.rows.chunk_by(|one, next| one.xid == next.xid).count();
-        // What was left out for its size is at least one.
-        let found = transactions.max(usize::from(!read.overflow.is_empty()));
+        let found = transactions(&read);
         let to = read.to.clone();
         if found > 0 {
             self.compare_touched(connection, &read).await?;
@@ -39,16 +37,17 @@ impl Follower {
         }
         // Only now: what was read and not told would be lost with the connection.
         self.cursor = to;
-        Ok(u32::try_from(found).unwrap_or(u32::MAX))
+        self.retry = FIRST_RETRY;
+        Ok(found)
     }
 
-    pub(super) async fn tell(&self, event: TailEvent) -> Result<(), Stop> {
+    async fn tell(&self, event: TailEvent) -> Result<(), Stop> {
         self.events.send(event).await.map_err(|_| Stop::Unwanted)
     }
 
     /// Compares the definitions of the relations that a read touched, where it is not certain
     /// that the log would tell of a change.
-    pub(super) async fn compare_touched(
+    async fn compare_touched(
         &mut self,
         connection: &mut PgConnection,
         read: &Read,
@@ -64,29 +63,24 @@ impl Follower {
         Ok(())
     }
 
-    /// Compares all definitions once in a while, for what no trigger tells.
-    pub(super) async fn compare_if_due(
-        &mut self,
-        connection: &mut PgConnection,
-    ) -> Result<(), Stop> {
-        if self.compared.elapsed() < LIVENESS {
-            return Ok(());
-        }
+    /// Compares all definitions, for what no trigger tells, and tells of what changed, with
+    /// what is new. Returns how many transactions that was.
+    pub(super) async fn compare_all(&mut self, connection: &mut PgConnection) -> Result<u32, Stop> {
         self.compare(connection).await?;
-        if !self.untold.is_empty() {
-            self.report_next = true;
-            self.read(connection).await?;
+        if self.untold.is_empty() {
+            return Ok(0);
         }
-        Ok(())
+        self.report_next = true;
+        self.read(connection).await
     }
 
     /// Finds the relations whose definition changed since the last comparison; each change
     /// is told once. Triggers are made to fit; where that fails (the table is busy, or not
     /// ours to alter) it is tried again, less and less often.
-    pub(super) async fn compare(&mut self, connection: &mut PgConnection) -> Result<(), Stop> {
+    async fn compare(&mut self, connection: &mut PgConnection) -> Result<(), Stop> {
         self.compared = Instant::now();
-        let now = fingerprint::all(connection).await?;
-        self.is_told = fingerprint::is_told(connection).await?;
+        let now = within(fingerprint::all(connection)).await?;
+        self.is_told = within(fingerprint::is_told(connection)).await?;
         let changed = fingerprint::differences(&self.fingerprints, &now);
         self.fingerprints = now;
         self.untold.extend(&changed);
@@ -99,11 +93,11 @@ impl Follower {
             return Ok(());
         }
         let unfit: Vec<u32> = self.unfit.iter().copied().collect();
-        match watch::refresh(connection, &unfit).await {
+        match within(watch::refresh(connection, &unfit)).await {
             Ok(()) => {
                 self.unfit.clear();
                 // The triggers were part of the definition.
-                self.fingerprints = fingerprint::all(connection).await?;
+                self.fingerprints = within(fingerprint::all(connection)).await?;
             }
             Err(error) => {
                 watch::tell_misfit(&error)?;
@@ -113,4 +107,14 @@ impl Follower {
         }
         Ok(())
     }
+}
+
+/// How many transactions a read found.
+fn transactions(read: &Read) -> u32 {
+    let mut xids: Vec<u64> = read.rows.iter().map(|row| row.xid).collect();
+    // The order of the log's rows means nothing, so those of one may lie apart.
+    xids.sort_unstable();
+    xids.dedup();
+    let found = xids.len().max(usize::from(!read.overflow.is_empty()));
+    u32::try_from(found).unwrap_or(u32::MAX)
 }
