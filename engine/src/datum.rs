@@ -21,7 +21,7 @@ use std::{
 pub use codec::Codec;
 pub use image::{ImageError, decode_image};
 pub use json::normalise as normalise_json;
-pub use like::{has_odd_case, ilike, like};
+pub use like::{fold_case, ilike, like};
 pub use numeric::{Numeric, NumericSum, NumericWord};
 pub use order::compare_as;
 

@@ -10,6 +10,8 @@
 
 mod changes;
 mod fetch;
+#[cfg(test)]
+mod peak;
 mod publish;
 mod reread;
 mod route;
@@ -27,6 +29,7 @@ use crate::{
         Answer, Concern, Effect, HeldSpec, Missing, Query, QuerySpec, Question, QuestionId, Turn,
     },
     record::{Key, Record},
+    room::Roomy,
     rows::{RowId, Rows},
     run::{Contradiction, Run},
     schema::TableId,
@@ -343,8 +346,10 @@ impl Engine {
         let query_id = window.query;
         window.let_go(&mut self.rows);
         self.rows.sweep();
+        self.selects.held_by(self.windows.len());
         if let Some(query) = self.queries.get_mut(query_id.0) {
             query.windows.retain(|other| *other != id);
+            query.windows.trim();
             if query.windows.is_empty() {
                 self.remove_query(query_id);
             }
@@ -447,7 +452,9 @@ impl Engine {
 
     /// Takes in rows that were asked for. A request that has been superseded is ignored.
     pub fn rows(&mut self, request: RequestId, read: RowsRead) -> Vec<Output> {
-        if let Some(id) = self.requests.remove(&request)
+        let wanted_by = self.requests.remove(&request);
+        self.requests.trim();
+        if let Some(id) = wanted_by
             && let Some(fetch) = self
                 .windows
                 .get_mut(id.0)
@@ -512,14 +519,19 @@ impl Engine {
         self.pending_changes -= query.pending_changes();
         let spec = query.spec;
         self.identities.remove(&spec.identity);
+        self.identities.trim();
         for (schema, predicate) in spec.tables() {
             if let Some(table) = self.tables.get_mut(&schema.table) {
                 table.index.remove(id, predicate, &schema.columns);
                 table.queries.remove(&id);
+                table.queries.trim();
                 if table.queries.is_empty() {
                     self.tables.remove(&schema.table);
+                    self.tables.trim();
                 }
             }
         }
+        drop(spec);
+        self.orders.held_by(self.queries.len());
     }
 }

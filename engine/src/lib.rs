@@ -21,6 +21,7 @@ pub mod predicate_index;
 pub mod query;
 pub mod record;
 pub mod related;
+mod room;
 pub mod rows;
 pub mod run;
 pub mod schema;

@@ -4,7 +4,12 @@ use std::{hash::BuildHasher, sync::Arc};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::{record::Record, schema::TableId};
+use crate::{
+    record::Record,
+    room::{LITTLE, Roomy},
+    schema::TableId,
+    slab::Slab,
+};
 
 /// Names a row, as it is at one moment, among the [`Rows`] held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,8 +28,7 @@ impl RowId {
 /// next [`Rows::sweep`], so a number stays good until then.
 #[derive(Debug, Default)]
 pub struct Rows {
-    slots: Vec<Slot>,
-    free: Vec<u32>,
+    slots: Slab<Slot>,
     /// Of each key, the row that was taken in last.
     newest: HashTable<u32>,
     hasher: DefaultHashBuilder,
@@ -35,8 +39,7 @@ pub struct Rows {
 
 #[derive(Debug)]
 struct Slot {
-    /// `None` if the slot is free.
-    record: Option<Arc<Record>>,
+    record: Arc<Record>,
     table: TableId,
     holders: u32,
 }
@@ -44,7 +47,7 @@ struct Slot {
 impl Rows {
     /// How many rows are held.
     pub fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.slots.len()
     }
 
     /// Whether none is.
@@ -54,10 +57,7 @@ impl Rows {
 
     /// The row of this number, which somebody holds.
     pub fn get(&self, id: RowId) -> &Arc<Record> {
-        match &self.slots[id.0 as usize].record {
-            Some(record) => record,
-            None => unreachable!("a row that is held is there"),
-        }
+        &slot(&self.slots, id.0).record
     }
 
     /// The number that this row is held under, if it is the newest of its key.
@@ -65,12 +65,9 @@ impl Rows {
         let hash = self.hasher.hash_one((table, record.key()));
         let id = *self
             .newest
-            .find(hash, |id| self.slots[*id as usize].is_of(table, record))?;
-        self.slots[id as usize]
-            .record
-            .as_ref()
-            .is_some_and(|held| held.same(record))
-            .then_some(RowId(id))
+            .find(hash, |id| slot(&self.slots, *id).is_of(table, record))?;
+        let held = &slot(&self.slots, id).record;
+        held.same(record).then_some(RowId(id))
     }
 
     /// Takes hold of a row of a table.
@@ -80,13 +77,15 @@ impl Rows {
             _ => self.find_or_insert(table, record),
         };
         self.last = Some(id);
-        self.slots[id.0 as usize].holders += 1;
+        self.hold_again(id);
         id
     }
 
     /// Takes hold of a row once more.
     pub fn hold_again(&mut self, id: RowId) {
-        self.slots[id.0 as usize].holders += 1;
+        if let Some(slot) = self.slots.get_mut(id.0) {
+            slot.holders += 1;
+        }
     }
 
     /// Lets go of a row.
@@ -98,69 +97,68 @@ impl Rows {
     pub fn sweep(&mut self) {
         self.last = None;
         while let Some(RowId(id)) = self.let_go.pop() {
-            let slot = &mut self.slots[id as usize];
+            let Some(slot) = self.slots.get_mut(id) else {
+                continue;
+            };
             slot.holders -= 1;
             if slot.holders > 0 {
                 continue;
             }
-            let Some(record) = slot.record.take() else {
+            let Some(slot) = self.slots.remove(id) else {
                 continue;
             };
-            let hash = self.hasher.hash_one((slot.table, record.key()));
+            let hash = hash_of(&self.hasher, &slot);
             if let Ok(entry) = self.newest.find_entry(hash, |other| *other == id) {
                 entry.remove();
             }
-            self.free.push(id);
+        }
+        if self.let_go.capacity() > LITTLE.max(self.slots.len()) {
+            self.let_go.shrink(self.slots.len());
+        }
+        if self.newest.capacity() > LITTLE.max(4 * self.newest.len()) {
+            let (slots, hasher) = (&self.slots, &self.hasher);
+            let hash = |id: &u32| hash_of(hasher, slot(slots, *id));
+            self.newest.shrink_to(2 * self.newest.len(), hash);
         }
     }
 
+    /// For how many rows there is room.
+    #[cfg(test)]
+    pub(crate) fn room(&self) -> usize {
+        self.slots
+            .room()
+            .max(self.let_go.capacity())
+            .max(self.newest.capacity())
+    }
+
     fn is(&self, id: RowId, record: &Arc<Record>) -> bool {
-        self.slots[id.0 as usize]
-            .record
-            .as_ref()
-            .is_some_and(|held| Arc::ptr_eq(held, record))
+        Arc::ptr_eq(&slot(&self.slots, id.0).record, record)
     }
 
     fn find_or_insert(&mut self, table: TableId, record: &Arc<Record>) -> RowId {
         let Self {
             slots,
-            free,
             newest,
             hasher,
             ..
         } = self;
         let hash = hasher.hash_one((table, record.key()));
-        let known = newest.find_mut(hash, |id| slots[*id as usize].is_of(table, record));
+        let known = newest.find_mut(hash, |id| slot(slots, *id).is_of(table, record));
         if let Some(id) = &known
-            && slots[**id as usize]
-                .record
-                .as_ref()
-                .is_some_and(|held| held.same(record))
+            && slot(slots, **id).record.same(record)
         {
             return RowId(**id);
         }
-        let slot = Slot {
-            record: Some(Arc::clone(record)),
+        let id = slots.insert(Slot {
+            record: Arc::clone(record),
             table,
             holders: 0,
-        };
-        let id = match free.pop() {
-            Some(id) => {
-                slots[id as usize] = slot;
-                id
-            }
-            None => {
-                slots.push(slot);
-                slots.len() as u32 - 1
-            }
-        };
+        });
         match known {
             Some(newest) => *newest = id,
             None => {
-                newest.insert_unique(hash, id, |id| {
-                    let slot = &slots[*id as usize];
-                    hash_of(hasher, slot)
-                });
+                let hash_of = |id: &u32| hash_of(hasher, slot(slots, *id));
+                newest.insert_unique(hash, id, hash_of);
             }
         }
         RowId(id)
@@ -170,14 +168,18 @@ impl Rows {
 impl Slot {
     /// Whether it holds a row of the record's table and key.
     fn is_of(&self, table: TableId, record: &Record) -> bool {
-        let held = self.record.as_ref();
-        self.table == table && held.is_some_and(|held| held.key() == record.key())
+        self.table == table && self.record.key() == record.key()
+    }
+}
+
+/// The slot of a row that is held or can be found.
+fn slot(slots: &Slab<Slot>, id: u32) -> &Slot {
+    match slots.get(id) {
+        Some(slot) => slot,
+        None => unreachable!("a row that is held, or can be found, is there"),
     }
 }
 
 fn hash_of(hasher: &DefaultHashBuilder, slot: &Slot) -> u64 {
-    match &slot.record {
-        Some(record) => hasher.hash_one((slot.table, record.key())),
-        None => unreachable!("a row that can be found is there"),
-    }
+    hasher.hash_one((slot.table, slot.record.key()))
 }

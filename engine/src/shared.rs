@@ -2,6 +2,8 @@
 
 use std::{collections::HashSet, hash::Hash, sync::Arc};
 
+use crate::room::{LITTLE, Roomy};
+
 /// Values that many hold, each held once. What nobody holds any more is forgotten in passing.
 #[derive(Debug)]
 pub(crate) struct Shared<T: ?Sized> {
@@ -25,10 +27,29 @@ impl<T: ?Sized + Eq + Hash> Shared<T> {
             return Arc::clone(known);
         }
         if self.known.len() >= self.sweep_at {
-            self.known.retain(|value| Arc::strong_count(value) > 1);
-            self.sweep_at = 2 * self.known.len().max(32);
+            self.sweep();
         }
         self.known.insert(Arc::clone(&value));
         value
+    }
+
+    /// After a holder has gone: forgets what nobody holds, if so few holders are left that this
+    /// is most of what is known.
+    pub fn held_by(&mut self, holders: usize) {
+        if self.known.len() > LITTLE.max(4 * holders) {
+            self.sweep();
+        }
+    }
+
+    /// How many are known, and for how many there is room.
+    #[cfg(test)]
+    pub fn room(&self) -> (usize, usize) {
+        (self.known.len(), self.known.capacity())
+    }
+
+    fn sweep(&mut self) {
+        self.known.retain(|value| Arc::strong_count(value) > 1);
+        self.known.trim();
+        self.sweep_at = 2 * self.known.len().max(32);
     }
 }

@@ -7,23 +7,50 @@ pub fn like(pattern: &str, text: &str) -> bool {
     matches(pattern.as_bytes(), text.as_bytes(), |byte| byte)
 }
 
-/// Whether `text ILIKE pattern`, of a pattern of ASCII in lower case. `None` for a text with
-/// one of the two letters that are no ASCII and whose lower case may be.
+/// Whether `text ILIKE pattern`, of a pattern of ASCII in lower case. `None` where that depends
+/// on what the text's collation makes of the two letters that are no ASCII and whose lower case
+/// may be.
 ///
 /// PostgreSQL compares the lower case of both, letter by letter; only that of ASCII letters
 /// can equal a letter of the pattern.
 pub fn ilike(pattern: &str, text: &str) -> Option<bool> {
-    if has_odd_case(text) {
-        return None;
+    let matches = |text: &str| {
+        let lower = |byte: u8| byte.to_ascii_lowercase();
+        matches(pattern.as_bytes(), text.as_bytes(), lower)
+    };
+    if !has_odd_case(text) {
+        return Some(matches(text));
     }
-    let lower = |byte: u8| byte.to_ascii_lowercase();
-    Some(matches(pattern.as_bytes(), text.as_bytes(), lower))
+    // Whatever collation it is has one lower case for all of a kind. That of İ may be two
+    // letters.
+    let mut found = None;
+    for dotted_i in ["i", "i\u{307}", "\u{130}"] {
+        for kelvin in ["k", "\u{212a}"] {
+            let text = text.replace(DOTTED_I, dotted_i).replace(KELVIN, kelvin);
+            let matched = matches(&text);
+            if *found.get_or_insert(matched) != matched {
+                return None;
+            }
+        }
+    }
+    found
 }
 
+/// The text with every letter as the ASCII letter in lower case that it may count as. A run of
+/// ASCII letters that any collation's lower case of the text has is in this.
+pub fn fold_case(text: &str) -> String {
+    let mut folded = text.to_ascii_lowercase();
+    if has_odd_case(text) {
+        folded = folded.replace(DOTTED_I, "i").replace(KELVIN, "k");
+    }
+    folded
+}
+
+const DOTTED_I: char = '\u{130}';
+const KELVIN: char = '\u{212a}';
+
 /// Whether the text has one of the two letters that are no ASCII and whose lower case may be.
-pub fn has_odd_case(text: &str) -> bool {
-    const DOTTED_I: char = '\u{130}';
-    const KELVIN: char = '\u{212a}';
+fn has_odd_case(text: &str) -> bool {
     !text.is_ascii() && text.contains([DOTTED_I, KELVIN])
 }
 
@@ -85,5 +112,38 @@ fn character_length(first: u8) -> usize {
         0xC0..0xE0 => 2,
         0xE0..0xF0 => 3,
         0xF0.. => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_odd_letter_leaves_open_only_what_depends_on_it() {
+        for (pattern, text, expected) in [
+            ("%istanbul%", "İstanbul", None),
+            ("%stanbul", "İstanbul", Some(true)),
+            ("%zzz%", "İstanbul", Some(false)),
+            // One letter or two.
+            ("_stanbul", "İstanbul", None),
+            ("__%stanbul", "İstanbul", None),
+            ("_%stanbul", "İstanbul", Some(true)),
+            ("273 k", "273 \u{212a}", None),
+            ("273 _", "273 \u{212a}", Some(true)),
+            ("%kilo%", "\u{212a}ilo İ", None),
+            ("%ki%", "\u{212a}İ", None),
+            ("%i%", "İi", Some(true)),
+            ("%k%k%", "\u{212a}\u{212a}", None),
+            ("%i%k%", "\u{212a}İ", Some(false)),
+        ] {
+            assert_eq!(ilike(pattern, text), expected, "{text} ilike {pattern}");
+        }
+    }
+
+    #[test]
+    fn a_folded_text_has_every_run_of_letters_that_a_lower_case_of_it_has() {
+        assert_eq!(fold_case("İSTANBUL É 5 \u{212a}"), "istanbul É 5 k");
+        assert_eq!(fold_case("\u{1e9e}ı\u{17f}"), "\u{1e9e}ı\u{17f}");
     }
 }

@@ -39,6 +39,7 @@ impl Engine {
 
     pub(super) fn cancel_fetch(&mut self, id: WindowId) {
         self.early.remove(&id);
+        self.early.trim();
         let Some(window) = self.windows.get_mut(id.0) else {
             return;
         };
@@ -46,6 +47,7 @@ impl Engine {
             self.held_images -= fetch.held_images;
             self.held_bytes -= fetch.held_bytes;
             self.requests.remove(&fetch.request);
+            self.requests.trim();
             let query = window.query;
             self.count_reading(query, -1);
         }

@@ -15,6 +15,7 @@ use crate::{
     datum::{Codec, Datum},
     predicate::Predicate,
     record::Record,
+    room::Roomy,
     schema::ColumnSchema,
 };
 
@@ -415,6 +416,7 @@ impl Branches {
             found |= node.remove(id, accesses, way);
             if node.is_empty() {
                 nodes.remove(value);
+                nodes.trim();
             }
         }
         if nodes.is_empty() {
@@ -467,6 +469,7 @@ impl Ids {
                     return false;
                 };
                 ids.swap_remove(at);
+                ids.trim();
                 if let [only] = ids.as_slice() {
                     *self = Self::One(*only);
                 }

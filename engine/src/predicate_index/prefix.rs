@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 
 use super::node::Node;
+use crate::room::Roomy;
 
 /// Nodes by what a text begins with. A look-up takes as many steps as there are different
 /// lengths among them.
@@ -49,6 +50,7 @@ impl Prefixes {
                 self.lengths.remove(&prefix.len());
             }
         }
+        self.nodes.trim();
     }
 
     /// The nodes of every beginning that the text has.

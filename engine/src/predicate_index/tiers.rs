@@ -2,7 +2,7 @@
 
 /// How many things are looked at one by one before they are put in order; few in tests, so
 /// that those have tiers.
-const LOOSE: usize = if cfg!(test) { 4 } else { 64 };
+pub const LOOSE: usize = if cfg!(test) { 4 } else { 64 };
 
 /// How many times more than the tier below a tier holds.
 const FACTOR: usize = if cfg!(test) { 2 } else { 8 };
@@ -47,6 +47,12 @@ impl<L, S: Tier<L>> Tiers<L, S> {
 
     /// Adds a thing.
     pub fn push(&mut self, thing: L) {
+        self.push_beside(thing, |_| true);
+    }
+
+    /// Adds a thing. Of those in the tiers that are made anew for it, the ones that are not
+    /// to be kept are forgotten; what is loose is kept.
+    pub fn push_beside(&mut self, thing: L, mut keep: impl FnMut(&L) -> bool) {
         self.loose.push(thing);
         if self.loose.len() < LOOSE {
             return;
@@ -54,7 +60,12 @@ impl<L, S: Tier<L>> Tiers<L, S> {
         let mut gathered = std::mem::take(&mut self.loose);
         let mut room = LOOSE * FACTOR;
         for tier in &mut self.tiers {
-            gathered.extend(std::mem::take(tier).into_loose());
+            gathered.extend(
+                std::mem::take(tier)
+                    .into_loose()
+                    .into_iter()
+                    .filter(&mut keep),
+            );
             if gathered.len() < room {
                 *tier = S::of(gathered);
                 return;
@@ -62,5 +73,21 @@ impl<L, S: Tier<L>> Tiers<L, S> {
             room *= FACTOR;
         }
         self.tiers.push(S::of(gathered));
+    }
+
+    /// Forgets the things that are not to be kept.
+    pub fn retain(&mut self, mut keep: impl FnMut(&L) -> bool) {
+        self.loose.retain(&mut keep);
+        let mut kept = Vec::new();
+        for tier in std::mem::take(&mut self.tiers) {
+            kept.extend(tier.into_loose().into_iter().filter(&mut keep));
+        }
+        // Where they belong by their number.
+        let mut room = LOOSE * FACTOR;
+        while kept.len() >= room {
+            self.tiers.push(S::default());
+            room *= FACTOR;
+        }
+        self.tiers.push(S::of(kept));
     }
 }
