@@ -107,7 +107,7 @@ pub async fn version(pool: &PgPool, oid: u32) -> Result<Option<Version>, sqlx::E
 /// All visible relations that are users' own and not partitions: what clients are told of them.
 pub async fn tables(pool: &PgPool) -> Result<Vec<Table>, sqlx::Error> {
     // What is left out takes longer than all the rest.
-    let columns = COLUMNS.replace("{CODEC}", "'textual'");
+    let columns = columns("'textual'");
     let chosen =
         format!("{VISIBLE} AND n.nspname <> 'rowcast' AND NOT c.relispartition AND $1 IS NULL");
     let relations = relations(pool, &chosen, &columns, "'fingerprint', ''", None).await?;
@@ -134,7 +134,7 @@ pub async fn table(pool: &PgPool, oid: u32) -> Result<Option<TableMeta>, sqlx::E
 }
 
 async fn whole(pool: &PgPool, oid: u32, visible: &str) -> Result<Option<Relation>, sqlx::Error> {
-    let columns = COLUMNS.replace("{CODEC}", "rowcast.codec(a.atttypid)");
+    let columns = columns("rowcast.codec(a.atttypid)");
     let chosen = format!("{visible} AND c.oid = $1");
     let more = "'fingerprint', rowcast.fingerprint(c.oid), \
          'sources', CASE WHEN c.relkind = 'v' \
@@ -202,7 +202,17 @@ const KEY: &str = "(SELECT jsonb_agg(k.attnum ORDER BY k.place) FROM ( \
       ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1) AS i, \
      unnest(i.indkey) WITH ORDINALITY AS k (attnum, place) WHERE k.place <= i.indnkeyatts)";
 
-/// The columns, in table order; `{CODEC}` is still to be filled in. `b` is a domain's base type, else the type itself.
+/// Locales in which an ASCII letter may have another lower case than the plain one.
+const OWN_CASE: &str = "^(tr|tur|az|crh|ku|kmr|tt|lt)";
+
+/// The columns, with their codec so.
+fn columns(codec: &str) -> String {
+    COLUMNS
+        .replace("{CODEC}", codec)
+        .replace("{OWN_CASE}", OWN_CASE)
+}
+
+/// The columns, in table order; `{CODEC}` and `{OWN_CASE}` are still to be filled in. `b` is a domain's base type, else the type itself.
 const COLUMNS: &str = "(SELECT jsonb_agg(jsonb_build_object( \
      'attnum', a.attnum, 'name', a.attname, 'type', regexp_replace(format_type(a.atttypid, a.atttypmod), '^public[.]', ''), \
      'declared', format_type(a.atttypid, a.atttypmod), 'always_identity', a.attidentity = 'a', \
@@ -216,8 +226,10 @@ const COLUMNS: &str = "(SELECT jsonb_agg(jsonb_build_object( \
      'collation', CASE \
          WHEN a.attcollation = 0 THEN 'C' \
          WHEN NOT l.collisdeterministic THEN 'nondeterministic' \
-         WHEN l.collprovider = 'c' AND l.collcollate IN ('C', 'POSIX') THEN 'C' \
+         WHEN l.collprovider = 'c' AND l.collcollate IN ('C', 'POSIX') \
+              AND l.collctype !~* '{OWN_CASE}' THEN 'C' \
          WHEN l.collprovider = 'd' AND (SELECT d.datcollate IN ('C', 'POSIX') \
+              AND d.datctype !~* '{OWN_CASE}' \
               AND coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') = 'c' \
               FROM pg_database d WHERE d.datname = current_database()) THEN 'C' \
          WHEN (SELECT CASE l.collprovider WHEN 'd' THEN \
@@ -227,7 +239,7 @@ const COLUMNS: &str = "(SELECT jsonb_agg(jsonb_build_object( \
                ELSE coalesce(to_jsonb(l) ->> 'colllocale', to_jsonb(l) ->> 'colliculocale', \
                              l.collctype) END \
                FROM pg_database d WHERE d.datname = current_database()) \
-              !~* '^(tr|tur|az|crh|ku|kmr|tt|lt)' THEN 'deterministic' \
+              !~* '{OWN_CASE}' THEN 'deterministic' \
          ELSE 'own case' END, \
      'collation_name', (SELECT format('%I.%I', ln.nspname, l.collname) \
                           FROM pg_namespace ln WHERE ln.oid = l.collnamespace), \
