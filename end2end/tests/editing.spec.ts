@@ -285,3 +285,52 @@ for (const theme of ["light", "dark"] as const) {
     });
   });
 }
+
+test("what was written is saved also where the page is left before the answer", async ({ page, server, items }) => {
+  await open(page, `${items.path}?order=id`);
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const asked = page.waitForRequest(/\/api\/rows\//);
+  await page.route(/\/api\/rows\//, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await focus(page, 1, "title");
+  // The second one waits for the first.
+  for (const text of ["first", "second"]) {
+    await page.keyboard.type(text);
+    await page.keyboard.press("Enter");
+  }
+  await expect(cell(page, 2, "title")).toContainText("second");
+  await asked;
+  await page.getByRole("link", { name: "Tables", exact: true }).click();
+  await expect(page.getByRole("heading", { name: "Tables" })).toBeVisible();
+  release();
+  await expect.poll(() => value(server, items.name, 2, "title")).toBe("second");
+  expect(await value(server, items.name, 1, "title")).toBe("first");
+  await page.getByRole("link", { name: items.name }).click();
+  await expect(cell(page, 2, "title")).toHaveText("second");
+});
+
+test("a table that is altered while its page is open is edited as it is then", async ({ page, server, items }) => {
+  await open(page, `${items.path}?order=id`);
+  const known = page.waitForResponse((response) => response.url().endsWith(`/api/tables/${items.name}`));
+  await server.sql(`ALTER TABLE ${items.name} ADD owner text`);
+  await known;
+  await focus(page, 1, "owner");
+  await page.keyboard.type("Ann");
+  await page.keyboard.press("Enter");
+  await expect.poll(() => value(server, items.name, 1, "owner")).toBe("Ann");
+  await page.getByRole("button", { name: "New row" }).click();
+  await expect(page.getByRole("dialog").getByRole("textbox", { name: "owner" })).toBeVisible();
+});
+
+test("a table that is gone is said to be, and leads to the others", async ({ page, server, items }) => {
+  await open(page, items.path);
+  await server.sql(`ALTER TABLE ${items.name} RENAME TO ${items.name}_kept; DROP TABLE ${items.name}_kept`);
+  await expect(page.getByRole("alert")).toContainText("It may have been dropped or renamed.");
+  // The fixture drops it at the end.
+  await server.sql(`CREATE TABLE ${items.name} (id int)`);
+  await page.getByRole("link", { name: "All tables", exact: true }).click();
+  await expect(page.getByRole("heading", { name: "Tables" })).toBeVisible();
+});

@@ -67,6 +67,21 @@ test("others see who is there, which cell they are in and edit, and that they le
   await ann.context().close();
 });
 
+test("of many only some are named aloud, and no name turns the others", async ({ page, server, items }) => {
+  await open(page, items.path);
+  const names = ["\u202eEve", "Ann", "Bob", "C".repeat(64), "Dan"];
+  for (let nth = 0; nth < 20; nth++) {
+    await say(server, items.name, { session: `s${nth}`, name: names[nth % names.length], key: [1], column: "title" });
+  }
+  const button = page.getByRole("button", { name: /^20 others are here: .* and 16 more$/ });
+  await expect(button).toBeVisible();
+  await button.click();
+  const list = page.getByRole("group", { name: "Who is here" });
+  await expect(list.getByRole("listitem")).toHaveCount(20);
+  await expect(list).not.toContainText("\u202e");
+  expect(await list.evaluate((element) => element.scrollWidth - element.clientWidth)).toBe(0);
+});
+
 test("a name is given once, and is there in every page and change", async ({ page, context, server, items }) => {
   await open(page, items.path);
   const other = await context.newPage();

@@ -204,6 +204,32 @@ test("a view of one's own needs a name, and is what the table opens with for tha
   await other.context().close();
 });
 
+test("a page that is left while its view is being saved is left", async ({ page, server, items }) => {
+  await open(page, `${items.path}?done=is.true`);
+  await button(page).click();
+  await page.getByRole("button", { name: "Save as new view…" }).click();
+  await dialog(page).getByLabel("Name").fill("Done ones");
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  await page.route(/\/api\/views\//, async (route) => {
+    await held;
+    await route.continue();
+  });
+  const answered = page.waitForResponse(/\/api\/views\//);
+  await page.keyboard.press("Enter");
+  // The dialog is before the link.
+  await page.getByRole("link", { name: "Tables", exact: true, includeHidden: true }).dispatchEvent("click");
+  await expect(page.getByRole("heading", { name: "Tables" })).toBeVisible();
+  release();
+  await (await answered).finished();
+  // It stays there, and goes on.
+  await page.getByRole("link", { name: items.name }).click();
+  await button(page).click();
+  await expect(entry(page, "Done ones")).toBeVisible();
+  await expect(page).not.toHaveURL(/~view/);
+  expect(await server.sql("SELECT name FROM rowcast.saved_view WHERE table_path = $1", [items.name])).toHaveLength(1);
+});
+
 test("where the list can't be loaded or a view not be saved, that is said", async ({ page, server, items }) => {
   await page.route(/split_saved_views\.wasm/, (route) => route.abort("connectionrefused"));
   await save(server, items, { name: "One" });

@@ -118,6 +118,22 @@ test("what does not fit is said line by line, and nothing is inserted", async ({
   expect(await server.sql(`SELECT id FROM ${items.name} WHERE id > 900`)).toEqual([]);
 });
 
+test("a quote that is not closed, and names that are there twice, are said before rows are lost", async ({ page, items }) => {
+  await open(page, items.path);
+  await openImport(page);
+  await give(page, 'id,title,title\n901,Nine,x\n902,"Ten,y\n903,Eleven,z\n');
+  // Which of the two it is can be chosen.
+  await expect(dialog(page).getByLabel("Column for title").first()).toHaveValue("title");
+  await expect(dialog(page).getByLabel("Column for title").last()).toHaveValue("");
+  const problems = dialog(page).getByRole("region", { name: "Problems" });
+  await expect(problems).toContainText("Line 3 a quote begins in this row and does not end");
+  await expect(problems.getByRole("listitem")).toHaveCount(1);
+  await expect(dialog(page).getByRole("button", { name: "Import" })).toBeDisabled();
+  await dialog(page).getByRole("button", { name: "Another file" }).click();
+  await give(page, `id,title\n${"x,y\n".repeat(150)}`);
+  await expect(problems.getByRole("alert")).toHaveText("The first 100 problems; nothing was added");
+});
+
 test("rows are pasted without names by keyboard, and a needed column is asked for", async ({ page, items }) => {
   await open(page, items.path);
   await openImport(page);

@@ -38,8 +38,12 @@ pub fn Failure(
     let ApiError {
         code,
         message,
-        hint,
+        mut hint,
     } = error;
+    if code == "unknown_table" {
+        // The interface's own hint is for who writes programs.
+        hint = "It may have been dropped or renamed.".to_owned();
+    }
     view! {
         <div class="message failure" role="alert">
             <span class="icon icon-warning" aria-hidden="true"></span>

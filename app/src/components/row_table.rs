@@ -180,11 +180,15 @@ pub fn RowTable(
             </Show>
             {move || match live.error.get() {
                 Some(error) => {
+                    let (to, text) = match &*error.code {
+                        "unknown_table" => ("/".to_owned(), "All tables"),
+                        _ => (view.root(), "Show the whole table"),
+                    };
                     EitherOf3::A(
                         view! {
                             <Failure error>
-                                <a class="button" href=view.root()>
-                                    "Show the whole table"
+                                <a class="button" href=to>
+                                    {text}
                                 </a>
                             </Failure>
                         },

@@ -51,12 +51,39 @@ impl Refusal {
 
     /// What is wrong, and what to do.
     pub fn text(&self) -> String {
-        let ApiError { message, hint, .. } = &self.error;
-        if hint.is_empty() {
-            message.clone()
-        } else {
-            format!("{message} {hint}")
+        said(&self.error)
+    }
+
+    /// Whether it is about one of several changes, which the others do not need: what that
+    /// would change is no longer as it was.
+    pub fn is_of_one(&self) -> bool {
+        matches!(&*self.error.code, "conflict" | "unknown_row" | "unique")
+    }
+}
+
+/// How hints begin that are for who writes programs.
+const FOR_PROGRAMS: [&str; 3] = ["columns=", "GET ", "\"errors\" "];
+
+/// What an error says and what to do, as sentences for people.
+pub fn said(error: &ApiError) -> String {
+    let ApiError { message, hint, .. } = error;
+    let for_programs = FOR_PROGRAMS.iter().any(|begin| hint.starts_with(begin));
+    let mut letters = hint.chars();
+    match letters.next() {
+        Some(first) if !for_programs => {
+            let first = first.to_ascii_uppercase();
+            format!("{} {first}{}", sentence(message), letters.as_str())
         }
+        _ => message.clone(),
+    }
+}
+
+/// A text that another sentence follows.
+pub fn sentence(text: &str) -> String {
+    if text.ends_with(['.', '!', '?', '…']) {
+        text.to_owned()
+    } else {
+        format!("{text}.")
     }
 }
 

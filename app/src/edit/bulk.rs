@@ -128,10 +128,17 @@ fn set(session: Session, keys: Vec<RowKey>, column: String, value: Cell) {
         return;
     }
     leptos::task::spawn_local(async move {
-        let seen = match rows::whole(session, &others).await {
+        let found = rows::whole(session, &others).await;
+        if session.is_left() {
+            return;
+        }
+        let seen = match found {
             Ok(seen) => seen,
             Err(why) => return session.say(why),
         };
+        if seen.iter().any(|row| !row.contains_key(&column)) {
+            return session.say(format!("The table has no column {column} any more."));
+        }
         let only = |value: &Cell| Values::from([(column.clone(), value.clone())]);
         let more = others.into_iter().zip(seen).filter_map(|(key, row)| {
             let seen = row.get(&column)?;
@@ -141,7 +148,11 @@ fn set(session: Session, keys: Vec<RowKey>, column: String, value: Cell) {
                 expect: only(seen),
             })
         });
-        let more = more.collect();
-        save::save_all(session, Together { more, ..together });
+        let more: Vec<_> = more.collect();
+        if more.is_empty() && together.wanted.is_empty() {
+            session.say("All of them have this value already.");
+        } else {
+            save::save_all(session, Together { more, ..together });
+        }
     });
 }

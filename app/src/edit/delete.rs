@@ -80,12 +80,18 @@ fn Question(session: Session, rows: Vec<RowKey>) -> impl IntoView {
 
 fn delete(session: Session, rows: Vec<RowKey>) {
     let count = counted(rows.len() as u64, "row");
+    let table = session.table();
     session.enqueue(async move {
+        if session.is_left() {
+            return;
+        }
         // What is taken back has to be whole, whichever columns are shown.
         let whole = match whole(session, &rows).await {
             Ok(whole) => whole,
             Err(why) => {
-                session.say(why);
+                if !session.is_left() {
+                    session.say(why);
+                }
                 return;
             }
         };
@@ -99,7 +105,7 @@ fn delete(session: Session, rows: Vec<RowKey>) {
             .collect();
         let label = format!("deletion of {count}");
         session
-            .make_now(label, changes, move || {
+            .make_now(table, label, changes, move || {
                 session.grid.selection.set(Default::default());
                 session.say_done(format!("Deleted {count}."));
             })

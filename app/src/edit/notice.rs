@@ -83,6 +83,7 @@ pub fn Notices(session: Session) -> impl IntoView {
                 notice.text.clear();
             }
         });
+        session.keep_focus();
     };
     view! {
         <div class="toast" class:empty=move || text().is_empty()>

@@ -97,7 +97,11 @@ fn with_whole(session: Session, row: LiveRow, then: fn(Session, LiveRow, Values)
         return;
     }
     spawn_local(async move {
-        match rows::read(session, &row.key).await {
+        let found = rows::read(session, &row.key).await;
+        if session.is_left() {
+            return;
+        }
+        match found {
             Ok(values) => then(session, row, values),
             Err(why) => session.say(why),
         }
@@ -295,9 +299,14 @@ fn save(
     };
     let fields = fields.to_vec();
     busy.set(true);
+    let table = session.table();
     session.enqueue(async move {
         let changes = [change];
-        let answer = api::make(&session.table(), &changes).await;
+        let answer = api::make(&table, &changes).await;
+        if session.is_left() {
+            return;
+        }
+        // The dialog may have gone meanwhile.
         let _ = busy.try_set(false);
         match answer {
             Ok(made) => {

@@ -54,8 +54,10 @@ pub async fn read(session: Session, key: &RowKey) -> Result<Values, String> {
 async fn read_all(session: Session, keys: &[RowKey]) -> Result<HashMap<RowKey, Values>, String> {
     let mut rows = HashMap::with_capacity(keys.len());
     let mut rest = keys;
+    // The page may be left while it is asked.
+    let columns = session.view.table.with_value(|table| table.key.clone());
+    let table = session.table();
     while !rest.is_empty() {
-        let columns = session.view.table.with_value(|table| table.key.clone());
         let (some, others) = rest.split_at(how_many(rest, columns.len()));
         rest = others;
         let query = Query {
@@ -63,7 +65,7 @@ async fn read_all(session: Session, keys: &[RowKey]) -> Result<HashMap<RowKey, V
             limit: u32::try_from(some.len()).unwrap_or(u32::MAX),
             ..Query::default()
         };
-        let found = api::rows(&session.table(), &query.to_query_string()).await;
+        let found = api::rows(&table, &query.to_query_string()).await;
         let snapshot = found.map_err(|refusal| refusal.text())?;
         if snapshot.rows.len() < some.len() {
             return Err(gone());

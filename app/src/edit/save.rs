@@ -4,9 +4,11 @@ use leptos::prelude::*;
 use rowcast_protocol::{Cell, RowKey};
 
 use super::{
-    api::{self, Refusal},
+    api::{self, Refusal, sentence},
     change::{Change, Values},
+    clock::ReaderClock,
     conflict::Conflict,
+    draft,
     journal::Step,
     session::Session,
 };
@@ -92,8 +94,13 @@ pub fn save_all(session: Session, together: Together) {
         }
     }
     let changes: Vec<Change> = wanted.iter().map(Write::change).chain(more).collect();
+    let table = session.table();
     session.enqueue(async move {
-        match api::make(&session.table(), &changes).await {
+        let answer = api::make(&table, &changes).await;
+        if session.is_left() {
+            return;
+        }
+        match answer {
             Ok(rows) => {
                 for (wanted, now) in wanted.iter().zip(&rows) {
                     if let Some(now) = now {
@@ -184,19 +191,24 @@ fn refused(session: Session, wanted: &Write, several: bool, refusal: Refusal) {
     } else {
         refusal.text()
     };
+    let mut text = wanted.text.clone();
+    if text.is_empty()
+        && let Some((at, value)) = wanted.set.iter().find(|(at, _)| wanted.name(*at) == column)
+    {
+        // It came from elsewhere than the cell's editor, which may go on with it nevertheless.
+        let kind = wanted.row.columns[*at].column.kind;
+        text = draft::text_of(value, kind, &ReaderClock);
+    }
     let place = CellPlace {
         row: wanted.row.key.clone(),
         column,
     };
-    if several {
-        session.refuse(
-            place,
-            wanted.text.clone(),
-            format!("{why} Nothing was changed."),
-        );
-    } else {
-        session.refuse(place, wanted.text.clone(), why);
-    }
+    // What passes says so itself.
+    let why = match several && !refusal.passes() {
+        true => format!("{} Nothing was changed.", sentence(&why)),
+        false => why,
+    };
+    session.refuse(place, text, why);
 }
 
 impl Session {
@@ -222,13 +234,23 @@ impl Session {
 
     /// Makes changes after those that were asked for before, as [`Session::make_now`] does.
     pub fn make(self, label: String, changes: Vec<Change>) {
-        self.enqueue(self.make_now(label, changes, || {}));
+        self.enqueue(self.make_now(self.table(), label, changes, || {}));
     }
 
     /// Makes changes, and has `done` do what follows. What is refused is said, and a conflict
     /// decided on.
-    pub async fn make_now(self, label: String, changes: Vec<Change>, done: impl FnOnce()) {
-        match api::make(&self.table(), &changes).await {
+    pub async fn make_now(
+        self,
+        table: String,
+        label: String,
+        changes: Vec<Change>,
+        done: impl FnOnce(),
+    ) {
+        let answer = api::make(&table, &changes).await;
+        if self.is_left() {
+            return;
+        }
+        match answer {
             Ok(rows) => {
                 self.note_done(label, &changes, &rows);
                 done();

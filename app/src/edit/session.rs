@@ -90,7 +90,10 @@ impl Session {
     }
 
     /// Has a write made after those that were asked for before it: what one writes, the next
-    /// expects.
+    /// expects. It is made also where the page has been left by then, so it asks [`is_left`]
+    /// before it shows anything.
+    ///
+    /// [`is_left`]: Session::is_left
     pub fn enqueue(self, job: impl Future<Output = ()> + 'static) {
         // The queue ends with the page; nobody waits for what is asked for after that.
         self.writes
@@ -115,6 +118,19 @@ impl Session {
         }
     }
 
+    /// Gives the focus back to the rows if what had it goes.
+    pub fn keep_focus(self) {
+        request_animation_frame(move || {
+            let lost = document()
+                .active_element()
+                .is_none_or(|element| element.tag_name() == "BODY");
+            if lost {
+                // The page may have been left meanwhile.
+                let _ = self.grid.grabs.try_update(|grabs| *grabs += 1);
+            }
+        });
+    }
+
     /// Does something with the row in focus.
     fn with_row(self, then: fn(Self, LiveRow)) {
         let place = self.grid.focus.get_untracked();
@@ -126,6 +142,11 @@ impl Session {
     /// The table's name as the interface takes it.
     pub fn table(self) -> String {
         self.view.path.get_value()
+    }
+
+    /// Whether the page has been left, and everything that it held with it.
+    pub fn is_left(self) -> bool {
+        self.notice.is_disposed()
     }
 
     /// Whether the page hears of changes.

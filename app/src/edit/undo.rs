@@ -7,13 +7,22 @@ use super::{
     journal::{Step, Way},
     session::Session,
 };
+use crate::format::number::counted;
+
+/// Of how many rows of a step at most it is found out one by one that they have changed since.
+const MOST_LEFT: u64 = 50;
 
 /// Takes back the last thing done, or makes again the last that was taken back.
 ///
 /// It is a write like any other, with what was left as what is expected: what someone else has
-/// changed since stays theirs.
+/// changed since stays theirs. Of a step of many rows the others are turned round nevertheless,
+/// for there is no other way back for them.
 pub fn turn(session: Session, way: Way) {
+    let table = session.table();
     session.enqueue(async move {
+        if session.is_left() {
+            return;
+        }
         let taken = session
             .journal
             .try_update_value(|journal| journal.take(way));
@@ -24,8 +33,25 @@ pub fn turn(session: Session, way: Way) {
             });
             return;
         };
-        let Step { label, changes } = step.clone();
-        match api::make(&session.table(), &changes).await {
+        let Step { label, mut changes } = step.clone();
+        let mut left = 0;
+        let answer = loop {
+            let answer = api::make(&table, &changes).await;
+            match &answer {
+                Err(refusal) if refusal.is_of_one() && changes.len() > 1 && left < MOST_LEFT => {
+                    let Some(at) = refusal.index.filter(|at| *at < changes.len()) else {
+                        break answer;
+                    };
+                    changes.remove(at);
+                    left += 1;
+                }
+                _ => break answer,
+            }
+        };
+        if session.is_left() {
+            return;
+        }
+        match answer {
             Ok(rows) => {
                 let changes = session.inverses(&changes, &rows);
                 let inverse = Step { label, changes };
@@ -33,9 +59,13 @@ pub fn turn(session: Session, way: Way) {
                     .journal
                     .update_value(|journal| journal.turned(way, inverse));
                 session.view.live.read_again();
+                let but = match left {
+                    0 => String::new(),
+                    _ => format!(", but for {} changed since", counted(left, "row")),
+                };
                 session.say(match way {
-                    Way::Undo => format!("Taken back: {}.", step.label),
-                    Way::Redo => format!("Made again: {}.", step.label),
+                    Way::Undo => format!("Taken back: {}{but}.", step.label),
+                    Way::Redo => format!("Made again: {}{but}.", step.label),
                 });
             }
             Err(refusal) => {

@@ -19,6 +19,7 @@ use crate::{
         filter_panel::{Ask, FilterHost, PANEL, stay},
         table_header::close,
     },
+    edit::api::said,
     erased::{Erase, effect},
     filter::text::{to_query, to_text},
     live::fetch,
@@ -227,14 +228,6 @@ impl Draft {
 /// The id of a part of the tree in the page.
 pub fn part_id(id: u32, part: &str) -> String {
     format!("filter-{id}{part}")
-}
-
-/// What an error says.
-pub fn said(error: &ApiError) -> String {
-    match &*error.hint {
-        "" => error.message.clone(),
-        hint => [&*error.message, ". ", hint].concat(),
-    }
 }
 
 /// The conditions of a filter's text.

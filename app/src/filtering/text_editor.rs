@@ -6,10 +6,11 @@ use leptos::{ev, html, prelude::*, task::spawn_local};
 use rowcast_protocol::{Column, Table, query::Fault};
 
 use super::{
-    panel::{Draft, focus_later, said},
+    panel::{Draft, focus_later},
     values,
 };
 use crate::{
+    edit::api::said,
     erased::Erase,
     filter::{
         complete::{Candidate, Context, Wanted, candidates, context},

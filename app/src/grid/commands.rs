@@ -13,12 +13,6 @@ impl GridState {
             ("Rows", "New row", "Shift+Enter", Action::NewRow),
             ("Rows", "Duplicate row", "Ctrl+D", Action::Duplicate),
             ("Rows", "Open row and its past", "Alt+Enter", Action::Detail),
-            (
-                "Rows",
-                "Delete rows chosen",
-                "Ctrl+Delete",
-                Action::DeleteRows,
-            ),
             ("Cells", "Copy cells chosen", "Ctrl+C", Action::Copy),
             ("Cells", "Empty cells chosen", "Delete", Action::Clear),
             ("Cells", "Undo", "Ctrl+Z", Action::Undo),

@@ -1,5 +1,8 @@
 //! `/tables/{table}?query`: a table's rows, live.
 
+#[cfg(feature = "hydrate")]
+mod altered;
+
 use leptos::{either::Either, prelude::*};
 use leptos_meta::Title;
 use leptos_router::{
@@ -282,6 +285,8 @@ fn Shown(
         views: SavedViews(RwSignal::new(views)),
     };
     Commands::provide();
+    #[cfg(feature = "hydrate")]
+    altered::follow(view);
     open_as_set_up(view);
     let filter = FilterHost::provide(view);
     let grid = GridState::provide(view.live, Layout::parse(&shown.read_untracked()));

@@ -38,7 +38,7 @@ impl Person {
         };
         Some(Self {
             session: text(session)?,
-            name: text(name)?,
+            name: undirected(&text(name)?),
             row: text(key).and_then(|key| serde_json::from_str(&key).ok()),
             column: text(column),
             editing: *editing == Cell::Bool(true),
@@ -91,10 +91,27 @@ fn plain(cell: &Cell) -> String {
     }
 }
 
-/// Who is there, in words: `3 others are here: Ann, Bob and someone`.
+/// A name without the marks that turn the direction of what follows, for others' names follow.
+fn undirected(name: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    name.chars().filter(|c| !turns(*c)).collect()
+}
+
+/// How many are named, for it is read aloud.
+const NAMED: usize = 5;
+
+/// Who is there, in words: `3 others are here: Ann, Bob and Someone`.
 pub fn who(people: &[Person]) -> String {
     let names: Vec<&str> = people.iter().map(Person::called).collect();
     match &names[..] {
+        several if several.len() > NAMED => {
+            let (named, more) = several.split_at(NAMED - 1);
+            let (all, more) = (several.len(), more.len());
+            format!(
+                "{all} others are here: {} and {more} more",
+                named.join(", ")
+            )
+        }
         [] => "Nobody else is here".to_owned(),
         [name] => format!("{name} is here"),
         [others @ .., last] => format!(
@@ -152,8 +169,25 @@ mod tests {
         assert_eq!(who(&[]), "Nobody else is here");
         assert_eq!(who(std::slice::from_ref(&ann)), "Ann is here");
         assert_eq!(
-            who(&[ann.clone(), ann, nobody]),
+            who(&[ann.clone(), ann.clone(), nobody]),
             "3 others are here: Ann, Ann and Someone"
         );
+        assert_eq!(
+            who(&vec![ann; 50]),
+            "50 others are here: Ann, Ann, Ann, Ann and 46 more"
+        );
+    }
+
+    #[test]
+    fn a_name_does_not_turn_those_behind_it() {
+        let turned = row([
+            Cell::text("t"),
+            Cell::text("\u{202e}Eve\u{2067} עדי"),
+            Cell::Null,
+            Cell::Null,
+            Cell::Bool(false),
+        ]);
+        let person = Person::read(&turned).expect("a person");
+        assert_eq!(person.called(), "Eve עדי");
     }
 }

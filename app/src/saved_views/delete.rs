@@ -30,8 +30,13 @@ pub fn DeleteQuestion(
     let saved = StoredValue::new(saved);
     let confirmed = move |_| {
         let SavedView { id, name, .. } = saved.get_value();
+        let table = views.table();
         spawn_local(async move {
-            match api::delete(&views.table(), id).await {
+            let answer = api::delete(&table, id).await;
+            if views.is_left() {
+                return;
+            }
+            match answer {
                 // Someone else may have been first.
                 Err(refusal) if refusal.error.code != "unknown_view" => {
                     // The dialog may have gone meanwhile.

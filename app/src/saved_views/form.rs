@@ -72,8 +72,12 @@ pub fn ViewForm(
             query: is_new.then(|| views.host.state.get_untracked()),
         };
         busy.set(true);
+        let table = views.table();
         spawn_local(async move {
-            let saved = api::save(&views.table(), id, &edit).await;
+            let saved = api::save(&table, id, &edit).await;
+            if views.is_left() {
+                return;
+            }
             // The dialog may have gone meanwhile.
             let _ = busy.try_set(false);
             match saved {

@@ -93,6 +93,11 @@ impl Views {
         self.dialog.set(Some(dialog));
     }
 
+    /// Whether the page has been left, and everything that it held with it.
+    pub fn is_left(self) -> bool {
+        self.dialog.is_disposed()
+    }
+
     /// The name of the table, as addresses have it.
     pub fn table(self) -> String {
         self.host.view.path.get_value()
@@ -158,7 +163,11 @@ impl Views {
         let (table, id) = (self.table(), view.id);
         self.said.set(String::new());
         spawn_local(async move {
-            match api::save(&table, Some(id), &edit).await {
+            let answer = api::save(&table, Some(id), &edit).await;
+            if self.is_left() {
+                return;
+            }
+            match answer {
                 Ok(saved) => {
                     self.is_now(&saved);
                     self.say(done.to_owned());

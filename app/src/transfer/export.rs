@@ -94,6 +94,7 @@ pub fn ExportDialog(host: TransferHost) -> impl IntoView {
     };
     let busy = move || under_way.read().is_some();
     let about = move || match total.get() {
+        Some(0) => "No row matches: the file will hold the columns’ names alone.".to_owned(),
         Some(1) => "The row that matches, whichever is on the screen.".to_owned(),
         Some(total) => format!(
             "All {} rows that match, in their order, whichever are on the screen.",

@@ -15,13 +15,19 @@ use super::{
 };
 use crate::{
     address,
-    edit::modal::{Modal, take_focus},
+    edit::{
+        api::{said, sentence},
+        modal::{Modal, take_focus},
+    },
     erased::Erase,
     format::number::{bytes, counted},
 };
 use source::{SourceInput, head};
 
 const HEADING: &str = "import-heading";
+
+/// How many problems of a file the server tells.
+const MOST_FAULTS: usize = 100;
 
 /// Larger files are not looked at again by themselves whenever a column is chosen.
 const LARGE: f64 = 8.0 * 1024.0 * 1024.0;
@@ -65,6 +71,12 @@ impl Import {
         self.checked.set(None);
         spawn_local(async move {
             let head = head(&file).await;
+            // Another file may have been chosen meanwhile, or the dialog closed.
+            let is_still =
+                |now: &Option<(Blob, String)>| now.as_ref().is_some_and(|(now, _)| *now == file);
+            if self.file.try_with_untracked(is_still) != Some(true) {
+                return;
+            }
             let address = self.address("", true);
             if let Some(report) = self.send::<Report>("Reading", address, head).await {
                 let mapping = self.columns.with_value(|all| by_name(&report.columns, all));
@@ -160,8 +172,10 @@ impl Import {
         match answer {
             Ok(answer) => Some(answer),
             Err(Refusal { error, errors }) => {
-                let hint = if errors.is_empty() { &*error.hint } else { "" };
-                self.wrong.set(Some(format!("{} {hint}", error.message)));
+                self.wrong.set(Some(match errors.is_empty() {
+                    true => said(&error),
+                    false => sentence(&error.message),
+                }));
                 self.checked.update(|checked| {
                     if let Some(checked) = checked {
                         checked.errors = errors;
@@ -369,6 +383,7 @@ fn Steps(import: Import, close: Callback<()>) -> impl IntoView {
 fn Faults(errors: Vec<Fault>) -> impl IntoView {
     let title = match errors.len() {
         1 => "1 problem; nothing was added".to_owned(),
+        MOST_FAULTS => format!("The first {MOST_FAULTS} problems; nothing was added"),
         count => format!("{count} problems; nothing was added"),
     };
     let fault = |fault: Fault| {

@@ -49,18 +49,7 @@ fn Bar(session: Session) -> impl IntoView {
         })
     };
     let clear = move || grid.selection.set(Selection::default());
-    // What had the focus in the bar goes with it: the focus goes back to the rows.
-    on_cleanup(move || {
-        request_animation_frame(move || {
-            let lost = document()
-                .active_element()
-                .is_none_or(|element| element.tag_name() == "BODY");
-            if lost {
-                // The page may have been left meanwhile.
-                let _ = grid.grabs.try_update(|grabs| *grabs += 1);
-            }
-        });
-    });
+    on_cleanup(move || session.keep_focus());
     let editable = session.obstacle().is_none();
     let actions = editable.then(|| {
         view! {

@@ -301,14 +301,21 @@ fn make(session: Session, query: String, value: Option<(String, Cell)>, state: S
             format!("Deleted {rows}."),
         ),
     };
+    let table = session.table();
     session.enqueue(async move {
-        let table = session.table();
         let answer = api::bulk(&table, &query, &bulk, Some(count), Some(&signal));
         let answer = answer.await;
-        let _ = state.under_way.try_set(None);
+        if session.is_left() {
+            return;
+        }
+        // The dialog may have gone meanwhile.
+        let gone = state.under_way.try_set(None).is_some();
         match answer {
             Ok(made) => {
-                session.bulk.set(None);
+                // Another one may be open.
+                if !gone {
+                    session.bulk.set(None);
+                }
                 session.grid.selection.set(Selection::default());
                 match made.undo {
                     Some(undo) => {

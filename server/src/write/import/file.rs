@@ -9,6 +9,9 @@ use super::Fault;
 /// later is also found in text.
 const DELIMITERS: [u8; 3] = [b'\t', b';', b','];
 
+/// What is wrong with a row whose quotes are left open.
+const OPEN: &str = "a quote begins in this row and does not end";
+
 /// A file in memory, in UTF-8, with fields between commas, semicolons or tabs.
 #[derive(Debug)]
 pub struct File<'a> {
@@ -26,6 +29,9 @@ pub struct Record {
     pub line: u64,
     /// Its fields. `None` is one of which nothing stands there, not even quotes.
     pub fields: Vec<Option<String>>,
+    /// Whether the file ends within quotes that began in it: then much of what it holds may be
+    /// in one field.
+    pub is_open: bool,
 }
 
 impl<'a> File<'a> {
@@ -48,6 +54,9 @@ impl<'a> File<'a> {
         };
         let first = file.all().next();
         let first = first.ok_or_else(|| invalid("the file is empty"))?;
+        if first.is_open {
+            return Err(invalid(&format!("line {}: {OPEN}", first.line)));
+        }
         file.width = first.fields.len();
         if has_header {
             let names = first.fields.into_iter().map(Option::unwrap_or_default);
@@ -79,13 +88,16 @@ impl<'a> File<'a> {
         let skipped = usize::from(self.header.is_some());
         self.all().skip(skipped).map(|record| {
             let fields = record.fields.len();
-            if fields == self.width {
-                return Ok(record);
-            }
+            let message = match fields {
+                _ if record.is_open => OPEN.to_owned(),
+                _ if fields == self.width => return Ok(record),
+                1 => format!("the row has 1 field, the first one {}", self.width),
+                _ => format!("the row has {fields} fields, the first one {}", self.width),
+            };
             Err(Fault {
                 line: record.line,
                 column: None,
-                message: format!("the row has {fields} fields, the first one {}", self.width),
+                message,
             })
         })
     }
@@ -113,10 +125,11 @@ impl<'a> File<'a> {
                 .take_while(|byte| matches!(byte, b'\r' | b'\n'))
                 .count();
             let feeds = raw[..blank].iter().filter(|byte| **byte == b'\n').count();
-            let quoted = if record.iter().any(<[u8]>::is_empty) {
+            let is_last = end >= text.len();
+            let (quoted, is_open) = if is_last || record.iter().any(<[u8]>::is_empty) {
                 quoted(&raw[blank..], delimiter)
             } else {
-                Vec::new()
+                (Vec::new(), false)
             };
             let fields = record.iter().enumerate().map(|(place, field)| {
                 if field.is_empty() && quoted.get(place) != Some(&true) {
@@ -128,13 +141,15 @@ impl<'a> File<'a> {
             Some(Record {
                 line: line + feeds as u64,
                 fields: fields.collect(),
+                is_open,
             })
         })
     }
 }
 
-/// Of each field of a row, whether it is in quotes: the reader does not tell.
-fn quoted(row: &[u8], delimiter: u8) -> Vec<bool> {
+/// Of each field of a row, whether it is in quotes, and whether those of the last one are left
+/// open: the reader does not tell.
+fn quoted(row: &[u8], delimiter: u8) -> (Vec<bool>, bool) {
     let mut fields = Vec::new();
     let (mut at_start, mut inside) = (true, false);
     for byte in row {
@@ -156,7 +171,7 @@ fn quoted(row: &[u8], delimiter: u8) -> Vec<bool> {
     if at_start {
         fields.push(false);
     }
-    fields
+    (fields, inside)
 }
 
 /// What parts the fields of the first row: what is most often outside of its quotes.
@@ -246,6 +261,7 @@ mod tests {
             (&b""[..], "empty"),
             (b"\r\n\n", "empty"),
             (b"a\nb\xff", "line 2"),
+            (b"\"a,b\n1,2\n", "line 1: a quote"),
         ] {
             let error = File::new(bytes, false).expect_err("no file");
             assert_eq!(error.code, "invalid_csv");
@@ -253,14 +269,35 @@ mod tests {
         }
         let file = File::new(b"a,b\n1\n2,3\n4,5,6\n", true).expect("a file");
         let faults: Vec<_> = file.records().map(|record| record.err()).collect();
-        let line = |line: u64, fields: usize| {
+        let line = |line: u64, fields: &str| {
             Some(Fault {
                 line,
                 column: None,
-                message: format!("the row has {fields} fields, the first one 2"),
+                message: format!("the row has {fields}, the first one 2"),
             })
         };
-        assert_eq!(faults, [line(2, 1), None, line(4, 3)]);
+        assert_eq!(faults, [line(2, "1 field"), None, line(4, "3 fields")]);
+    }
+
+    #[test]
+    fn a_row_whose_quotes_are_left_open_is_wrong() {
+        for text in [
+            "a\n1\n\"x\n3\n",
+            "a\n1\n\"x\"\"\n3",
+            "a\n1\n\"",
+            "a\r\n1\r\n\"x\r\n",
+        ] {
+            let file = File::new(text.as_bytes(), true).expect("a file");
+            let faults: Vec<_> = file.records().map(|record| record.err()).collect();
+            assert_eq!(faults.len(), 2, "{text:?}");
+            assert_eq!(faults[0], None);
+            let fault = faults[1].as_ref().expect("a fault");
+            assert_eq!((fault.line, &*fault.message), (3, OPEN), "{text:?}");
+        }
+        for text in ["a\n\"x\"", "a\n5\" disk\n", "a\n\"x\"\"\"\r\n", "a\n\"\"\n"] {
+            let file = File::new(text.as_bytes(), true).expect("a file");
+            assert!(file.records().all(|record| record.is_ok()), "{text:?}");
+        }
     }
 
     proptest! {

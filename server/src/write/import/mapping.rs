@@ -13,12 +13,16 @@ use crate::{
     },
 };
 
+/// What is wrong with a name that is of a column that another one is of.
+const TWICE: &str = "another field is for this column already";
+
 /// Fields by column.
 #[derive(Debug)]
 pub struct Mapping {
     /// For each field the column's position; `None` if it is for none.
     fields: Vec<Option<usize>>,
-    /// Names of the file that are no columns that can be written, on its first line.
+    /// Names of the file that are no columns that can be written, or that are of one another
+    /// is of, on its first line.
     pub faults: Vec<Fault>,
 }
 
@@ -33,17 +37,10 @@ impl Mapping {
         file: &File<'_>,
         columns: Option<&[String]>,
     ) -> Result<Self, Refusal> {
-        let mapping = match columns {
-            Some(columns) => Self::said(table, file, columns)?,
-            None => Self::found(table, file),
-        };
-        let mut seen: Vec<usize> = mapping.positions().collect();
-        seen.sort_unstable();
-        if let Some(twice) = seen.windows(2).find(|pair| pair[0] == pair[1]) {
-            let name = &table.columns[twice[0]].name;
-            return Err(invalid(format!("\"{name}\" is given twice")));
+        match columns {
+            Some(columns) => Self::said(table, file, columns),
+            None => Ok(Self::found(table, file)),
         }
-        Ok(mapping)
     }
 
     fn said(table: &TableMeta, file: &File<'_>, columns: &[String]) -> Result<Self, Refusal> {
@@ -63,6 +60,12 @@ impl Mapping {
             });
         }
         require_written(table, fields.iter().flatten().copied())?;
+        let mut seen: Vec<usize> = fields.iter().flatten().copied().collect();
+        seen.sort_unstable();
+        if let Some(twice) = seen.windows(2).find(|pair| pair[0] == pair[1]) {
+            let name = &table.columns[twice[0]].name;
+            return Err(invalid(format!("\"{name}\" is given twice")));
+        }
         let mapping = Self {
             fields,
             faults: Vec::new(),
@@ -89,17 +92,19 @@ impl Mapping {
                 faults,
             };
         };
-        let fields = header.iter().map(|name| match column_of(table, name) {
-            Some(at) if table.table.columns[at].generated => {
-                fault(name, "the database computes this column")
-            }
-            Some(at) => Some(at),
-            None => fault(name, "the table has no such column"),
-        });
-        Self {
-            fields: fields.collect(),
-            faults,
+        let mut fields: Vec<Option<usize>> = Vec::with_capacity(header.len());
+        for name in header {
+            let field = match column_of(table, name) {
+                Some(at) if table.table.columns[at].generated => {
+                    fault(name, "the database computes this column")
+                }
+                Some(at) if fields.contains(&Some(at)) => fault(name, TWICE),
+                Some(at) => Some(at),
+                None => fault(name, "the table has no such column"),
+            };
+            fields.push(field);
         }
+        Self { fields, faults }
     }
 
     /// Whether no field is for any column.
@@ -114,7 +119,11 @@ impl Mapping {
     pub fn require_whole(&self) -> Result<(), Refusal> {
         if !self.faults.is_empty() {
             let names = self.faults.iter().flat_map(|fault| fault.column.clone());
-            return Err(unknown(names.collect()));
+            let twice = self.faults.iter().find(|fault| fault.message == TWICE);
+            return Err(match twice.and_then(|fault| fault.column.as_deref()) {
+                Some(name) => invalid(format!("\"{name}\" is given twice")),
+                None => unknown(names.collect()),
+            });
         }
         if self.is_empty() {
             return Err(invalid("the file does not name its columns".to_owned()));
