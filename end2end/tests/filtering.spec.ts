@@ -183,7 +183,7 @@ test("a filter is written as text with what can come next, and what is wrong is 
   await text(page).fill("or=(estimate.lt.3,titel.eq.x)");
   await expect(suggestions(page)).toHaveCount(0);
   await expect(form(page).locator(".fault")).toHaveText("titel");
-  await expect(form(page).getByRole("alert")).toContainText('did you mean "title"?');
+  await expect(form(page).getByRole("alert")).toContainText('Did you mean "title"?');
   await expect(text(page)).toHaveAttribute("aria-invalid", "true");
   await page.keyboard.press("Enter");
   // It is not applied: what is wrong is chosen, to be written over.
