@@ -59,8 +59,8 @@ impl<T: Clone + Send + Sync + 'static> Lazy<T> {
     /// Has `ended` told each time loading is over: what it gives, or nothing where it failed.
     pub fn on_end(self, ended: impl Fn(Option<T>) + 'static) {
         effect(move || match self.progress.get() {
-            Progress::Loaded => ended(self.value.get_untracked()),
-            Progress::Failed => ended(None),
+            Progress::Loaded => untrack(|| ended(self.value.get())),
+            Progress::Failed => untrack(|| ended(None)),
             Progress::Unasked | Progress::Loading => {}
         });
     }

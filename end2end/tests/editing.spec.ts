@@ -59,6 +59,29 @@ test("Escape leaves a value as it was, typing begins a new one, Tab goes on to t
   await expect.poll(() => value(server, items.name, 1, "title")).toBe("new");
 });
 
+test("Escape while what edits is on its way leaves the value as it was", async ({ page, server, items }) => {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  await page.route(/split_editing\.wasm/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  const asked = page.waitForRequest(/split_editing\.wasm/);
+  await open(page, items.path);
+  await focus(page, 1, "title");
+  await asked;
+  await page.keyboard.press("F2");
+  await page.keyboard.type("x");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.type("Second");
+  release();
+  await expect(editor(page)).toHaveValue("Second");
+  await page.keyboard.press("Enter");
+  await expect.poll(() => value(server, items.name, 2, "title")).toBe("Second");
+  await expect(cell(page, 1, "title")).toHaveText("Item 1");
+});
+
 test("a number keeps every digit, and what is no number is not sent", async ({ page, server, items }) => {
   await server.sql(`ALTER TABLE ${items.name} ALTER estimate TYPE numeric`);
   await open(page, items.path);

@@ -83,9 +83,8 @@ impl Rows {
 
     /// Takes hold of a row once more.
     pub fn hold_again(&mut self, id: RowId) {
-        if let Some(slot) = self.slots.get_mut(id.0) {
-            slot.holders += 1;
-        }
+        let slot = self.slots.get_mut(id.0);
+        slot.expect("who holds a row has its number").holders += 1;
     }
 
     /// Lets go of a row.

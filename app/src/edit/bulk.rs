@@ -128,7 +128,7 @@ fn set(session: Session, keys: Vec<RowKey>, column: String, value: Cell) {
         return;
     }
     leptos::task::spawn_local(async move {
-        let found = rows::whole(session, &others).await;
+        let found = rows::Sight::of(session, &others).whole().await;
         if session.is_left() {
             return;
         }

@@ -106,6 +106,13 @@ pub fn enter(session: Session, place: CellPlace) {
     commit(session, if stays { Next::Down } else { Next::Elsewhere });
 }
 
+/// Closes a cell's editor, where it is open and its input does not hear keys yet.
+pub fn leave(session: Session, place: &CellPlace) {
+    if opening(session, place).is_some() {
+        close(session, Next::Here);
+    }
+}
+
 /// The open editor, if it is the cell's: only while it appears do the grid's keys come to it.
 fn opening(session: Session, place: &CellPlace) -> Option<OpenCell> {
     let open = session.open.get_untracked();

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use rowcast_protocol::RowKey;
 
-use super::{bulk, change::Change, modal::Modal, rows::whole, session::Session};
+use super::{bulk, change::Change, modal::Modal, rows::Sight, session::Session};
 use crate::{erased::Erase, format::number::counted, live::rows::key_text};
 
 /// The id of the question's heading.
@@ -81,12 +81,15 @@ fn Question(session: Session, rows: Vec<RowKey>) -> impl IntoView {
 fn delete(session: Session, rows: Vec<RowKey>) {
     let count = counted(rows.len() as u64, "row");
     let table = session.table();
+    let seen = Sight::of(session, &rows);
     session.enqueue(async move {
-        if session.is_left() {
-            return;
-        }
+        // What was written before it is seen by now, unless the page has been left.
+        let seen = match session.is_left() {
+            true => seen,
+            false => Sight::of(session, &rows),
+        };
         // What is taken back has to be whole, whichever columns are shown.
-        let whole = match whole(session, &rows).await {
+        let whole = match seen.whole().await {
             Ok(whole) => whole,
             Err(why) => {
                 if !session.is_left() {

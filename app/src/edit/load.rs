@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::{EditHost, Handler};
 use crate::{
     erased::effect,
-    grid::{Action, GridState},
+    grid::{Action, CellPlace, GridState},
     lazy::{self, Lazy},
 };
 
@@ -74,6 +74,10 @@ fn below(grid: GridState) {
 ///
 /// Returns whether the action saves what was typed into a cell: then the reader goes on.
 fn wait(waiting: &mut Vec<Action>, action: Action) -> bool {
+    if let Action::Leave(place) = &action {
+        leave(waiting, place);
+        return false;
+    }
     match (waiting.last_mut(), &action) {
         (
             Some(Action::Edit {
@@ -109,12 +113,28 @@ fn wait(waiting: &mut Vec<Action>, action: Action) -> bool {
     false
 }
 
+/// What waits to be written in a cell is forgotten, unless it is to be saved.
+fn leave(waiting: &mut Vec<Action>, place: &CellPlace) {
+    let is_here = |action: &Action| match action {
+        Action::Edit { place: at, .. } | Action::Enter(at) => at == place,
+        _ => false,
+    };
+    let saves = |waiting: &[Action]| {
+        matches!(
+            waiting,
+            [.., Action::Edit { place: at, typed: Some(_) }, Action::Enter(_)] if at == place
+        )
+    };
+    while waiting.last().is_some_and(is_here) && !saves(waiting) {
+        waiting.pop();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rowcast_protocol::{Cell, RowKey};
 
     use super::*;
-    use crate::grid::CellPlace;
 
     #[test]
     fn what_is_typed_while_the_editor_is_on_its_way_goes_into_it() {
@@ -127,6 +147,7 @@ mod tests {
             typed: typed.map(str::to_owned),
         };
         let enter = |key| Action::Enter(place(key));
+        let leave = |key| Action::Leave(place(key));
         let mut waiting = Vec::new();
         // Each action, and whether it saves.
         let came = [
@@ -140,6 +161,10 @@ mod tests {
             (Action::Undo, false),
             (enter(2), false),
             (edit(3, None), false),
+            (edit(4, None), false),
+            (edit(4, Some("x")), false),
+            (leave(4), false),
+            (leave(1), false),
         ];
         for (action, saves) in came {
             assert_eq!(wait(&mut waiting, action), saves);

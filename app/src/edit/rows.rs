@@ -15,26 +15,52 @@ use super::{api, change::Values, session::Session};
 const AT_ONCE: usize = 200;
 const TEXT_AT_ONCE: usize = MAX_TEXT / 4;
 
-/// The values of rows as the reader sees them; what the reader doesn't see, as the database
-/// has it now. Says why, if a row is no longer there.
-pub async fn whole(session: Session, keys: &[RowKey]) -> Result<Vec<Values>, String> {
-    let seen: Vec<Values> = keys.iter().map(|key| seen(session, key)).collect();
-    let missing = session.view.table.with_value(|table| {
-        let is_missing = |values: &Values| {
-            let mut columns = table.columns.iter();
-            columns.any(|column| !values.contains_key(&column.name))
-        };
-        let unseen = keys.iter().zip(&seen);
-        let unseen = unseen.filter(|(_, values)| is_missing(values));
-        unseen.map(|(key, _)| key.clone()).collect::<Vec<_>>()
-    });
-    let mut read = read_all(session, &missing).await?;
-    let rows = keys.iter().zip(seen).map(|(key, seen)| {
-        let mut values = read.remove(key).unwrap_or_default();
-        values.extend(seen);
-        values
-    });
-    Ok(rows.collect())
+/// What the reader sees of some rows.
+pub struct Sight {
+    table: String,
+    /// The table's key.
+    columns: Vec<String>,
+    /// The rows' keys, and what is seen of each.
+    rows: Vec<(RowKey, Values)>,
+    /// Those of which something is not seen.
+    missing: Vec<RowKey>,
+}
+
+impl Sight {
+    /// As it is now.
+    pub fn of(session: Session, keys: &[RowKey]) -> Self {
+        let rows: Vec<_> = keys
+            .iter()
+            .map(|key| (key.clone(), seen(session, key)))
+            .collect();
+        let (columns, missing) = session.view.table.with_value(|table| {
+            let is_missing = |values: &Values| {
+                let mut columns = table.columns.iter();
+                columns.any(|column| !values.contains_key(&column.name))
+            };
+            let missing = rows.iter().filter(|(_, values)| is_missing(values));
+            let missing = missing.map(|(key, _)| key.clone()).collect();
+            (table.key.clone(), missing)
+        });
+        Self {
+            table: session.table(),
+            columns,
+            rows,
+            missing,
+        }
+    }
+
+    /// The rows' values as they are seen; what isn't seen, as the database has it now. Says
+    /// why, if a row is no longer there.
+    pub async fn whole(self) -> Result<Vec<Values>, String> {
+        let mut read = read_all(&self.table, &self.columns, &self.missing).await?;
+        let rows = self.rows.into_iter().map(|(key, seen)| {
+            let mut values = read.remove(&key).unwrap_or_default();
+            values.extend(seen);
+            values
+        });
+        Ok(rows.collect())
+    }
 }
 
 /// What the reader sees of a row: nothing, if it isn't loaded.
@@ -45,27 +71,29 @@ fn seen(session: Session, key: &RowKey) -> Values {
 
 /// A row as the database has it now.
 pub async fn read(session: Session, key: &RowKey) -> Result<Values, String> {
-    let keys = [key.clone()];
-    let mut rows = read_all(session, &keys).await?;
+    let columns = session.view.table.with_value(|table| table.key.clone());
+    let mut rows = read_all(&session.table(), &columns, std::slice::from_ref(key)).await?;
     rows.remove(key).ok_or_else(gone)
 }
 
 /// Rows as the database has them now. Says why, if one is no longer there.
-async fn read_all(session: Session, keys: &[RowKey]) -> Result<HashMap<RowKey, Values>, String> {
+/// Nothing of the page is needed: it may be left meanwhile.
+async fn read_all(
+    table: &str,
+    columns: &[String],
+    keys: &[RowKey],
+) -> Result<HashMap<RowKey, Values>, String> {
     let mut rows = HashMap::with_capacity(keys.len());
     let mut rest = keys;
-    // The page may be left while it is asked.
-    let columns = session.view.table.with_value(|table| table.key.clone());
-    let table = session.table();
     while !rest.is_empty() {
         let (some, others) = rest.split_at(how_many(rest, columns.len()));
         rest = others;
         let query = Query {
-            filter: vec![any_of(&columns, some)],
+            filter: vec![any_of(columns, some)],
             limit: u32::try_from(some.len()).unwrap_or(u32::MAX),
             ..Query::default()
         };
-        let found = api::rows(&table, &query.to_query_string()).await;
+        let found = api::rows(table, &query.to_query_string()).await;
         let snapshot = found.map_err(|refusal| refusal.text())?;
         if snapshot.rows.len() < some.len() {
             return Err(gone());

@@ -104,6 +104,7 @@ impl Session {
         match action {
             Action::Edit { place, typed } => cell_editor::edit(self, place, typed),
             Action::Enter(place) => cell_editor::enter(self, place),
+            Action::Leave(place) => cell_editor::leave(self, &place),
             Action::Undo => undo::turn(self, Way::Undo),
             Action::Redo => undo::turn(self, Way::Redo),
             Action::Clear => block::clear(self),

@@ -33,7 +33,7 @@ pub fn turn(session: Session, way: Way) {
             });
             return;
         };
-        let Step { label, mut changes } = step.clone();
+        let Step { label, mut changes } = step;
         let mut left = 0;
         let answer = loop {
             let answer = api::make(&table, &changes).await;
@@ -54,7 +54,10 @@ pub fn turn(session: Session, way: Way) {
         match answer {
             Ok(rows) => {
                 let changes = session.inverses(&changes, &rows);
-                let inverse = Step { label, changes };
+                let inverse = Step {
+                    label: label.clone(),
+                    changes,
+                };
                 session
                     .journal
                     .update_value(|journal| journal.turned(way, inverse));
@@ -64,22 +67,27 @@ pub fn turn(session: Session, way: Way) {
                     _ => format!(", but for {} changed since", counted(left, "row")),
                 };
                 session.say(match way {
-                    Way::Undo => format!("Taken back: {}{but}.", step.label),
-                    Way::Redo => format!("Made again: {}{but}.", step.label),
+                    Way::Undo => format!("Taken back: {label}{but}."),
+                    Way::Redo => format!("Made again: {label}{but}."),
                 });
             }
             Err(refusal) => {
-                if refusal.passes() {
-                    session
-                        .journal
-                        .update_value(|journal| journal.put_back(way, step));
-                }
-                let why = if refusal.is_conflict() {
+                // There are more: it is left to the reader how long others' writes wait.
+                let goes_on = left == MOST_LEFT && refusal.is_of_one();
+                let why = if goes_on {
+                    format!("{left} of its rows have changed since. Try again for the others.")
+                } else if refusal.is_conflict() {
                     "Someone else has changed it since; it stays as they left it.".to_owned()
                 } else {
                     refusal.text()
                 };
                 session.say(format!("The {label} could not be turned round. {why}"));
+                if refusal.passes() || goes_on {
+                    let step = Step { label, changes };
+                    session
+                        .journal
+                        .update_value(|journal| journal.put_back(way, step));
+                }
             }
         }
     });

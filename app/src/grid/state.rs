@@ -33,6 +33,8 @@ pub enum Action {
     },
     /// Edit a cell; or save what was typed over it, where its editor is still on its way.
     Enter(CellPlace),
+    /// Leave a cell as it is, where its editor is still on its way.
+    Leave(CellPlace),
     /// Empty the cells chosen.
     Clear,
     /// Put a block, as spreadsheets exchange it, where the focus is.

@@ -23,7 +23,7 @@ pub trait Tier<L>: Default {
     /// How many things it holds.
     fn len(&self) -> usize;
 
-    /// Takes it apart, without what has been removed.
+    /// Takes it apart. What has been removed may still be there: who knows leaves it out.
     fn into_loose(self) -> Vec<L>;
 
     /// Puts things in order.

@@ -288,9 +288,15 @@ impl Follower {
                 taken_up = attempt => taken_up,
                 () = events.closed() => return None,
             };
-            if let Ok((connection, event)) = taken_up {
-                events.send(event).await.ok()?;
-                return Some(connection);
+            match taken_up {
+                Ok((connection, event)) => {
+                    events.send(event).await.ok()?;
+                    return Some(connection);
+                }
+                Err(error) => tracing::debug!(
+                    reason = crate::error::sqlstate(&error),
+                    "the change log is out of reach"
+                ),
             }
         }
     }
@@ -301,7 +307,14 @@ impl Follower {
             .await
             .map_err(|_| connection::lost())??;
         let log = &mut connection.log;
-        within(locks::evict(log, lost)).await?;
+        match within(locks::evict(log, lost)).await {
+            // One that lingers only delays: what it would have to ring for is looked for.
+            Err(error @ sqlx::Error::Database(_)) => tracing::warn!(
+                reason = crate::error::sqlstate(&error),
+                "a lost session of the tail can't be ended"
+            ),
+            evicted => evicted?,
+        }
         // As it may have been started anew.
         self.pace.is_silent = within(doorbell::is_silent(log)).await?;
         let event = within(self.compare_history(log)).await?;

@@ -54,6 +54,7 @@ impl Hands {
             Command::ChooseRow { extend } => self.choose_row(&focus.row, extend, None),
             Command::ChooseAll => self.choose_all(),
             Command::ChooseNone => {
+                grid.act(Action::Leave(focus));
                 if grid.selection.read_untracked().is_empty() {
                     return false;
                 }

@@ -32,13 +32,17 @@ impl Connection {
         let session = sqlx::query_scalar("SELECT pg_catalog.pg_backend_pid()")
             .fetch_one(&mut log)
             .await?;
-        let bell = Bell::open(options).await?;
+        let bell = Bell::open(options, session).await?;
         Ok(Self { log, bell, session })
     }
 }
 
 /// What is heard of the bell.
-pub(super) struct Bell(PgListener);
+pub(super) struct Bell {
+    listener: PgListener,
+    /// The session that reads, whose own rings are for others.
+    session: i32,
+}
 
 /// What one heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +52,7 @@ pub(super) struct Rung {
 }
 
 impl Bell {
-    async fn open(options: &TailOptions) -> Result<Self, sqlx::Error> {
+    async fn open(options: &TailOptions, session: i32) -> Result<Self, sqlx::Error> {
         let pool = sqlx::postgres::PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(10))
@@ -58,27 +62,34 @@ impl Bell {
         listener.eager_reconnect(false);
         locks::attend(&mut listener).await?;
         listener.listen(CHANNEL).await?;
-        Ok(Self(listener))
+        Ok(Self { listener, session })
     }
 
-    /// Waits for the bell. What has rung meanwhile is answered by the same read, so that bells
+    /// Waits for the bell, not for that which this tail rings for others. What has rung meanwhile is answered by the same read, so that bells
     /// that came faster than the log was read do not keep it busy afterwards. Nothing is lost
     /// if this is dropped.
     ///
     /// # Errors
     /// If the connection was lost, and with it whatever it would have told.
     pub async fn ring(&mut self) -> Result<Rung, sqlx::Error> {
-        let first = heard(self.0.try_recv().await?)?;
+        let own = self.session.cast_unsigned();
+        let first = loop {
+            let first = heard(self.listener.try_recv().await?)?;
+            if first.process_id() != own {
+                break first;
+            }
+        };
         let mut by_awake = is_by_awake(&first);
-        while let Some(next) = self.0.try_recv().now_or_never() {
-            by_awake |= is_by_awake(&heard(next?)?);
+        while let Some(next) = self.listener.try_recv().now_or_never() {
+            let next = heard(next?)?;
+            by_awake |= is_by_awake(&next) && next.process_id() != own;
         }
         Ok(Rung { by_awake })
     }
 
     /// Whether the connection is still one: an end of which nobody was told shows only so.
     pub async fn check(&mut self) -> Result<(), sqlx::Error> {
-        let sign = sqlx::query("SELECT").execute(&mut self.0);
+        let sign = sqlx::query("SELECT").execute(&mut self.listener);
         timeout(SIGN_TIMEOUT, sign).await.map_err(|_| lost())??;
         Ok(())
     }

@@ -101,7 +101,7 @@ impl Follower {
         loop {
             tokio::select! {
                 () = sleep(BEAT) => {}
-                // Our own among them. They are taken, so that they do not pile up.
+                // They are taken, so that they do not pile up.
                 rung = connection.bell.ring() => drop(rung?),
                 () = self.shared.nudge.notified() => self.report_next = true,
                 () = self.events.closed() => return Err(Stop::Unwanted),
@@ -128,23 +128,25 @@ impl Follower {
     /// those listed run, the log is read at a slower beat; all who come later ring.
     async fn settle(&mut self, connection: &mut Connection) -> Result<Settled, Stop> {
         // First: if it is released after this, this has to be done once more.
-        let beside = within(locks::is_another_awake(&mut connection.log)).await?;
+        let mut beside = within(locks::is_another_awake(&mut connection.log)).await?;
         let own = sqlx::query("SELECT pg_catalog.pg_current_xact_id()::text");
         within(own.execute(&mut connection.log)).await?;
         let mut found = self.look(connection).await?;
         let mut stragglers = self.cursor.running.clone();
         let since = Instant::now();
+        // Writers have not rung for other servers either; those who come later do.
+        let mut owed = found > 0;
         loop {
-            // Writers have not rung for those of other servers either.
-            self.others
-                .tell(found > 0, false, &mut connection.log)
-                .await?;
+            let waited_for = stragglers.len();
+            stragglers.retain(|xid| !self.cursor.sees(*xid));
+            owed |= stragglers.len() < waited_for;
+            self.others.tell(owed, false, &mut connection.log).await?;
+            owed = false;
             if self.pace.found(found, Instant::now()) == Rhythm::Beat
                 && within(locks::lock(&mut connection.log)).await?
             {
                 return Ok(Settled::Busy);
             }
-            stragglers.retain(|xid| !self.cursor.sees(*xid));
             if stragglers.is_empty() {
                 self.others.tell(false, true, &mut connection.log).await?;
                 return Ok(match beside {
@@ -152,8 +154,9 @@ impl Follower {
                     false => Settled::Calm,
                 });
             }
-            self.wait(&mut connection.bell, straggler_beat(since.elapsed()))
-                .await?;
+            let beat = straggler_beat(since.elapsed());
+            let wake = self.wait(&mut connection.bell, beat).await?;
+            beside |= matches!(wake, Wake::Bell(rung) if rung.by_awake);
             found = self.look(connection).await?;
         }
     }

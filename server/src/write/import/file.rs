@@ -150,28 +150,32 @@ impl<'a> File<'a> {
 /// Of each field of a row, whether it is in quotes, and whether those of the last one are left
 /// open: the reader does not tell.
 fn quoted(row: &[u8], delimiter: u8) -> (Vec<bool>, bool) {
-    let mut fields = Vec::new();
-    let (mut at_start, mut inside) = (true, false);
-    for byte in row {
-        if at_start {
-            inside = *byte == b'"';
-            fields.push(inside);
-            at_start = false;
-            if inside {
-                continue;
-            }
-        }
-        match byte {
-            // A quote that is doubled ends and begins again.
-            b'"' if fields.last() == Some(&true) => inside = !inside,
-            byte if *byte == delimiter && !inside => at_start = true,
-            _ => {}
-        }
+    enum At {
+        Start,
+        Plain,
+        Quoted,
+        /// Behind a quote, which ends the quotes unless another one follows.
+        Closed,
     }
-    if at_start {
+    let mut fields = Vec::new();
+    let mut at = At::Start;
+    for &byte in row {
+        if matches!(at, At::Start) {
+            fields.push(byte == b'"');
+        }
+        at = match at {
+            At::Quoted if byte == b'"' => At::Closed,
+            At::Quoted => At::Quoted,
+            _ if byte == delimiter => At::Start,
+            At::Start | At::Closed if byte == b'"' => At::Quoted,
+            // Behind its quotes a field goes on without any, as the reader takes it.
+            At::Start | At::Plain | At::Closed => At::Plain,
+        };
+    }
+    if matches!(at, At::Start) {
         fields.push(false);
     }
-    (fields, inside)
+    (fields, matches!(at, At::Quoted))
 }
 
 /// What parts the fields of the first row: what is most often outside of its quotes.
@@ -294,7 +298,14 @@ mod tests {
             let fault = faults[1].as_ref().expect("a fault");
             assert_eq!((fault.line, &*fault.message), (3, OPEN), "{text:?}");
         }
-        for text in ["a\n\"x\"", "a\n5\" disk\n", "a\n\"x\"\"\"\r\n", "a\n\"\"\n"] {
+        for text in [
+            "a\n\"x\"",
+            "a\n5\" disk\n",
+            "a\n\"x\"\"\"\r\n",
+            "a\n\"\"\n",
+            "a\n\"6\" nails\"",
+            "a,b\n\"6\" nails\",\n",
+        ] {
             let file = File::new(text.as_bytes(), true).expect("a file");
             assert!(file.records().all(|record| record.is_ok()), "{text:?}");
         }
