@@ -16,6 +16,8 @@ mod aggregates;
 mod client;
 #[path = "support/cluster.rs"]
 mod cluster;
+#[path = "oracle/conditions.rs"]
+mod conditions;
 #[path = "oracle/event_stream.rs"]
 mod event_stream;
 #[path = "oracle/expected.rs"]

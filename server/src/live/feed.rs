@@ -10,7 +10,7 @@ use rowcast_engine::{engine::ListState, window::WindowSpec};
 use rowcast_protocol::{
     json::Heading,
     message::{Event, Patch, Snapshot},
-    query::Query,
+    query::{Query, Selected},
 };
 
 use super::{channel::Channel, event::SharedEvent, place::Place};
@@ -27,6 +27,8 @@ const BACKLOG_BYTES: usize = 1 << 20;
 pub struct FeedKey {
     identity: Arc<str>,
     spec: WindowSpec,
+    /// As it is written: what shows all columns that there are shows those too that are added.
+    select: Option<Vec<Selected>>,
 }
 
 /// A window and those who follow it.
@@ -73,9 +75,10 @@ struct Past {
 }
 
 impl FeedKey {
-    /// The key of a bound query's window.
-    pub fn new(bound: &BoundQuery, spec: &WindowSpec) -> Self {
+    /// The key of a query's window, as the query is bound.
+    pub fn new(query: &Query, bound: &BoundQuery, spec: &WindowSpec) -> Self {
         Self {
+            select: query.select.clone(),
             identity: Arc::clone(&bound.identity),
             spec: spec.clone(),
         }

@@ -50,6 +50,30 @@ async fn a_definition_that_changes_is_a_reset_with_the_new_columns() {
 }
 
 #[tokio::test]
+async fn columns_that_are_named_stay_those_where_all_become_more() {
+    let (database, server) = start().await;
+    let mut lists = Vec::new();
+    // As long as there are no others the two show the same.
+    for query in ["", "select=id,name,n"] {
+        let mut socket = Socket::open(&server.address).await;
+        let snapshot = socket.subscribe(1, "t", query).await;
+        assert_eq!(snapshot["columns"].as_array().unwrap().len(), 3);
+        lists.push(socket);
+    }
+    database
+        .execute("ALTER TABLE t ADD COLUMN extra int DEFAULT 5")
+        .await;
+    for (socket, count) in lists.iter_mut().zip([4, 3]) {
+        let snapshot = socket.next_of(1, "snapshot").await;
+        assert_eq!(snapshot["columns"].as_array().unwrap().len(), count);
+        assert_eq!(
+            snapshot["rows"][0]["cells"].as_array().unwrap().len(),
+            count
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_table_that_is_not_live_says_so() {
     let (database, server) = start().await;
     let mut socket = Socket::open(&server.address).await;

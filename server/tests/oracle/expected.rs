@@ -101,17 +101,17 @@ async fn ask(
                  rowcast.image_of(codec, quote_ident(name)), ', ' ORDER BY place)) \
              FROM rowcast.columns($1::text::regclass)",
         )
-        .bind(query.source(table))
+        .bind(query.relation(table))
         .fetch_one(&mut *connection)
         .await
         .map_err(|error| error.to_string())?;
         parts.push(format!(
             "(SELECT {nth}, * FROM ({}) AS beside)",
-            query.beside_sql(table)
+            query.beside_sql(&plan.tables)
         ));
         parts.push(format!(
             "(SELECT {nth}, * FROM ({}) AS rows)",
-            query.rows_sql(table, &columns, &image)
+            query.rows_sql(&plan.tables, &columns, &image)
         ));
     }
     let sql = format!(

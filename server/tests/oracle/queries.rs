@@ -1,16 +1,16 @@
 //! Random queries, each in the grammar and in SQL.
 //!
-//! A query is data, so that a run that failed can be made smaller. A new kind of condition is
-//! a variant of [`Condition`] or [`Op`] with a line in `group`, `sql` and `columns`; what
-//! changes where rows come from or what they have is in `source` and `cells`; what is beside
-//! the rows, such as the total, is in `beside`. [`generate`] draws from all of them.
+//! A query is data, so that a run that failed can be made smaller. What changes where rows come
+//! from or what they have is in `source` and `cells`; what is beside the rows, such as the
+//! total, is in `beside`. [`generate`] draws from all of them.
 
 use std::collections::BTreeSet;
 
 use super::{
     aggregates::{self, Aggregate},
+    conditions::{Condition, condition},
     random::Random,
-    tables::{Column, Table, literal, quote},
+    tables::{RELATED, Table, quote},
 };
 
 #[derive(Clone, Debug)]
@@ -26,35 +26,10 @@ pub struct Query {
     pub offset: u64,
     /// Positions of columns; all if it is not said.
     pub select: Option<Vec<usize>>,
+    /// The columns that it shows of the row that its rows refer to, by their positions there.
+    /// Where there are some, positions behind those of the table's own columns are such.
+    pub related: Option<Vec<usize>>,
     pub aggregates: Vec<Aggregate>,
-}
-
-#[derive(Clone, Debug)]
-pub enum Condition {
-    Group {
-        word: &'static str,
-        is_negated: bool,
-        parts: Vec<Condition>,
-    },
-    Test {
-        column: usize,
-        is_negated: bool,
-        op: Op,
-    },
-    /// `q=`: not inside groups.
-    Search(&'static str),
-}
-
-#[derive(Clone, Debug)]
-pub enum Op {
-    IsNull,
-    IsTrue,
-    Like(&'static str, &'static str),
-    In(Vec<String>),
-    /// The grammar's word, SQL's sign.
-    Compare(&'static str, &'static str, String),
-    /// The same with a time that moves.
-    Moving(&'static str, &'static str, &'static str),
 }
 
 #[derive(Clone, Debug)]
@@ -66,7 +41,15 @@ pub struct SortKey {
 
 pub fn generate(random: &mut Random, tables: &[Table]) -> Query {
     let at = random.below(tables.len() as u64) as usize;
-    let table = &tables[at];
+    let is_of_view = tables[at].has_view && random.chance(40);
+    let referred = tables[at].referred(tables);
+    let referred = referred.filter(|_| !is_of_view && random.chance(50));
+    let related = referred.map(|(_, other)| some_of(random, other));
+    let shape = match related {
+        Some(_) => tables[at].with_related(tables),
+        None => tables[at].clone(),
+    };
+    let table = &shape;
     let mut conditions: Vec<(Condition, bool)> = (0..random.below(4))
         .map(|_| (condition(random, table, 0), random.chance(80)))
         .collect();
@@ -90,20 +73,16 @@ pub fn generate(random: &mut Random, tables: &[Table]) -> Query {
             });
         }
     }
-    let select = random.chance(25).then(|| {
-        let chosen: Vec<usize> = (0..table.columns.len())
-            .filter(|_| random.chance(50))
-            .collect();
-        if chosen.is_empty() { vec![0] } else { chosen }
-    });
+    let select = random.chance(25).then(|| some_of(random, &tables[at]));
     Query {
         table: at,
-        is_of_view: table.has_view && random.chance(40),
+        is_of_view,
         conditions,
         order,
         limit: *random.pick(&[0, 1, 3, 10, 50, 50, 200]),
         offset: *random.pick(&[0, 0, 0, 2, 7, 30]),
         select,
+        related,
         aggregates: if random.chance(25) {
             aggregates::generate(random, table)
         } else {
@@ -112,60 +91,18 @@ pub fn generate(random: &mut Random, tables: &[Table]) -> Query {
     }
 }
 
-fn condition(random: &mut Random, table: &Table, depth: u32) -> Condition {
-    if depth < 3 && random.chance(20) {
-        return Condition::Group {
-            word: random.pick::<&str>(&["and", "or"]),
-            is_negated: random.chance(30),
-            parts: (0..1 + random.below(3))
-                .map(|_| condition(random, table, depth + 1))
-                .collect(),
-        };
-    }
-    let column = random.below(table.columns.len() as u64) as usize;
-    Condition::Test {
-        column,
-        is_negated: random.chance(20),
-        op: op(random, &table.columns[column]),
-    }
-}
-
-const ORDERS: &[(&str, &str)] = &[("gt", ">"), ("gte", ">="), ("lt", "<"), ("lte", "<=")];
-
-fn op(random: &mut Random, column: &Column) -> Op {
-    let kind = column.kind;
-    let value = (*random.pick(kind.values)).to_owned();
-    if !kind.near.is_empty() && random.chance(50) {
-        let (word, sign) = *random.pick(ORDERS);
-        return Op::Moving(word, sign, random.pick::<&str>(kind.near));
-    }
-    match random.below(10) {
-        0 | 1 => Op::IsNull,
-        2 if kind.sql == "bool" => Op::IsTrue,
-        3 | 4 if kind.has_like => Op::Like(
-            random.pick::<&str>(&["like", "ilike"]),
-            random.pick::<&str>(&["*", "a*", "*b", "*a*", "A_", "*%*", "ab", "*\\_*", "ä*"]),
-        ),
-        5 if kind.has_equality => Op::In(
-            (0..random.below(4))
-                .map(|_| (*random.pick(kind.values)).to_owned())
-                .collect(),
-        ),
-        6 | 7 if kind.has_order => {
-            let (word, sign) = *random.pick(ORDERS);
-            Op::Compare(word, sign, value)
-        }
-        _ if kind.has_equality => {
-            let (word, sign) = *random.pick(&[("eq", "="), ("eq", "="), ("neq", "<>")]);
-            Op::Compare(word, sign, value)
-        }
-        _ => Op::IsNull,
-    }
+/// Positions of some of a table's columns, at least one.
+fn some_of(random: &mut Random, table: &Table) -> Vec<usize> {
+    let chosen: Vec<usize> = (0..table.columns.len())
+        .filter(|_| random.chance(50))
+        .collect();
+    if chosen.is_empty() { vec![0] } else { chosen }
 }
 
 impl Query {
     /// In the grammar, percent-encoded.
-    pub fn text(&self, table: &Table) -> String {
+    pub fn text(&self, tables: &[Table]) -> String {
+        let table = &self.shape(tables);
         let mut parameters: Vec<String> = self
             .conditions
             .iter()
@@ -182,12 +119,8 @@ impl Query {
         if self.offset > 0 {
             parameters.push(format!("offset={}", self.offset));
         }
-        if let Some(select) = &self.select {
-            let names: Vec<String> = select
-                .iter()
-                .map(|&at| quoted(&table.columns[at].name))
-                .collect();
-            parameters.push(format!("select={}", encode(&names.join(","))));
+        if let Some(select) = self.select_text(table) {
+            parameters.push(format!("select={}", encode(&select)));
         }
         if !self.aggregates.is_empty() {
             let words = self.aggregates.iter();
@@ -202,13 +135,14 @@ impl Query {
     /// What the query's `limit` and `offset` rows are, in order: a key's and a row's cells as
     /// JSON text in one array, and the place. `columns` are the table's, by name; `image` is
     /// an expression for all of a row, in whose order a view's rows are that are equal otherwise.
-    pub fn rows_sql(&self, table: &Table, columns: &[String], image: &str) -> String {
+    pub fn rows_sql(&self, tables: &[Table], columns: &[String], image: &str) -> String {
+        let table = &self.shape(tables);
         let order = self.order_sql(table, image);
         format!(
             "SELECT row_number() OVER (ORDER BY {order}) AS place, ARRAY[{}]::text[] AS cells \
              FROM {} WHERE {} ORDER BY {order} LIMIT {} OFFSET {}",
             self.cells(table, columns).join(", "),
-            self.source(table),
+            self.source(tables),
             self.condition_sql(table),
             self.limit,
             self.offset
@@ -216,8 +150,13 @@ impl Query {
     }
 
     /// What a list has beside its rows: the total and the aggregates.
-    pub fn beside_sql(&self, table: &Table) -> String {
-        let rows = format!("{} WHERE {}", self.source(table), self.condition_sql(table));
+    pub fn beside_sql(&self, tables: &[Table]) -> String {
+        let table = &self.shape(tables);
+        let rows = format!(
+            "{} WHERE {}",
+            self.source(tables),
+            self.condition_sql(table)
+        );
         let aggregates = self.aggregates.iter();
         let aggregates: String = aggregates
             .map(|of| format!(", {}", of.sql(table, &rows)))
@@ -225,8 +164,36 @@ impl Query {
         format!("SELECT 0::int8 AS place, ARRAY[count(*)::text{aggregates}] AS cells FROM {rows}")
     }
 
+    /// Whether it needs the column of the table at that place.
+    pub fn needs(&self, tables: &[Table], at: usize, column: usize) -> bool {
+        let own = &tables[self.table];
+        let related = self.related.as_ref().zip(own.referred(tables));
+        let is_own = self.table == at
+            && (self.columns().contains(&column)
+                || related.is_some_and(|(_, (by, _))| by.name == own.columns[column].name));
+        is_own
+            || related.is_some_and(|(shown, (_, other))| {
+                other.name == tables[at].name
+                    && (shown.contains(&column)
+                        || other.key.contains(&column)
+                        || self.columns().contains(&(own.columns.len() + column)))
+            })
+    }
+
+    /// Without the rows that its own refer to, of a table with so many columns.
+    pub fn leave_related(&mut self, own: usize) {
+        self.related = None;
+        self.conditions.retain(|(condition, _)| {
+            let mut columns = BTreeSet::new();
+            condition.columns(&mut columns);
+            columns.iter().all(|column| *column < own)
+        });
+        self.order.retain(|key| key.column < own);
+        self.aggregates.retain(|of| of.column < own);
+    }
+
     /// Positions of the columns that it names.
-    pub fn columns(&self) -> BTreeSet<usize> {
+    fn columns(&self) -> BTreeSet<usize> {
         let mut columns: BTreeSet<usize> = self.order.iter().map(|key| key.column).collect();
         columns.extend(self.select.iter().flatten());
         columns.extend(self.aggregates.iter().map(|of| of.column));
@@ -237,11 +204,67 @@ impl Query {
     }
 
     /// The relation that it is asked of.
-    pub fn source(&self, table: &Table) -> String {
+    pub fn relation(&self, table: &Table) -> String {
         match self.is_of_view {
             true => table.view(),
             false => table.name.clone(),
         }
+    }
+
+    /// Its table, with the columns of the rows that its own refer to, if it is about those.
+    fn shape(&self, tables: &[Table]) -> Table {
+        match self.related {
+            Some(_) => tables[self.table].with_related(tables),
+            None => tables[self.table].clone(),
+        }
+    }
+
+    /// What its rows are from.
+    fn source(&self, tables: &[Table]) -> String {
+        let table = &tables[self.table];
+        let Some((_, (by, other))) = self.related.as_ref().zip(table.referred(tables)) else {
+            return self.relation(table);
+        };
+        let columns: String = table
+            .with_related(tables)
+            .used()
+            .filter(|(_, column)| column.is_related)
+            .map(|(_, column)| {
+                let (bare, name) = (quote(column.bare_name()), quote(&column.name));
+                format!(", other.{bare} AS {name}")
+            })
+            .collect();
+        format!(
+            "(SELECT own.*{columns} FROM {} AS own LEFT JOIN {} AS other ON other.{} = own.{}) AS rows",
+            table.name,
+            other.name,
+            other.key_sql(),
+            quote(&by.name),
+        )
+    }
+
+    fn select_text(&self, table: &Table) -> Option<String> {
+        let names = |columns: &[usize]| -> String {
+            let names = columns.iter();
+            let names = names.map(|&at| quoted(table.columns[at].bare_name()));
+            names.collect::<Vec<_>>().join(",")
+        };
+        let own = self.select.as_deref().map(names);
+        let Some(related) = self.related_columns(table) else {
+            return own;
+        };
+        let by = table.used().find(|(_, column)| column.refers.is_some());
+        let (_, by) = by.expect("a column that refers to the related row");
+        let own = own.unwrap_or_else(|| "*".to_owned());
+        Some(format!("{own},{RELATED}:{}({})", by.name, names(&related)))
+    }
+
+    /// The columns that it shows of related rows, by their positions in its shape.
+    fn related_columns(&self, shape: &Table) -> Option<Vec<usize>> {
+        let own = shape.columns.iter().filter(|column| !column.is_related);
+        let own = own.count();
+        let related = self.related.as_ref()?;
+        Some(related.iter().map(|at| own + at).collect())
     }
 
     /// Positions of its key's columns. A view has none; its rows' names are the server's to
@@ -265,12 +288,15 @@ impl Query {
             .key(table)
             .iter()
             .map(|&at| cell(&table.columns[at].name));
-        match &self.select {
+        let mut cells: Vec<String> = match &self.select {
             Some(select) => key
                 .chain(select.iter().map(|&at| cell(&table.columns[at].name)))
                 .collect(),
             None => key.chain(columns.iter().map(cell)).collect(),
-        }
+        };
+        let related = self.related_columns(table).unwrap_or_default();
+        cells.extend(related.iter().map(|&at| cell(&table.columns[at].name)));
+        cells
     }
 
     fn condition_sql(&self, table: &Table) -> String {
@@ -306,7 +332,11 @@ impl Query {
 
 impl SortKey {
     fn word(&self, table: &Table) -> String {
-        let mut word = quoted(&table.columns[self.column].name);
+        let column = &table.columns[self.column];
+        let mut word = quoted(column.bare_name());
+        if column.is_related {
+            word = format!("{RELATED}({word})");
+        }
         word += if self.is_descending { ".desc" } else { "" };
         if self.nulls_first != self.is_descending {
             word += if self.nulls_first {
@@ -328,166 +358,8 @@ impl SortKey {
     }
 }
 
-impl Condition {
-    /// As a parameter of its own: name and value. Not every condition can be one.
-    fn parameter(&self, table: &Table) -> Option<(String, String)> {
-        match self {
-            Self::Group { .. } => None,
-            Self::Search(word) => Some(("q".to_owned(), (*word).to_owned())),
-            Self::Test {
-                column,
-                is_negated,
-                op,
-            } => {
-                let name = &table.columns[*column].name;
-                let is_reserved = matches!(
-                    name.as_str(),
-                    "order" | "select" | "limit" | "offset" | "q" | "aggregate"
-                );
-                let not = if *is_negated { "not." } else { "" };
-                (!is_reserved).then(|| (name.clone(), format!("{not}{}", op.word(str::to_owned))))
-            }
-        }
-    }
-
-    /// Inside a group.
-    fn group(&self, table: &Table) -> String {
-        match self {
-            Self::Group {
-                word,
-                is_negated,
-                parts,
-            } => {
-                let parts: Vec<String> = parts.iter().map(|part| part.group(table)).collect();
-                let not = if *is_negated { "not." } else { "" };
-                format!("{not}{word}({})", parts.join(","))
-            }
-            Self::Test {
-                column,
-                is_negated,
-                op,
-            } => {
-                let not = if *is_negated { "not." } else { "" };
-                let name = quoted(&table.columns[*column].name);
-                format!("{name}.{not}{}", op.word(quoted))
-            }
-            Self::Search(_) => unreachable!("a search is a parameter of its own"),
-        }
-    }
-
-    fn sql(&self, table: &Table) -> String {
-        match self {
-            Self::Group {
-                word,
-                is_negated,
-                parts,
-            } => {
-                let parts: Vec<String> = parts
-                    .iter()
-                    .map(|part| format!("({})", part.sql(table)))
-                    .collect();
-                let not = if *is_negated { "NOT " } else { "" };
-                format!("{not}({})", parts.join(&format!(" {word} ")))
-            }
-            Self::Test {
-                column,
-                is_negated,
-                op,
-            } => {
-                let sql = op.sql(&table.columns[*column]);
-                if *is_negated {
-                    format!("NOT ({sql})")
-                } else {
-                    sql
-                }
-            }
-            Self::Search(word) => {
-                let pattern = word
-                    .replace('\\', "\\\\")
-                    .replace('%', "\\%")
-                    .replace('_', "\\_");
-                let tests: Vec<String> = table
-                    .used()
-                    .filter(|(_, column)| column.kind.is_text)
-                    .map(|(_, column)| {
-                        // Patterns can't be matched under a collation of equal texts.
-                        let collation = match column.kind.sql.contains("any_case") {
-                            true => " COLLATE \"default\"",
-                            false => "",
-                        };
-                        format!(
-                            "({}::text{collation} ILIKE {})",
-                            quote(&column.name),
-                            literal(&format!("%{pattern}%"), "text")
-                        )
-                    })
-                    .collect();
-                match tests.is_empty() {
-                    true => "FALSE".to_owned(),
-                    false => format!("({})", tests.join(" OR ")),
-                }
-            }
-        }
-    }
-
-    fn moves(&self) -> bool {
-        match self {
-            Self::Group { parts, .. } => parts.iter().any(Self::moves),
-            Self::Test { op, .. } => matches!(op, Op::Moving(..)),
-            Self::Search(_) => false,
-        }
-    }
-
-    fn columns(&self, columns: &mut BTreeSet<usize>) {
-        match self {
-            Self::Group { parts, .. } => parts.iter().for_each(|part| part.columns(columns)),
-            Self::Test { column, .. } => {
-                columns.insert(*column);
-            }
-            Self::Search(_) => {}
-        }
-    }
-}
-
-impl Op {
-    /// Operator and value of the grammar; `quote` is how a value is written there.
-    fn word(&self, quote: fn(&str) -> String) -> String {
-        match self {
-            Self::IsNull => "is.null".to_owned(),
-            Self::IsTrue => "is.true".to_owned(),
-            Self::Like(word, pattern) => format!("{word}.{}", quote(pattern)),
-            Self::In(values) => {
-                let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
-                format!("in.({})", values.join(","))
-            }
-            Self::Compare(word, _, value) => format!("{word}.{}", quote(value)),
-            Self::Moving(word, _, value) => format!("{word}.{value}"),
-        }
-    }
-
-    fn sql(&self, column: &Column) -> String {
-        let name = quote(&column.name);
-        let cast = column.kind.cast;
-        match self {
-            Self::IsNull => format!("{name} IS NULL"),
-            Self::IsTrue => format!("{name} IS TRUE"),
-            Self::Like(word, pattern) => {
-                let of = if cast == "citext" { "citext" } else { "text" };
-                format!("{name} {word} {}", literal(&pattern.replace('*', "%"), of))
-            }
-            Self::In(values) if values.is_empty() => "FALSE".to_owned(),
-            Self::In(values) => {
-                let values: Vec<String> = values.iter().map(|value| literal(value, cast)).collect();
-                format!("{name} IN ({})", values.join(", "))
-            }
-            Self::Compare(_, sign, value) => format!("{name} {sign} {}", literal(value, cast)),
-            Self::Moving(_, sign, value) => format!("{name} {sign} {}", literal(value, cast)),
-        }
-    }
-}
-
 /// A name or value where dots, commas and parentheses mean something.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 

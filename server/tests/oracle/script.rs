@@ -66,8 +66,8 @@ pub fn script(plan: &Plan, failure: &Failure) -> String {
         // As far as the server's own form of a row is that of its columns.
         let names: Vec<String> = all.iter().map(|name| quote(name)).collect();
         let image = format!("record_send(ROW({}))", names.join(", "));
-        line(&format!("{};", query.rows_sql(table, &all, &image)));
-        line(&format!("{};", query.beside_sql(table)));
+        line(&format!("{};", query.rows_sql(&plan.tables, &all, &image)));
+        line(&format!("{};", query.beside_sql(&plan.tables)));
     }
     out
 }
@@ -82,7 +82,7 @@ fn follow(plan: &Plan, nth: usize) -> String {
     format!(
         "-- client {} follows {nth}, {transport}: /api/live/{}?{}",
         subscription.client,
-        subscription.query.source(table),
-        subscription.query.text(table)
+        subscription.query.relation(table),
+        subscription.query.text(&plan.tables)
     )
 }

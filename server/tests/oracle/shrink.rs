@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use super::{
     Tally,
     cluster::Cluster,
+    conditions::Condition,
     plan::{Plan, Step},
-    queries::{Condition, Query},
+    queries::Query,
     statements::Statement,
     world::{Failure, Ground, Manner, run_on},
 };
@@ -224,10 +225,7 @@ impl Shrinker<'_> {
         for nth in followed {
             let mut at = 0;
             // Each that succeeds makes room for others at its place.
-            while let Some(query) = simpler(&self.best.plan.subscriptions[nth].query)
-                .get(at)
-                .cloned()
-            {
+            while let Some(query) = simpler(&self.best.plan, nth).get(at).cloned() {
                 let mut plan = self.best.plan.clone();
                 plan.subscriptions[nth].query = query;
                 if !self.attempt(plan).await {
@@ -261,7 +259,7 @@ impl Shrinker<'_> {
                 let mut plan = self.best.plan.clone();
                 let is_named = plan
                     .followed()
-                    .any(|query| query.table == at && query.columns().contains(&column));
+                    .any(|query| query.needs(&plan.tables, at, column));
                 if plan.tables[at].is_spare(column) && !is_named {
                     plan.tables[at].columns[column].is_left_out = true;
                     self.attempt(plan).await;
@@ -309,7 +307,8 @@ impl Chunks {
 }
 
 /// The query with one thing less.
-fn simpler(query: &Query) -> Vec<Query> {
+fn simpler(plan: &Plan, nth: usize) -> Vec<Query> {
+    let query = &plan.subscriptions[nth].query;
     let mut simpler = Vec::new();
     let mut push = |change: &dyn Fn(&mut Query)| {
         let mut query = query.clone();
@@ -331,6 +330,10 @@ fn simpler(query: &Query) -> Vec<Query> {
     }
     if query.is_of_view {
         push(&|query| query.is_of_view = false);
+    }
+    if query.related.is_some() {
+        let own = plan.tables[query.table].columns.len();
+        push(&|query| query.leave_related(own));
     }
     if query.select.is_some() {
         push(&|query| query.select = None);

@@ -21,6 +21,9 @@ pub const PRELUDE: &[(&str, &str)] = &[
     ("citext", "CREATE EXTENSION citext"),
 ];
 
+/// What queries call the row that a table's row refers to.
+pub const RELATED: &str = "related";
+
 #[derive(Clone, Debug)]
 pub struct Table {
     pub name: String,
@@ -40,6 +43,8 @@ pub struct Column {
     pub kind: &'static Kind,
     /// The table whose key it refers to, and what happens to it with that key.
     pub refers: Option<(String, &'static str)>,
+    /// Whether it is of the row that the table's rows refer to: see [`Table::with_related`].
+    pub is_related: bool,
     /// Whether a shrunk run does without it.
     pub is_left_out: bool,
 }
@@ -311,6 +316,30 @@ impl Table {
             .filter(|(_, column)| !column.is_left_out)
     }
 
+    /// The column that refers to another of the tables, and that one.
+    pub fn referred<'a>(&'a self, tables: &'a [Self]) -> Option<(&'a Column, &'a Self)> {
+        self.used().find_map(|(_, column)| {
+            let (name, _) = column.refers.as_ref()?;
+            let other = tables.iter().find(|table| table.name == *name)?;
+            Some((column, other))
+        })
+    }
+
+    /// The table with the columns of the row that it refers to behind its own, named as queries
+    /// name them.
+    pub fn with_related(&self, tables: &[Self]) -> Self {
+        let mut with = self.clone();
+        if let Some((_, other)) = self.referred(tables) {
+            with.columns.extend(other.columns.iter().map(|of| Column {
+                name: format!("{RELATED}.{}", of.name),
+                refers: None,
+                is_related: true,
+                ..of.clone()
+            }));
+        }
+        with
+    }
+
     /// Whether the column may be left out of a shrunk run.
     pub fn is_spare(&self, column: usize) -> bool {
         !self.key.contains(&column) && !self.columns[column].is_left_out
@@ -391,11 +420,19 @@ impl Table {
 }
 
 impl Column {
+    /// The name that it has in its own table.
+    pub fn bare_name(&self) -> &str {
+        let name = self.name.strip_prefix(RELATED);
+        let name = name.and_then(|name| name.strip_prefix('.'));
+        name.filter(|_| self.is_related).unwrap_or(&self.name)
+    }
+
     fn new(name: &str, kind: &'static Kind) -> Self {
         Self {
             name: name.to_owned(),
             kind,
             refers: None,
+            is_related: false,
             is_left_out: false,
         }
     }

@@ -255,8 +255,8 @@ impl<'a> World<'a> {
                 let table = &self.plan.tables[subscription.query.table];
                 self.clients[subscription.client].follow(Wanted {
                     nth: *nth,
-                    table: subscription.query.source(table),
-                    query: subscription.query.text(table),
+                    table: subscription.query.relation(table),
+                    query: subscription.query.text(&self.plan.tables),
                 });
                 if self.followed.insert(*nth) {
                     tally.queries += 1;

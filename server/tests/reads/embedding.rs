@@ -290,7 +290,7 @@ async fn a_foreign_key_refers_to_its_table_alone_and_by_its_own_comparison() {
          CREATE TABLE coded (code text COLLATE folded PRIMARY KEY, name text);
          CREATE TABLE parts (id int, name text, PRIMARY KEY (id)) PARTITION BY RANGE (id);
          CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10);
-         CREATE TABLE tasks (id int PRIMARY KEY, parent bigint REFERENCES parts,
+         CREATE TABLE tasks (id int PRIMARY KEY, part bigint REFERENCES parts,
              p int REFERENCES parent, code text COLLATE \"C\" REFERENCES coded);
          INSERT INTO parent VALUES (1, 'own'); INSERT INTO child VALUES (1, 'inherited');
          INSERT INTO coded VALUES ('Abc', 'folded'); INSERT INTO parts VALUES (7, 'part');
@@ -300,10 +300,10 @@ async fn a_foreign_key_refers_to_its_table_alone_and_by_its_own_comparison() {
     assert_eq!(
         rows(
             &fixture,
-            "select=p(name),parts(name),code(code,name)&code.name=eq.folded"
+            "select=p(name),parts(name),by:part(id),code(code,name)&code.name=eq.folded"
         )
         .await,
-        [["\"own\"", "\"part\"", "\"Abc\"", "\"folded\""]]
+        [["\"own\"", "\"part\"", "7", "\"Abc\"", "\"folded\""]]
     );
 }
 

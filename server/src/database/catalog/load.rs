@@ -150,12 +150,13 @@ async fn relations(
     more: &str,
     oid: Option<u32>,
 ) -> Result<Vec<Relation>, sqlx::Error> {
+    let foreign_keys = FOREIGN_KEYS.replace("{ITS_OWN}", ITS_OWN);
     let sql = format!(
         "SELECT jsonb_build_object( \
              'oid', c.oid::int8, 'schema', n.nspname, 'name', c.relname, 'kind', c.relkind, \
              'comment', obj_description(c.oid, 'pg_class'), 'rows', {ESTIMATE}, \
              'live', rowcast.is_live(c.oid), \
-             'layout', rowcast.layout(c.oid), 'key', {KEY}, 'columns', {columns}, 'foreign_keys', {FOREIGN_KEYS}, \
+             'layout', rowcast.layout(c.oid), 'key', {KEY}, 'columns', {columns}, 'foreign_keys', {foreign_keys}, \
              'partitions', (SELECT jsonb_agg(p.relid::oid::int8) \
                               FROM pg_partition_tree(c.oid) p WHERE p.relid <> c.oid), \
              {more})::text \
@@ -210,9 +211,11 @@ fn columns(codec: &str) -> String {
     COLUMNS
         .replace("{CODEC}", codec)
         .replace("{OWN_CASE}", OWN_CASE)
+        .replace("{ITS_OWN}", ITS_OWN)
 }
 
-/// The columns, in table order; `{CODEC}` and `{OWN_CASE}` are still to be filled in. `b` is a domain's base type, else the type itself.
+/// The columns, in table order; `{CODEC}`, `{OWN_CASE}` and `{ITS_OWN}` are still to be
+/// filled in. `b` is a domain's base type, else the type itself.
 const COLUMNS: &str = "(SELECT jsonb_agg(jsonb_build_object( \
      'attnum', a.attnum, 'name', a.attname, 'type', regexp_replace(format_type(a.atttypid, a.atttypmod), '^public[.]', ''), \
      'declared', format_type(a.atttypid, a.atttypmod), 'always_identity', a.attidentity = 'a', \
@@ -255,7 +258,7 @@ const COLUMNS: &str = "(SELECT jsonb_agg(jsonb_build_object( \
                       JOIN pg_namespace rn ON rn.oid = r.relnamespace \
                       JOIN pg_attribute ra \
                         ON ra.attrelid = f.confrelid AND ra.attnum = f.confkey[1] \
-                     WHERE f.conrelid = c.oid AND f.contype = 'f' \
+                     WHERE {ITS_OWN} \
                        AND f.conkey = ARRAY[a.attnum] \
                      ORDER BY f.oid LIMIT 1), \
      'comment', col_description(c.oid, a.attnum) \
@@ -268,7 +271,13 @@ const COLUMNS: &str = "(SELECT jsonb_agg(jsonb_build_object( \
      LEFT JOIN pg_collation l ON l.oid = a.attcollation \
      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)";
 
-/// The foreign keys, of any number of columns.
+/// Which foreign keys are a table's: not those by which PostgreSQL keeps one that refers to a
+/// partitioned table for each of its partitions.
+const ITS_OWN: &str = "f.conrelid = c.oid AND f.contype = 'f' \
+     AND NOT EXISTS (SELECT FROM pg_constraint whole \
+                      WHERE whole.oid = f.conparentid AND whole.conrelid = f.conrelid)";
+
+/// The foreign keys, of any number of columns; `{ITS_OWN}` is still to be filled in.
 const FOREIGN_KEYS: &str = "(SELECT jsonb_agg(jsonb_build_object( \
      'name', f.conname, 'to', f.confrelid::int8, \
      'columns', (SELECT jsonb_agg(a.attname ORDER BY k.place) \
@@ -284,7 +293,7 @@ const FOREIGN_KEYS: &str = "(SELECT jsonb_agg(jsonb_build_object( \
      ORDER BY f.conname) \
      FROM pg_constraint f JOIN pg_class r ON r.oid = f.confrelid \
      JOIN pg_namespace rn ON rn.oid = r.relnamespace \
-     WHERE f.conrelid = c.oid AND f.contype = 'f')";
+     WHERE {ITS_OWN})";
 
 #[derive(Deserialize)]
 struct Relation {

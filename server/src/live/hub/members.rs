@@ -156,7 +156,7 @@ impl Hub {
         members: Vec<SubscriberId>,
     ) {
         let spec = window_spec(&bound);
-        let key = FeedKey::new(&bound, &spec);
+        let key = FeedKey::new(&query, &bound, &spec);
         let window = match self.by_key.get(&key) {
             Some(window) => *window,
             None => {
