@@ -168,7 +168,7 @@ test("somebody else in a cell, and the saved views", async ({ page, browser, ser
   const ann = await context.newPage();
   await open(page, address);
   await open(ann, address);
-  const key = await keyAt(page, 3);
+  const key = await keyAt(page, 8);
   await cell(ann, key, "title").dblclick();
   await expect(cell(page, key, "title")).toHaveAttribute("title", /Ann Lee/);
   await page.locator(".views-button").click();
