@@ -61,7 +61,9 @@ export const test = base.extend<Fixtures, { server: Server }>({
         const asked = /\/api\/rows\//.test(message.location().url) && /status of 400/.test(message.text());
         // Where a reader is is said again: nobody minds when it can't be written, or when the table is gone.
         const said = /\/api\/presence\//.test(message.location().url) && /status of (404|503)|net::ERR_/.test(message.text());
-        if (message.type() === "error" && !page && !refused && !asked && !said) errors.push(`${message.text()} (${message.location().url})`);
+        // Who is refused, or is not signed in any more, is told so by the page that comes then.
+        const signIn = /\/(login|join|account|users|permissions|api\/)/.test(message.location().url) && /status of 40[013]/.test(message.text());
+        if (message.type() === "error" && !signIn && !page && !refused && !asked && !said) errors.push(`${message.text()} (${message.location().url})`);
       });
       await use();
       // What the browser itself says where a server is away is no error of the page's.

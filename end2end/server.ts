@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -13,19 +13,21 @@ const program = process.env.ROWCAST ?? join(root, "target/debug/rowcast");
 /** A Rowcast server on an embedded database of its own, which it can lose and get back. */
 export class Server {
   readonly url: string;
+  /** The address by which the first administrator comes in, if one has to sign in. */
+  link?: string;
   private readonly port: number;
   private readonly data: string;
   private process?: ChildProcess;
   private said = "";
   private clients: pg.Client[] = [];
 
-  static async start(): Promise<Server> {
-    const server = new Server(await freePort());
+  static async start(auth: "on" | "off" = "off"): Promise<Server> {
+    const server = new Server(await freePort(), auth);
     await server.start();
     return server;
   }
 
-  private constructor(port: number) {
+  private constructor(port: number, private readonly auth: string) {
     this.port = port;
     this.url = `http://127.0.0.1:${port}`;
     this.data = mkdtempSync(join(tmpdir(), "rowcast-e2e-"));
@@ -37,19 +39,28 @@ export class Server {
     delete environment.DATABASE_URL;
     const child = spawn(program, ["serve", "--data-dir", this.data], {
       cwd: root,
-      env: { ...environment, ROWCAST_ADDR: `127.0.0.1:${this.port}`, ROWCAST_AUTH: "off" },
+      env: { ...environment, ROWCAST_ADDR: `127.0.0.1:${this.port}`, ROWCAST_AUTH: this.auth },
       stdio: ["ignore", "pipe", "pipe"],
     });
     child.stdout?.on("data", (text) => (this.said += text));
     child.stderr?.on("data", (text) => (this.said += text));
     this.process = child;
-    // It prints its address once it listens, and that is the only line it prints.
+    // It prints its address, and who has to sign in, once it listens.
     const listening = once(child.stdout, "data").then(() => true);
     const ended = once(child, "exit").then(() => false);
     if (!(await Promise.race([listening, ended]))) {
       throw new Error(`${program} did not start:\n${this.said}`);
     }
+    this.link = /http\S+\/join\S+/.exec(this.said)?.[0];
     await this.whenReady();
+  }
+
+  /** Runs a command of the program on its database. */
+  rowcast(args: string[], input = ""): string {
+    const environment = { ...process.env };
+    delete environment.DATABASE_URL;
+    const command = [...args, "--data-dir", this.data];
+    return execFileSync(program, command, { cwd: root, env: environment, input, encoding: "utf8" });
   }
 
   /** Stops it as a terminal or a service manager would. */

@@ -18,7 +18,7 @@ use rowcast_protocol::{ColumnKind, query::is_comparable};
 use crate::{
     commands::Commands,
     components::icon,
-    erased::{Erase, Erased, effect},
+    erased::{Erase, Erased, changing, effect, handler, said},
     format::Format,
     grid::{Face, GridState},
     lazy::{self, Lazy},
@@ -67,16 +67,16 @@ pub fn ChartsButton() -> impl IntoView {
         <button
             type="button"
             class="button charts-button"
-            aria-pressed=move || is_open().to_string()
-            on:click=move |_| toggle()
-            on:pointerenter=move |_| charts.0.want()
-            on:focus=move |_| charts.0.want()
+            aria-pressed=said(move || Some(is_open().to_string()))
+            on:click=handler(move |_| toggle())
+            on:pointerenter=handler(move |_| charts.0.want())
+            on:focus=handler(move |_| charts.0.want())
         >
             {icon::chart()}
             <span class="label">"Charts"</span>
         </button>
     }
-    .erased()
+    .settled()
 }
 
 /// The charts that are open. Their room is there before they are.
@@ -96,18 +96,19 @@ pub fn ChartsPanel() -> impl IntoView {
         }
         match charts.0.get() {
             Some(make) => make(),
-            None => view! { <div class="skeleton" aria-hidden="true"></div> }.erased(),
+            None => view! { <div class="skeleton" aria-hidden="true"></div> }.settled(),
         }
     };
-    move || {
+    changing(move || {
         open.get().then(|| {
             view! {
                 <section class="charts" aria-label="Charts">
-                    {content}
+                    {changing(content)}
                 </section>
             }
+            .settled()
         })
-    }
+    })
 }
 
 /// What shows a column's chart; `None` if its values can't be told apart, or are hidden.
@@ -132,24 +133,22 @@ fn has_chart(face: &Face) -> bool {
 fn first_columns(grid: GridState) -> Vec<String> {
     let (faces, arranged) = (grid.faces.read_untracked(), grid.arranged.read_untracked());
     let shown = arranged.order.iter().filter_map(|at| faces.get(*at));
-    let mut ranked: Vec<_> = shown
-        .filter(|face| has_chart(face))
-        .filter_map(|face| Some((rank(face)?, face.shown.column.name.clone())))
-        .collect();
-    ranked.sort_by_key(|(rank, _)| *rank);
-    ranked
-        .into_iter()
-        .map(|(_, name)| name)
-        .take(FIRST)
-        .collect()
+    let shown = shown.filter(|face| has_chart(face));
+    let of_rank = |at| {
+        let ranked = shown.clone().filter(move |face| rank(face) == Some(at));
+        ranked.map(|face| face.shown.column.name.clone())
+    };
+    (0..=LAST_RANK).flat_map(of_rank).take(FIRST).collect()
 }
+
+const LAST_RANK: u8 = 3;
 
 fn rank(face: &Face) -> Option<u8> {
     if face.shown.key {
         return None;
     }
     Some(match face.shown.column.kind {
-        _ if face.shown.column.references.is_some() => 3,
+        _ if face.shown.column.references.is_some() => LAST_RANK,
         ColumnKind::Enum => 0,
         ColumnKind::Boolean => 1,
         ColumnKind::Timestamp | ColumnKind::TimestampTz | ColumnKind::Date => 2,

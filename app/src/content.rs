@@ -4,6 +4,9 @@
 mod carried;
 mod load;
 
+use std::{future::Future, pin::Pin};
+
+use leptos::{prelude::Resource, server::codee::string::FromToStringCodec};
 use rowcast_protocol::{ApiError, Table, message::Snapshot};
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +14,26 @@ use crate::saved_views::SavedView;
 
 pub use carried::Carried;
 pub use load::{load_table, load_tables};
+
+/// The content of a page. It is one type, for what waits for it is compiled for each.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Content {
+    /// Of the list of tables.
+    Tables(Tables),
+    /// Of a table's page.
+    Table(Box<TableContent>),
+}
+
+/// A page's content that is on its way.
+pub type Loading = Pin<Box<dyn Future<Output = Carried<Content>> + Send>>;
+
+/// What `load` loads for what `of` says, again whenever that changes.
+pub fn content_of(
+    of: Box<dyn Fn() -> String + Send + Sync>,
+    load: Box<dyn Fn(String) -> Loading + Send + Sync>,
+) -> Resource<Carried<Content>, FromToStringCodec> {
+    Resource::new_str_blocking(of, load)
+}
 
 /// The content of the list of tables.
 pub type Tables = Result<Vec<Table>, ApiError>;

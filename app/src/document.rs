@@ -53,6 +53,16 @@ impl Files {
     }
 }
 
+/// Who the page is for, for the browser to find.
+#[cfg(feature = "ssr")]
+fn signed_in() -> impl IntoView {
+    crate::signed_in::SignedIn::meta()
+}
+
+/// The document is the server's: a browser makes none.
+#[cfg(not(feature = "ssr"))]
+fn signed_in() -> impl IntoView {}
+
 /// The page's HTML document.
 ///
 /// Scripts carry the request's nonce; nothing in the page needs inline styles or handlers.
@@ -68,6 +78,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
         <html lang="en">
             <head>
                 {files.looks()} <meta name="rowcast-build" content=files.build.to_string() />
+                {signed_in()}
                 <link rel="modulepreload" href=script nonce=nonce.clone() />
                 <link
                     rel="preload"

@@ -51,12 +51,12 @@ mod value_input;
 use std::sync::Arc;
 
 use leptos::prelude::*;
-use rowcast_protocol::TableKind;
+use rowcast_protocol::Table;
 
 use crate::{
     commands::Commands,
     components::icon,
-    erased::{Erase, MakeView, effect},
+    erased::{Erase, MakeView, changing, effect, handler, whether},
     grid::{Action, GridState},
     pages::table::TableView,
 };
@@ -104,9 +104,9 @@ pub fn EditLayer(
     let failure = || ();
     view! {
         {failure}
-        {move || host.layer.get().map(|layer| layer.run())}
+        {changing(move || host.layer.get().map(|layer| layer.run()))}
     }
-    .erased()
+    .settled()
 }
 
 /// The button that begins a new row.
@@ -116,9 +116,7 @@ pub fn NewRowButton(
     view: TableView,
 ) -> impl IntoView {
     let grid = expect_context::<GridState>();
-    let addable = view
-        .table
-        .with_value(|table| matches!(table.kind, TableKind::Table | TableKind::ForeignTable));
+    let addable = view.table.with_value(Table::takes_rows);
     // Nothing can be added where no script runs.
     let runs = RwSignal::new(false);
     effect(move || runs.set(true));
@@ -129,13 +127,13 @@ pub fn NewRowButton(
                 class="button new-row"
                 title="New row (Shift+Enter)"
                 aria-keyshortcuts="Shift+Enter"
-                disabled=move || !runs.get()
-                on:click=move |_| grid.act(Action::NewRow)
+                disabled=whether(move || !runs.get())
+                on:click=handler(move |_| grid.act(Action::NewRow))
             >
                 {icon::plus()}
                 <span class="label">"New row"</span>
             </button>
         }
-        .erased()
+        .settled()
     })
 }

@@ -28,6 +28,17 @@ mod any {
         fn made_here(self) -> Erased {
             self.erased()
         }
+
+        /// The view, which is made once: where it is made again the new one takes its place, as
+        /// that of a page's parts when the reader goes to another page.
+        fn settled(self) -> Erased {
+            self.erased()
+        }
+
+        /// The view, which the browser alone makes, and which is made once.
+        fn here_once(self) -> Erased {
+            self.erased()
+        }
     }
 
     impl<T: IntoView + 'static> Erase for T {
@@ -68,6 +79,13 @@ mod any {
 
         /// The view, which the browser alone makes: it is in no page that the server sends.
         fn made_here(self) -> Erased;
+
+        /// The view, which is made once: where it is made again the new one takes its place, as
+        /// that of a page's parts when the reader goes to another page.
+        fn settled(self) -> Erased;
+
+        /// The view, which the browser alone makes, and which is made once.
+        fn here_once(self) -> Erased;
     }
 
     impl<T: IntoView + 'static> Erase for T
@@ -81,12 +99,21 @@ mod any {
         fn made_here(self) -> Erased {
             Erased(Box::new(MadeHere(self)))
         }
+
+        fn settled(self) -> Erased {
+            Erased(Box::new(Settled(self)))
+        }
+
+        fn here_once(self) -> Erased {
+            Erased(Box::new(HereOnce(self)))
+        }
     }
 
     /// A view that is not in the page yet. What does not depend on its type is not here, but
     /// where it is called, for these are compiled for each.
     trait Unmade: Send {
-        fn view(&self) -> TypeId;
+        /// Its type, if what is in the page of it can become another of that type.
+        fn view(&self) -> Option<TypeId>;
 
         /// Whether it is anything: what is nothing needs something that holds its place.
         fn exists(&self) -> bool;
@@ -95,25 +122,69 @@ mod any {
 
         fn hydrate(self: Box<Self>, cursor: &Cursor, position: &PositionState) -> Box<dyn Made>;
 
-        /// Of `made` by a view of the same type.
+        /// Of `made` by a view of the same [`Unmade::view`].
         fn rebuild(self: Box<Self>, made: &mut dyn Any);
     }
 
     /// What of a view's state is asked for without knowing its type.
-    trait Made: Mountable + Any {
-        fn any(&mut self) -> &mut dyn Any;
+    trait Made {
+        fn unmount(&mut self);
+
+        fn mount(&mut self, parent: &Element, marker: Option<&Node>);
+
+        fn insert_before_this(&self, child: &mut dyn Mountable) -> bool;
+
+        /// The state, if it can become another's.
+        fn any(&mut self) -> Option<&mut dyn Any>;
     }
 
-    impl<S: Mountable + 'static> Made for S {
-        fn any(&mut self) -> &mut dyn Any {
-            self
+    /// The state of a view that can become another.
+    struct Kept<S>(S);
+
+    /// The state of a view that is made once.
+    struct Fixed<S>(S);
+
+    impl<S: Mountable + 'static> Made for Kept<S> {
+        fn unmount(&mut self) {
+            self.0.unmount();
+        }
+
+        fn mount(&mut self, parent: &Element, marker: Option<&Node>) {
+            self.0.mount(parent, marker);
+        }
+
+        fn insert_before_this(&self, child: &mut dyn Mountable) -> bool {
+            self.0.insert_before_this(child)
+        }
+
+        fn any(&mut self) -> Option<&mut dyn Any> {
+            Some(&mut self.0)
+        }
+    }
+
+    impl<S: Mountable> Made for Fixed<S> {
+        fn unmount(&mut self) {
+            self.0.unmount();
+        }
+
+        fn mount(&mut self, parent: &Element, marker: Option<&Node>) {
+            self.0.mount(parent, marker);
+        }
+
+        fn insert_before_this(&self, child: &mut dyn Mountable) -> bool {
+            self.0.insert_before_this(child)
+        }
+
+        fn any(&mut self) -> Option<&mut dyn Any> {
+            None
         }
     }
 
     /// A view that is in the page.
     pub struct ErasedState {
-        /// The view's type, not the state's, which elements of other names share.
-        view: TypeId,
+        /// The view's type, not the state's, which elements of other names share; none if it
+        /// can't become another.
+        view: Option<TypeId>,
         made: Box<dyn Made>,
         /// What holds the place of a view that is nothing.
         placeholder: Option<Placeholder>,
@@ -124,6 +195,12 @@ mod any {
 
     /// A view that the browser alone makes.
     struct MadeHere<T>(T);
+
+    /// A view that is made once.
+    struct Settled<T>(T);
+
+    /// A view that the browser alone makes, and once.
+    struct HereOnce<T>(T);
 
     fn rebuild<T: IntoView>(view: T, made: &mut dyn Any)
     where
@@ -138,8 +215,8 @@ mod any {
     where
         T::State: 'static,
     {
-        fn view(&self) -> TypeId {
-            TypeId::of::<T>()
+        fn view(&self) -> Option<TypeId> {
+            Some(TypeId::of::<T>())
         }
 
         fn exists(&self) -> bool {
@@ -147,11 +224,11 @@ mod any {
         }
 
         fn build(self: Box<Self>) -> Box<dyn Made> {
-            Box::new(self.0.build())
+            Box::new(Kept(self.0.build()))
         }
 
         fn hydrate(self: Box<Self>, cursor: &Cursor, position: &PositionState) -> Box<dyn Made> {
-            Box::new(self.0.hydrate::<true>(cursor, position))
+            Box::new(Kept(self.0.hydrate::<true>(cursor, position)))
         }
 
         fn rebuild(self: Box<Self>, made: &mut dyn Any) {
@@ -163,8 +240,8 @@ mod any {
     where
         T::State: 'static,
     {
-        fn view(&self) -> TypeId {
-            TypeId::of::<T>()
+        fn view(&self) -> Option<TypeId> {
+            Some(TypeId::of::<T>())
         }
 
         fn exists(&self) -> bool {
@@ -172,7 +249,7 @@ mod any {
         }
 
         fn build(self: Box<Self>) -> Box<dyn Made> {
-            Box::new(self.0.build())
+            Box::new(Kept(self.0.build()))
         }
 
         fn hydrate(self: Box<Self>, _: &Cursor, _: &PositionState) -> Box<dyn Made> {
@@ -181,6 +258,56 @@ mod any {
 
         fn rebuild(self: Box<Self>, made: &mut dyn Any) {
             rebuild(self.0, made);
+        }
+    }
+
+    impl<T: IntoView + 'static> Unmade for Settled<T>
+    where
+        T::State: 'static,
+    {
+        fn view(&self) -> Option<TypeId> {
+            None
+        }
+
+        fn exists(&self) -> bool {
+            T::EXISTS
+        }
+
+        fn build(self: Box<Self>) -> Box<dyn Made> {
+            Box::new(Fixed(self.0.build()))
+        }
+
+        fn hydrate(self: Box<Self>, cursor: &Cursor, position: &PositionState) -> Box<dyn Made> {
+            Box::new(Fixed(self.0.hydrate::<true>(cursor, position)))
+        }
+
+        fn rebuild(self: Box<Self>, _: &mut dyn Any) {
+            unreachable!("it can't become another")
+        }
+    }
+
+    impl<T: IntoView + 'static> Unmade for HereOnce<T>
+    where
+        T::State: 'static,
+    {
+        fn view(&self) -> Option<TypeId> {
+            None
+        }
+
+        fn exists(&self) -> bool {
+            T::EXISTS
+        }
+
+        fn build(self: Box<Self>) -> Box<dyn Made> {
+            Box::new(Fixed(self.0.build()))
+        }
+
+        fn hydrate(self: Box<Self>, _: &Cursor, _: &PositionState) -> Box<dyn Made> {
+            unreachable!("no server has made this view")
+        }
+
+        fn rebuild(self: Box<Self>, _: &mut dyn Any) {
+            unreachable!("it can't become another")
         }
     }
 
@@ -197,8 +324,9 @@ mod any {
         }
 
         fn rebuild(self, state: &mut ErasedState) {
-            if self.0.view() == state.view {
-                self.0.rebuild(state.made.as_mut().any());
+            let of_one_type = state.view.is_some() && self.0.view() == state.view;
+            if let Some(made) = state.made.any().filter(|_| of_one_type) {
+                self.0.rebuild(made);
             } else {
                 let mut new = self.build();
                 state.insert_before_this(&mut new);
@@ -231,8 +359,9 @@ mod any {
                     .is_some_and(|placeholder| placeholder.insert_before_this(child))
         }
 
+        /// None: it is asked for by views alone to which attributes are given from outside.
         fn elements(&self) -> Vec<Element> {
-            self.made.elements()
+            Vec::new()
         }
     }
 
@@ -286,6 +415,42 @@ mod any {
 #[track_caller]
 pub fn effect(run: impl FnMut() + 'static) {
     Effect::new(Box::new(run) as Box<dyn FnMut()>);
+}
+
+/// A part of a view that is made again whenever a signal changes that making it has read. In the
+/// browser all of these are of one type.
+#[cfg(feature = "hydrate")]
+pub fn changing<V: IntoView + 'static>(
+    mut make: impl FnMut() -> V + Send + 'static,
+) -> Box<dyn FnMut() -> Erased + Send> {
+    Box::new(move || make().erased())
+}
+
+/// A part of a view that is made again whenever a signal changes that making it has read.
+#[cfg(not(feature = "hydrate"))]
+pub fn changing<V: IntoView + 'static>(
+    make: impl FnMut() -> V + Send + 'static,
+) -> impl FnMut() -> V + Send + 'static {
+    make
+}
+
+/// What an attribute says, again whenever a signal changes that saying it has read; without it
+/// the element does not have the attribute. All of these are of one type.
+pub fn said(
+    say: impl FnMut() -> Option<String> + Send + 'static,
+) -> Box<dyn FnMut() -> Option<String> + Send> {
+    Box::new(say)
+}
+
+/// Whether something is so, again whenever a signal changes that telling it has read. All of
+/// these are of one type.
+pub fn whether(tell: impl FnMut() -> bool + Send + 'static) -> Box<dyn FnMut() -> bool + Send> {
+    Box::new(tell)
+}
+
+/// What hears an event. Those of one event are all of one type.
+pub fn handler<E>(hear: impl FnMut(E) + 'static) -> Box<dyn FnMut(E)> {
+    Box::new(hear)
 }
 
 /// What makes a view in the browser, as often as it is asked to.

@@ -6,6 +6,8 @@ pub mod chosen;
 pub mod clock;
 pub mod decimal;
 pub mod figure;
+pub mod groups;
+pub mod letters;
 pub mod markdown;
 pub mod number;
 pub mod relative;

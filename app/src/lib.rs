@@ -33,10 +33,10 @@ pub mod parts;
 pub mod presence;
 pub mod reader;
 pub mod saved_views;
+pub mod signed_in;
 pub mod transfer;
 
 use leptos::prelude::*;
-use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
     SsrMode,
     components::{Route, Router, Routes},
@@ -56,15 +56,13 @@ use crate::{
 /// The whole application: what is inside `<body>`.
 #[component]
 pub fn App() -> impl IntoView {
-    provide_meta_context();
+    #[cfg(not(feature = "hydrate"))]
+    leptos_meta::provide_meta_context();
     provide_context(LiveStatus::default());
     ReaderZone::provide();
     Reader::provide();
     Commands::provide();
     view! {
-        <Title formatter=|title: String| {
-            if title.is_empty() { "Rowcast".to_owned() } else { format!("{title} · Rowcast") }
-        } />
         <Router>
             <Routes fallback=NotFoundPage>
                 <Route path=path!("/") view=HomePage ssr=SsrMode::Async />

@@ -4,6 +4,8 @@
 //! [`use_live_query`] holds the rows of one as signals and applies what arrives once a frame.
 
 #[cfg(feature = "hydrate")]
+pub mod answer;
+#[cfg(feature = "hydrate")]
 pub mod connection;
 #[cfg(feature = "hydrate")]
 pub mod event_stream;

@@ -13,7 +13,7 @@ use leptos::prelude::*;
 
 use crate::{
     commands::Commands,
-    erased::{Erase, Erased, effect},
+    erased::{Erase, Erased, changing, effect},
     grid::GridState,
     lazy::{self, Lazy},
 };
@@ -46,13 +46,13 @@ pub fn LooksDialog() -> impl IntoView {
             made.want();
         }
     });
-    move || {
+    changing(move || {
         let name = of.get()?;
         if made.failed() {
             return Some(not_loaded("The dialog could not be loaded. Try again."));
         }
         made.get().map(|make| make(name))
-    }
+    })
 }
 
 /// Says that a part of the page is not there.
@@ -62,5 +62,5 @@ pub(crate) fn not_loaded(text: &'static str) -> Erased {
             {text}
         </p>
     }
-    .erased()
+    .here_once()
 }

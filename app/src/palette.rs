@@ -21,7 +21,7 @@ use leptos::prelude::*;
 use crate::{
     commands::Commands,
     components::icon,
-    erased::{Erase, MakeView},
+    erased::{Erase, MakeView, changing, handler},
     grid::GridState,
     lazy::{self, Lazy},
 };
@@ -70,14 +70,14 @@ pub fn PaletteButton() -> impl IntoView {
             aria-haspopup="dialog"
             aria-keyshortcuts="Control+K"
             title="Commands (Ctrl+K)"
-            on:pointerenter=move |_| open.run(None)
-            on:focus=move |_| open.run(None)
-            on:click=move |_| open.run(Some(Panel::Palette))
+            on:pointerenter=handler(move |_| open.run(None))
+            on:focus=handler(move |_| open.run(None))
+            on:click=handler(move |_| open.run(Some(Panel::Palette)))
         >
             {icon::commands()}
         </button>
-        {move || panels.get().map(|panels| panels.run())}
-        {move || {
+        {changing(move || panels.get().map(|panels| panels.run()))}
+        {changing(move || {
             failed
                 .get()
                 .then(|| {
@@ -86,10 +86,11 @@ pub fn PaletteButton() -> impl IntoView {
                             "The commands could not be loaded. Try again, or load the page again."
                         </p>
                     }
+                        .here_once()
                 })
-        }}
+        })}
     }
-    .erased()
+    .settled()
 }
 
 /// Shows whichever panel is asked for.

@@ -10,11 +10,19 @@ use leptos::prelude::{RwSignal, expect_context};
 
 use crate::{
     charts::{MakePanel, panel::panel},
-    components::filter_panel::Filtering,
+    components::{
+        column_menu::{MadeMenu, items},
+        filter_panel::Filtering,
+    },
     edit::{EditHost, Handler, session::Session},
     erased::MakeView,
     filtering::{self, highlight},
     grid::GridState,
+    live::{
+        answer::Answers,
+        event_stream::EventStreamTransport,
+        transport::{Listener, Transport},
+    },
     looks::{MakeDialog, dialog::dialog},
     pages::table::TableView,
     palette::{self, PaletteHost},
@@ -59,6 +67,20 @@ part! {
 }
 
 part! {
+    /// What reads the answers of the JSON API.
+    answers() -> Answers {
+        Answers::begin()
+    }
+}
+
+part! {
+    /// The transport where no WebSocket gets through.
+    event_streams(listener: Listener) -> Box<dyn Transport> {
+        Box::new(EventStreamTransport::open(listener))
+    }
+}
+
+part! {
     /// The dialogs that make a file of rows, and rows of a file: what shows them.
     transfer(host: TransferHost) -> MakeView {
         transfer::dialogs(host)
@@ -97,6 +119,13 @@ part! {
     /// The palette of commands and the list of keys: what shows whichever is asked for.
     palette(host: PaletteHost) -> MakeView {
         palette::panels(host)
+    }
+}
+
+part! {
+    /// What the menu of a column holds.
+    column_menu(view: TableView) -> MadeMenu {
+        items::made(view)
     }
 }
 

@@ -20,12 +20,13 @@ use leptos::prelude::*;
 
 use crate::{
     commands::Commands,
-    erased::{Erase, MakeView, effect},
+    erased::{Erase, MakeView, changing, effect, handler, said},
     grid::GridState,
     lazy::{self, Lazy},
     live::status::{Link, LiveStatus},
     pages::table::TableView,
     reader::{Reader, initials},
+    signed_in::SignedIn,
 };
 
 /// How long a page that has no connection waits before it asks who is there.
@@ -71,8 +72,11 @@ impl PresenceHost {
                 part.want();
             }
         });
-        let naming = host.naming;
-        Commands::expect().add("Page", "Your name…", "", move || naming.set(true));
+        // Whoever has an account is called as it is.
+        if SignedIn::current().is_none() {
+            let naming = host.naming;
+            Commands::expect().add("Page", "Your name…", "", move || naming.set(true));
+        }
         host
     }
 }
@@ -83,11 +87,12 @@ pub fn People(
     /// What presence has of the page.
     host: PresenceHost,
 ) -> impl IntoView {
-    view! { <div class="people">{move || host.people.get().map(|people| people.run())}</div> }
-        .erased()
+    view! { <div class="people">{changing(move || host.people.get().map(|people| people.run()))}</div> }
+        .settled()
 }
 
-/// The reader: their initials, and the way to say what they are called.
+/// The reader: their initials, and the way to say what they are called, for whoever has no
+/// account.
 #[component]
 pub fn You(
     /// What presence has of the page.
@@ -102,20 +107,20 @@ pub fn You(
         let letters = initials(&reader.name()?);
         (!letters.is_empty()).then_some(letters)
     };
-    view! {
+    let you = view! {
         <button
             type="button"
             class="icon-button you"
             aria-haspopup="dialog"
-            title=label
-            on:click=move |_| host.naming.set(true)
+            title=said(move || Some(label()))
+            on:click=handler(move |_| host.naming.set(true))
         >
             <span class="avatar" aria-hidden="true">
-                {letters}
+                {changing(letters)}
             </span>
-            <span class="sr-only">{label}</span>
+            <span class="sr-only">{changing(label)}</span>
         </button>
-        {move || host.layer.get().map(|layer| layer.run())}
-    }
-    .erased()
+        {changing(move || host.layer.get().map(|layer| layer.run()))}
+    };
+    SignedIn::current().is_none().then_some(you).erased()
 }

@@ -1,9 +1,14 @@
 //! The reader: the name that whoever uses this browser goes by.
 //!
-//! There are no accounts yet. The name stands beside what its user changes and where they are,
-//! and views that are only theirs are kept under it. It is no secret, and proves nothing.
+//! Who has signed in is called as their account is. Where nobody has to, the name is one that they
+//! have given: it stands beside what they change and where they are, and views that are only
+//! theirs are kept under it. It is no secret, and proves nothing.
 
 use leptos::prelude::*;
+
+use crate::format::letters::upper;
+#[cfg(feature = "hydrate")]
+use crate::signed_in::SignedIn;
 
 /// What the name is kept under: in the browser's storage, where the page finds it, and in a
 /// cookie, for the server to know which view this reader opens a table with.
@@ -52,8 +57,11 @@ impl Reader {
 
     #[cfg(feature = "hydrate")]
     fn learn(self) {
-        let name = kept();
-        set_cookie(name.as_deref());
+        let account = SignedIn::current().map(|account| account.name);
+        if account.is_none() {
+            set_cookie(kept().as_deref());
+        }
+        let name = account.or_else(kept);
         if *self.0.read_untracked() != name {
             self.0.set(name);
         }
@@ -117,7 +125,7 @@ pub fn initials(name: &str) -> String {
         .filter_map(|word| word.chars().find(|char| char.is_alphanumeric()));
     let (first, last) = (letters.next(), letters.next_back());
     let both = first.into_iter().chain(last);
-    both.flat_map(char::to_uppercase).collect()
+    upper(&both.collect::<String>())
 }
 
 #[cfg(test)]

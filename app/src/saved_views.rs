@@ -107,8 +107,11 @@ pub fn state(parameters: &str) -> String {
     let query = query_text(&query.with_page(0), is_page(&own));
     let shown = shown_parameters(&own);
     let shown = Layout::parse(&shown).written_over(&shown);
-    let mut parts: Vec<&str> = shown.split('&').filter(|part| !part.is_empty()).collect();
-    parts.sort_unstable();
+    let mut parts: Vec<&str> = Vec::new();
+    for part in shown.split('&').filter(|part| !part.is_empty()) {
+        let at = parts.partition_point(|known| *known < part);
+        parts.insert(at, part);
+    }
     if !query.is_empty() {
         parts.insert(0, &query);
     }

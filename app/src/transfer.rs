@@ -19,14 +19,14 @@ pub mod tally;
 #[cfg(feature = "hydrate")]
 mod upload;
 
-use leptos::prelude::*;
-use rowcast_protocol::TableKind;
+use leptos::{ev, prelude::*};
+use rowcast_protocol::Table;
 
 use crate::{
     address,
     commands::Commands,
     components::icon,
-    erased::{Erase, MakeView, effect},
+    erased::{Erase, MakeView, changing, effect, handler, said, whether},
     grid::GridState,
     lazy::{self, Lazy},
     pages::table::TableView,
@@ -80,9 +80,7 @@ pub fn TransferButtons(
         failed.set(false);
         dialogs.want();
     };
-    let addable = view
-        .table
-        .with_value(|table| matches!(table.kind, TableKind::Table | TableKind::ForeignTable));
+    let addable = view.table.with_value(Table::takes_rows);
     let open = move |what| {
         host.open.set(Some(what));
         load();
@@ -101,16 +99,16 @@ pub fn TransferButtons(
                 type="button"
                 class="button import-button"
                 aria-haspopup="dialog"
-                disabled=move || !runs.get()
-                on:pointerenter=move |_| load()
-                on:focus=move |_| load()
-                on:click=move |_| open(Transfer::Import)
+                disabled=whether(move || !runs.get())
+                on:pointerenter=handler(move |_| load())
+                on:focus=handler(move |_| load())
+                on:click=handler(move |_| open(Transfer::Import))
             >
                 {icon::import()}
                 <span class="label">"Import"</span>
             </button>
         }
-        .erased()
+        .settled()
     });
     let file = move || {
         let query = view.query.read();
@@ -128,28 +126,28 @@ pub fn TransferButtons(
         <a
             class="button export-button"
             // Where no script runs it is what it looks like: a link.
-            role=move || runs.get().then_some("button")
-            aria-haspopup=move || runs.get().then_some("dialog")
-            href=file
+            role=said(move || runs.get().then(|| "button".to_owned()))
+            aria-haspopup=said(move || runs.get().then(|| "dialog".to_owned()))
+            href=said(move || Some(file()))
             download
-            on:pointerenter=move |_| load()
-            on:focus=move |_| load()
-            on:click=move |event| {
+            on:pointerenter=handler(move |_| load())
+            on:focus=handler(move |_| load())
+            on:click=handler(move |event: ev::MouseEvent| {
                 event.prevent_default();
                 open(Transfer::Export);
-            }
-            on:keydown=move |event| {
+            })
+            on:keydown=handler(move |event: ev::KeyboardEvent| {
                 if event.key() == " " {
                     event.prevent_default();
                     open(Transfer::Export);
                 }
-            }
+            })
         >
             {icon::export()}
             <span class="label">"Export"</span>
         </a>
-        {move || dialogs.get().map(|dialogs| dialogs.run())}
-        {move || {
+        {changing(move || dialogs.get().map(|dialogs| dialogs.run()))}
+        {changing(move || {
             failed
                 .get()
                 .then(|| {
@@ -158,8 +156,9 @@ pub fn TransferButtons(
                             "The dialog could not be loaded. Try again, or load the page again."
                         </p>
                     }
+                        .here_once()
                 })
-        }}
+        })}
     }
-    .erased()
+    .settled()
 }

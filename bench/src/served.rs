@@ -145,6 +145,7 @@ async fn spawn(program: &Path, url: &str) -> anyhow::Result<(Child, String)> {
         .arg("serve")
         .env("DATABASE_URL", url)
         .env("ROWCAST_ADDR", &address)
+        .env("ROWCAST_AUTH", "off")
         .env("ROWCAST_MAX_CLIENTS", "100000")
         .env("RUST_LOG", "error")
         .stdout(Stdio::piped())

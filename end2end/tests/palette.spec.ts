@@ -46,6 +46,8 @@ test("a command is found by a few letters and done where the focus was", async (
   await expect(find(page)).toBeFocused();
   // All there is stands there, by kind; the first is marked.
   await expect(option(page, /^New row/)).toHaveAttribute("aria-selected", "true");
+  // The tables, too, which are asked for when it opens.
+  await expect(option(page, new RegExp(`^${items.name}`))).toBeAttached();
   await page.keyboard.press("ArrowUp");
   await expect(palette(page).getByRole("option").last()).toHaveAttribute("aria-selected", "true");
   await page.keyboard.press("ArrowDown");

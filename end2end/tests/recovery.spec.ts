@@ -14,7 +14,10 @@ test("a page whose server is restarted recovers by itself and skips nothing", as
 });
 
 test("a page whose server is killed recovers by itself", async ({ page, server, items }) => {
+  // What is loaded once the page is live is there then: a file cut off is an error of the browser's.
+  const said = page.waitForRequest(/\/api\/presence\//);
   await open(page, `${items.path}?order=id&limit=3`);
+  await said;
   await server.stop("SIGKILL");
   await expect(connection(page)).toHaveAttribute("data-state", /offline|connecting/);
   await server.start();

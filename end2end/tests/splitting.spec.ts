@@ -58,3 +58,37 @@ test("what is typed before editing is loaded is saved by Enter, cell after cell"
   }
   await expect(cell(page, 4, "estimate")).toBeFocused();
 });
+
+test("a column's menu that opens before its lines are loaded gives them the focus", async ({ page, items }) => {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  await page.route(/split_column_menu\.wasm/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await open(page, items.path);
+  const asked = page.waitForRequest(/split_column_menu\.wasm/);
+  await page.getByRole("button", { name: "Menu of title" }).focus();
+  await asked;
+  await page.keyboard.press("Enter");
+  const menu = page.locator("#column-menu");
+  await expect(menu.getByText("Loading…")).toBeVisible();
+  release();
+  await expect(menu.getByRole("link", { name: "Sort ascending" })).toBeFocused();
+  await page.keyboard.press("ArrowDown");
+  await expect(menu.getByRole("link", { name: "Sort descending" })).toBeFocused();
+});
+
+test("where a column's menu can't be loaded that is said, and it is tried again", async ({ page, items }) => {
+  await page.route(/split_column_menu\.wasm/, (route) => route.abort("connectionrefused"));
+  await open(page, items.path);
+  await page.getByRole("button", { name: "Menu of title" }).focus();
+  await page.keyboard.press("Enter");
+  const menu = page.locator("#column-menu");
+  await expect(menu.getByText("The menu could not be loaded")).toBeVisible();
+  await page.unroute(/split_column_menu\.wasm/);
+  await page.keyboard.press("Escape");
+  await expect(menu).toBeHidden();
+  await page.keyboard.press("Enter");
+  await expect(menu.getByRole("link", { name: "Sort ascending" })).toBeFocused();
+});

@@ -144,10 +144,11 @@ impl Predicate {
                 ignores_case,
             } => match &values[*column] {
                 Datum::Null => Truth::Null,
-                Datum::Text(text) if *ignores_case => {
-                    ilike(pattern, text).map_or(Truth::Unknown, Truth::from)
+                Datum::Text(text) => {
+                    let matches: fn(&str, &str) -> Option<bool> =
+                        if *ignores_case { ilike } else { like };
+                    matches(pattern, text).map_or(Truth::Unknown, Truth::from)
                 }
-                Datum::Text(text) => like(pattern, text).into(),
                 _ => Truth::Unknown,
             },
             Self::IsNull(column) => matches!(values[*column], Datum::Null).into(),

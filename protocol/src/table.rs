@@ -34,6 +34,12 @@ impl Table {
         }
     }
 
+    /// Whether rows are written into it: it holds some of its own, and is none of what Rowcast
+    /// keeps.
+    pub fn takes_rows(&self) -> bool {
+        matches!(self.kind, TableKind::Table | TableKind::ForeignTable) && self.schema != "rowcast"
+    }
+
     /// The column of that name, with its position.
     pub fn column(&self, name: &str) -> Option<(usize, &Column)> {
         self.columns

@@ -18,7 +18,11 @@ use hyper::body::{Frame, SizeHint};
 use rowcast_protocol::ApiError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{error::HttpError, state::too_busy};
+use crate::{
+    error::HttpError,
+    limit::{Share, Shares, Subject, too_many},
+    state::too_busy,
+};
 
 /// How many requests may be under way, live ones aside. One is under way until its answer has
 /// been taken: an answer that waits takes memory.
@@ -34,6 +38,7 @@ const PIECE: usize = 64 * 1024;
 #[derive(Clone, Debug)]
 pub struct Bounds {
     places: Arc<Semaphore>,
+    shares: Shares<Subject>,
     timeout: Duration,
 }
 
@@ -41,6 +46,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             places: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            shares: Shares::of(REQUESTS_MAX),
             timeout: TIMEOUT,
         }
     }
@@ -51,13 +57,22 @@ impl Bounds {
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         Self {
             places: Arc::clone(&self.places),
+            shares: self.shares.clone(),
             timeout,
         }
     }
 }
 
-/// Bounds how many requests are under way, and for how long each is.
+/// Bounds how many requests are under way, and for how long each is. Of those who are counted, one
+/// has no more than a share of them.
 pub async fn bound(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
+    let share = match request.extensions().get::<Subject>() {
+        None => None,
+        Some(subject) => match bounds.shares.take(*subject) {
+            Some(share) => Some(share),
+            None => return HttpError(too_many(*subject, Duration::ZERO)).into_response(),
+        },
+    };
     let Ok(place) = bounds.places.try_acquire_owned() else {
         return too_busy().into_response();
     };
@@ -83,6 +98,7 @@ pub async fn bound(State(bounds): State<Bounds>, request: Request, next: Next) -
             body,
             rest: Bytes::new(),
             _place: place,
+            _share: share,
         })
     })
 }
@@ -94,6 +110,7 @@ struct Placed {
     /// What is left of what came last.
     rest: Bytes,
     _place: OwnedSemaphorePermit,
+    _share: Option<Share<Subject>>,
 }
 
 impl hyper::body::Body for Placed {
@@ -147,6 +164,7 @@ mod tests {
         let slow = move || tokio::time::sleep(2 * timeout);
         let bounds = Bounds {
             places: Arc::new(Semaphore::new(places)),
+            shares: Shares::of(8),
             timeout,
         };
         Router::new()
@@ -180,6 +198,28 @@ mod tests {
         assert_eq!(pieces.next().await.expect("more").expect("bytes").len(), 1);
         drop(pieces);
         assert_eq!(ask(&mut router, "/large").await.status(), StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn one_has_a_share_of_the_places_and_leaves_the_others_theirs() {
+        let mut router = router(8);
+        let ask = async |router: &mut Router, account: i64| {
+            let subject = Subject::Account(crate::auth::AccountId(account));
+            let mut request = Request::get("/large")
+                .body(Body::empty())
+                .expect("a request");
+            request.extensions_mut().insert(subject);
+            let Ok(response) = router.call(request).await;
+            response
+        };
+        let _first = ask(&mut router, 1).await;
+        let second = ask(&mut router, 1).await;
+        assert_eq!(second.status(), StatusCode::OK);
+        let third = ask(&mut router, 1).await.status();
+        assert_eq!(third, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(ask(&mut router, 2).await.status(), StatusCode::OK);
+        drop(second);
+        assert_eq!(ask(&mut router, 1).await.status(), StatusCode::OK);
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use rowcast_engine::datum::Codec;
 use rowcast_protocol::{
-    ApiError, Cell,
+    ApiError, Cell, Column,
     query::{Filter, Is, Operator, Query, Test, known_column},
 };
 use serde::Serialize;
@@ -101,22 +101,28 @@ struct Bucket {
 /// Reads a chart of the rows that match; order, limit and offset are passed over.
 ///
 /// # Errors
-/// Those of the grammar and of binding; `unknown_column`; `invalid_chart` if the column's
+/// Those of binding; `unknown_column`; `invalid_chart` if the column's
 /// values can't be told apart; those of a read.
 pub async fn read(
     catalog: &Catalog,
     pool: &PgPool,
     table: Arc<TableMeta>,
-    query: &str,
+    query: Query,
     column: &str,
 ) -> Result<Chart, ApiError> {
     let query = Query {
         order: Vec::new(),
         aggregates: Vec::new(),
-        ..Query::parse(query)?
+        ..query
     };
+    let described = table.described();
     let bound = bind(catalog, pool, table, &query).await?;
-    known_column(column, &bound.table.table)?;
+    // What is embedded stands behind the table's own columns.
+    let own = bound.table.base().columns.len();
+    let is_embedded = |(at, _): (usize, &Column)| at >= own;
+    if !bound.table.table.column(column).is_some_and(is_embedded) {
+        known_column(column, &described)?;
+    }
     let subject = Subject::new(&bound, column)?;
     let read = async {
         let mut transaction = pool

@@ -1,6 +1,10 @@
 //! The command line.
 
+mod entrance;
+
 use clap::{Args, Parser, Subcommand};
+
+pub use entrance::EntranceSettings;
 
 /// Any PostgreSQL table, live in the browser.
 ///
@@ -26,6 +30,8 @@ const EXAMPLES: &str = "Examples:
   rowcast tables                              what there is, and what of it is live
   rowcast tail orders 'status=eq.open&order=created_at.desc&limit=10'
                                               follow a live query in the terminal
+  rowcast token create ann --name ci --scope read --expires 30d
+                                              a token for a program
 
 RUST_LOG sets what is logged to standard error, such as info (the default) or rowcast=debug.
 
@@ -69,6 +75,26 @@ pub enum Command {
         #[arg(default_value = "")]
         query: String,
     },
+    /// Accounts: who may sign in, and what they are
+    #[command(
+        subcommand,
+        after_help = "Passwords are asked for, or read from standard input; never an argument.\n\n\
+                      Example: rowcast user add ann --role administrator"
+    )]
+    User(UserCommand),
+    /// API tokens: what programs prove themselves by
+    #[command(
+        subcommand,
+        after_help = "Example: rowcast token create ann --name reports --scope read --expires 30d"
+    )]
+    Token(TokenCommand),
+    /// Examine the database: version, rights, settings, triggers, log, clock
+    #[command(
+        after_help = "One line for each thing that was looked at, and how to mend what is wrong. \
+                      Nothing is changed. It ends with status 1 if something does not work.\n\n\
+                      Example: DATABASE_URL=postgres://rowcast@db/shop rowcast doctor"
+    )]
+    Doctor,
     /// Create the demo tables and keep writing to them, gently
     #[command(
         after_help = "The tables are todo_items and people. Run it beside a server, or with \
@@ -87,6 +113,86 @@ pub enum Command {
     EmbeddedKeeper {
         /// The data directory
         directory: std::path::PathBuf,
+    },
+}
+
+/// What is done with accounts.
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Make an account, with a password
+    Add {
+        /// What its user is called
+        name: String,
+        /// A role beside member, such as administrator; may be given several times
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<String>,
+    },
+    /// List the accounts
+    List,
+    /// Set an account's password, and sign it out everywhere
+    Password {
+        /// Whose
+        name: String,
+    },
+    /// Set an account's roles: those given, and no others
+    Roles {
+        /// Whose
+        name: String,
+        /// The roles
+        #[arg(value_name = "ROLE")]
+        roles: Vec<String>,
+    },
+    /// Let an account not be used any more, and sign it out everywhere
+    Disable {
+        /// Whose
+        name: String,
+    },
+    /// Let a disabled account be used again
+    Enable {
+        /// Whose
+        name: String,
+    },
+    /// Sign an account out everywhere; its tokens stay
+    SignOut {
+        /// Whose
+        name: String,
+    },
+    /// Print a link by which somebody makes an account of theirs, once, within a week
+    Invite {
+        /// A role beside member that they will have; may be given several times
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<String>,
+    },
+}
+
+/// What is done with tokens.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make a token, and print it: it can't be shown again
+    Create {
+        /// Whose
+        user: String,
+        /// What it is for
+        #[arg(long)]
+        name: String,
+        /// How far it reaches: read, write (which includes read) or admin (which includes both)
+        #[arg(long = "scope", value_name = "SCOPE", default_value = "read")]
+        scopes: Vec<String>,
+        /// For how long: 12h, 30d; never
+        #[arg(long, value_name = "TIME", default_value = "90d")]
+        expires: String,
+    },
+    /// List an account's tokens
+    List {
+        /// Whose
+        user: String,
+    },
+    /// Revoke a token
+    Revoke {
+        /// Whose
+        user: String,
+        /// Which
+        name: String,
     },
 }
 
@@ -117,8 +223,8 @@ pub struct Settings {
     /// [default: ~/.local/share/rowcast; for root, /var/lib/rowcast]
     #[arg(long, global = true, env = "ROWCAST_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<String>,
-    /// Where to listen: a loopback address and a port (0: any free one).
-    /// Other addresses are refused until there are accounts
+    /// Where to listen: an address and a port (0: any free one). One that others reach goes with
+    /// --origin
     #[arg(
         long,
         global = true,
@@ -127,8 +233,7 @@ pub struct Settings {
         default_value = "127.0.0.1:3000"
     )]
     pub addr: String,
-    /// Whether readers must log in: on or off. There are no accounts yet, so both mean
-    /// that whoever can connect to the loopback address may read
+    /// Whether one has to sign in: on; or off, and whoever can connect may read and write
     #[arg(
         long,
         global = true,
@@ -155,6 +260,9 @@ pub struct Settings {
         default_value = "24h"
     )]
     pub retention: String,
+    /// How long the audit log is kept, in days: 1 to 3650 [default: 365]
+    #[arg(long, global = true, env = "ROWCAST_AUDIT_DAYS", value_name = "DAYS")]
+    pub audit_days: Option<String>,
     /// The most connections to the database for reading rows
     #[arg(
         long,
@@ -204,6 +312,9 @@ pub struct Settings {
     /// Where the site's files are [default: site, beside the program's directory]
     #[arg(long, global = true, env = "LEPTOS_SITE_ROOT", value_name = "DIR")]
     pub site: Option<String>,
+    /// How clients come in.
+    #[command(flatten)]
+    pub entrance: EntranceSettings,
 }
 
 fn rate(text: &str) -> Result<f64, String> {
@@ -241,6 +352,15 @@ mod tests {
         );
         assert!(Cli::try_parse_from(["rowcast", "watch"]).is_err());
         assert!(Cli::try_parse_from(["rowcast", "demo", "--rate", "-1"]).is_err());
+        assert!(Cli::try_parse_from(["rowcast", "user", "sign-out", "ann"]).is_ok());
+        let password = [
+            "rowcast",
+            "user",
+            "password",
+            "ann",
+            "in the list of processes",
+        ];
+        assert!(Cli::try_parse_from(password).is_err());
     }
 
     #[test]
@@ -253,6 +373,10 @@ mod tests {
             "ROWCAST_BUS",
             "ROWCAST_RETENTION",
             "ROWCAST_DATA_DIR",
+            "ROWCAST_ORIGIN",
+            "ROWCAST_TLS_CERT",
+            "ROWCAST_TLS_KEY",
+            "ROWCAST_TRUSTED_PROXY",
             "--data-dir",
             "--database-url",
             "rowcast tail",

@@ -1,9 +1,13 @@
 //! The commands of the program.
 
 mod demo;
+mod doctor;
+mod prompt;
 mod serve;
 mod tables;
 mod tail;
+mod token;
+mod user;
 mod watch;
 
 use anyhow::Context;
@@ -35,6 +39,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Unwatch(tables) => watch::unwatch(&config, &tables.tables).await,
         Command::Tables => tables::run(&config).await,
         Command::Tail { table, query } => tail::run(&config, &table, &query).await,
+        Command::User(command) => user::run(&config, &command).await,
+        Command::Token(command) => token::run(&config, &command).await,
+        Command::Doctor => doctor::run(&config).await,
         Command::Demo { rate, serve } => demo::run(&config, rate, serve).await,
         // Answered above.
         Command::EmbeddedKeeper { .. } => Ok(()),
@@ -60,6 +67,18 @@ struct Database {
 
 impl Database {
     async fn open(config: &Config) -> anyhow::Result<Self> {
+        let database = Self::as_it_is(config).await?;
+        prepare(&database.options)
+            .await
+            .with_context(|| match database._embedded {
+                Some(_) => "the embedded PostgreSQL",
+                None => "DATABASE_URL",
+            })?;
+        Ok(database)
+    }
+
+    /// The same without having looked at what is in it.
+    async fn as_it_is(config: &Config) -> anyhow::Result<Self> {
         let (options, embedded) = match &config.database {
             DatabaseConfig::Url(options) => ((**options).clone(), None),
             DatabaseConfig::Embedded(directory) => {
@@ -69,10 +88,6 @@ impl Database {
                 (embedded.options().clone(), Some(embedded))
             }
         };
-        prepare(&options).await.with_context(|| match embedded {
-            Some(_) => "the embedded PostgreSQL",
-            None => "DATABASE_URL",
-        })?;
         Ok(Self {
             options,
             _embedded: embedded,

@@ -1,5 +1,7 @@
 //! The settings, checked.
 
+mod entrance;
+
 use std::{
     fmt,
     net::{SocketAddr, ToSocketAddrs},
@@ -10,6 +12,8 @@ use std::{
 
 use sqlx::postgres::PgConnectOptions;
 
+pub use entrance::Entrance;
+
 use crate::{cli::Settings, database::pool};
 
 /// What the server runs with.
@@ -17,10 +21,16 @@ use crate::{cli::Settings, database::pool};
 pub struct Config {
     /// Which database.
     pub database: DatabaseConfig,
-    /// Where it listens; always a loopback address.
+    /// Where it listens.
     pub addr: SocketAddr,
+    /// How clients come in.
+    pub entrance: Entrance,
+    /// Whether anybody has to sign in.
+    pub auth: Auth,
     /// How long changes are kept.
     pub retention: Duration,
+    /// How long entries of the audit log are kept.
+    pub audit_retention: Duration,
     /// The most connections for reading rows.
     pub connections: u32,
     /// The most clients connected at once.
@@ -33,6 +43,15 @@ pub struct Config {
     pub import_bytes: u32,
     /// Where the site's files are.
     pub site: PathBuf,
+}
+
+/// Whether anybody has to sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// Everybody.
+    On,
+    /// Nobody: whoever can connect may do everything.
+    Off,
 }
 
 /// Which database is served.
@@ -55,15 +74,18 @@ impl Config {
     /// # Errors
     /// The first wrong setting.
     pub fn new(settings: &Settings) -> Result<Self, InvalidSetting> {
-        let auth = settings.auth.as_str();
-        if !matches!(auth, "on" | "off") {
-            return Err(InvalidSetting::new(
-                "ROWCAST_AUTH",
-                auth,
-                "it is neither",
-                "on, off",
-            ));
-        }
+        let auth = match settings.auth.as_str() {
+            "on" => Auth::On,
+            "off" => Auth::Off,
+            other => {
+                return Err(InvalidSetting::new(
+                    "ROWCAST_AUTH",
+                    other,
+                    "it is neither",
+                    "on, off",
+                ));
+            }
+        };
         // The URL of a stream may hold a password.
         if settings.bus.as_ref().is_some_and(|url| !url.is_empty()) {
             return Err(InvalidSetting(
@@ -72,10 +94,15 @@ impl Config {
                     .to_owned(),
             ));
         }
+        let database = database(settings)?;
+        let addr = addr(&settings.addr, auth)?;
         Ok(Self {
-            database: database(settings)?,
-            addr: addr(&settings.addr, auth)?,
+            database,
+            addr,
+            entrance: Entrance::new(&settings.entrance, addr, auth)?,
+            auth,
             retention: retention(&settings.retention)?,
+            audit_retention: days(settings.audit_days.as_deref())?,
             connections: number("ROWCAST_CONNECTIONS", &settings.connections, 1, 1000)?,
             max_clients: number("ROWCAST_MAX_CLIENTS", &settings.max_clients, 1, 1_000_000)?,
             read_bytes: number("ROWCAST_READ_BYTES", &settings.read_bytes, 1 << 20, 1 << 30)?,
@@ -141,9 +168,9 @@ fn default_data_dir() -> Result<PathBuf, InvalidSetting> {
     Ok(Path::new(&home).join(".local/share/rowcast"))
 }
 
-fn addr(text: &str, auth: &str) -> Result<SocketAddr, InvalidSetting> {
-    let allowed = "a loopback address and a port, such as 127.0.0.1:3000, [::1]:3000 or \
-                   localhost:3000";
+fn addr(text: &str, auth: Auth) -> Result<SocketAddr, InvalidSetting> {
+    let allowed = "an address and a port, such as 127.0.0.1:3000, [::1]:3000, localhost:3000 or, \
+                   with ROWCAST_ORIGIN, 0.0.0.0:3000";
     let addr = match SocketAddr::from_str(text) {
         Ok(addr) => addr,
         // Names other than localhost are not looked up: what they mean is not ours to know.
@@ -165,12 +192,13 @@ fn addr(text: &str, auth: &str) -> Result<SocketAddr, InvalidSetting> {
             }
         },
     };
-    if !addr.ip().is_loopback() {
-        let why = match auth {
-            "off" => "ROWCAST_AUTH=off is refused on an address that others can reach",
-            _ => "there are no accounts yet, and others can reach that address",
-        };
-        return Err(InvalidSetting::new("ROWCAST_ADDR", text, why, allowed));
+    if auth == Auth::Off && !addr.ip().is_loopback() {
+        return Err(InvalidSetting::new(
+            "ROWCAST_ADDR",
+            text,
+            "ROWCAST_AUTH=off is refused on an address that others can reach",
+            "a loopback address and a port, such as 127.0.0.1:3000, or ROWCAST_AUTH=on",
+        ));
     }
     Ok(addr)
 }
@@ -193,6 +221,11 @@ fn retention(text: &str) -> Result<Duration, InvalidSetting> {
     } else {
         Err(invalid("it is out of range"))
     }
+}
+
+fn days(text: Option<&str>) -> Result<Duration, InvalidSetting> {
+    let text = text.unwrap_or("365");
+    number("ROWCAST_AUDIT_DAYS", text, 1, 3650).map(|days: u64| Duration::from_secs(days * 86_400))
 }
 
 fn number<N: FromStr + PartialOrd + fmt::Display>(
@@ -243,7 +276,7 @@ mod tests {
     #[test]
     fn a_wrong_value_is_told_in_one_line_that_names_it_and_what_is_allowed() {
         type Change = fn(&mut Settings);
-        let wrong: [(&str, Change); 19] = [
+        let wrong: [(&str, Change); 20] = [
             ("DATABASE_URL", |s| {
                 s.database_url = Some("mysql://x".into())
             }),
@@ -260,6 +293,7 @@ mod tests {
             ("ROWCAST_RETENTION", |s| s.retention = "soon".into()),
             ("ROWCAST_RETENTION", |s| s.retention = "24".into()),
             ("ROWCAST_RETENTION", |s| s.retention = "5s".into()),
+            ("ROWCAST_AUDIT_DAYS", |s| s.audit_days = Some("1y".into())),
             ("ROWCAST_CONNECTIONS", |s| s.connections = "0".into()),
             ("ROWCAST_MAX_CLIENTS", |s| s.max_clients = "many".into()),
             ("ROWCAST_READ_BYTES", |s| s.read_bytes = "1000".into()),

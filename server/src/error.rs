@@ -5,7 +5,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use rowcast_protocol::ApiError;
 use serde::Serialize;
 
@@ -26,24 +26,45 @@ impl IntoResponse for HttpError {
             error: ApiError,
         }
         let status = status(&self.0.code);
-        (status, Json(Body { error: self.0 })).into_response()
+        let is_over_soon = self.0.code == "too_many_requests";
+        let mut response = (status, Json(Body { error: self.0 })).into_response();
+        if is_over_soon {
+            // Who knows better says so.
+            let second = HeaderValue::from_static("1");
+            response.headers_mut().insert(header::RETRY_AFTER, second);
+        }
+        response
     }
 }
 
 /// The HTTP status that goes with an error code.
 pub fn status(code: &str) -> StatusCode {
     match code {
-        "unknown_table" | "unknown_row" | "unknown_view" | "not_found" => StatusCode::NOT_FOUND,
+        "unknown_table" | "unknown_row" | "unknown_view" | "unknown_account"
+        | "unknown_session" | "unknown_token" | "unknown_role" | "unknown_permission"
+        | "unknown_invitation" | "not_found" => StatusCode::NOT_FOUND,
         "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
-        "wrong_host" | "wrong_origin" | "not_allowed" => StatusCode::FORBIDDEN,
-        "not_live" | "conflict" | "count_changed" | "no_history" | "name_taken" => {
-            StatusCode::CONFLICT
+        "unauthenticated" => StatusCode::UNAUTHORIZED,
+        "wrong_host" | "wrong_origin" | "not_allowed" | "insufficient_scope" => {
+            StatusCode::FORBIDDEN
         }
+        "too_many_attempts" | "too_many_requests" => StatusCode::TOO_MANY_REQUESTS,
+        "not_live" | "conflict" | "count_changed" | "no_history" | "name_taken"
+        | "last_administrator" => StatusCode::CONFLICT,
         "unsupported_media_type" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "not_null" | "check" | "foreign_key" | "unique" | "exclusion" | "generated_column"
-        | "not_editable" | "refused" | "invalid_rows" | "too_many_views" => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
+        "not_null"
+        | "check"
+        | "foreign_key"
+        | "unique"
+        | "exclusion"
+        | "generated_column"
+        | "not_editable"
+        | "refused"
+        | "invalid_rows"
+        | "too_many_views"
+        | "too_many_tokens"
+        | "too_many_links"
+        | "too_many_permissions" => StatusCode::UNPROCESSABLE_ENTITY,
         "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "uri_too_long" => StatusCode::URI_TOO_LONG,
         "request_timeout" => StatusCode::REQUEST_TIMEOUT,

@@ -66,6 +66,16 @@ pub async fn read(
             "of a view, ask for the rows of the tables that it reads",
         ));
     }
+    // What a row was does not tell whose it was then.
+    if let Some(limits) = &table.limits
+        && limits.keeps_rows_back()
+    {
+        return Err(ApiError::new(
+            "not_allowed",
+            "a row's past is for those who may read all rows of the table",
+            "",
+        ));
+    }
     let mut position = match before {
         None => Position::END,
         Some(text) => text.parse().map_err(|_| {
@@ -87,6 +97,9 @@ pub async fn read(
             .await
             .map_err(failed)?;
         let mut found = changes_of(&part.entries, table, &key);
+        if let Some(limits) = &table.limits {
+            found.retain_mut(|change| change.hide(&limits.hidden));
+        }
         // What earlier answers have told of the newest transaction.
         let of_newest = found.iter().take_while(|change| change.xid == position.xid);
         let told = of_newest.count().min(position.told);

@@ -4,9 +4,13 @@
 //! [`serve`] puts a server together, [`router`] maps requests to [`routes`], which read
 //! through [`query`] with what [`database`] knows of the tables and change rows through
 //! [`write`](mod@write); [`live`] keeps queries up to date with what [`capture`] reads from the
-//! change log, and [`history`] reads that backward. [`views`] and [`presence`] are tables of our
+//! change log, and [`history`] reads that backward. [`auth`] knows who makes each
+//! request, [`permission`] what they may do, and [`audit`] what they did. [`views`] and [`presence`] are tables of our
 //! own that are live like any.
 
+pub mod audit;
+pub mod auth;
+pub mod body;
 pub mod bounds;
 pub mod capture;
 pub mod chart;
@@ -15,13 +19,19 @@ pub mod commands;
 pub mod config;
 pub mod database;
 pub mod demo;
+pub mod doctor;
 pub mod error;
 pub mod history;
 pub mod host;
+pub mod limit;
 pub mod listen;
 pub mod live;
 pub mod metrics;
+pub mod origin;
+pub mod peer;
+pub mod permission;
 pub mod presence;
+pub mod proxy;
 pub mod query;
 pub mod router;
 pub mod routes;

@@ -121,9 +121,10 @@ pub async fn run(presence: Presence, pool: PgPool, mut stop: watch::Receiver<boo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::Identity;
 
     fn session(name: &str) -> Session {
-        Session::new(name).expect("a session")
+        Session::new(name, &Identity::everyone()).expect("a session")
     }
 
     fn seen() -> Seen {

@@ -4,25 +4,28 @@ use std::time::Duration;
 
 use axum::{
     Router,
-    body::{Body, HttpBody},
-    extract::{DefaultBodyLimit, Request, State},
+    body::Body,
+    extract::Request,
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, patch, post},
+    routing::{delete, get, patch, post, put},
 };
 use http::{HeaderValue, StatusCode, header};
 use rowcast_protocol::ApiError;
 
 use crate::{
+    audit,
+    auth::gate,
+    body::{self, BodyLimit},
     bounds::{Bounds, bound},
     error::HttpError,
-    host, metrics,
+    host, limit, metrics,
     routes::{
-        batch, bulk, chart, health, history, import, live, metrics as metrics_page, pages,
-        presence, row, rows, tables, views, ws,
+        accounts, batch, bulk, chart, health, history, import, live, me, metrics as metrics_page,
+        pages, permissions, presence, row, rows, tables, views, ws,
     },
     security,
-    state::{AppState, BODY_UNIT, too_busy},
+    state::AppState,
 };
 
 /// The longest address that is read, in bytes.
@@ -40,14 +43,16 @@ const BATCH_MAX: usize = 16 * 1024 * 1024;
 /// How long one may take that writes many rows.
 const LONG_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
-/// All routes.
+/// All routes. Bodies are taken before a request counts as under way.
 pub fn router(state: AppState) -> Router {
     let bounded = Bounds::default();
+    let short = middleware::from_fn_with_state(bounded.clone(), bound);
     let long = bounded.with_timeout(LONG_TIMEOUT);
+    let long = middleware::from_fn_with_state(long, bound);
     let room = &state.bodies;
     let limited = |bytes| {
         let room = std::sync::Arc::clone(room);
-        middleware::from_fn_with_state(BodyLimit { bytes, room }, limit_body)
+        middleware::from_fn_with_state(BodyLimit { bytes, room }, body::take)
     };
     let rows = Router::new()
         .route("/api/rows/{table}", get(rows::read).post(row::insert))
@@ -70,18 +75,46 @@ pub fn router(state: AppState) -> Router {
             "/api/presence/{table}",
             post(presence::show).delete(presence::leave),
         )
+        .route("/api/me", get(me::me))
+        .route("/api/permissions", get(permissions::list))
+        .route(
+            "/api/permissions/{role}/{table}",
+            put(permissions::set)
+                .delete(permissions::remove)
+                .post(permissions::attempt),
+        )
+        .route(
+            "/api/roles",
+            get(permissions::roles).post(permissions::add_role),
+        )
+        .route("/api/roles/{role}", delete(permissions::remove_role))
+        .route("/api/sessions", get(me::sessions).delete(me::end_sessions))
+        .route("/api/sessions/{id}", delete(me::end_session))
+        .route("/api/tokens", get(me::tokens).post(me::create_token))
+        .route("/api/tokens/{id}", delete(me::revoke_token))
+        .route("/api/users", get(accounts::list).post(accounts::create))
+        .route(
+            "/api/users/{id}",
+            get(accounts::show).patch(accounts::alter),
+        )
+        .route(
+            "/api/invitations",
+            get(accounts::invitations).post(accounts::invite),
+        )
+        .route("/api/invitations/{id}", delete(accounts::withdraw))
+        .route_layer(short.clone())
         .layer(limited(BODY_MAX))
-        .merge(rows.layer(limited(ROW_MAX)))
-        .route_layer(middleware::from_fn_with_state(bounded.clone(), bound));
+        .merge(rows.route_layer(short.clone()).layer(limited(ROW_MAX)));
     let import = Router::new()
         .route("/api/import/{table}", post(import::insert))
+        .route_layer(long.clone())
         .layer(limited(state.import_bytes as usize));
     let long_api = Router::new()
         .route("/api/bulk/{table}", post(bulk::change))
+        .route_layer(long.clone())
         .layer(limited(ROW_MAX))
-        .merge(batches.layer(limited(BATCH_MAX)))
-        .merge(import)
-        .route_layer(middleware::from_fn_with_state(long, bound));
+        .merge(batches.route_layer(long).layer(limited(BATCH_MAX)))
+        .merge(import);
     let api = Router::new()
         .route("/api/live/{table}", get(live::follow))
         .route("/api/ws", get(ws::open))
@@ -91,16 +124,29 @@ pub fn router(state: AppState) -> Router {
         .merge(bounded_api)
         .merge(long_api)
         .layer(middleware::from_fn(errors_as_json));
-    let pages = pages::router(&state).layer(middleware::from_fn_with_state(bounded, bound));
+    let pages = pages::router(&state).layer(short);
     Router::new()
         .route("/healthz", get(health::health))
         .route("/readyz", get(health::readiness))
         .route("/metrics", get(metrics_page::show))
         .merge(pages.layer(limited(BODY_MAX)))
         .merge(api)
-        .layer(middleware::from_fn(host::require_loopback))
+        .layer(middleware::from_fn_with_state(state.clone(), limit::guard))
+        .layer(middleware::from_fn(audit::with_actor))
+        .layer(middleware::from_fn_with_state(state.clone(), gate::guard))
+        .layer(middleware::from_fn_with_state(
+            std::sync::Arc::clone(&state.origins),
+            host::require_same_origin,
+        ))
+        .layer(middleware::from_fn_with_state(
+            std::sync::Arc::clone(&state.origins),
+            host::require_own_host,
+        ))
         .layer(middleware::from_fn(check_size))
-        .layer(middleware::from_fn(security::add_headers))
+        .layer(middleware::from_fn_with_state(
+            std::sync::Arc::clone(&state.origins),
+            security::add_headers,
+        ))
         .layer(middleware::from_fn_with_state(
             state.clone(),
             metrics::count,
@@ -128,35 +174,6 @@ async fn check_size(request: Request, next: Next) -> Response {
         ))
         .into_response();
     }
-    next.run(request).await
-}
-
-/// How many bytes a body may have, and the room for those that are held.
-#[derive(Clone)]
-struct BodyLimit {
-    bytes: usize,
-    room: std::sync::Arc<tokio::sync::Semaphore>,
-}
-
-/// Refuses bodies of more bytes: what declares them unread, what does not as it is read. All
-/// that are under way are bounded too.
-async fn limit_body(State(limit): State<BodyLimit>, mut request: Request, next: Next) -> Response {
-    let bytes = limit.bytes;
-    let most = request.body().size_hint().upper();
-    let most = most.map_or(bytes, |most| usize::try_from(most).unwrap_or(usize::MAX));
-    if most > bytes {
-        return HttpError(ApiError::new(
-            "too_large",
-            format!("the body is longer than {bytes} bytes"),
-            "",
-        ))
-        .into_response();
-    }
-    let units = u32::try_from(most.div_ceil(BODY_UNIT)).unwrap_or(u32::MAX);
-    let Ok(_room) = limit.room.try_acquire_many(units) else {
-        return too_busy().into_response();
-    };
-    DefaultBodyLimit::max(bytes).apply(&mut request);
     next.run(request).await
 }
 

@@ -14,17 +14,21 @@ use tokio::{
 };
 
 use crate::{
+    audit,
+    auth::{self, Accounts},
+    body,
     capture::{
         TailOptions,
         migrate::{MigrateError, migrate},
         retention, tail,
     },
-    config::Config,
+    config::{Auth, Config, InvalidSetting},
     database::{
         catalog::Catalog,
-        pool::{editors, housekeepers, readers, session},
+        pool::{self, editors, housekeepers, readers, session},
     },
-    listen,
+    limit::{Limits, Shares},
+    listen::{self, Tls, Way},
     live::{
         Live,
         figures::Figures,
@@ -36,7 +40,7 @@ use crate::{
     router::router,
     routes::pages::{build_id, site_options},
     shutdown::Shutdown,
-    state::{AppState, BODY_UNIT},
+    state::AppState,
 };
 
 /// How many whole tables may be exported at once, each over a connection of its own.
@@ -54,23 +58,37 @@ const SCANS: usize = 2;
 /// How many bytes of requests' bodies are held at once, or else two files that are imported.
 const BODIES: usize = 256 * 1024 * 1024;
 
+/// How many connections follow the log, hear its bell and hear of accounts.
+const FOLLOWERS: u32 = 3;
+
+/// How many connections to the database a server opens at most.
+pub fn connections_needed(config: &Config) -> u32 {
+    config.connections + WRITERS + pool::HOUSEKEEPERS + pool::ACCOUNTS + FOLLOWERS
+}
+
 /// How long the database's connections have to say goodbye.
 const CLOSING: Duration = Duration::from_secs(1);
 
 /// Why a database can't be served, on one line.
 #[derive(Debug, thiserror::Error)]
-#[error("the database can't be used: {0}")]
-pub struct StartError(String);
+pub enum StartError {
+    /// It is the database.
+    #[error("the database can't be used: {0}")]
+    Database(String),
+    /// It is what a setting names.
+    #[error(transparent)]
+    Setting(#[from] InvalidSetting),
+}
 
 impl From<sqlx::Error> for StartError {
     fn from(error: sqlx::Error) -> Self {
-        Self(reason(&error))
+        Self::Database(reason(&error))
     }
 }
 
 impl From<MigrateError> for StartError {
     fn from(error: MigrateError) -> Self {
-        Self(match &error {
+        Self::Database(match &error {
             MigrateError::Database(source) => format!("{error}: {}", reason(source)),
             _ => error.to_string(),
         })
@@ -173,6 +191,10 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: Shutdown,
 ) -> Result<(), StartError> {
+    let entrance = &config.entrance;
+    let tls = entrance.tls.as_ref();
+    let tls = tls.map(|files| Tls::start(files, shutdown.clone()));
+    let tls = tls.transpose()?;
     let parts = LiveParts::start(database, config, config.connections, shutdown.receiver()).await?;
     let housekeeping = housekeepers(database.clone());
     let retention = tokio::spawn(retention::run(
@@ -180,12 +202,31 @@ pub async fn serve(
         config.retention,
         shutdown.receiver(),
     ));
+    let tidying = tokio::spawn(audit::tidy::run(
+        housekeeping.clone(),
+        config.audit_retention,
+        shutdown.receiver(),
+    ));
     let editors = editors(bounded(database.clone(), config.list_bytes), WRITERS);
+    let accounts = Accounts::new(pool::accounts(database.clone()), config.auth == Auth::On);
+    let mut accounting = Vec::new();
+    if accounts.is_required() {
+        let (database, stop) = (session(database.clone()), shutdown.receiver());
+        accounting.push(tokio::spawn(auth::follow::run(
+            accounts.clone(),
+            database,
+            stop.clone(),
+        )));
+        let pool = accounts.pool().clone();
+        accounting.push(tokio::spawn(auth::tidy::run(pool, stop)));
+        tokio::task::spawn_blocking(auth::password::prepare);
+    }
     let state = state(
         config,
         &parts,
         editors.clone(),
         housekeeping.clone(),
+        accounts.clone(),
         &shutdown,
     );
     let showing = tokio::spawn(presence::run(
@@ -194,14 +235,31 @@ pub async fn serve(
         shutdown.receiver(),
     ));
     // As many again as may follow live queries, for those who only ask.
-    let connections = config.max_clients as usize * 2;
+    let way = Way {
+        connections: config.max_clients as usize * 2,
+        tls,
+        proxies: Arc::new(entrance.proxies.clone()),
+    };
     let (clients, places) = (Arc::clone(&state.clients), state.places);
     let sessions = async move { clients.acquire_many(places).await.is_ok() };
-    listen::serve(listener, router(state), connections, shutdown, sessions).await;
+    listen::serve(listener, router(state), way, shutdown, sessions).await;
     retention.abort();
+    tidying.abort();
     showing.abort();
+    if accounts.is_required() {
+        let _ = tokio::time::timeout(CLOSING, accounts.write_down()).await;
+    }
+    for task in accounting {
+        task.abort();
+    }
     parts.end().await;
-    let closing = async { tokio::join!(housekeeping.close(), editors.close()) };
+    let closing = async {
+        tokio::join!(
+            housekeeping.close(),
+            editors.close(),
+            accounts.pool().close()
+        )
+    };
     let _ = tokio::time::timeout(CLOSING, closing).await;
     Ok(())
 }
@@ -211,6 +269,7 @@ fn state(
     parts: &LiveParts,
     writers: PgPool,
     housekeeping: PgPool,
+    accounts: Accounts,
     shutdown: &Shutdown,
 ) -> AppState {
     let site: &Path = &config.site;
@@ -236,12 +295,19 @@ fn state(
         writers,
         long_writes: Arc::new(Semaphore::new(LONG_WRITES)),
         bodies: Arc::new(Semaphore::new(
-            BODIES.max(2 * config.import_bytes as usize) / BODY_UNIT,
+            BODIES.max(2 * config.import_bytes as usize) / body::UNIT,
         )),
         list_bytes: config.list_bytes,
         scans: Arc::new(Semaphore::new(SCANS)),
         housekeeping,
         presence: Presence::new(config.max_clients as usize),
         import_bytes: config.import_bytes,
+        accounts,
+        origins: Arc::new(config.entrance.origins.clone()),
+        limits: match config.auth {
+            Auth::On => Limits::new(config.entrance.rates),
+            Auth::Off => Limits::default(),
+        },
+        client_shares: Shares::of(config.max_clients as usize),
     }
 }

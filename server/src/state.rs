@@ -16,24 +16,25 @@ use sqlx::PgPool;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::{
+    auth::{Accounts, Identity},
     database::catalog::Catalog,
     error::{HttpError, database_unavailable},
-    host::same_origin,
+    host::{same_origin, wrong_origin},
+    limit::{Limits, Share, Shares, Subject, too_many},
     live::{Live, hub::Following},
     metrics::Metrics,
+    origin::Origins,
+    permission::Seen,
     presence::Presence,
 };
 
 /// How long a database that was away a moment ago has to accept a connection.
 const BRIEFLY: Duration = Duration::from_millis(500);
 
-/// By how many bytes [`AppState::bodies`] counts.
-pub const BODY_UNIT: usize = 64 * 1024;
-
 /// The parts of a running server. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct AppState {
-    /// What tables there are.
+    /// What tables there are. Who asks has them from [`AppState::seen`].
     pub catalog: Arc<Catalog>,
     /// Connections for reading them.
     pub pool: PgPool,
@@ -59,7 +60,7 @@ pub struct AppState {
     pub writers: PgPool,
     /// Room for writes that take long: all rows that match, or a file.
     pub long_writes: Arc<Semaphore>,
-    /// Room for what requests bring, in units of [`BODY_UNIT`].
+    /// Room for what requests bring, in units of [`body::UNIT`](crate::body::UNIT).
     pub bodies: Arc<Semaphore>,
     /// The most bytes of the rows of one list.
     pub list_bytes: u32,
@@ -71,12 +72,21 @@ pub struct AppState {
     pub presence: Presence,
     /// The most bytes of a file that is imported.
     pub import_bytes: u32,
+    /// Who may use the server.
+    pub accounts: Accounts,
+    /// By which addresses it is reached.
+    pub origins: Arc<Origins>,
+    /// How often who may ask.
+    pub limits: Limits,
+    /// How many of [`AppState::clients`] one has.
+    pub client_shares: Shares<Subject>,
 }
 
 /// A client's place; given back when dropped.
 #[derive(Debug)]
 pub struct ClientPermit {
     _place: OwnedSemaphorePermit,
+    _share: Option<Share<Subject>>,
 }
 
 impl AppState {
@@ -86,15 +96,30 @@ impl AppState {
         self.epoch.load(Ordering::Relaxed)
     }
 
-    /// A place for a client that stays connected.
+    /// A place for a client that stays connected, by whom they are counted, if they are.
     ///
     /// # Errors
-    /// `too_busy` if all are taken.
-    pub fn admit(&self) -> Result<ClientPermit, HttpError> {
+    /// `too_busy` if all are taken; `too_many_requests` if all are that one may have.
+    pub fn admit(&self, subject: Option<Subject>) -> Result<ClientPermit, HttpError> {
+        let share = match subject {
+            None => None,
+            Some(subject) => match self.client_shares.take(subject) {
+                Some(share) => Some(share),
+                None => return Err(HttpError(too_many(subject, BRIEFLY))),
+            },
+        };
         match Arc::clone(&self.clients).try_acquire_owned() {
-            Ok(place) => Ok(ClientPermit { _place: place }),
+            Ok(place) => Ok(ClientPermit {
+                _place: place,
+                _share: share,
+            }),
             Err(_) => Err(too_busy()),
         }
+    }
+
+    /// The tables as somebody may see them.
+    pub fn seen<'a>(&'a self, identity: &'a Identity) -> Seen<'a> {
+        Seen::new(&self.catalog, identity).noting(&self.housekeeping)
     }
 
     /// Says at once that the database is away, where that is known: to wait for a connection
@@ -118,14 +143,10 @@ impl AppState {
     /// # Errors
     /// `wrong_origin` if the request comes from a page of another origin.
     pub fn check_origin(&self, headers: &HeaderMap) -> Result<(), HttpError> {
-        if same_origin(headers) {
+        if same_origin(&self.origins, headers) {
             return Ok(());
         }
-        Err(HttpError(ApiError::new(
-            "wrong_origin",
-            "the request comes from a page of another origin",
-            "connect from a page that this server serves, or from a program",
-        )))
+        Err(wrong_origin())
     }
 }
 

@@ -1,16 +1,22 @@
 //! Saved views: a table's query under a name, for everybody or for one person.
 //!
 //! They are rows of `rowcast.saved_view`, which is live like any table: who shows a list of
-//! them follows it by a live query. Until there are accounts an owner is a name that somebody
-//! gave, so a view that has one is not offered to others, and no secret.
+//! them follows it by a live query. A view is its account's: nobody else changes it but
+//! administrators, and one that is not for everybody nobody else sees. Without accounts an owner
+//! is a name that somebody gave, so a view that has one is not offered to others, and no secret.
 
 mod checked;
+mod person;
 
 use rowcast_protocol::ApiError;
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row, postgres::PgRow};
 
-pub use self::checked::{Edit, NewView};
+use self::person::Kept;
+pub use self::{
+    checked::{Edit, NewView},
+    person::Person,
+};
 use crate::error::{read_error, write_error};
 
 /// How many views a table has at the most for everybody, and for each person.
@@ -41,23 +47,25 @@ pub struct SavedView {
 const COLUMNS: &str = "v.id, v.name, v.owner, v.is_default, v.query, \
      to_jsonb(v.created_at) #>> '{}', to_jsonb(v.updated_at) #>> '{}'";
 
+/// Whether a view is somebody's, by their name `$2` and their account `$3`. One that is nobody's
+/// account's, saved before there were any, is whose it says.
+const IS_THEIRS: &str = "CASE WHEN $3::int8 IS NULL THEN v.owner = $2 \
+     ELSE v.account = $3 OR v.account IS NULL AND v.owner = $2 END";
+
 /// A table's views for everybody and those of one person, by name.
 ///
 /// # Errors
 /// Those of a read.
-pub async fn list(
-    pool: &PgPool,
-    table: &str,
-    owner: Option<&str>,
-) -> Result<Vec<SavedView>, ApiError> {
+pub async fn list(pool: &PgPool, table: &str, person: &Person) -> Result<Vec<SavedView>, ApiError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM rowcast.saved_view v \
-          WHERE v.table_path = $1 AND (v.owner IS NULL OR v.owner = $2) \
+          WHERE v.table_path = $1 AND (v.owner IS NULL OR {IS_THEIRS}) \
           ORDER BY v.owner NULLS FIRST, v.name, v.id"
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(table)
-        .bind(owner)
+        .bind(person.name())
+        .bind(person.account())
         .fetch_all(pool)
         .await;
     let views = rows.and_then(|rows| rows.iter().map(view).collect::<Result<Vec<_>, _>>());
@@ -71,18 +79,19 @@ pub async fn list(
 pub async fn of_page(
     pool: &PgPool,
     table: &str,
-    owner: Option<&str>,
+    person: &Person,
     id: Option<i64>,
 ) -> Result<Vec<SavedView>, ApiError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM rowcast.saved_view v \
-          WHERE v.table_path = $1 AND (v.owner IS NULL OR v.owner = $2) \
-            AND (v.is_default OR v.id = $3) \
+          WHERE v.table_path = $1 AND (v.owner IS NULL OR {IS_THEIRS}) \
+            AND (v.is_default OR v.id = $4) \
           ORDER BY v.name, v.id"
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(table)
-        .bind(owner)
+        .bind(person.name())
+        .bind(person.account())
         .bind(id)
         .fetch_all(pool)
         .await;
@@ -90,14 +99,41 @@ pub async fn of_page(
     views.map_err(|error| read_error(&error, table))
 }
 
+/// The view of that number, if it is one of the table.
+///
+/// # Errors
+/// `unknown_view`; those of a read.
+pub async fn find(pool: &PgPool, table: &str, id: i64) -> Result<SavedView, ApiError> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM rowcast.saved_view v WHERE v.table_path = $1 AND v.id = $2");
+    let row = sqlx::query(AssertSqlSafe(sql))
+        .bind(table)
+        .bind(id)
+        .fetch_optional(pool)
+        .await;
+    let found = row.and_then(|row| row.as_ref().map(view).transpose());
+    found
+        .map_err(|error| read_error(&error, table))?
+        .ok_or_else(|| unknown_view(id))
+}
+
 /// Saves a view.
 ///
 /// # Errors
 /// `name_taken`, `too_many_views`; those of a write.
-pub async fn create(pool: &PgPool, table: &str, new: &NewView) -> Result<SavedView, ApiError> {
+pub async fn create(
+    pool: &PgPool,
+    table: &str,
+    person: &Person,
+    new: &NewView,
+) -> Result<SavedView, ApiError> {
+    let new = &NewView {
+        owner: new.owner.as_deref().map(|owner| person.called(owner)),
+        ..new.clone()
+    };
     let mut attempt = 1;
     loop {
-        match insert(pool, table, new).await {
+        match insert(pool, table, person, new).await {
             Ok(Some(view)) => return Ok(view),
             Ok(None) => {
                 return Err(ApiError::new(
@@ -116,18 +152,19 @@ pub async fn create(pool: &PgPool, table: &str, new: &NewView) -> Result<SavedVi
 /// for.
 ///
 /// # Errors
-/// `unknown_view`, `name_taken`; those of a write.
+/// `unknown_view`, also of somebody else's own; `not_allowed` of somebody else's for everybody;
+/// `name_taken`; those of a write.
 pub async fn alter(
     pool: &PgPool,
     table: &str,
+    person: &Person,
     id: i64,
     edit: &Edit,
 ) -> Result<SavedView, ApiError> {
     let mut attempt = 1;
     loop {
-        match update(pool, table, id, edit).await {
-            Ok(Some(view)) => return Ok(view),
-            Ok(None) => return Err(unknown_view(id)),
+        match update(pool, table, person, id, edit).await {
+            Ok(changed) => return changed,
             Err(error) if is_about(&error, "_default") && attempt < ATTEMPTS => attempt += 1,
             Err(error) => return Err(failed(&error)),
         }
@@ -137,18 +174,23 @@ pub async fn alter(
 /// Deletes a view.
 ///
 /// # Errors
-/// `unknown_view`; those of a write.
-pub async fn delete(pool: &PgPool, table: &str, id: i64) -> Result<(), ApiError> {
-    let deleted = sqlx::query("DELETE FROM rowcast.saved_view WHERE id = $1 AND table_path = $2")
-        .bind(id)
-        .bind(table)
-        .execute(pool)
-        .await
-        .map_err(|error| failed(&error))?;
-    if deleted.rows_affected() == 0 {
-        return Err(unknown_view(id));
-    }
-    Ok(())
+/// `unknown_view` and `not_allowed` as [`alter`]; those of a write.
+pub async fn delete(pool: &PgPool, table: &str, person: &Person, id: i64) -> Result<(), ApiError> {
+    let change = async {
+        let mut transaction = pool.begin().await?;
+        let found = locked(&mut transaction, table, id).await?;
+        if let Err(refused) = found.and_then(|kept| person.require_theirs(&kept, id).map(|()| kept))
+        {
+            return Ok(Err(refused));
+        }
+        sqlx::query("DELETE FROM rowcast.saved_view WHERE id = $1")
+            .bind(id)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(Ok(()))
+    };
+    change.await.map_err(|error: sqlx::Error| failed(&error))?
 }
 
 /// There is no such view of the table.
@@ -164,6 +206,7 @@ pub fn unknown_view(id: impl std::fmt::Display) -> ApiError {
 async fn insert(
     pool: &PgPool,
     table: &str,
+    person: &Person,
     new: &NewView,
 ) -> Result<Option<SavedView>, sqlx::Error> {
     let mut transaction = pool.begin().await?;
@@ -171,8 +214,8 @@ async fn insert(
         clear_default(&mut transaction, table, new.owner.as_deref(), None).await?;
     }
     let sql = format!(
-        "INSERT INTO rowcast.saved_view AS v (table_path, name, owner, is_default, query) \
-         SELECT $1, $2, $3, $4, $5 \
+        "INSERT INTO rowcast.saved_view AS v (table_path, name, owner, is_default, query, account) \
+         SELECT $1, $2, $3, $4, $5, $7 \
           WHERE (SELECT count(*) FROM rowcast.saved_view o \
                   WHERE o.table_path = $1 AND o.owner IS NOT DISTINCT FROM $3) < $6 \
          RETURNING {COLUMNS}"
@@ -184,6 +227,7 @@ async fn insert(
         .bind(new.default)
         .bind(&new.query)
         .bind(MAX_VIEWS)
+        .bind(person.account())
         .fetch_optional(&mut *transaction)
         .await?;
     let Some(row) = row else {
@@ -195,36 +239,67 @@ async fn insert(
     view(&row).map(Some)
 }
 
-/// `None` if there is no such view.
-async fn update(
-    pool: &PgPool,
+/// What is kept of whose a view is; locked, so that it stays so.
+async fn locked(
+    connection: &mut PgConnection,
     table: &str,
     id: i64,
-    edit: &Edit,
-) -> Result<Option<SavedView>, sqlx::Error> {
-    let mut transaction = pool.begin().await?;
-    let found: Option<(Option<String>, bool)> = sqlx::query_as(
-        "SELECT v.owner, v.is_default FROM rowcast.saved_view v \
+) -> Result<Result<Kept, ApiError>, sqlx::Error> {
+    let found: Option<(Option<String>, Option<i64>, bool)> = sqlx::query_as(
+        "SELECT v.owner, v.account, v.is_default FROM rowcast.saved_view v \
           WHERE v.id = $1 AND v.table_path = $2 FOR UPDATE",
     )
     .bind(id)
     .bind(table)
-    .fetch_optional(&mut *transaction)
+    .fetch_optional(connection)
     .await?;
-    let Some((owner, was_default)) = found else {
-        return Ok(None);
+    let kept = found.map(|(owner, account, is_default)| Kept {
+        owner,
+        account,
+        is_default,
+    });
+    Ok(kept.ok_or_else(|| unknown_view(id)))
+}
+
+/// Why it is not changed is within.
+async fn update(
+    pool: &PgPool,
+    table: &str,
+    person: &Person,
+    id: i64,
+    edit: &Edit,
+) -> Result<Result<SavedView, ApiError>, sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    let found = locked(&mut transaction, table, id).await?;
+    let kept = match found.and_then(|kept| person.require_theirs(&kept, id).map(|()| kept)) {
+        Ok(kept) => kept,
+        Err(refused) => return Ok(Err(refused)),
     };
+    let was_default = kept.is_default;
+    let account = person.keeps(&kept);
     let (owner, moves) = match &edit.owner {
-        Some(new) => (new, *new != owner),
-        None => (&owner, false),
+        Some(None) => (None, kept.owner.is_some()),
+        Some(Some(_)) if kept.owner.is_some() && person.account().is_some() => (kept.owner, false),
+        Some(Some(asked)) => {
+            let name = match person.account() {
+                Some(_) => name_of(&mut transaction, account).await?,
+                None => None,
+            };
+            let asked = Some(name.unwrap_or_else(|| person.called(asked)));
+            let moves = asked != kept.owner;
+            (asked, moves)
+        }
+        None => (kept.owner, false),
     };
+    // Where nobody has an account, whoever gives a view to a name takes it from what had it.
+    let account = account.filter(|_| !moves || person.account().is_some());
     let default = edit.default.unwrap_or(was_default && !moves);
     if default {
         clear_default(&mut transaction, table, owner.as_deref(), Some(id)).await?;
     }
     let sql = format!(
         "UPDATE rowcast.saved_view AS v SET name = coalesce($2, v.name), owner = $3, \
-             is_default = $4, query = coalesce($5, v.query), updated_at = now() \
+             is_default = $4, query = coalesce($5, v.query), account = $6, updated_at = now() \
           WHERE v.id = $1 RETURNING {COLUMNS}"
     );
     let row = sqlx::query(AssertSqlSafe(sql))
@@ -233,10 +308,22 @@ async fn update(
         .bind(owner)
         .bind(default)
         .bind(&edit.query)
+        .bind(account)
         .fetch_one(&mut *transaction)
         .await?;
     transaction.commit().await?;
-    view(&row).map(Some)
+    view(&row).map(Ok)
+}
+
+/// What an account is called, if it is one's.
+async fn name_of(
+    connection: &mut PgConnection,
+    account: Option<i64>,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT a.name FROM rowcast.account a WHERE a.id = $1")
+        .bind(account)
+        .fetch_optional(connection)
+        .await
 }
 
 /// Has no view but that one be the default, of those for the same people.

@@ -10,6 +10,8 @@
 mod api;
 #[path = "support/cluster.rs"]
 mod cluster;
+#[path = "http/doctor.rs"]
+mod doctor;
 #[path = "http/export.rs"]
 mod export;
 #[path = "http/outages.rs"]

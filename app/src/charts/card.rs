@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     components::icon,
-    erased::{Erase, Erased},
+    erased::{Erase, Erased, changing},
     format::{
         Format, Shape,
         number::grouped,
@@ -77,7 +77,7 @@ pub fn card(view: TableView, grid: GridState, reading: Reading) -> Erased {
                     {icon::cross()}
                 </button>
             </header>
-            {content}
+            {changing(content)}
         </article>
     }
     .made_here()

@@ -78,7 +78,8 @@ pub async fn read(table: &str, query: &str, column: &str) -> Result<Chart, ApiEr
     } else {
         format!("{query}&{chart}")
     };
-    fetch::read(address::api("chart", table, &query)).await
+    let url = address::api("chart", table, &query);
+    fetch::read(url, |_, answer| answer.read()).await
 }
 
 /// The conditions that a filter's text says.

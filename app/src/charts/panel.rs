@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::{card::card, has_chart, refresh::Refresh};
 use crate::{
     components::icon,
-    erased::{Erase, Erased},
+    erased::{Erase, Erased, changing},
     grid::{Face, GridState},
     pages::table::TableView,
 };
@@ -45,7 +45,7 @@ pub fn panel(view: TableView, grid: GridState) -> Erased {
                 <span>"Add a chart"</span>
                 <select on:change=choose>
                     <option value="">"Column…"</option>
-                    {others}
+                    {changing(others)}
                 </select>
             </label>
             <button

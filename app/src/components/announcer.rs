@@ -4,7 +4,12 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
-use crate::{erased::effect, format::number::grouped, grid::GridState, pages::table::TableView};
+use crate::{
+    erased::{changing, effect},
+    format::number::grouped,
+    grid::GridState,
+    pages::table::TableView,
+};
 
 /// How often it is looked whether there is something to say.
 const BEAT: Duration = Duration::from_secs(10);
@@ -86,7 +91,7 @@ pub fn Announcer(
     });
     view! {
         <p class="sr-only" aria-live="polite">
-            {said}
+            {changing(move || said.get())}
         </p>
     }
 }

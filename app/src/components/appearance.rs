@@ -52,5 +52,5 @@ pub fn Appearance() -> impl IntoView {
             {choices("Contrast", "contrast", &CONTRASTS)}
         </div>
     }
-    .erased()
+    .settled()
 }

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use leptos::{either::EitherOf4, prelude::*};
+use leptos::prelude::*;
 use rowcast_protocol::ColumnKind;
 
-use super::{column_header::side, formatted::formatted};
+use super::{
+    column_header::side,
+    formatted::{badge, formatted, plain},
+};
 use crate::{
+    erased::{Erase, changing},
     format::{
         Format, Shape,
         clock::Clock,
@@ -42,30 +46,23 @@ pub fn CellView(
         if let Some(format) = &format {
             let now = clock.and_then(Clock::get);
             let value = styled(live.shown(), format, &shown.column, Reader { zone, now });
-            return EitherOf4::D(formatted(value, flash));
+            return formatted(value, flash);
         }
         let value = present(live.shown(), shown.shape, &shown.column, zone);
         match shown.shape {
-            Shape::Plain => EitherOf4::A(view! {
-                <span class=["v ", value.class, flash].concat() title=value.title>
-                    {value.text}
-                </span>
-            }),
-            Shape::Link => EitherOf4::B(view! {
+            Shape::Plain => plain(["v ", value.class, flash].concat(), value.title, value.text),
+            Shape::Link => view! {
                 <span class=["v ", value.class, flash].concat() title=value.title>
                     <a href=value.href>{value.text}</a>
                 </span>
-            }),
-            Shape::Badge => EitherOf4::C(view! {
-                <span class=["v ", flash].concat()>
-                    <span class=["badge ", value.class].concat()>{value.text}</span>
-                </span>
-            }),
+            }
+            .settled(),
+            Shape::Badge => badge(value, flash),
         }
     };
     view! {
         <td class=class data-column=name>
-            {value}
+            {changing(value)}
         </td>
     }
 }

@@ -4,7 +4,12 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, PointerEvent};
 
-use crate::grid::{Surface, hands::target, layout::NARROWEST, surface::set_style};
+use crate::grid::{
+    Surface,
+    hands::target,
+    layout::NARROWEST,
+    surface::{pixels, set_style},
+};
 
 /// So many CSS pixels a press may stray and still be a click.
 const STRAY: f64 = 5.0;
@@ -105,7 +110,7 @@ impl ColumnDrag {
             } => {
                 *now = (*width + x - *from).max(f64::from(NARROWEST));
                 if let Some(column) = self.column_element(name) {
-                    set_style(&column, "width", &format!("{now}px"));
+                    set_style(&column, "width", &pixels(*now));
                 }
             }
             Drag::Head {

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use leptos::{either::Either, ev, prelude::*};
+use leptos::{ev, prelude::*};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 use rowcast_protocol::{Column, ColumnKind, query::Query};
 
-use super::{column_menu::ColumnMenuOf, icon};
+use super::{
+    column_menu::{ColumnMenuOf, MENU},
+    icon,
+};
 use crate::{
+    erased::{Erase, changing, handler, said, whether},
     grid::{Face, GridState},
     live::rows::ShownColumn,
     pages::table::TableView,
@@ -26,11 +30,12 @@ pub fn ColumnHeader(
     let place = Memo::new(move |_| place_of(&view.query.read(), &name.read_value()));
     let aria_sort = move || {
         place.get().map(|place| {
-            if place.descending {
+            let way = if place.descending {
                 "descending"
             } else {
                 "ascending"
-            }
+            };
+            way.to_owned()
         })
     };
     let mark = move || {
@@ -45,14 +50,15 @@ pub fn ColumnHeader(
                     {place.priority}
                 </span>
             }
+            .settled()
         })
     };
     let grid = expect_context::<GridState>();
     let label = move || grid.label(&name.read_value());
     let head = view! {
         <span class=format!("kind {}", kind_class(&shown)) aria-hidden="true"></span>
-        <span class="name">{label}</span>
-        {mark}
+        <span class="name">{changing(label)}</span>
+        {changing(mark)}
     };
     let related = view.query.read_untracked().embedded(&column.name).is_some();
     let title = {
@@ -71,62 +77,53 @@ pub fn ColumnHeader(
     };
     // `json` has no order.
     let sortable = column.type_name != "json";
-    let inner = if sortable {
-        let next = move |additive| {
-            let name = name.read_value();
-            view.address(&view.query.read().with_sort_toggled(&name, additive))
-        };
-        let navigate = use_navigate();
-        let with_shift = move |event: ev::MouseEvent| {
-            if event.shift_key() {
-                event.prevent_default();
-                let to = untrack(|| next(true));
-                navigate(
-                    &to,
-                    NavigateOptions {
-                        scroll: false,
-                        ..NavigateOptions::default()
-                    },
-                );
-            }
-        };
-        Either::Left(view! {
-            <a
-                class="head"
-                href=move || next(false)
-                title=title
-                draggable="false"
-                on:click=with_shift
-            >
-                {head}
-            </a>
-        })
-    } else {
-        Either::Right(view! {
-            <span class="head" title=title>
-                {head}
-            </span>
-        })
+    let next = move |additive| {
+        let name = name.read_value();
+        view.address(&view.query.read().with_sort_toggled(&name, additive))
+    };
+    let navigate = use_navigate();
+    let with_shift = move |event: ev::MouseEvent| {
+        if sortable && event.shift_key() {
+            event.prevent_default();
+            let to = untrack(|| next(true));
+            navigate(
+                &to,
+                NavigateOptions {
+                    scroll: false,
+                    ..NavigateOptions::default()
+                },
+            );
+        }
     };
     let menu = expect_context::<ColumnMenuOf>();
-    let is_open = move || menu.0.read().as_ref() == Some(&*name.read_value());
+    let is_open = move || menu.is_of(&name.read_value());
     let menu_label = move || format!("Menu of {}", label());
     view! {
         <th
             scope="col"
             class=side(column.kind)
-            aria-sort=aria_sort
-            aria-label=label
+            aria-sort=said(aria_sort)
+            aria-label=said(move || Some(label()))
             data-column=column.name.clone()
         >
-            {inner}
+            <a
+                class="head"
+                href=said(move || sortable.then(|| next(false)))
+                title=said(move || Some(title()))
+                draggable="false"
+                on:click=handler(with_shift)
+            >
+                {head}
+            </a>
             <button
                 type="button"
                 class="head-menu"
-                class:anchor=is_open
-                popovertarget="column-menu"
-                aria-label=menu_label
-                on:click=move |_| menu.0.set(Some(name.get_value()))
+                class:anchor=whether(is_open)
+                popovertarget=MENU
+                aria-label=said(move || Some(menu_label()))
+                on:pointerenter=handler(move |_| menu.load())
+                on:focus=handler(move |_| menu.load())
+                on:click=handler(move |_| menu.open(name.get_value()))
             >
                 {icon::down()}
             </button>

@@ -1,246 +1,137 @@
-//! What can be done with a column.
+//! What can be done with a column: the menu, as far as the page itself knows of it. What it holds
+//! is loaded when one is first asked for.
+
+#[cfg(feature = "hydrate")]
+pub(crate) mod items;
+#[cfg(feature = "hydrate")]
+mod summary;
+
+use std::sync::Arc;
 
 use leptos::{ev, prelude::*};
-use rowcast_protocol::query::{OrderBy, Query};
 use wasm_bindgen::JsCast;
-use web_sys::HtmlElement;
+use web_sys::{Element, HtmlElement};
 
-use super::{
-    column_header::describe,
-    filter_panel::{Ask, FilterHost},
-    summary::SummaryField,
-    table_header::close,
-};
 use crate::{
-    charts,
-    erased::{Erase, Erased},
-    grid::{
-        Face, GridState,
-        hands::target,
-        layout::{NARROWEST, Placed, WIDEST},
-    },
-    looks::LooksOf,
+    erased::{Erase, Erased, changing, effect, handler, said},
+    grid::{GridState, hands::target},
+    lazy::{self, Lazy},
     pages::table::TableView,
 };
 
+/// The menu's id.
+pub const MENU: &str = "column-menu";
+
+/// What is loaded for the menu.
+#[derive(Clone)]
+pub struct MadeMenu {
+    /// Makes what it holds for the column of that name.
+    pub items: Arc<dyn Fn(String) -> Erased + Send + Sync>,
+    /// Hears its keys.
+    pub walk: fn(ev::KeyboardEvent),
+}
+
 /// The column whose menu is open, or was: a context of the table's page.
-#[derive(Clone, Copy, Default)]
-pub struct ColumnMenuOf(pub RwSignal<Option<String>>);
+#[derive(Clone, Copy)]
+pub struct ColumnMenuOf {
+    of: RwSignal<Option<String>>,
+    made: Lazy<MadeMenu>,
+}
+
+impl ColumnMenuOf {
+    /// None is open yet. Provided as a context.
+    pub fn provide(view: TableView) {
+        provide_context(Self {
+            of: RwSignal::new(None),
+            made: Lazy::new(lazy::part!(column_menu(view))),
+        });
+    }
+
+    /// Whether the menu is that column's, or was.
+    pub fn is_of(self, name: &str) -> bool {
+        self.of.read().as_deref() == Some(name)
+    }
+
+    /// The menu opens for that column.
+    pub fn open(self, name: String) {
+        self.load();
+        self.of.set(Some(name));
+    }
+
+    /// Has what it holds loaded, unless it is.
+    pub fn load(self) {
+        self.made.want();
+    }
+}
 
 /// The menu of whichever column it was opened for.
 #[component]
-pub fn ColumnMenu(
-    /// The page's shared state.
-    view: TableView,
-) -> impl IntoView {
-    let of = expect_context::<ColumnMenuOf>().0;
+pub fn ColumnMenu() -> impl IntoView {
+    let ColumnMenuOf { of, made } = expect_context();
     let grid = expect_context::<GridState>();
-    let content = move || of.get().map(|name| items(view, name));
+    let content = move || {
+        let name = of.get()?;
+        if made.failed() {
+            return Some(said_instead(
+                "The menu could not be loaded. Close it and try again.",
+            ));
+        }
+        Some(match made.get() {
+            Some(made) => (made.items)(name),
+            None => said_instead("Loading…"),
+        })
+    };
+    // One that was open before its lines were there.
+    effect(move || {
+        if made.get().is_some() {
+            request_animation_frame(|| {
+                if let Some(menu) = document().get_element_by_id(MENU) {
+                    focus_first(&menu);
+                }
+            });
+        }
+    });
     view! {
         <div
-            id="column-menu"
+            id=MENU
             class="menu"
             popover="auto"
             role="group"
-            aria-label=move || of.get().map(|name| format!("Column {}", grid.label(&name)))
-            on:keydown=walk
-            on:toggle=focus_first
+            aria-label=said(move || of.get().map(|name| format!("Column {}", grid.label(&name))))
+            on:keydown=handler(move |event| {
+                if let Some(made) = made.ready() {
+                    (made.walk)(event);
+                }
+            })
+            on:toggle=handler(move |event| {
+                if let Some(menu) = target(&event) {
+                    focus_first(&menu);
+                }
+            })
         >
-            {content}
+            {changing(content)}
         </div>
     }
-    .erased()
+    .settled()
 }
 
-fn items(view: TableView, name: String) -> Erased {
-    let grid = expect_context::<GridState>();
-    let host = expect_context::<FilterHost>();
-    let columns = view.columns();
-    let column = columns.iter().find(|column| column.name == name).cloned();
-    let sortable = column.as_ref().is_some_and(|of| of.type_name != "json");
-    let query = view.query.get();
-    let sorted = query.sort_of(&name).map(|(_, order)| order.descending);
-    let sort = |label: &'static str, order: Vec<OrderBy>, on: bool| {
-        let to = view.address(&Query {
-            order,
-            ..query.with_page(0)
-        });
-        let current = on.then_some("true");
-        view! {
-            <a href=to aria-current=current on:click=|_| close("column-menu")>
-                {label}
-            </a>
-        }
-        .erased()
-    };
-    let sorts = sortable.then(|| {
-        [
-            sort(
-                "Sort ascending",
-                vec![OrderBy::ascending(&name)],
-                sorted == Some(false),
-            ),
-            sort(
-                "Sort descending",
-                vec![OrderBy::descending(&name)],
-                sorted == Some(true),
-            ),
-        ]
-        .into_iter()
-        .chain(sorted.map(|_| sort("Don’t sort", Vec::new(), false)))
-        .collect_view()
-    });
-    let about = grid.face(&name).map(|face| about(view, &face));
-    let looks = expect_context::<LooksOf>();
-    let format = {
-        let name = name.clone();
-        button("Name and format…", move || {
-            looks.0.set(Some(name.clone()))
-        })
-    };
-    let chart = charts::of_column(grid, &name).map(|show| button("Chart", show));
-    let summary = column
-        .clone()
-        .map(|column| view! { <SummaryField view column /> });
-    let filter = column.map(|column| {
-        button("Filter by this column…", move || {
-            host.open(Ask::Column(column.name.clone()));
-        })
-    });
-    let placed = grid.layout.read().place(&name).cloned().unwrap_or_default();
-    let change = {
-        let name = name.clone();
-        move |change: fn(&mut Placed)| {
-            let names = view.column_names();
-            let names: Vec<&str> = names.iter().map(|of| &**of).collect();
-            grid.layout.write().change(&names, &name, change);
-        }
-    };
-    let shift = {
-        let name = name.clone();
-        move |right| {
-            let names = view.column_names();
-            let names: Vec<&str> = names.iter().map(|of| &**of).collect();
-            grid.layout.write().shift(&names, &name, right);
-        }
-    };
-    let pin = {
-        let change = change.clone();
-        if placed.pinned {
-            button("Unpin", move || change(|of| of.pinned = false))
-        } else {
-            button("Pin", move || change(|of| of.pinned = true))
-        }
-    };
-    let left = shift.clone();
-    let widen = move |event| {
-        let width = event_target_value(&event).parse().ok();
-        let names = view.column_names();
-        let names: Vec<&str> = names.iter().map(|of| &**of).collect();
-        grid.set_width(&names, &name, width);
-    };
+/// What stands there without any lines.
+fn said_instead(text: &'static str) -> Erased {
     view! {
-        {about}
-        {sorts}
-        {filter}
-        <hr />
-        {pin}
-        {button("Move left", move || left(false))}
-        {button("Move right", move || shift(true))}
-        {button("Hide", move || change(|of| of.hidden = true))}
-        <hr />
-        {format}
-        {chart}
-        {summary}
-        <label class="menu-field">
-            "Width"
-            <input
-                type="number"
-                min=NARROWEST.to_string()
-                max=WIDEST.to_string()
-                step="10"
-                placeholder="auto"
-                prop:value=placed.width.map(|width| width.to_string()).unwrap_or_default()
-                on:change=widen
-            />
-            "px"
-        </label>
+        <p class="muted" role="status">
+            {text}
+        </p>
     }
-    .erased()
-}
-
-/// What a column is: what it is called, its type, and what is said of it.
-fn about(view: TableView, face: &Face) -> Erased {
-    let column = &face.shown.column;
-    let related = view.query.read_untracked().embedded(&column.name).is_some();
-    let mut facts = describe(column, face.shown.key, related);
-    if face.look.label.is_some() {
-        facts = format!("{}, {facts}", column.name);
-    }
-    let description = face.description().map(str::to_owned);
-    view! {
-        <div class="menu-about">
-            <strong>{face.label().to_owned()}</strong>
-            <span class="muted">{facts}</span>
-            {description.map(|text| view! { <p>{text}</p> })}
-        </div>
-    }
-    .erased()
-}
-
-/// A line of the menu; what it does closes it.
-fn button(label: &'static str, act: impl Fn() + 'static) -> Erased {
-    let act: Box<dyn Fn()> = Box::new(act);
-    let press = move |_: ev::MouseEvent| {
-        close("column-menu");
-        act();
-    };
-    view! {
-        <button type="button" class="menu-item" on:click=press>
-            {label}
-        </button>
-    }
-    .erased()
+    .here_once()
 }
 
 /// A menu that has opened has the focus.
-fn focus_first(event: ev::Event) {
-    let first = target(&event)
-        .filter(|menu| menu.matches(":popover-open").unwrap_or(false))
-        .and_then(|menu| menu.query_selector("a, button").ok().flatten());
+fn focus_first(menu: &Element) {
+    let open = menu.matches(":popover-open").unwrap_or(false);
+    let first = menu.query_selector("a, button").ok().flatten();
+    let first = first.filter(|_| open);
     if let Some(first) = first.and_then(|first| first.dyn_into::<HtmlElement>().ok()) {
         // An element that can't take the focus leaves it where it is.
         let _ = first.focus();
     }
-}
-
-/// Up and down go from line to line.
-fn walk(event: ev::KeyboardEvent) {
-    let down = match event.key().as_str() {
-        "ArrowDown" => true,
-        "ArrowUp" => false,
-        _ => return,
-    };
-    let Some(from) = target(&event).filter(|of| !matches!(&*of.tag_name(), "INPUT" | "SELECT"))
-    else {
-        return;
-    };
-    let mut next = Some(from);
-    loop {
-        next = next.and_then(|of| {
-            if down {
-                of.next_element_sibling()
-            } else {
-                of.previous_element_sibling()
-            }
-        });
-        let Some(element) = &next else { break };
-        let takes_focus = matches!(element.tag_name().as_str(), "A" | "BUTTON");
-        if let (true, Some(element)) = (takes_focus, element.dyn_ref::<HtmlElement>()) {
-            // An element that can't take the focus leaves it where it is.
-            let _ = element.focus();
-            break;
-        }
-    }
-    event.prevent_default();
 }

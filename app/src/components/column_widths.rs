@@ -62,7 +62,7 @@ pub fn ColumnWidths(
             widths.with_untracked(Widths::sheet)
         )
     };
-    view! { <span hidden node_ref=sheet inner_html=text></span> }.erased()
+    view! { <span hidden node_ref=sheet inner_html=text></span> }.settled()
 }
 
 /// The widths that aren't as the columns' values ask for, and the places of pinned columns.

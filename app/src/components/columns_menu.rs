@@ -5,7 +5,7 @@ use wasm_bindgen::JsCast;
 
 use super::icon;
 use crate::{
-    erased::Erase,
+    erased::{Erase, changing, handler, whether},
     grid::{Density, GridState, hands::target},
     pages::table::TableView,
 };
@@ -21,24 +21,24 @@ pub fn ColumnsMenu(
     let hidden = move || {
         let layout = layout.read();
         let count = layout.columns.iter().filter(|of| of.hidden).count();
-        (count > 0).then(|| view! { <span class="count">{count.to_string()}" hidden"</span> })
+        (count > 0)
+            .then(|| view! { <span class="count">{count.to_string()}" hidden"</span> }.settled())
     };
     let columns = move || {
         let layout = layout.get();
         let columns = view.live.rows.columns.get();
-        let mut names: Vec<String> = columns.iter().map(|of| of.column.name.clone()).collect();
-        names.sort_by_key(|name| {
-            let at = layout.columns.iter().position(|of| of.name == *name);
-            at.unwrap_or(usize::MAX)
-        });
-        names
-            .into_iter()
+        let names = columns.iter().map(|of| &of.column.name);
+        let is_known = |name: &&String| names.clone().any(|known| known == *name);
+        let placed = layout.columns.iter().map(|of| &of.name).filter(is_known);
+        let others = names.clone().filter(|name| layout.place(name).is_none());
+        placed
+            .chain(others)
             .map(|name| {
-                let shown = layout.place(&name).is_none_or(|of| !of.hidden);
+                let shown = layout.place(name).is_none_or(|of| !of.hidden);
                 view! {
                     <label>
                         <input type="checkbox" name=name.clone() prop:checked=shown />
-                        {grid.label(&name)}
+                        {grid.label(name)}
                     </label>
                 }
             })
@@ -78,18 +78,19 @@ pub fn ColumnsMenu(
                 <button
                     type="button"
                     class="button"
-                    on:click=forget
+                    on:click=handler(forget)
                 >
                     "Reset"
                 </button>
             }
+            .settled()
         })
     };
     view! {
         <button type="button" class="button columns-button" popovertarget="columns">
             {icon::columns()}
             <span class="label">"Columns"</span>
-            {hidden}
+            {changing(hidden)}
         </button>
         <div
             id="columns"
@@ -97,24 +98,24 @@ pub fn ColumnsMenu(
             popover="auto"
             role="group"
             aria-label="Columns"
-            on:change=choose
+            on:change=handler(choose)
         >
             <fieldset class="field labels">
                 <legend>"Show columns"</legend>
-                {columns}
+                {changing(columns)}
             </fieldset>
             <fieldset class="field labels">
                 <legend>"Rows"</legend>
                 <label>
                     <input
                         type="checkbox"
-                        prop:checked=move || layout.read().density == Density::Compact
+                        prop:checked=whether(move || layout.read().density == Density::Compact)
                     />
                     "Compact"
                 </label>
             </fieldset>
-            {reset}
+            {changing(reset)}
         </div>
     }
-    .erased()
+    .settled()
 }

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::{
+    erased::{changing, said},
     format::number::duration,
     live::status::{Link, LiveStatus},
 };
@@ -40,11 +41,11 @@ pub fn ConnectionStatus(
                 class="delay"
                 title="How long the last change took from its commit to this page"
             >
-                {delay}
+                {changing(delay)}
             </span>
-            <span class="status" role="status" data-state=state>
+            <span class="status" role="status" data-state=said(move || Some(state().to_owned()))>
                 <span class="dot" aria-hidden="true"></span>
-                {text}
+                {changing(text)}
             </span>
         </div>
     }

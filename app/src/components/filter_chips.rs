@@ -8,7 +8,11 @@ use super::{
     filter_panel::{Ask, FilterHost, PANEL},
     icon,
 };
-use crate::{erased::Erase, filter::describe, pages::table::TableView};
+use crate::{
+    erased::{Erase, changing, handler},
+    filter::describe,
+    pages::table::TableView,
+};
 
 /// One chip a filter: a click edits it, the cross removes it.
 #[component]
@@ -34,7 +38,7 @@ pub fn FilterChips(
                             type="button"
                             class="chip-text"
                             popovertarget=PANEL
-                            on:click=move |_| host.ask.set(Ask::Condition(at))
+                            on:click=handler(move |_| host.ask.set(Ask::Condition(at)))
                         >
                             {text}
                         </button>
@@ -43,7 +47,7 @@ pub fn FilterChips(
                             role="button"
                             href=without
                             aria-label=label
-                            on:keydown=press_on_space
+                            on:keydown=handler(press_on_space)
                         >
                             {icon::cross()}
                         </a>
@@ -68,11 +72,11 @@ pub fn FilterChips(
     };
     view! {
         <ul class="chips" role="list" aria-label="Filters">
-            {chips}
+            {changing(chips)}
         </ul>
-        {clear}
+        {changing(clear)}
     }
-    .erased()
+    .settled()
 }
 
 /// A link that acts as a button is pressed by the space key too.

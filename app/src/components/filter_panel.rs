@@ -12,7 +12,7 @@ use super::icon;
 use crate::filter::recent;
 use crate::{
     commands::Commands,
-    erased::{Erase, MakeView, effect},
+    erased::{Erase, MakeView, changing, effect, handler, whether},
     grid::{CellPlace, GridState, hands::target},
     lazy::{self, Lazy},
     pages::table::TableView,
@@ -160,10 +160,10 @@ pub fn FilterPanel(
                 "The filters could not be loaded. Close this and try again."
             </p>
         }
-        .erased(),
+        .here_once(),
         None => runs
             .get()
-            .then(|| view! { <p class="muted" role="status">"Loading…"</p> })
+            .then(|| view! { <p class="muted" role="status">"Loading…"</p> }.here_once())
             .erased(),
     };
     view! {
@@ -173,8 +173,8 @@ pub fn FilterPanel(
             popovertarget=PANEL
             title="Filter (Ctrl+Shift+F)"
             aria-keyshortcuts="Control+Shift+F"
-            on:pointerenter=move |_| host.load()
-            on:focus=move |_| host.load()
+            on:pointerenter=handler(move |_| host.load())
+            on:focus=handler(move |_| host.load())
         >
             {icon::filter()}
             <span class="label">"Filter"</span>
@@ -185,21 +185,21 @@ pub fn FilterPanel(
             popover="auto"
             role="dialog"
             aria-label="Filter"
-            on:toggle=move |event| {
+            on:toggle=handler(move |event| {
                 if target(&event).is_some_and(|panel| is_open(&panel)) {
                     host.begin();
                 }
-            }
+            })
         >
             <div
-                hidden=move || runs.get() && !failed()
+                hidden=whether(move || runs.get() && !failed())
                 inner_html=plain_form(host.view)
             ></div>
-            {content}
+            {changing(content)}
         </div>
-        {move || host.loaded.get().map(|loaded| loaded.layer.run())}
+        {changing(move || host.loaded.get().map(|loaded| loaded.layer.run()))}
     }
-    .erased()
+    .settled()
 }
 
 /// The form that adds a filter where no script runs: only the server writes it, and only into

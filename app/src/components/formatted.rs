@@ -1,5 +1,7 @@
 //! A value in a format that the reader has chosen.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 
 use crate::{
@@ -18,37 +20,27 @@ pub fn formatted(value: Styled, state: &'static str) -> Erased {
         }) => {
             let class = ["v ", class, state].concat();
             match href {
-                None => view! {
-                    <span class=class title=title>
-                        {text}
-                    </span>
-                }
-                .erased(),
+                None => plain(class, title, text),
                 Some(href) => view! {
                     <span class=class title=title>
                         {link(href, text.to_string())}
                     </span>
                 }
-                .erased(),
+                .settled(),
             }
         }
-        Styled::Badge(shown) => view! {
-            <span class=["v ", state].concat() title=shown.title>
-                <span class=["badge ", shown.class].concat()>{shown.text}</span>
-            </span>
-        }
-        .erased(),
+        Styled::Badge(shown) => badge(shown, state),
         Styled::Progress(shown, value, most) => view! {
             <span class=["v progress", state].concat()>
                 <progress
-                    value=value.clamp(0.0, f64::from(most)).to_string()
+                    value=value.to_string()
                     max=most.to_string()
                     aria-hidden="true"
                 ></progress>
                 <span class="of">{shown.text}</span>
             </span>
         }
-        .erased(),
+        .settled(),
         Styled::Picture(shown, source) => view! {
             <span class=["v picture", state].concat()>
                 <img
@@ -60,13 +52,13 @@ pub fn formatted(value: Styled, state: &'static str) -> Erased {
                 />
             </span>
         }
-        .erased(),
+        .settled(),
         Styled::Spans(shown, spans) => {
             let span = |span: crate::format::markdown::Span| match span.href {
                 Some(href) => {
-                    view! { <span class=span.class>{link(href, span.text)}</span> }.erased()
+                    view! { <span class=span.class>{link(href, span.text)}</span> }.settled()
                 }
-                None => view! { <span class=span.class>{span.text}</span> }.erased(),
+                None => view! { <span class=span.class>{span.text}</span> }.settled(),
             };
             let spans = spans.into_iter().map(span).collect_view();
             view! {
@@ -74,7 +66,7 @@ pub fn formatted(value: Styled, state: &'static str) -> Erased {
                     {spans}
                 </span>
             }
-            .erased()
+            .settled()
         }
         Styled::Masked(shown) => view! {
             <span class=["v masked ", shown.class, state].concat()>
@@ -84,7 +76,7 @@ pub fn formatted(value: Styled, state: &'static str) -> Erased {
                 <span class="secret">{shown.text}</span>
             </span>
         }
-        .erased(),
+        .settled(),
     }
 }
 
@@ -96,5 +88,25 @@ fn link(href: String, text: String) -> Erased {
             {text}
         </a>
     }
+    .settled()
+}
+
+/// Plain text. It becomes another of these in its place.
+pub fn plain(class: String, title: Option<Arc<str>>, text: Arc<str>) -> Erased {
+    view! {
+        <span class=class title=title>
+            {text}
+        </span>
+    }
     .erased()
+}
+
+/// One of a few values, or what is shown as if it were.
+pub fn badge(shown: Presented, state: &'static str) -> Erased {
+    view! {
+        <span class=["v ", state].concat() title=shown.title>
+            <span class=["badge ", shown.class].concat()>{shown.text}</span>
+        </span>
+    }
+    .settled()
 }

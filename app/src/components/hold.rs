@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 
 use super::icon;
-use crate::{erased::Erase, grid::GridState};
+use crate::{
+    erased::{Erase, changing, handler, said},
+    grid::GridState,
+};
 
 /// The button that holds the list, and beside it what waits while it is held.
 #[component]
@@ -15,26 +18,27 @@ pub fn Hold() -> impl IntoView {
             view! {
                 <span class="waiting-text">{waiting.text()}</span>
                 " "
-                <button type="button" class="button primary" on:click=move |_| grid.show()>
+                <button type="button" class="button primary" on:click=handler(move |_| grid.show())>
                     "Show"
                 </button>
             }
+            .made_here()
         })
     };
     view! {
         <span class="waiting" role="group" aria-label="Waiting changes">
-            {waiting}
+            {changing(waiting)}
         </span>
         <button
             type="button"
             class="button hold"
-            aria-pressed=move || grid.hold.get().to_string()
+            aria-pressed=said(move || Some(grid.hold.get().to_string()))
             title="Rows stay where they are until you let them go (Ctrl+.)"
-            on:click=move |_| grid.hold.update(|hold| *hold = !*hold)
+            on:click=handler(move |_| grid.hold.update(|hold| *hold = !*hold))
         >
             {icon::hold()}
             <span class="label">"Hold"</span>
         </button>
     }
-    .erased()
+    .settled()
 }

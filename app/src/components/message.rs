@@ -24,7 +24,7 @@ pub fn Message(
             <div class="actions">{children.make()}</div>
         </div>
     }
-    .erased()
+    .settled()
 }
 
 /// What went wrong, in the interface's own words.
@@ -53,7 +53,7 @@ pub fn Failure(
             <div class="actions">{children.make()}</div>
         </div>
     }
-    .erased()
+    .settled()
 }
 
 fn heading(code: &str) -> &'static str {

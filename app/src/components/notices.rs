@@ -7,6 +7,7 @@ use super::{
     watch_hint::{WatchHint, obstacle},
 };
 use crate::{
+    erased::{Erase, changing},
     live::status::{Link, LiveStatus},
     pages::table::TableView,
 };
@@ -34,7 +35,7 @@ pub fn Notices(
     let table = view.table.get_value();
     let can_be_live = obstacle(&table).is_none();
     view! {
-        {move || {
+        {changing(move || {
             lost()
                 .map(|text| {
                     view! {
@@ -42,8 +43,9 @@ pub fn Notices(
                             {icon::warning()} <span>{text}</span>
                         </p>
                     }
+                        .here_once()
                 })
-        }}
+        })}
         {(!live)
             .then(|| {
                 view! {
@@ -55,6 +57,7 @@ pub fn Notices(
                         </span>
                     </p>
                 }
+                    .settled()
             })}
     }
 }

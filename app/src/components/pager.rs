@@ -1,12 +1,18 @@
 //! From page to page of the rows.
 
+use std::iter;
+
 use leptos::prelude::*;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 use rowcast_protocol::query::{DEFAULT_LIMIT, Query};
 
 use super::hold::Hold;
 use crate::{
-    address, erased::Erase, format::number::grouped, grid::GridState, pages::table::TableView,
+    address,
+    erased::{Erase, changing, handler, said, whether},
+    format::number::grouped,
+    grid::GridState,
+    pages::table::TableView,
 };
 
 const SIZES: [u32; 6] = [25, 50, 100, 250, 500, 1000];
@@ -68,10 +74,10 @@ pub fn Pager(
     };
     view! {
         <footer class="pager">
-            <span class="range">{range} <span class="chosen-count">{chosen}</span></span>
+            <span class="range">{changing(range)} <span class="chosen-count">{changing(chosen)}</span></span>
             <Hold />
             <PageSize view />
-            <nav aria-label="Pages" class:scrolls=scrolls>
+            <nav aria-label="Pages" class:scrolls=whether(move || scrolls.get())>
                 {link("First page", "icon-first", |to| to.first)}
                 {link("Previous page", "icon-previous", |to| to.previous)}
                 {link("Next page", "icon-next", |to| to.next)}
@@ -79,7 +85,7 @@ pub fn Pager(
             </nav>
         </footer>
     }
-    .erased()
+    .settled()
 }
 
 /// A link to another page. One that leads nowhere stays in its place.
@@ -90,8 +96,8 @@ fn PageLink(label: &'static str, icon: &'static str, to: Signal<Option<String>>)
             class="icon-button"
             role="link"
             aria-label=label
-            href=to
-            aria-disabled=move || to.read().is_none().then_some("true")
+            href=said(move || to.get())
+            aria-disabled=said(move || to.read().is_none().then(|| "true".to_owned()))
         >
             <span class=["icon ", icon].concat() aria-hidden="true"></span>
         </a>
@@ -164,19 +170,18 @@ fn PageSize(view: TableView) -> impl IntoView {
         {
             sizes.insert(place, now);
         }
-        let all = view! {
-            <option value="" selected=now.is_none()>
-                "All"
-            </option>
-        };
-        let sizes = sizes.into_iter().map(|size| {
+        let option = |(value, text, size)| {
             view! {
-                <option value=size.to_string() selected=Some(size) == now>
-                    {size.to_string()}
+                <option value=value selected=size == now>
+                    {text}
                 </option>
             }
-        });
-        (all, sizes.collect_view())
+        };
+        let sizes = sizes
+            .into_iter()
+            .map(|size| (size.to_string(), size.to_string(), Some(size)));
+        let all = (String::new(), "All".to_owned(), None);
+        iter::once(all).chain(sizes).map(option).collect_view()
     };
     let value = move || {
         limit
@@ -189,8 +194,8 @@ fn PageSize(view: TableView) -> impl IntoView {
             <Carry view except=&["limit", "offset"] />
             <label>
                 <span class="label">"Rows per page"</span>
-                <select name="limit" on:change=change prop:value=value>
-                    {options}
+                <select name="limit" on:change=handler(change) prop:value=value>
+                    {changing(options)}
                 </select>
             </label>
             <noscript>
@@ -210,13 +215,13 @@ pub fn Carry(
     /// Parameters that the form has fields of its own for.
     except: &'static [&'static str],
 ) -> impl IntoView {
-    move || {
+    changing(move || {
         address::pairs(&view.text(&view.query.read(), !view.scrolls.get()))
             .into_iter()
             .filter(|(name, _)| !except.contains(&name.as_str()))
-            .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
+            .map(|(name, value)| view! { <input type="hidden" name=name value=value /> }.settled())
             .collect_view()
-    }
+    })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use leptos::{either::EitherOf3, prelude::*};
+use leptos::prelude::*;
 
 use super::{
     cell::CellView,
@@ -14,7 +14,7 @@ use super::{
     table_footer::TableFooter,
 };
 use crate::{
-    erased::Erase,
+    erased::{Erase, changing, handler, said, whether},
     format::Format,
     grid::{Density, Face, GridState, Surface, canvas::Segment, hands::Hands},
     live::rows::LiveRow,
@@ -37,7 +37,8 @@ pub fn RowTable(
     let hands = Hands::new(surface);
     let drag = ColumnDrag::new(surface);
     let filter = expect_context::<FilterHost>();
-    let compact = move || (grid.layout.read().density == Density::Compact).then_some("compact");
+    let compact =
+        move || (grid.layout.read().density == Density::Compact).then(|| "compact".to_owned());
     let formats = Memo::new(move |_| {
         let faces = grid.faces.read();
         faces.iter().map(|face| face.format).collect::<Vec<_>>()
@@ -102,35 +103,35 @@ pub fn RowTable(
         view! {
             <table
                 class="grid"
-                class:loading=move || live.loading.get()
+                class:loading=whether(move || live.loading.get())
                 node_ref=surface.table
                 aria-label=name.clone()
-                data-pins=move || grid.arranged.read().pins.min(MOST_PINS).to_string()
-                on:keydown=move |event| hands.key(&event)
-                on:mousedown=move |event| hands.down(&event)
-                on:mouseover=move |event| hands.over(&event)
-                on:mousemove=move |_| hands.aim()
-                on:mouseleave=move |_| hands.leave()
-                on:click=move |event| hands.click(&event)
-                on:dblclick=move |event| hands.double_click(&event)
-                on:contextmenu=move |event| {
+                data-pins=said(move || Some(grid.arranged.read().pins.min(MOST_PINS).to_string()))
+                on:keydown=handler(move |event| hands.key(&event))
+                on:mousedown=handler(move |event| hands.down(&event))
+                on:mouseover=handler(move |event| hands.over(&event))
+                on:mousemove=handler(move |_| hands.aim())
+                on:mouseleave=handler(move |_| hands.leave())
+                on:click=handler(move |event| hands.click(&event))
+                on:dblclick=handler(move |event| hands.double_click(&event))
+                on:contextmenu=handler(move |event| {
                     filter.context_menu(&event, hands.place_of_event(&event));
-                }
-                on:focusin=move |event| hands.focus(&event)
-                on:copy=move |event| hands.copy(&event)
-                on:paste=move |event| hands.paste(&event)
+                })
+                on:focusin=handler(move |event| hands.focus(&event))
+                on:copy=handler(move |event| hands.copy(&event))
+                on:paste=handler(move |event| hands.paste(&event))
             >
                 <colgroup>
                     <col class="pick" />
-                    {widths}
+                    {changing(widths)}
                     <col class="rest" />
                 </colgroup>
                 <thead
-                    on:pointerdown=move |event| drag.down(&event)
-                    on:pointermove=move |event| drag.go(&event)
-                    on:pointerup=move |_| drag.up()
-                    on:click=move |event| drag.click(&event)
-                    on:dblclick=move |event| drag.double_click(&event)
+                    on:pointerdown=handler(move |event| drag.down(&event))
+                    on:pointermove=handler(move |event| drag.go(&event))
+                    on:pointerup=handler(move |_| drag.up())
+                    on:click=handler(move |event| drag.click(&event))
+                    on:dblclick=handler(move |event| drag.double_click(&event))
                 >
                     <tr aria-rowindex="1">
                         <td class="pick">
@@ -141,14 +142,14 @@ pub fn RowTable(
                                 aria-label="Choose all rows shown"
                             />
                         </td>
-                        {heads}
+                        {changing(heads)}
                     </tr>
                 </thead>
                 <tbody>
                     <For each=rows key=Item::key let:item>
                         {match item {
                             Item::Row(row, order, _) => {
-                                view! { <RowView row order /> }.erased()
+                                view! { <RowView row order /> }.settled()
                             }
                             Item::Gap(_) => {
                                 view! {
@@ -156,7 +157,7 @@ pub fn RowTable(
                                         <td colspan="1000"></td>
                                     </tr>
                                 }
-                                    .erased()
+                                    .settled()
                             }
                         }}
                     </For>
@@ -164,44 +165,45 @@ pub fn RowTable(
                 <TableFooter view />
             </table>
         }
-        .erased()
+        .settled()
     };
     view! {
         <main
             class="rows"
             node_ref=surface.scroller
-            data-density=compact
-            aria-busy=move || live.loading.get().to_string()
-            on:scroll=move |_| surface.scrolled()
+            data-density=said(compact)
+            aria-busy=said(move || Some(live.loading.get().to_string()))
+            on:scroll=handler(move |_| surface.scrolled())
         >
             <Show when=move || !failed()>
                 <ColumnWidths table=surface.table />
                 {table()}
             </Show>
-            {move || match live.error.get() {
+            {changing(move || match live.error.get() {
                 Some(error) => {
                     let (to, text) = match &*error.code {
                         "unknown_table" => ("/".to_owned(), "All tables"),
                         _ => (view.root(), "Show the whole table"),
                     };
-                    EitherOf3::A(
+                    Some(
                         view! {
                             <Failure error>
                                 <a class="button" href=to>
                                     {text}
                                 </a>
                             </Failure>
-                        },
+                        }
+                        .settled(),
                     )
                 }
                 None if grid.shown.read().rows.is_empty() => {
-                    EitherOf3::B(view! { <Nothing view /> })
+                    Some(view! { <Nothing view /> }.settled())
                 }
-                None => EitherOf3::C(()),
-            }}
+                None => None,
+            })}
         </main>
     }
-    .erased()
+    .settled()
 }
 
 /// How many columns stay in sight at most.
@@ -245,7 +247,7 @@ fn RowView(row: LiveRow, order: Arc<[Place]>) -> impl IntoView {
     };
     let cells = order.iter().filter_map(cell).collect_view();
     view! {
-        <tr data-key=key data-row=row.id.to_string() class:entered=move || entered.get()>
+        <tr data-key=key data-row=row.id.to_string() class:entered=whether(move || entered.get())>
             <td class="pick">
                 <input type="checkbox" tabindex="-1" autocomplete="off" aria-label=label />
             </td>
@@ -257,21 +259,22 @@ fn RowView(row: LiveRow, order: Arc<[Place]>) -> impl IntoView {
 #[component]
 fn Nothing(view: TableView) -> impl IntoView {
     let loading = view.live.loading;
-    move || {
+    changing(move || {
         let query = view.query.get();
         if loading.get() {
-            return EitherOf3::A(view! { <div class="skeleton" aria-hidden="true"></div> });
+            return view! { <div class="skeleton" aria-hidden="true"></div> }.settled();
         }
         let total = view.live.rows.total.get().unwrap_or(0);
         if total > 0 && query.offset > 0 {
             let first = view.address(&query.with_page(0));
-            return EitherOf3::B(view! {
+            return view! {
                 <Message title="This page is past the end" text="There are fewer rows than that now.">
                     <a class="button" href=first>
                         "First page"
                     </a>
                 </Message>
-            });
+            }
+            .settled();
         }
         let narrowed = !query.filter.is_empty() || query.search.is_some();
         let (title, text) = if narrowed {
@@ -285,7 +288,7 @@ fn Nothing(view: TableView) -> impl IntoView {
                 "Rows appear here as soon as anyone inserts them.",
             )
         };
-        EitherOf3::C(view! {
+        view! {
             <Message title text>
                 {narrowed
                     .then(|| {
@@ -296,6 +299,7 @@ fn Nothing(view: TableView) -> impl IntoView {
                         }
                     })}
             </Message>
-        })
-    }
+        }
+        .settled()
+    })
 }

@@ -6,7 +6,10 @@ use leptos::prelude::*;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
 use super::{icon, pager::Carry};
-use crate::{erased::Erase, erased::effect, pages::table::TableView};
+use crate::{
+    erased::{Erase, effect, handler},
+    pages::table::TableView,
+};
 
 /// How long typing has to pause before it is searched for.
 const PAUSE: Duration = Duration::from_millis(220);
@@ -62,7 +65,7 @@ pub fn SearchBox(
     #[cfg(feature = "hydrate")]
     mark_when_searched(view);
     view! {
-        <form class="search" role="search" method="get" action=view.root() on:submit=submit>
+        <form class="search" role="search" method="get" action=view.root() on:submit=handler(submit)>
             <Carry view except=&["q", "offset"] />
             {icon::search()}
             <input
@@ -74,11 +77,11 @@ pub fn SearchBox(
                 autocomplete="off"
                 spellcheck="false"
                 value=words.get_untracked()
-                on:input=move |event| typed(event_target_value(&event))
+                on:input=handler(move |event| typed(event_target_value(&event)))
             />
         </form>
     }
-    .erased()
+    .settled()
 }
 
 /// Has what is found marked, from the first search on.

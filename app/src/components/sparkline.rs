@@ -4,7 +4,11 @@ use std::{fmt::Write, time::Duration};
 
 use leptos::prelude::*;
 
-use crate::{erased::Erase, erased::effect, format::number::grouped, pages::table::TableView};
+use crate::{
+    erased::{Erase, effect, said},
+    format::number::{fixed, grouped},
+    pages::table::TableView,
+};
 
 /// How many seconds are shown.
 const SECONDS: usize = 60;
@@ -41,16 +45,17 @@ pub fn Sparkline(
             }
         });
     });
-    let label = Memo::new(move |_| counts.with(|counts| words(counts)));
+    let told = Memo::new(move |_| counts.with(|counts| words(counts)));
+    let label = || said(move || Some(told.get()));
     let line = Memo::new(move |_| counts.with(|counts| points(counts)));
     view! {
-        <span class="sparkline" role="img" aria-label=label title=label>
+        <span class="sparkline" role="img" aria-label=label() title=label()>
             <svg viewBox="0 0 59 16" preserveAspectRatio="none" aria-hidden="true">
-                <polyline points=line />
+                <polyline points=said(move || Some(line.get())) />
             </svg>
         </span>
     }
-    .erased()
+    .settled()
 }
 
 /// Adds what changed in the last seconds, spread over them, and forgets the oldest.
@@ -80,7 +85,7 @@ fn points(counts: &[u64]) -> String {
     for (at, count) in counts.iter().enumerate() {
         let height = 15.0 - 14.0 * (*count as f64 / full as f64);
         // Writing to a string can't fail.
-        let _ = write!(out, "{at},{height:.1} ");
+        let _ = write!(out, "{at},{} ", fixed(height, 1).unwrap_or_default());
     }
     out
 }

@@ -8,8 +8,9 @@ use rowcast_protocol::{
     query::{Aggregate, Function},
 };
 
-use super::column_header::side;
+use super::{column_header::side, formatted::plain};
 use crate::{
+    erased::{Erase, changing},
     format::{
         figure::{is_number, present_figure},
         zone::{ReaderZone, Zone},
@@ -28,7 +29,7 @@ pub fn TableFooter(
 ) -> impl IntoView {
     let aggregates = Memo::new(move |_| view.query.read().aggregates.clone());
     let arranged = expect_context::<GridState>().arranged;
-    move || {
+    changing(move || {
         let aggregates = aggregates.get();
         let columns = view.live.rows.columns.get();
         (!aggregates.is_empty() && !columns.is_empty()).then(|| {
@@ -61,8 +62,9 @@ pub fn TableFooter(
                     </tr>
                 </tfoot>
             }
+            .settled()
         })
-    }
+    })
 }
 
 #[component]
@@ -91,18 +93,14 @@ fn Figure(view: TableView, aggregate: Aggregate, label: String) -> impl IntoView
         let format = grid.face(&column.name).and_then(|face| face.format);
         value.get().map(|cell| {
             let shown = present_figure(&cell, function, &column, format.as_ref(), zone);
-            view! {
-                <span class=["value ", shown.class].concat() title=shown.title>
-                    {shown.text}
-                </span>
-            }
+            plain(["value ", shown.class].concat(), shown.title, shown.text)
         })
     };
     view! {
         <div class=class data-aggregate=name>
             <span class="label">{label}</span>
             " "
-            {shown}
+            {changing(shown)}
         </div>
     }
 }

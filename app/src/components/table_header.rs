@@ -6,7 +6,7 @@ use super::{connection_status::ConnectionStatus, icon, sparkline::Sparkline};
 use crate::{
     address,
     content::TableName,
-    erased::Erase,
+    erased::{Erase, changing, handler},
     format::number::grouped,
     pages::table::TableView,
     presence::{People, PresenceHost, You},
@@ -59,7 +59,7 @@ pub fn TableHeader(
                                 <a
                                     href=href
                                     aria-current=here
-                                    on:click=|_| close("switcher")
+                                    on:click=handler(|_| close("switcher"))
                                 >
                                     <span class=mark aria-hidden="true"></span>
                                     {table.path}
@@ -71,15 +71,15 @@ pub fn TableHeader(
             </ul>
         </div>
         <span class="total">
-            <span data-testid="total">{total}</span>
-            <span class="unit">{unit}</span>
+            <span data-testid="total">{changing(total)}</span>
+            <span class="unit">{changing(unit)}</span>
         </span>
         {live.then(|| view! { <Sparkline view /> })}
         <People host=presence />
         <ConnectionStatus live />
         <You host=presence />
     }
-    .erased()
+    .settled()
 }
 
 /// Closes the popover of that id.

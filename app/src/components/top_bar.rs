@@ -6,6 +6,7 @@ use super::appearance::Appearance;
 use crate::{
     erased::{Content, Erase},
     palette::PaletteButton,
+    signed_in::AccountMenu,
 };
 
 /// The bar with the product's name, the page's own part, the commands and the appearance.
@@ -16,12 +17,13 @@ pub fn TopBar(#[prop(optional)] children: Option<Content>) -> impl IntoView {
             <Brand />
             {children.map(Content::make)}
             <div class="top-end">
+                <AccountMenu />
                 <PaletteButton />
                 <Appearance />
             </div>
         </header>
     }
-    .erased()
+    .settled()
 }
 
 /// The product's name, which leads to the tables.

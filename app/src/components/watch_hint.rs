@@ -1,7 +1,9 @@
 //! How a table becomes live.
 
-use leptos::{either::Either, prelude::*};
+use leptos::prelude::*;
 use rowcast_protocol::{Table, TableKind};
+
+use crate::erased::Erase;
 
 /// The command that makes a table live, or why none can.
 #[component]
@@ -10,8 +12,8 @@ pub fn WatchHint(
     table: Table,
 ) -> impl IntoView {
     match obstacle(&table) {
-        Some(reason) => Either::Left(reason),
-        None => Either::Right(view! { <code>{command(&table.path())}</code> }),
+        Some(reason) => reason.settled(),
+        None => view! { <code>{command(&table.path())}</code> }.settled(),
     }
 }
 

@@ -36,11 +36,27 @@ impl<T: DeserializeOwned> FromStr for Carried<T> {
     type Err = Unreadable;
 
     fn from_str(text: &str) -> Result<Self, Unreadable> {
-        let bytes = STANDARD_NO_PAD.decode(text).map_err(|_| Unreadable)?;
+        let bytes = decode(text).ok_or(Unreadable)?;
         postcard::from_bytes(&bytes)
             .map(Self)
             .map_err(|_| Unreadable)
     }
+}
+
+#[cfg(not(feature = "hydrate"))]
+fn decode(text: &str) -> Option<Vec<u8>> {
+    STANDARD_NO_PAD.decode(text).ok()
+}
+
+/// As the browser reads it: a character for each byte.
+#[cfg(feature = "hydrate")]
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let bytes = leptos::prelude::window().atob(text).ok()?;
+    let mut out = Vec::with_capacity(text.len());
+    for byte in bytes.chars() {
+        out.push(u8::try_from(byte).ok()?);
+    }
+    Some(out)
 }
 
 #[cfg(test)]

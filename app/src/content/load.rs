@@ -1,9 +1,7 @@
 //! Where a page's content comes from: the server's own data while it renders, the JSON API
 //! once the reader goes from page to page in the browser.
 
-use std::future::Future;
-
-use super::{Carried, TableContent, Tables, unknown_table};
+use super::{Carried, Content, Loading, TableContent, unknown_table};
 
 #[cfg(feature = "ssr")]
 use crate::{
@@ -20,26 +18,23 @@ use std::sync::Arc;
 
 /// The list of tables.
 #[cfg(feature = "ssr")]
-pub fn load_tables() -> impl Future<Output = Carried<Tables>> + Send {
+pub fn load_tables() -> Loading {
     let (data, status) = server();
-    async move {
+    Box::pin(async move {
         let tables = data.tables().await;
         if let (Err(error), Some(status)) = (&tables, status) {
             (status.0)(status_of(&error.code));
         }
-        Carried(tables)
-    }
+        Carried(Content::Tables(tables))
+    })
 }
 
 /// A table's page at an address with this query.
 #[cfg(feature = "ssr")]
-pub fn load_table(
-    path: String,
-    query: String,
-) -> impl Future<Output = Carried<TableContent>> + Send {
+pub fn load_table(path: String, query: String) -> Loading {
     let (data, status) = server();
     let redirect = use_context::<Redirect>();
-    async move {
+    Box::pin(async move {
         let mut content = match data.tables().await {
             Ok(tables) => TableContent::new(&path, tables),
             Err(error) => TableContent::failed(error),
@@ -52,7 +47,7 @@ pub fn load_table(
                 && let Some(redirect) = redirect
             {
                 (redirect.0)(&address::table_at(&path, &view.parameters()));
-                return Carried(content);
+                return Carried(Content::Table(Box::new(content)));
             }
             match data.snapshot(&path, &query).await {
                 Ok(page) => {
@@ -72,8 +67,8 @@ pub fn load_table(
         if let (Some(error), Some(status)) = (&content.error, status) {
             (status.0)(status_of(&error.code));
         }
-        Carried(content)
-    }
+        Carried(Content::Table(Box::new(content)))
+    })
 }
 
 #[cfg(feature = "ssr")]
@@ -83,21 +78,18 @@ fn server() -> (Arc<dyn PageData>, Option<ResponseStatus>) {
 
 /// The list of tables.
 #[cfg(not(feature = "ssr"))]
-pub fn load_tables() -> impl Future<Output = Carried<Tables>> + Send {
+pub fn load_tables() -> Loading {
     let tables = crate::live::fetch::tables();
-    async move { Carried(tables.await) }
+    Box::pin(async move { Carried(Content::Tables(tables.await)) })
 }
 
 /// A table's page. Its rows come with the live query.
 #[cfg(not(feature = "ssr"))]
-pub fn load_table(
-    path: String,
-    _query: String,
-) -> impl Future<Output = Carried<TableContent>> + Send {
+pub fn load_table(path: String, _query: String) -> Loading {
     let tables = crate::live::fetch::tables();
     let views = crate::live::fetch::views(&path);
-    async move {
-        Carried(match tables.await {
+    Box::pin(async move {
+        let content = match tables.await {
             Ok(tables) => {
                 let mut content = TableContent::new(&path, tables);
                 if content.table.is_none() {
@@ -109,6 +101,7 @@ pub fn load_table(
                 content
             }
             Err(error) => TableContent::failed(error),
-        })
-    }
+        };
+        Carried(Content::Table(Box::new(content)))
+    })
 }

@@ -13,7 +13,10 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Headers, RequestInit, Response};
 
-use super::change::{Change, Values};
+use super::{
+    change::{Change, Values},
+    journal::Way,
+};
 use crate::{address, reader};
 
 /// Why nothing was written.
@@ -102,6 +105,15 @@ impl From<ApiError> for Refusal {
 
 /// Makes changes, all or none, and returns the rows as they are then: `None` for each deleted.
 pub async fn make(table: &str, changes: &[Change]) -> Result<Vec<Option<Values>>, Refusal> {
+    make_turned(table, changes, None).await
+}
+
+/// The same of changes that take back what was done, or make it again.
+pub async fn make_turned(
+    table: &str,
+    changes: &[Change],
+    way: Option<Way>,
+) -> Result<Vec<Option<Values>>, Refusal> {
     #[derive(Serialize)]
     struct Update<'a> {
         set: &'a Values,
@@ -122,20 +134,21 @@ pub async fn make(table: &str, changes: &[Change]) -> Result<Vec<Option<Values>>
     let alone = changes.len() == 1 && !changes.iter().any(restores);
     let Some(change) = changes.first().filter(|_| alone) else {
         let address = address::api("batch", table, "");
-        let Rows { rows } = send("POST", &address, &Batch { changes }).await?;
+        let Rows { rows } = send("POST", &address, &Batch { changes }, way).await?;
         return Ok(rows);
     };
     let row = match change {
         Change::Insert { row, .. } => {
-            Some(send("POST", &address::api("rows", table, ""), row).await?)
+            Some(send("POST", &address::api("rows", table, ""), row, way).await?)
         }
         Change::Update { key, set, expect } => {
             let body = Update { set, expect };
-            Some(send("PATCH", &row_address("rows", table, key), &body).await?)
+            Some(send("PATCH", &row_address("rows", table, key), &body, way).await?)
         }
         Change::Delete { key, expect } => {
             let address = row_address("rows", table, key);
-            request("DELETE", &address, Some(json(&Delete { expect })?)).await?;
+            let body = json(&Delete { expect })?;
+            ask("DELETE", &address, Some(body), None, way).await?;
             None
         }
     };
@@ -186,7 +199,7 @@ pub async fn bulk(
     }
     let body = json(&Body { bulk, count })?;
     let address = address::api("bulk", table, query);
-    parse(&request_until("POST", &address, Some(body), stop).await?)
+    parse(&ask("POST", &address, Some(body), stop, None).await?)
 }
 
 /// One entry of a row's past.
@@ -197,6 +210,15 @@ pub struct Past {
     /// Who.
     #[serde(default)]
     pub author: Option<String>,
+    /// The database's role that wrote.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// The role that it had taken instead.
+    #[serde(default)]
+    pub acting_as: Option<String>,
+    /// The program.
+    #[serde(default)]
+    pub program: Option<String>,
     /// `insert`, `update` or `delete`.
     pub kind: String,
     /// The columns that changed.
@@ -208,6 +230,24 @@ pub struct Past {
     /// The values after.
     #[serde(default)]
     pub after: Option<HashMap<String, Cell>>,
+}
+
+impl Past {
+    /// What the database knows of whoever wrote, unless that is all that is said of them, or they
+    /// did so by Rowcast.
+    pub fn writer(&self) -> Option<String> {
+        let role = self.role.as_deref()?;
+        let role = match self.acting_as.as_deref() {
+            Some(other) if other != role => format!("{role} as {other}"),
+            _ => role.to_owned(),
+        };
+        let writer = match self.program.as_deref() {
+            Some("rowcast") => return None,
+            Some(program) => format!("{role} ({program})"),
+            None => role,
+        };
+        (self.author.as_ref() != Some(&writer)).then_some(writer)
+    }
 }
 
 /// A part of a row's past, newest first.
@@ -256,8 +296,9 @@ async fn send<T: DeserializeOwned>(
     method: &str,
     address: &str,
     body: &impl Serialize,
+    way: Option<Way>,
 ) -> Result<T, Refusal> {
-    parse(&request(method, address, Some(json(body)?)).await?)
+    parse(&ask(method, address, Some(json(body)?), None, way).await?)
 }
 
 fn json(body: &impl Serialize) -> Result<String, Refusal> {
@@ -270,15 +311,16 @@ pub(crate) async fn request(
     address: &str,
     body: Option<String>,
 ) -> Result<String, Refusal> {
-    request_until(method, address, body, None).await
+    ask(method, address, body, None, None).await
 }
 
-/// The same, unless it is stopped before.
-async fn request_until(
+/// The same, unless it is stopped before; `way`: of what takes something back or makes it again.
+async fn ask(
     method: &str,
     address: &str,
     body: Option<String>,
     stop: Option<&AbortSignal>,
+    way: Option<Way>,
 ) -> Result<String, Refusal> {
     let answer = async {
         let options = RequestInit::new();
@@ -289,6 +331,11 @@ async fn request_until(
             headers.set("Content-Type", "application/json")?;
             if let Some(author) = reader::kept() {
                 headers.set("Rowcast-Author", &address::encode(&author))?;
+            }
+            match way {
+                None => {}
+                Some(Way::Undo) => headers.set("Rowcast-Turn", "undo")?,
+                Some(Way::Redo) => headers.set("Rowcast-Turn", "redo")?,
             }
             options.set_headers(&headers);
             options.set_body(&JsValue::from_str(&body));

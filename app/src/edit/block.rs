@@ -14,7 +14,7 @@ use super::{
     tsv,
 };
 use crate::{
-    erased::Erase,
+    erased::{Erase, changing},
     format::number::counted,
     grid::{Block, CellPlace},
     live::rows::LiveRow,
@@ -123,11 +123,11 @@ const HEADING: &str = "longer-heading";
 /// The question whether rows should be added for a block that is longer than the rest.
 #[component]
 pub fn LongerQuestion(session: Session) -> impl IntoView {
-    move || {
+    changing(move || {
         let count = |longer: &Longer| (longer.wanted.len(), longer.added.len());
         let counts = session.longer.read().as_ref().map(count);
         counts.map(|(here, added)| view! { <Question session here added /> })
-    }
+    })
 }
 
 #[component]

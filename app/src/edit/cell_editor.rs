@@ -11,7 +11,11 @@ use super::{
     session::Session,
     value_input::{Focus, Setting, ValueInput, choose_typed, described},
 };
-use crate::{erased::Erase, grid::CellPlace, live::rows::LiveRow};
+use crate::{
+    erased::{Erase, changing},
+    grid::CellPlace,
+    live::rows::LiveRow,
+};
 
 /// The cell that is being edited.
 #[derive(Clone)]
@@ -190,7 +194,7 @@ fn seen(field: Field) -> Cell {
 /// The editor of the cell that is being edited, in its place.
 #[component]
 pub fn CellEditor(session: Session) -> impl IntoView {
-    move || {
+    changing(move || {
         session.open.get().map(|open| {
             let element = place::element_of(session.grid, open.place.clone());
             let open = StoredValue::new(open);
@@ -204,7 +208,7 @@ pub fn CellEditor(session: Session) -> impl IntoView {
                 })
             }
         })
-    }
+    })
 }
 
 #[component]
@@ -322,13 +326,13 @@ fn InPlace(session: Session, open: OpenCell) -> impl IntoView {
         >
             <ValueInput field setting />
             <div class="cell-editor-bar" id=described(INPUT)>
-                {move || {
+                {changing(move || {
                     field
                         .wrong
                         .get()
                         .map(|wrong| view! { <span class="wrong" role="alert">{wrong}</span> })
-                }}
-                {move || {
+                })}
+                {changing(move || {
                     meanwhile()
                         .then(|| {
                             view! {
@@ -337,7 +341,7 @@ fn InPlace(session: Session, open: OpenCell) -> impl IntoView {
                                 </span>
                             }
                         })
-                }}
+                })}
                 {nullable
                     .then(|| {
                         view! {

@@ -15,7 +15,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    erased::Erase,
+    erased::{Erase, changing},
     format::{time, zone::Zone},
     grid::CellPlace,
 };
@@ -65,12 +65,12 @@ const HEADING: &str = "conflict-heading";
 /// The panel in which the reader decides.
 #[component]
 pub fn ConflictPanel(session: Session) -> impl IntoView {
-    move || {
+    changing(move || {
         session
             .conflict
             .get()
             .map(|conflict| view! { <Panel session conflict /> })
-    }
+    })
 }
 
 #[component]
@@ -265,7 +265,7 @@ fn Difference(
                     }
                 })}
             <div class="side theirs">
-                <h4>{choice_theirs} "Theirs" <span class="who">{who}</span></h4>
+                <h4>{choice_theirs} "Theirs" <span class="who">{changing(who)}</span></h4>
                 <pre tabindex="0" aria-label="Their value">
                     {theirs}
                 </pre>

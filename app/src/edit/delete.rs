@@ -5,7 +5,11 @@ use leptos::prelude::*;
 use rowcast_protocol::RowKey;
 
 use super::{bulk, change::Change, modal::Modal, rows::Sight, session::Session};
-use crate::{erased::Erase, format::number::counted, live::rows::key_text};
+use crate::{
+    erased::{Erase, changing},
+    format::number::counted,
+    live::rows::key_text,
+};
 
 /// The id of the question's heading.
 const HEADING: &str = "delete-heading";
@@ -36,12 +40,12 @@ pub fn ask(session: Session, rows: Vec<RowKey>) {
 /// The question.
 #[component]
 pub fn DeleteQuestion(session: Session) -> impl IntoView {
-    move || {
+    changing(move || {
         session
             .deleting
             .get()
             .map(|rows| view! { <Question session rows /> })
-    }
+    })
 }
 
 #[component]

@@ -11,7 +11,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    erased::Erase,
+    erased::{Erase, changing},
     format::{time, zone::Zone},
 };
 
@@ -89,7 +89,7 @@ pub fn History(session: Session, key: RowKey, fields: Vec<Field>) -> impl IntoVi
     view! {
         <details class="history" on:toggle=opened>
             <summary>"History"</summary>
-            {content}
+            {changing(content)}
         </details>
     }
     .made_here()
@@ -104,6 +104,7 @@ fn Entry(session: Session, past: Past, fields: Vec<Field>) -> impl IntoView {
         _ => "changed",
     };
     let author = past.author.clone().unwrap_or_else(|| "Someone".to_owned());
+    let writer = past.writer();
     let at = time::instant(&past.at, Zone::Reader);
     let changes = (past.kind == "update").then(|| {
         past.columns
@@ -156,6 +157,7 @@ fn Entry(session: Session, past: Past, fields: Vec<Field>) -> impl IntoView {
                 {verb}
                 " "
                 <time datetime=past.at>{at}</time>
+                {writer.map(|writer| view! { <span class="muted">" by " {writer}</span> })}
             </p>
             {changes.map(|changes| view! { <ul>{changes}</ul> })}
         </li>

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::{EditHost, Handler};
 use crate::{
-    erased::effect,
+    erased::{changing, effect},
     grid::{Action, CellPlace, GridState},
     lazy::{self, Lazy},
 };
@@ -49,7 +49,7 @@ pub fn load_when_used(host: EditHost) -> impl IntoView {
             begin(None);
         }
     });
-    move || {
+    changing(move || {
         failed.get().then(|| {
             view! {
                 <p class="notice warn" role="alert">
@@ -57,7 +57,7 @@ pub fn load_when_used(host: EditHost) -> impl IntoView {
                 </p>
             }
         })
-    }
+    })
 }
 
 /// The focus goes to the cell below, as Enter in an editor has it.

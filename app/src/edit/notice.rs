@@ -5,7 +5,10 @@ use std::time::Duration;
 use leptos::prelude::*;
 
 use super::{journal::Way, session::Session, undo};
-use crate::{components::icon, erased::Erase};
+use crate::{
+    components::icon,
+    erased::{Erase, changing},
+};
 
 /// How long a notice stays. One that offers to take something back stays until it is answered
 /// or followed by another.
@@ -87,8 +90,8 @@ pub fn Notices(session: Session) -> impl IntoView {
     };
     view! {
         <div class="toast" class:empty=move || text().is_empty()>
-            <p role="status" aria-live="polite">{text}</p>
-            {move || {
+            <p role="status" aria-live="polite">{changing(text)}</p>
+            {changing(move || {
                 undo()
                     .then(|| {
                         view! {
@@ -112,7 +115,7 @@ pub fn Notices(session: Session) -> impl IntoView {
                             </button>
                         }
                     })
-            }}
+            })}
         </div>
     }
     .made_here()

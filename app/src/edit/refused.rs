@@ -3,7 +3,11 @@
 use leptos::{portal::Portal, prelude::*};
 
 use super::{cell_editor, place, session::Session};
-use crate::{components::icon, erased::Erase, grid::CellPlace};
+use crate::{
+    components::icon,
+    erased::{Erase, changing},
+    grid::CellPlace,
+};
 
 /// What was refused last.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +34,7 @@ impl Session {
 /// The note at the cell, which offers to go on with what was written.
 #[component]
 pub fn RefusedNote(session: Session) -> impl IntoView {
-    move || {
+    changing(move || {
         session.refused.get().map(|refused| {
             let element = place::element_of(session.grid, refused.place.clone());
             let refused = StoredValue::new(refused);
@@ -44,7 +48,7 @@ pub fn RefusedNote(session: Session) -> impl IntoView {
                 })
             }
         })
-    }
+    })
 }
 
 #[component]

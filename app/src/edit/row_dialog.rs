@@ -16,7 +16,12 @@ use super::{
     rows,
     session::Session,
 };
-use crate::{components::icon, erased::Erase, erased::effect, live::rows::LiveRow};
+use crate::{
+    components::icon,
+    erased::effect,
+    erased::{Erase, changing},
+    live::rows::LiveRow,
+};
 use form_field::FormField;
 
 /// The row that the dialog shows.
@@ -111,12 +116,12 @@ fn with_whole(session: Session, row: LiveRow, then: fn(Session, LiveRow, Values)
 /// The dialog.
 #[component]
 pub fn RowDialogView(session: Session) -> impl IntoView {
-    move || {
+    changing(move || {
         session
             .dialog
             .get()
             .map(|dialog| view! { <Form session dialog /> })
-    }
+    })
 }
 
 #[component]

@@ -161,7 +161,9 @@ impl Session {
             TableKind::View | TableKind::MaterializedView => {
                 Some("The rows of a view are changed in the tables that it shows.")
             }
-            TableKind::Table | TableKind::ForeignTable => None,
+            TableKind::Table | TableKind::ForeignTable => {
+                (!table.takes_rows()).then_some("What Rowcast keeps itself is not written here.")
+            }
         })
     }
 

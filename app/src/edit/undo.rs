@@ -36,7 +36,7 @@ pub fn turn(session: Session, way: Way) {
         let Step { label, mut changes } = step;
         let mut left = 0;
         let answer = loop {
-            let answer = api::make(&table, &changes).await;
+            let answer = api::make_turned(&table, &changes, Some(way)).await;
             match &answer {
                 Err(refusal) if refusal.is_of_one() && changes.len() > 1 && left < MOST_LEFT => {
                     let Some(at) = refusal.index.filter(|at| *at < changes.len()) else {

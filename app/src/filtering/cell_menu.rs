@@ -2,15 +2,18 @@
 
 use leptos::{ev, html, prelude::*};
 use leptos_router::hooks::use_navigate;
-use rowcast_protocol::{Cell, Column, TableKind, query::Query};
+use rowcast_protocol::{Cell, Column, query::Query};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
 use crate::{
     components::filter_panel::{Ask, FilterHost, MenuAt, stay},
-    erased::{Erase, Erased, effect},
+    erased::{Erase, Erased, changing, effect},
     filter::value,
-    grid::{Action, CellPlace, GridState, Selection, surface::set_style},
+    grid::{
+        Action, CellPlace, GridState, Selection,
+        surface::{pixels, set_style},
+    },
 };
 
 /// The id of the menu.
@@ -29,14 +32,14 @@ struct Item {
 pub fn CellMenu(host: FilterHost) -> impl IntoView {
     let grid = expect_context::<GridState>();
     let navigate = StoredValue::new_local(use_navigate());
-    move || {
+    changing(move || {
         let at = host.menu.get()?;
         Some(untrack(|| {
             choose(grid, &at.place);
             let groups = items(host, grid, &at.place, navigate);
             view! { <Menu host grid at groups /> }
         }))
-    }
+    })
 }
 
 /// A cell that isn't chosen with others is chosen alone.
@@ -121,7 +124,7 @@ fn items(
         item(label, keys, Box::new(run))
     };
     let (writable, keyed) = view.table.with_value(|table| {
-        let is_table = matches!(table.kind, TableKind::Table | TableKind::ForeignTable);
+        let is_table = table.takes_rows();
         (is_table, is_table && !table.key.is_empty())
     });
     let mut cell = vec![act("Copy", "Ctrl+C", Action::Copy)];
@@ -319,8 +322,8 @@ fn put(menu: &HtmlElement, grid: GridState, cell: &CellPlace, point: Option<(i32
             .max(EDGE)
             .min(height - own.height() - EDGE)
     };
-    set_style(menu, "left", &format!("{left}px"));
-    set_style(menu, "top", &format!("{}px", top.max(EDGE)));
+    set_style(menu, "left", &pixels(left));
+    set_style(menu, "top", &pixels(top.max(EDGE)));
 }
 
 fn lines(menu: &HtmlElement) -> Vec<HtmlElement> {

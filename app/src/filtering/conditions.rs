@@ -10,14 +10,14 @@ use super::{
 };
 use crate::{
     components::icon,
-    erased::{Erase, Erased},
+    erased::{Erase, Erased, changing},
     filter::{Choice, Input, kind_of},
 };
 
 /// The tree of conditions.
 #[component]
 pub fn Conditions(draft: Draft) -> impl IntoView {
-    move || group_view(draft, draft.root.get(), None, 0)
+    changing(move || group_view(draft, draft.root.get(), None, 0))
 }
 
 /// A group, and how it is taken out of the one that it is in.
@@ -201,10 +201,10 @@ fn line_view(draft: Draft, line: Line, group: Group) -> Erased {
             aria-describedby=described
         >
             <select class="filter-column" aria-label="Column" on:change=choose_column>
-                {columns}
+                {changing(columns)}
             </select>
             <select class="filter-operator" aria-label="Operator" on:change=choose_operator>
-                {operators}
+                {changing(operators)}
             </select>
             <ValueEditor draft line column />
             {remover("Remove condition", group, line.id)}

@@ -20,7 +20,7 @@ use crate::{
         table_header::close,
     },
     edit::api::said,
-    erased::{Erase, effect},
+    erased::{Erase, changing, effect},
     filter::text::{to_query, to_text},
     live::fetch,
     pages::table::TableView,
@@ -387,9 +387,9 @@ pub fn Panel(host: FilterHost) -> impl IntoView {
                 apply.run(());
             }
         >
-            {content}
+            {changing(content)}
             <p class="wrong" role="alert" hidden=move || in_text() || draft.wrong.read().is_none()>
-                {move || draft.wrong.read().as_ref().map(said)}
+                {changing(move || draft.wrong.read().as_ref().map(said))}
             </p>
             <div class="actions">
                 <button
@@ -402,9 +402,9 @@ pub fn Panel(host: FilterHost) -> impl IntoView {
                 <button type="button" class="button" on:click=cancel>
                     "Cancel"
                 </button>
-                {clear}
+                {changing(clear)}
                 <button type="button" class="button plain as-text" on:click=switch>
-                    {move || if in_text() { "As conditions" } else { "As text" }}
+                    {changing(move || if in_text() { "As conditions" } else { "As text" })}
                 </button>
             </div>
         </form>

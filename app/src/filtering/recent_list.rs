@@ -5,7 +5,7 @@ use rowcast_protocol::query::Filter;
 
 use crate::{
     components::filter_panel::FilterHost,
-    erased::Erase,
+    erased::{Erase, changing},
     filter::{describe, recent},
 };
 
@@ -32,7 +32,7 @@ pub fn RecentList(
         view.path.with_value(|path| recent::clear(path));
         cleared.update(|cleared| *cleared += 1);
     };
-    move || {
+    changing(move || {
         let filters = filters();
         if filters.is_empty() {
             return ().made_here();
@@ -67,5 +67,5 @@ pub fn RecentList(
             </section>
         }
         .made_here()
-    }
+    })
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     edit::api::said,
-    erased::Erase,
+    erased::{Erase, changing},
     filter::{
         complete::{Candidate, Context, Wanted, candidates, context},
         text::to_query,
@@ -200,7 +200,7 @@ pub fn TextEditor(draft: Draft, apply: Callback<()>) -> impl IntoView {
             <span>"Filter as text"</span>
         </label>
         <div class="filter-text">
-            <div class="mirror" aria-hidden="true">{mirror}</div>
+            <div class="mirror" aria-hidden="true">{changing(mirror)}</div>
             <textarea
                 id=INPUT
                 class="code"
@@ -232,10 +232,10 @@ pub fn TextEditor(draft: Draft, apply: Callback<()>) -> impl IntoView {
             aria-label="Suggestions"
             hidden=move || offer.read().candidates.is_empty()
         >
-            {options}
+            {changing(options)}
         </ul>
         <p class="sr-only" role="status">
-            {count}
+            {changing(count)}
         </p>
         <p
             class="wrong"
@@ -243,7 +243,7 @@ pub fn TextEditor(draft: Draft, apply: Callback<()>) -> impl IntoView {
             role="alert"
             hidden=move || wrong().is_none()
         >
-            {wrong}
+            {changing(wrong)}
         </p>
         <p class="muted filter-hint">
             "A condition a line, such as "<code>"amount=gt.100"</code>" or "

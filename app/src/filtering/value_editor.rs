@@ -9,7 +9,7 @@ use super::{
     values,
 };
 use crate::{
-    erased::{Erase, Erased},
+    erased::{Erase, Erased, changing},
     filter::{Choice, Input, UNITS, join, knows_now, split},
     format::time,
 };
@@ -118,7 +118,7 @@ pub fn ValueEditor(draft: Draft, line: Line, column: Memo<Option<Column>>) -> im
         line.wrong.set(None);
         line.value.set(text);
     };
-    move || {
+    changing(move || {
         let (id, wrong_id) = (id.clone(), wrong_id.clone());
         match form.get() {
             Form::None => view! { <span class="filter-value" id=id></span> }.made_here(),
@@ -185,7 +185,7 @@ pub fn ValueEditor(draft: Draft, line: Line, column: Memo<Option<Column>>) -> im
                 text(draft, line, column, (id, wrong_id), (hint, mode, offers))
             }
         }
-    }
+    })
 }
 
 /// Text, with the values that the column has to choose from.
@@ -241,7 +241,7 @@ fn text(
                 line.value.set(event_target_value(&event));
             }
         />
-        {offers.then(|| view! { <datalist id=list>{options}</datalist> })}
+        {offers.then(|| view! { <datalist id=list>{changing(options)}</datalist> })}
     }
     .made_here()
 }

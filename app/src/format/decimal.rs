@@ -28,6 +28,20 @@ impl Decimal {
         })
     }
 
+    /// About how much it is; `None` where that is more than can be told.
+    pub fn about(&self) -> Option<f64> {
+        let ten_times = |sum: f64, digit: &u8| sum * 10.0 + f64::from(*digit);
+        let point = self.digits.len() - self.scale;
+        let whole = self.digits[..point].iter().fold(0.0, ten_times);
+        let part = self.digits[point..]
+            .iter()
+            .rev()
+            .fold(0.0, |sum, digit| (sum + f64::from(*digit)) / 10.0);
+        let size = whole + part;
+        size.is_finite()
+            .then_some(if self.negative { -size } else { size })
+    }
+
     /// A hundred times as much.
     #[must_use]
     pub fn hundredfold(mut self) -> Self {
@@ -97,6 +111,22 @@ mod tests {
     fn shown(decimal: Decimal) -> String {
         let (sign, text) = decimal.text(true);
         format!("{sign}{text}")
+    }
+
+    #[test]
+    fn it_is_about_as_much_as_it_says() {
+        let about = |text| Decimal::parse(text).and_then(|of| of.about());
+        for (text, expected) in [
+            ("0", 0.0),
+            ("1500", 1500.0),
+            ("-12.50", -12.5),
+            ("0.1", 0.1),
+        ] {
+            assert_eq!(about(text), Some(expected), "{text}");
+        }
+        let third = about("0.33333333333333333333").unwrap_or_default();
+        assert!((third - 1.0 / 3.0).abs() < 1e-15);
+        assert_eq!(about(&"9".repeat(400)), None);
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use rowcast_protocol::{Cell, Column, ColumnKind, query::Function};
 
-use super::{Format, Presented, Shape, number::grouped, present, styled::number, zone::Zone};
+use super::{
+    Format, Presented, Shape, groups, number::grouped, present, styled::number, zone::Zone,
+};
 
 /// Shows an aggregate of a column, whose values are shown in that format if any, to a reader
 /// in `zone`.
@@ -74,7 +76,7 @@ fn plain(text: Arc<str>, title: Option<Arc<str>>) -> Presented {
 /// `open 12 · paid 3`; `None` where the groups are not told.
 fn groups(cell: &Cell, column: &Column, zone: Zone) -> Option<String> {
     let Cell::Json(json) = cell else { return None };
-    let groups: Vec<(Cell, u64)> = serde_json::from_str(json).ok()?;
+    let groups = groups::read(json)?;
     let texts = groups.iter().map(|(value, rows)| {
         let value = present(value, Shape::Plain, column, zone).text;
         let rows = grouped(*rows);

@@ -60,6 +60,21 @@ pub fn rounded(count: u64) -> String {
     count.to_string()
 }
 
+/// A number that is not negative, to so many decimal places; `None` where that many digits are
+/// not known of it.
+pub fn fixed(value: f64, places: u32) -> Option<String> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let scale = 10_u64.pow(places);
+    let scaled = (value * scale as f64).round();
+    (scaled < EXACT).then(|| {
+        let (whole, part) = (scaled as u64 / scale, scaled as u64 % scale);
+        match places {
+            0 => whole.to_string(),
+            places => format!("{whole}.{part:0width$}", width = places as usize),
+        }
+    })
+}
+
 /// A duration in milliseconds, at the precision a glance needs: `12 ms`, `1.4 s`, `3 min`.
 pub fn duration(milliseconds: f64) -> String {
     let ms = milliseconds.max(0.0);
@@ -91,6 +106,16 @@ mod tests {
         assert_eq!(bytes(65_536), "65 kB");
         assert_eq!(bytes(1_250_000), "1.2 MB");
         assert_eq!(bytes(3_000_000_000), "3.0 GB");
+    }
+
+    #[test]
+    fn decimal_places_are_rounded_and_kept() {
+        assert_eq!(fixed(1.996, 2).as_deref(), Some("2.00"));
+        assert_eq!(fixed(12.04, 1).as_deref(), Some("12.0"));
+        assert_eq!(fixed(1.05, 2).as_deref(), Some("1.05"));
+        assert_eq!(fixed(999.5, 0).as_deref(), Some("1000"));
+        assert_eq!(fixed(1e16, 0), None);
+        assert_eq!(fixed(f64::NAN, 0), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
     chosen::Format,
     decimal::Decimal,
     markdown::{Span, spans},
-    number::duration,
+    number::{duration, fixed},
     relative,
     time::today,
     zone::Zone,
@@ -27,7 +27,7 @@ pub enum Styled {
     /// A badge.
     Badge(Presented),
     /// A bar: how full it is, out of the most.
-    Progress(Presented, f64, u32),
+    Progress(Presented, Arc<str>, u32),
     /// A picture and its source.
     Picture(Presented, String),
     /// Text with emphasis.
@@ -131,10 +131,11 @@ pub fn styled(cell: &Cell, format: &Format, column: &Column, reader: Reader) -> 
             };
             Styled::Badge(Presented { class, ..plain })
         }
-        Format::Progress { most } => match value.parse::<f64>() {
-            Ok(number) if number.is_finite() => Styled::Progress(plain, number, *most),
-            _ => Styled::Text(plain),
-        },
+        // NaN and the infinities have none.
+        Format::Progress { most } if value.bytes().any(|of| of.is_ascii_digit()) => {
+            Styled::Progress(plain, value.clone(), *most)
+        }
+        Format::Progress { .. } => Styled::Text(plain),
         Format::Markdown => {
             let spans = spans(&prefix(value.clone(), READ));
             Styled::Spans(plain, spans)
@@ -172,9 +173,9 @@ pub fn number(value: &str, format: &Format) -> Option<String> {
             let (sign, text) = rounded(decimal, digits).text(true);
             [sign, &text, "\u{202f}%"].concat()
         }
-        Format::Bytes { binary } => bytes(value.parse().ok()?, *binary),
+        Format::Bytes { binary } => bytes(decimal.about()?, *binary)?,
         Format::Duration(unit) => {
-            let milliseconds = value.parse::<f64>().ok()? * unit.milliseconds();
+            let milliseconds = decimal.about()? * unit.milliseconds();
             let sign = if milliseconds < 0.0 { "-" } else { "" };
             [sign, &length(milliseconds.abs())].concat()
         }
@@ -217,8 +218,9 @@ fn places_of(code: &[u8; 3]) -> u8 {
     }
 }
 
-/// A number of bytes to three digits: `999 B`, `1.50 kB`, `12.3 MiB`.
-fn bytes(count: f64, binary: bool) -> String {
+/// A number of bytes to three digits: `999 B`, `1.50 kB`, `12.3 MiB`; `None` where there is no
+/// unit for so many.
+fn bytes(count: f64, binary: bool) -> Option<String> {
     let (step, units) = if binary {
         (1024.0, ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"])
     } else {
@@ -237,7 +239,7 @@ fn bytes(count: f64, binary: bool) -> String {
         _ if size < 99.95 => 1,
         _ => 0,
     };
-    format!("{sign}{size:.places$} {}", units[unit])
+    Some([sign, &fixed(size, places)?, " ", units[unit]].concat())
 }
 
 /// A length of time in its two largest units: `250 ms`, `12.3 s`, `3 min 20 s`, `4 d 5 h`.

@@ -98,8 +98,8 @@ impl Autoscroll {
         self.last.set_value(now);
         scroller.scroll_by_with_x_and_y(distance(right, elapsed), distance(down, elapsed));
         let at = document().element_from_point(
-            x.clamp(inside.0, inside.1) as f32,
-            y.clamp(inside.2, inside.3) as f32,
+            within(x, inside.0, inside.1) as f32,
+            within(y, inside.2, inside.3) as f32,
         );
         if let Some(at) = at {
             reach(&at);
@@ -123,9 +123,14 @@ fn inside(scroller: &HtmlElement) -> (f64, f64, f64, f64) {
     (left, right.max(left), top, bottom.max(top))
 }
 
+/// The place between the edges that is nearest.
+fn within(at: f64, first: f64, last: f64) -> f64 {
+    at.min(last).max(first)
+}
+
 /// How far past the edges a place is: negative before the first, positive behind the last.
 fn past(at: f64, first: f64, last: f64) -> f64 {
-    at - at.clamp(first, last)
+    at - within(at, first, last)
 }
 
 /// How far is scrolled in so many milliseconds, for a pointer so far past an edge: whole pixels,

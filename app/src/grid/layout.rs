@@ -217,7 +217,10 @@ impl Layout {
             }
         }
         // Pinned columns come first in what is shown, so that they do in the text.
-        self.columns.sort_by_key(|placed| !placed.pinned);
+        let placed = std::mem::take(&mut self.columns);
+        let (pinned, others): (Vec<_>, Vec<_>) = placed.into_iter().partition(|of| of.pinned);
+        self.columns = pinned;
+        self.columns.extend(others);
     }
 
     /// Leaves out what says no more than silence does: plain columns at the end that stand

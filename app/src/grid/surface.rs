@@ -18,10 +18,10 @@ use send_wrapper::SendWrapper;
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlElement, HtmlTableElement};
 
-pub(crate) use paint::set_style;
+pub(crate) use paint::{pixels, set_style};
 
 use super::{GridState, Shown, canvas::Canvas};
-use crate::{erased::effect, pages::table::TableView};
+use crate::{erased::effect, format::decimal::Decimal, pages::table::TableView};
 use paint::set_attribute;
 use reach::Wish;
 
@@ -232,6 +232,6 @@ fn ids(shown: &Shown) -> HashMap<u64, usize> {
 fn row_height(element: &HtmlElement) -> f64 {
     let style = window().get_computed_style(element).ok().flatten();
     let row = style.and_then(|style| style.get_property_value("--row").ok());
-    let row = row.and_then(|row| row.trim().trim_end_matches("px").parse().ok());
+    let row = row.and_then(|row| Decimal::parse(row.trim().trim_end_matches("px"))?.about());
     row.unwrap_or(0.0)
 }

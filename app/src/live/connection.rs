@@ -4,23 +4,23 @@ mod backoff;
 
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
     rc::{Rc, Weak},
     time::Duration,
 };
 
-use leptos::prelude::*;
+use leptos::{prelude::*, task::spawn_local};
 use rowcast_protocol::{
     json::Heading,
     message::{Event, ServerMessage},
 };
 
 use super::{
-    event_stream::EventStreamTransport,
+    fetch,
     status::{Link, LiveStatus},
     transport::{Closed, Listener, Signal, Transport},
     websocket::WebSocketTransport,
 };
+use crate::{parts, signed_in::SignedIn};
 use backoff::Backoff;
 
 /// The server is heard at least every 15 seconds; one that is silent for this long, in
@@ -53,6 +53,8 @@ pub struct Connection(Rc<RefCell<State>>);
 struct State {
     status: LiveStatus,
     build: String,
+    /// Whether the page is somebody's who has signed in.
+    has_account: bool,
     transport: Option<Box<dyn Transport>>,
     /// Which attempt `transport` is; what an earlier one still reports is not heard.
     attempt: u32,
@@ -61,8 +63,17 @@ struct State {
     backoff: Backoff,
     heard: f64,
     next_id: u32,
-    subscriptions: BTreeMap<u32, Subscription>,
+    /// With their ids, in the order in which they were begun.
+    subscriptions: Vec<(u32, Subscription)>,
     retry: Option<TimeoutHandle>,
+}
+
+impl State {
+    /// The subscription of that id, which it has no more.
+    fn taken(&mut self, id: u32) -> Option<Subscription> {
+        let at = self.subscriptions.iter().position(|(of, _)| *of == id)?;
+        Some(self.subscriptions.remove(at).1)
+    }
 }
 
 thread_local! {
@@ -79,6 +90,7 @@ impl Connection {
         let connection = Self(Rc::new(RefCell::new(State {
             status,
             build: build(),
+            has_account: SignedIn::current().is_some(),
             transport: None,
             attempt: 0,
             open: false,
@@ -86,7 +98,7 @@ impl Connection {
             backoff: Backoff::default(),
             heard: 0.0,
             next_id: 0,
-            subscriptions: BTreeMap::new(),
+            subscriptions: Vec::new(),
             retry: None,
         })));
         // What the server says first is its clock, and what waits behind the first paint is
@@ -108,14 +120,14 @@ impl Connection {
         {
             transport.subscribe(id, &subscription);
         }
-        state.subscriptions.insert(id, subscription);
+        state.subscriptions.push((id, subscription));
         id
     }
 
     /// Ends a subscription; nothing more is heard of it.
     pub fn unsubscribe(&self, id: u32) {
         let mut state = self.0.borrow_mut();
-        let known = state.subscriptions.remove(&id).is_some();
+        let known = state.taken(id).is_some();
         if known
             && state.open
             && let Some(transport) = &mut state.transport
@@ -126,7 +138,7 @@ impl Connection {
 
     /// Asks for a query's rows again: those held turned out not to fit what came.
     pub fn start_over(&self, id: u32) {
-        let Some(mut subscription) = self.0.borrow_mut().subscriptions.remove(&id) else {
+        let Some(mut subscription) = self.0.borrow_mut().taken(id) else {
             return;
         };
         subscription.cursor = None;
@@ -137,7 +149,7 @@ impl Connection {
             transport.unsubscribe(id);
             transport.subscribe(id, &subscription);
         }
-        state.subscriptions.insert(id, subscription);
+        state.subscriptions.push((id, subscription));
     }
 
     fn start(&self) {
@@ -158,19 +170,28 @@ impl Connection {
             }
             self.listener(state.attempt)
         };
-        let (build, refused) = {
+        let (build, refused, attempt) = {
             let state = self.0.borrow();
-            (state.build.clone(), state.refused)
+            (state.build.clone(), state.refused, state.attempt)
         };
         // Where WebSockets don't get through, every second attempt is one all the same.
-        let transport: Option<Box<dyn Transport>> =
-            if refused >= REFUSALS && refused.is_multiple_of(2) {
-                Some(Box::new(EventStreamTransport::open(listener)))
-            } else {
-                WebSocketTransport::open(&build, listener)
-                    .ok()
-                    .map(|transport| Box::new(transport) as Box<dyn Transport>)
-            };
+        if refused >= REFUSALS && refused.is_multiple_of(2) {
+            let connection = self.clone();
+            spawn_local(async move {
+                let transport = parts::event_streams(listener).await.ok();
+                // Another attempt may have been begun meanwhile.
+                if connection.0.borrow().attempt == attempt {
+                    connection.carry(transport);
+                }
+            });
+        } else {
+            let transport = WebSocketTransport::open(&build, listener).ok();
+            self.carry(transport.map(|transport| Box::new(transport) as Box<dyn Transport>));
+        }
+    }
+
+    /// Takes what an attempt gave.
+    fn carry(&self, transport: Option<Box<dyn Transport>>) {
         if transport.is_none() {
             self.closed(Closed::Refused);
         }
@@ -238,7 +259,8 @@ impl Connection {
     fn event(&self, id: u32, event: Event) {
         let on_event = {
             let mut state = self.0.borrow_mut();
-            let Some(subscription) = state.subscriptions.get_mut(&id) else {
+            let mut known = state.subscriptions.iter_mut();
+            let Some((_, subscription)) = known.find(|(of, _)| *of == id) else {
                 return;
             };
             match &event {
@@ -252,7 +274,7 @@ impl Connection {
             }
             let on_event = subscription.on_event.clone();
             if matches!(event, Event::Error(_)) {
-                state.subscriptions.remove(&id);
+                state.taken(id);
             }
             on_event
         };
@@ -263,13 +285,24 @@ impl Connection {
         if closed == Closed::OtherBuild && self.reload() {
             return;
         }
+        // The page, asked for again, leads to the one that signs in. It goes on trying, in case
+        // that it can't be loaded.
+        match closed {
+            Closed::SignedOut => drop(window().location().reload()),
+            Closed::Refused if self.0.borrow().has_account => spawn_local(async {
+                if fetch::is_signed_out().await {
+                    drop(window().location().reload());
+                }
+            }),
+            _ => {}
+        }
         let (status, wait) = {
             let mut state = self.0.borrow_mut();
             // Dropping the transport is left to the next attempt: this may be its callback.
             state.attempt += 1;
             state.open = false;
             state.refused = match closed {
-                Closed::Refused | Closed::OtherBuild => state.refused + 1,
+                Closed::Refused | Closed::OtherBuild | Closed::SignedOut => state.refused + 1,
                 Closed::Lost if state.refused >= REFUSALS => state.refused + 1,
                 _ => 0,
             };

@@ -1,7 +1,7 @@
 //! The few answers of the JSON API that the page itself needs.
 
 #[cfg(feature = "hydrate")]
-pub use browser::{read, ready, rows, tables, views};
+pub use browser::{is_signed_out, read, ready, rows, table, tables, views};
 #[cfg(not(feature = "hydrate"))]
 pub use elsewhere::{tables, views};
 
@@ -11,43 +11,49 @@ mod browser {
 
     use futures::channel::oneshot;
     use leptos::{prelude::*, task::spawn_local};
-    use rowcast_protocol::{
-        ApiError, Table,
-        json::{Heading, read_event},
-        message::{Event, Snapshot},
-    };
-    use serde::{Deserialize, de::DeserializeOwned};
+    use rowcast_protocol::{ApiError, Table, message::Snapshot};
     use wasm_bindgen::{JsCast, JsValue};
     use wasm_bindgen_futures::JsFuture;
 
-    use crate::{address, reader, saved_views::SavedView};
+    use crate::{
+        address,
+        live::answer::{Answer, Answers},
+        parts, reader,
+        saved_views::SavedView,
+    };
 
     /// Every table.
     pub fn tables() -> impl Future<Output = Result<Vec<Table>, ApiError>> + Send {
-        #[derive(Deserialize)]
-        struct Answer {
-            tables: Vec<Table>,
-        }
-        let text = get("/api/tables".to_owned());
-        async move { parse::<Answer>(&text.await?).map(|answer| answer.tables) }
+        read("/api/tables".to_owned(), |by, answer| (by.tables)(answer))
+    }
+
+    /// One table, as it is now.
+    pub fn table(path: &str) -> impl Future<Output = Result<Table, ApiError>> + Send + use<> {
+        let url = address::api("tables", path, "");
+        read(url, |by, answer| (by.table)(answer))
     }
 
     /// The saved views of a table that the reader may choose from.
     pub fn views(
         table: &str,
     ) -> impl Future<Output = Result<Vec<SavedView>, ApiError>> + Send + use<> {
-        #[derive(Deserialize)]
-        struct Answer {
-            views: Vec<SavedView>,
-        }
         let owner = reader::kept().map(|name| format!("owner={}", address::encode(&name)));
-        let text = get(address::api("views", table, &owner.unwrap_or_default()));
-        async move { parse::<Answer>(&text.await?).map(|answer| answer.views) }
+        let url = address::api("views", table, &owner.unwrap_or_default());
+        read(url, |by, answer| (by.views)(answer))
     }
 
     /// Whether the server can do its work.
     pub async fn ready() -> bool {
-        get("/readyz".to_owned()).await.is_ok()
+        request("/readyz")
+            .await
+            .is_ok_and(|answer| answer.0.is_ok())
+    }
+
+    /// Whether the server says that whoever reads the page is not signed in.
+    pub async fn is_signed_out() -> bool {
+        let answer = request("/api/me").await;
+        let refusal = answer.ok().and_then(|answer| answer.0.err());
+        refusal.is_some_and(|error| error.contains("\"unauthenticated\""))
     }
 
     /// The rows of a query over a table that is not live.
@@ -55,65 +61,38 @@ mod browser {
         table: &str,
         query: &str,
     ) -> impl Future<Output = Result<Snapshot, ApiError>> + Send + use<> {
-        let text = get(address::api("rows", table, query));
-        async move {
-            let mut heading = Heading::default();
-            match read_event("snapshot", &text.await?, &mut heading) {
-                Ok(Event::Snapshot(snapshot)) => Ok(snapshot),
-                _ => Err(unreadable()),
-            }
-        }
+        let url = address::api("rows", table, query);
+        read(url, |by, answer| (by.rows)(answer))
     }
 
-    /// What is answered at an address of this server.
-    pub async fn read<T: DeserializeOwned>(url: String) -> Result<T, ApiError> {
-        parse(&get(url).await?)
-    }
-
-    /// The text at an address of this server, asked for when the future is first polled: one
-    /// that hydration makes and never needs asks for nothing.
+    /// What is answered at an address of this server, asked for when the future is first
+    /// polled: one that hydration makes and never needs asks for nothing.
     ///
     /// Promises belong to the thread that made them, so the request runs in a task and what
     /// crosses is a channel.
-    async fn get(url: String) -> Result<String, ApiError> {
+    pub async fn read<T: 'static>(
+        url: String,
+        by: fn(&Answers, Answer) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
         let (sender, receiver) = oneshot::channel();
         spawn_local(async move {
+            let read = async {
+                let answer = request(&url).await.map_err(|_| unreachable_server())?;
+                let answers = parts::answers().await.map_err(|_| unreachable_server())?;
+                by(&answers, answer)
+            };
             // Whoever asked may have gone on to another page.
-            let _ = sender.send(request(&url).await);
+            let _ = sender.send(read.await);
         });
         receiver.await.unwrap_or_else(|_| Err(unreachable_server()))
     }
 
-    async fn request(url: &str) -> Result<String, ApiError> {
-        let text = async {
-            let response = JsFuture::from(window().fetch_with_str(url)).await?;
-            let response: web_sys::Response = response.dyn_into()?;
-            let text = JsFuture::from(response.text()?).await?;
-            Ok::<_, JsValue>((response.ok(), text.as_string().unwrap_or_default()))
-        };
-        match text.await {
-            Ok((true, text)) => Ok(text),
-            Ok((false, text)) => {
-                #[derive(Deserialize)]
-                struct Refusal {
-                    error: ApiError,
-                }
-                Err(parse::<Refusal>(&text).map_or_else(|error| error, |refusal| refusal.error))
-            }
-            Err(_) => Err(unreachable_server()),
-        }
-    }
-
-    fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ApiError> {
-        serde_json::from_str(text).map_err(|_| unreadable())
-    }
-
-    fn unreadable() -> ApiError {
-        ApiError::new(
-            "unreadable",
-            "The server's answer could not be read.",
-            "Load the page again.",
-        )
+    async fn request(url: &str) -> Result<Answer, JsValue> {
+        let response = JsFuture::from(window().fetch_with_str(url)).await?;
+        let response: web_sys::Response = response.dyn_into()?;
+        let text = JsFuture::from(response.text()?).await?;
+        let text = text.as_string().unwrap_or_default();
+        Ok(Answer(if response.ok() { Ok(text) } else { Err(text) }))
     }
 
     fn unreachable_server() -> ApiError {

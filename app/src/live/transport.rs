@@ -37,6 +37,8 @@ pub enum Closed {
     Lost,
     /// The server is of another build than the page.
     OtherBuild,
+    /// Whoever reads the page is not signed in any more.
+    SignedOut,
 }
 
 /// Who hears of it.

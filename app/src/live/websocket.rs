@@ -12,6 +12,9 @@ use super::transport::{Closed, Listener, Signal, Transport};
 /// The close code of a server whose build or wire version is another.
 const OTHER_BUILD: u16 = 4001;
 
+/// The close code of a server that whoever reads the page is not signed in to any more.
+const SIGNED_OUT: u16 = 4002;
+
 /// A WebSocket, open or opening.
 pub struct WebSocketTransport {
     socket: WebSocket,
@@ -56,6 +59,7 @@ impl WebSocketTransport {
         let closed = Closure::<dyn FnMut(CloseEvent)>::new(move |event: CloseEvent| {
             listener(Signal::Closed(match event.code() {
                 OTHER_BUILD => Closed::OtherBuild,
+                SIGNED_OUT => Closed::SignedOut,
                 _ if was_open.get() => Closed::Lost,
                 _ => Closed::Refused,
             }));

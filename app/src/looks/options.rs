@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use rowcast_protocol::ColumnKind;
 
 use crate::{
-    erased::{Erase, Erased},
+    erased::{Erase, Erased, changing},
     format::{
         Format,
         chosen::{MOST_DIGITS, Unit},
@@ -117,7 +117,7 @@ impl Options {
                     {option("", "Automatic")} {formats.collect_view()}
                 </select>
             </label>
-            {move || self.of_format()}
+            {changing(move || self.of_format())}
         }
         .made_here()
     }

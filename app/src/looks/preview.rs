@@ -8,7 +8,7 @@ use rowcast_protocol::Cell;
 
 use crate::{
     components::formatted::formatted,
-    erased::{Erase, Erased},
+    erased::{Erase, Erased, changing},
     format::{
         Format, Shape,
         clock::Clock,
@@ -63,7 +63,7 @@ pub fn preview(grid: GridState, face: Face, format: Signal<Option<Format>>) -> E
     view! {
         <fieldset class="field preview">
             <legend>"Preview"</legend>
-            {values}
+            {changing(values)}
         </fieldset>
     }
     .made_here()

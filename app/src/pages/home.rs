@@ -1,7 +1,6 @@
 //! `/`: the tables.
 
-use leptos::{either::Either, prelude::*};
-use leptos_meta::Title;
+use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
     hooks::{use_navigate, use_query_map},
@@ -11,51 +10,55 @@ use rowcast_protocol::{Table, TableKind};
 use crate::{
     address,
     components::{
-        icon, message::Failure, recovery::Recovery, top_bar::TopBar, watch_hint::WatchHint,
+        icon, message::Failure, recovery::Recovery, title::PageTitle, top_bar::TopBar,
+        watch_hint::WatchHint,
     },
-    content::{Carried, Tables, load_tables},
-    erased::Erase,
-    format::number::{grouped, rounded},
+    content::{Carried, Content, content_of, load_tables},
+    erased::{Erase, changing, handler},
+    format::{
+        letters::lower,
+        number::{grouped, rounded},
+    },
 };
 
 /// The list of tables, which `q` narrows.
 #[component]
 pub fn HomePage() -> impl IntoView {
-    let tables = Resource::<Carried<Tables>, _>::new_str_blocking(|| (), |()| load_tables());
+    let content = content_of(Box::new(String::new), Box::new(|_| load_tables()));
     view! {
-        <Title text="Tables" />
+        <PageTitle text="Tables" />
         <div class="page">
             <TopBar>
                 <h1 class="crumb">"Tables"</h1>
             </TopBar>
             <Suspense fallback=|| {
-                view! { <main class="home" aria-busy="true"></main> }
+                view! { <main class="home" aria-busy="true"></main> }.settled()
             }>
-                {move || {
-                    tables
-                        .get()
-                        .map(|Carried(tables)| match tables {
-                            Ok(tables) => Either::Left(view! { <TableList tables /> }),
-                            Err(error) => {
-                                Either::Right(
-                                    view! {
-                                        <main>
-                                            <Recovery error=error.clone() />
-                                            <Failure error>
-                                                <a class="button" href="/" rel="external">
-                                                    "Try again"
-                                                </a>
-                                            </Failure>
-                                        </main>
-                                    },
-                                )
+                {changing(move || {
+                    let Carried(Content::Tables(tables)) = content.get()? else {
+                        return None;
+                    };
+                    Some(match tables {
+                        Ok(tables) => view! { <TableList tables /> }.settled(),
+                        Err(error) => {
+                            view! {
+                                <main>
+                                    <Recovery error=error.clone() />
+                                    <Failure error>
+                                        <a class="button" href="/" rel="external">
+                                            "Try again"
+                                        </a>
+                                    </Failure>
+                                </main>
                             }
-                        })
-                }}
+                                .settled()
+                        }
+                    })
+                })}
             </Suspense>
         </div>
     }
-    .erased()
+    .settled()
 }
 
 #[component]
@@ -84,7 +87,7 @@ fn TableList(tables: Vec<Table>) -> impl IntoView {
     let live = tables.iter().filter(|table| table.live).count();
     let tables = StoredValue::new(tables);
     let found = Memo::new(move |_| {
-        let words = words.read().to_lowercase();
+        let words = lower(&words.read());
         tables.with_value(|tables| {
             tables
                 .iter()
@@ -93,6 +96,20 @@ fn TableList(tables: Vec<Table>) -> impl IntoView {
                 .collect::<Vec<_>>()
         })
     });
+    let items = move || {
+        let item = |table| view! { <TableItem table /> };
+        found.get().into_iter().map(item).collect_view()
+    };
+    let nothing = move || {
+        let text = if none {
+            "There are no tables here that you may read. \
+             Create one, or connect to another database."
+        } else {
+            "No table's name or comment has these words."
+        };
+        let is_empty = found.read().is_empty();
+        is_empty.then(|| view! { <p class="nothing">{text}</p> }.settled())
+    };
     view! {
         <main class="home">
             <div class="home-head">
@@ -106,7 +123,7 @@ fn TableList(tables: Vec<Table>) -> impl IntoView {
                         autocomplete="off"
                         spellcheck="false"
                         value=words.get_untracked()
-                        on:input=search
+                        on:input=handler(search)
                     />
                 </form>
                 <p class="muted">
@@ -114,23 +131,12 @@ fn TableList(tables: Vec<Table>) -> impl IntoView {
                 </p>
             </div>
             <ul class="tables" aria-label="Tables">
-                <For each=move || found.get() key=Table::path let:table>
-                    <TableItem table />
-                </For>
+                {changing(items)}
             </ul>
-            <Show when=move || found.read().is_empty()>
-                <p class="nothing">
-                    {if none {
-                        "There are no tables here that you may read. \
-                        Create one, or connect to another database."
-                    } else {
-                        "No table's name or comment has these words."
-                    }}
-                </p>
-            </Show>
+            {changing(nothing)}
         </main>
     }
-    .erased()
+    .settled()
 }
 
 #[component]
@@ -144,16 +150,15 @@ fn TableItem(table: Table) -> impl IntoView {
         rows => format!("≈ {} rows", rounded(rows)),
     });
     let state = if table.live {
-        Either::Left(view! {
+        view! {
             <span class="live-mark">
                 <span class="dot" aria-hidden="true"></span>
                 "live"
             </span>
-        })
+        }
+        .settled()
     } else {
-        Either::Right(view! {
-            <span class="muted">"not live — " <WatchHint table /></span>
-        })
+        view! { <span class="muted">"not live — " <WatchHint table /></span> }.settled()
     };
     view! {
         <li>
@@ -172,6 +177,7 @@ fn TableItem(table: Table) -> impl IntoView {
             <span class="table-state">{state}</span>
         </li>
     }
+    .settled()
 }
 
 /// What it is, if not a table.
@@ -185,8 +191,8 @@ fn kind(kind: TableKind) -> Option<&'static str> {
 }
 
 fn matches(table: &Table, words: &str) -> bool {
-    let name = table.path().to_lowercase();
-    let comment = table.comment.as_deref().unwrap_or_default().to_lowercase();
+    let name = lower(&table.path());
+    let comment = lower(table.comment.as_deref().unwrap_or_default());
     words
         .split_whitespace()
         .all(|word| name.contains(word) || comment.contains(word))

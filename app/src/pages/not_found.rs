@@ -1,10 +1,9 @@
 //! An address that leads nowhere.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 use crate::{
-    components::{message::Message, top_bar::TopBar},
+    components::{message::Message, title::PageTitle, top_bar::TopBar},
     erased::Erase,
 };
 
@@ -16,7 +15,7 @@ pub fn NotFoundPage() -> impl IntoView {
         (status.0)(404);
     }
     view! {
-        <Title text="Not found" />
+        <PageTitle text="Not found" />
         <div class="page">
             <TopBar />
             <main>
@@ -31,5 +30,5 @@ pub fn NotFoundPage() -> impl IntoView {
             </main>
         </div>
     }
-    .erased()
+    .settled()
 }

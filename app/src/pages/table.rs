@@ -3,8 +3,7 @@
 #[cfg(feature = "hydrate")]
 mod altered;
 
-use leptos::{either::Either, prelude::*};
-use leptos_meta::Title;
+use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
     hooks::{use_location, use_navigate, use_params_map},
@@ -31,11 +30,12 @@ use crate::{
         row_table::RowTable,
         search_box::SearchBox,
         table_header::TableHeader,
+        title::PageTitle,
         top_bar::TopBar,
     },
-    content::{Carried, TableContent, load_table},
+    content::{Carried, Content, TableContent, content_of, load_table},
     edit::{EditLayer, NewRowButton},
-    erased::{Erase, effect},
+    erased::{Erase, changing, effect},
     format::clock::Clock,
     grid::{GridState, Layout, layout::shown_parameters, slice::Slice},
     live::{Asked, LiveQuery, use_live_query},
@@ -222,28 +222,27 @@ pub fn TablePage() -> impl IntoView {
     let params = use_params_map();
     let path = Memo::new(move |_| params.read().get("table").unwrap_or_default());
     let search = use_location().search;
-    let content = Resource::<Carried<TableContent>, _>::new_str_blocking(
-        move || path.get(),
-        move |path| load_table(path, search.get_untracked()),
+    let content = content_of(
+        Box::new(move || path.get()),
+        Box::new(move |path| load_table(path, search.get_untracked())),
     );
     view! {
         <Suspense fallback=Loading>
-            {move || {
-                content
-                    .get()
-                    .map(|Carried(content)| {
-                        let TableContent { tables, table, first, error, views } = content;
-                        match table {
-                            Some(table) => {
-                                Either::Left(view! { <Shown tables table first error views /> })
-                            }
-                            None => Either::Right(view! { <Missing error /> }),
-                        }
-                    })
-            }}
+            {changing(move || {
+                let Carried(Content::Table(content)) = content.get()? else {
+                    return None;
+                };
+                let TableContent { tables, table, first, error, views } = *content;
+                Some(match table {
+                    Some(table) => {
+                        view! { <Shown tables table first error views /> }.settled()
+                    }
+                    None => view! { <Missing error /> }.settled(),
+                })
+            })}
         </Suspense>
     }
-    .erased()
+    .settled()
 }
 
 #[component]
@@ -292,13 +291,13 @@ fn Shown(
     let grid = GridState::provide(view.live, Layout::parse(&shown.read_untracked()));
     grid.follow();
     grid.add_commands();
-    provide_context(ColumnMenuOf::default());
+    ColumnMenuOf::provide(view);
     provide_context(LooksOf::default());
     Charts::provide(view, grid);
     Clock::provide(grid);
     keep_in_address(view, grid);
     view! {
-        <Title text=path />
+        <PageTitle text=path />
         <div class="page table-page">
             <TopBar>
                 <TableHeader view tables />
@@ -316,14 +315,14 @@ fn Shown(
             <Notices view />
             <ChartsPanel />
             <RowTable view />
-            <ColumnMenu view />
+            <ColumnMenu />
             <LooksDialog />
             <Pager view />
             <EditLayer view />
             {live.then(|| view! { <Announcer view /> })}
         </div>
     }
-    .erased()
+    .settled()
 }
 
 #[component]
@@ -336,7 +335,7 @@ fn Missing(error: Option<ApiError>) -> impl IntoView {
         )
     });
     view! {
-        <Title text="Not found" />
+        <PageTitle text="Not found" />
         <div class="page">
             <TopBar />
             <main>
@@ -349,7 +348,7 @@ fn Missing(error: Option<ApiError>) -> impl IntoView {
             </main>
         </div>
     }
-    .erased()
+    .settled()
 }
 
 #[component]
@@ -364,4 +363,5 @@ fn Loading() -> impl IntoView {
             </main>
         </div>
     }
+    .settled()
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     edit::modal::Modal,
-    erased::{Erase, Erased},
+    erased::{Erase, Erased, changing},
 };
 
 /// The ids of the parts.
@@ -129,10 +129,10 @@ pub fn palette(host: PaletteHost) -> Erased {
                 on:keydown=keyed
             />
             <ul id=LIST node_ref=list class="choices" role="listbox" aria-label="Commands">
-                {options}
+                {changing(options)}
             </ul>
             <p class="nothing" role="status">
-                {none}
+                {changing(none)}
             </p>
         </Modal>
     }

@@ -102,7 +102,7 @@ fn heard(host: PaletteHost, open: &impl Fn(Option<Panel>), event: &KeyboardEvent
         return false;
     }
     let control = event.ctrl_key() || event.meta_key();
-    let name = event.key().to_lowercase();
+    let name = event.key().to_ascii_lowercase();
     if control && !event.alt_key() && !event.shift_key() && name == "k" {
         open(Some(Panel::Palette));
         return true;

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     address::encode,
     components::table_header::close,
-    erased::{Erase, Erased, MakeView},
+    erased::{Erase, Erased, MakeView, changing},
     live::{
         live_list::follow_list,
         status::{Link, LiveStatus},
@@ -78,23 +78,23 @@ fn stack(host: PresenceHost, people: Memo<Vec<Person>>) -> Erased {
             popovertarget="people"
             title=move || who.get()
         >
-            <span class="sr-only">{move || who.get()}</span>
-            {avatars}
+            <span class="sr-only">{changing(move || who.get())}</span>
+            {changing(avatars)}
             <span class="more" aria-hidden="true">
-                {more}
+                {changing(more)}
             </span>
             <span class="all" aria-hidden="true">
-                {count}
+                {changing(count)}
             </span>
         </button>
         <div id="people" class="popover" popover="auto" role="group" aria-label="Who is here">
             {list(host, people)}
         </div>
         <span class="sr-only" aria-live="polite">
-            {move || {
+            {changing(move || {
                 let nobody = people.read().is_empty();
                 (!nobody).then(|| who.get())
-            }}
+            })}
         </span>
     }
     .made_here()
@@ -141,16 +141,16 @@ fn list(host: PresenceHost, people: Memo<Vec<Person>>) -> Erased {
             .then_some("That row is not among those shown here.")
     };
     view! {
-        <p>{who}</p>
+        <p>{changing(who)}</p>
         <ul>
             <For each=sessions key=String::clone let:session>
                 {entry(host, people, session, lost)}
             </For>
         </ul>
         <p class="muted" role="status">
-            {apology}
+            {changing(apology)}
         </p>
-        {hint}
+        {changing(hint)}
     }
     .made_here()
 }
@@ -185,9 +185,9 @@ fn entry(
     view! {
         <li>
             <button type="button" class="person" disabled=nowhere on:click=go>
-                {face}
-                <span class="name">{move || of(|person| person.called().to_owned())}</span>
-                <span class="about">{move || of(Person::whereabouts)}</span>
+                {changing(face)}
+                <span class="name">{changing(move || of(|person| person.called().to_owned()))}</span>
+                <span class="about">{changing(move || of(Person::whereabouts))}</span>
             </button>
         </li>
     }

@@ -6,7 +6,7 @@ use super::{SavedView, state};
 use crate::{
     commands::Commands,
     components::icon,
-    erased::{Erase, MakeView, effect},
+    erased::{Erase, MakeView, changing, effect, handler, said},
     lazy::{self, Lazy},
     pages::table::TableView,
 };
@@ -82,19 +82,20 @@ pub fn ViewsButton(
         None => "Views".to_owned(),
     };
     let changed = move || {
-        let mark = || view! { <span class="changed" role="img" aria-label="changed"></span> };
+        let mark =
+            || view! { <span class="changed" role="img" aria-label="changed"></span> }.settled();
         host.changed.get().then(mark)
     };
     let content = move || match (host.menu.get(), part.failed()) {
         (Some(menu), _) => menu.run(),
         (None, true) => view! {
             <p role="alert">"The list could not be loaded."</p>
-            <button type="button" class="button" on:click=move |_| part.want()>
+            <button type="button" class="button" on:click=handler(move |_| part.want())>
                 "Try again"
             </button>
         }
-        .erased(),
-        (None, false) => view! { <p class="muted">"Loading…"</p> }.erased(),
+        .here_once(),
+        (None, false) => view! { <p class="muted">"Loading…"</p> }.settled(),
     };
     // It may be opened before any script runs.
     effect(move || {
@@ -107,20 +108,20 @@ pub fn ViewsButton(
             type="button"
             class="button views-button"
             popovertarget="views"
-            title=name
-            on:pointerenter=move |_| part.want()
-            on:focus=move |_| part.want()
-            on:click=move |_| part.want()
+            title=said(move || Some(name()))
+            on:pointerenter=handler(move |_| part.want())
+            on:focus=handler(move |_| part.want())
+            on:click=handler(move |_| part.want())
         >
             {icon::views()}
-            <span class="label">{name}</span>
-            {changed}
+            <span class="label">{changing(name)}</span>
+            {changing(changed)}
             {icon::down()}
         </button>
         <div id="views" class="popover" popover="auto" role="group" aria-label="Saved views">
-            {content}
+            {changing(content)}
         </div>
-        {move || host.layer.get().map(|layer| layer.run())}
+        {changing(move || host.layer.get().map(|layer| layer.run()))}
     }
-    .erased()
+    .settled()
 }

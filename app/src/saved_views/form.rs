@@ -7,7 +7,11 @@ use super::{
     api::{self, Edit},
     menu::{Views, refused},
 };
-use crate::{edit::modal::Modal, erased::Erase, reader::LONGEST};
+use crate::{
+    edit::modal::Modal,
+    erased::{Erase, changing},
+    reader::LONGEST,
+};
 
 /// The id of the dialog's heading.
 const HEADING: &str = "view-heading";
@@ -156,7 +160,7 @@ pub fn ViewForm(
                     {whose("Everybody", false)}
                     {whose("Only me", true)}
                 </fieldset>
-                {introduce}
+                {changing(introduce)}
                 <fieldset class="field labels">
                     <label>
                         <input
@@ -164,13 +168,13 @@ pub fn ViewForm(
                             prop:checked=move || default.get()
                             on:change=move |event| default.set(event_target_checked(&event))
                         />
-                        {move || {
+                        {changing(move || {
                             if own.get() {
                                 "Open the table with it for me"
                             } else {
                                 "Open the table with it for everybody"
                             }
-                        }}
+                        })}
                     </label>
                 </fieldset>
                 <p class="wrong" id="view-wrong" role="alert">

@@ -16,7 +16,7 @@ use crate::{
     address,
     components::table_header::close,
     edit::api::Refusal,
-    erased::{Erase, Erased, MakeView, effect},
+    erased::{Erase, Erased, MakeView, changing, effect},
     live::live_list::LiveList,
     reader::Reader,
 };
@@ -256,9 +256,9 @@ fn menu(views: Views) -> Erased {
         }
     };
     view! {
-        {changes}
-        <div class="saved-views menu-list">{all} {of(false)} {of(true)}</div>
-        {move || note().map(|text| view! { <p class="muted">{text}</p> })}
+        {changing(changes)}
+        <div class="saved-views menu-list">{changing(all)} {of(false)} {of(true)}</div>
+        {changing(move || note().map(|text| view! { <p class="muted">{text}</p> }))}
         <button type="button" class="button" on:click=move |_| views.open(Dialog::SaveAs)>
             "Save as new view…"
         </button>
@@ -317,7 +317,7 @@ fn entry(views: Views, id: i64) -> Erased {
                         "Rename…"
                     </button>
                     <button type="button" class="button" on:click=toggle_default>
-                        {default_label}
+                        {changing(default_label)}
                     </button>
                     <button
                         type="button"
@@ -334,8 +334,8 @@ fn entry(views: Views, id: i64) -> Erased {
     view! {
         <li class="saved-view">
             <a href=href aria-current=here on:click=|_| close("views")>
-                <span class="name">{name}</span>
-                {mark}
+                <span class="name">{changing(name)}</span>
+                {changing(mark)}
             </a>
             <button
                 type="button"
@@ -346,7 +346,7 @@ fn entry(views: Views, id: i64) -> Erased {
             >
                 <span aria-hidden="true">"⋯"</span>
             </button>
-            {actions}
+            {changing(actions)}
         </li>
     }
     .made_here()
@@ -362,7 +362,7 @@ fn layer(views: Views) -> Erased {
         })
     };
     view! {
-        {dialog}
+        {changing(dialog)}
         <div class="toast" class:empty=move || views.said.read().is_empty()>
             <p role="status" aria-live="polite">
                 {views.said}

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     address,
     edit::modal::Modal,
-    erased::Erase,
+    erased::{Erase, changing},
     format::number::{bytes, counted, grouped},
 };
 
@@ -153,7 +153,7 @@ pub fn ExportDialog(host: TransferHost) -> impl IntoView {
         <Modal labelled_by=HEADING class="transfer" on_close=close>
             <form on:submit=submit>
                 <h2 id=HEADING>{format!("Export {path}")}</h2>
-                <p class="muted">{about}</p>
+                <p class="muted">{changing(about)}</p>
                 <fieldset class="field labels">
                     <legend>"File"</legend>
                     {formats.collect_view()}
@@ -169,10 +169,10 @@ pub fn ExportDialog(host: TransferHost) -> impl IntoView {
                 <fieldset class="field labels">
                     <legend>
                         "Columns "
-                        {move || {
+                        {changing(move || {
                             let all = columns.with_value(Vec::len);
                             format!("({} of {all})", chosen().len())
-                        }}
+                        })}
                     </legend>
                     {boxes}
                 </fieldset>
@@ -184,7 +184,7 @@ pub fn ExportDialog(host: TransferHost) -> impl IntoView {
                         "None"
                     </button>
                 </p>
-                <div class="how-far">{how_far}</div>
+                <div class="how-far">{changing(how_far)}</div>
                 <p role="status">{said}</p>
                 <p class="wrong" role="alert">
                     {wrong}
@@ -195,11 +195,11 @@ pub fn ExportDialog(host: TransferHost) -> impl IntoView {
                         class="button"
                         on:click=move |_| if busy() { stop() } else { close.run(()) }
                     >
-                        {move || match (busy(), said.read().is_empty()) {
+                        {changing(move || match (busy(), said.read().is_empty()) {
                             (true, _) => "Stop",
                             (false, true) => "Cancel",
                             (false, false) => "Close",
-                        }}
+                        })}
                     </button>
                     <button
                         type="submit"

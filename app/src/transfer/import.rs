@@ -19,7 +19,7 @@ use crate::{
         api::{said, sentence},
         modal::{Modal, take_focus},
     },
-    erased::Erase,
+    erased::{Erase, changing},
     format::number::{bytes, counted},
 };
 use source::{SourceInput, head};
@@ -356,21 +356,21 @@ fn Steps(import: Import, close: Callback<()>) -> impl IntoView {
                 "A CSV file: with commas, semicolons or tabs between its fields, in UTF-8. All of \
                  its rows are added, or none."
             </p>
-            {source}
-            {named}
+            {changing(source)}
+            {changing(named)}
             <MappingTable import />
-            {lacks}
-            <div class="how-far" role="status">{how_far}</div>
+            {changing(lacks)}
+            <div class="how-far" role="status">{changing(how_far)}</div>
             <p class="wrong" role="alert">
                 {import.wrong}
             </p>
-            {errors}
+            {changing(errors)}
             <div class="actions">
                 <button type="button" class="button" on:click=move |_| close.run(())>
                     "Cancel"
                 </button>
                 <button type="submit" class="button primary" disabled=inert>
-                    {does}
+                    {changing(does)}
                 </button>
             </div>
         </form>

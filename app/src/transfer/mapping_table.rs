@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::{import::Import, mapping::with};
-use crate::erased::Erase;
+use crate::erased::{Erase, changing};
 
 /// How many rows are shown.
 const ROWS: usize = 5;
@@ -11,7 +11,7 @@ const ROWS: usize = 5;
 /// The table, once a file was looked at.
 #[component]
 pub fn MappingTable(import: Import) -> impl IntoView {
-    move || {
+    changing(move || {
         let looked = import.looked.get()?;
         let names = looked.columns.into_iter().enumerate();
         let heads = names.map(|(field, name)| view! { <Field import field name /> });
@@ -38,7 +38,7 @@ pub fn MappingTable(import: Import) -> impl IntoView {
                 </table>
             </div>
         })
-    }
+    })
 }
 
 /// What a field is called, and the column that it is for.

@@ -15,19 +15,18 @@ mod mix;
 mod table;
 mod world;
 
-use std::alloc::System;
-
 use cap::Cap;
 use clap::Parser;
+use mimalloc::MiMalloc;
 use serde::Serialize;
 
 use progress::Progress;
 use report::{Machine, median};
 use world::{Cost, World};
 
-/// Counts what is allocated.
+/// Counts what is allocated; it is the allocator of the server.
 #[global_allocator]
-static HEAP: Cap<System> = Cap::new(System, usize::MAX);
+static HEAP: Cap<MiMalloc> = Cap::new(MiMalloc, usize::MAX);
 
 /// Measures what a change costs the engine.
 #[derive(Parser)]

@@ -107,6 +107,7 @@ impl System {
                     .arg("serve")
                     .env("DATABASE_URL", &database.url)
                     .env("ROWCAST_ADDR", format!("127.0.0.1:{port}"))
+                    .env("ROWCAST_AUTH", "off")
                     .env("RUST_LOG", "error");
                 server.start(command, &log)?;
             }

@@ -1,15 +1,22 @@
 //! `LIKE` and `ILIKE`, byte-wise.
+//!
+//! A pattern may have to be tried at every place of a text, which takes as many steps as both have
+//! bytes, multiplied: what is not settled after [`STEPS`] is left to PostgreSQL, where it takes
+//! time from nobody else.
+
+/// The most steps of one comparison, some milliseconds.
+const STEPS: usize = 1 << 21;
 
 /// Whether `text LIKE pattern`: `%` is any run, `_` one character, `\` takes the next
 /// character as it is. Right under every deterministic collation. A pattern that ends in a
-/// lone `\`, an error in PostgreSQL, matches nothing.
-pub fn like(pattern: &str, text: &str) -> bool {
+/// lone `\`, an error in PostgreSQL, matches nothing. `None` where to tell takes too long.
+pub fn like(pattern: &str, text: &str) -> Option<bool> {
     matches(pattern.as_bytes(), text.as_bytes(), |byte| byte)
 }
 
 /// Whether `text ILIKE pattern`, of a pattern of ASCII in lower case. `None` where that depends
 /// on what the text's collation makes of the two letters that are no ASCII and whose lower case
-/// may be.
+/// may be, or to tell takes too long.
 ///
 /// PostgreSQL compares the lower case of both, letter by letter; only that of ASCII letters
 /// can equal a letter of the pattern.
@@ -19,7 +26,7 @@ pub fn ilike(pattern: &str, text: &str) -> Option<bool> {
         matches(pattern.as_bytes(), text.as_bytes(), lower)
     };
     if !has_odd_case(text) {
-        return Some(matches(text));
+        return matches(text);
     }
     // Whatever collation it is has one lower case for all of a kind. That of İ may be two
     // letters.
@@ -27,7 +34,7 @@ pub fn ilike(pattern: &str, text: &str) -> Option<bool> {
     for dotted_i in ["i", "i\u{307}", "\u{130}"] {
         for kelvin in ["k", "\u{212a}"] {
             let text = text.replace(DOTTED_I, dotted_i).replace(KELVIN, kelvin);
-            let matched = matches(&text);
+            let matched = matches(&text)?;
             if *found.get_or_insert(matched) != matched {
                 return None;
             }
@@ -54,13 +61,13 @@ fn has_odd_case(text: &str) -> bool {
     !text.is_ascii() && text.contains([DOTTED_I, KELVIN])
 }
 
-fn matches(pattern: &[u8], text: &[u8], fold: impl Fn(u8) -> u8) -> bool {
+fn matches(pattern: &[u8], text: &[u8], fold: impl Fn(u8) -> u8) -> Option<bool> {
     let equal = |byte: &u8, at: usize| text.get(at).is_some_and(|other| fold(*other) == *byte);
     let (mut p, mut t) = (0, 0);
     // Where to go on after a mismatch: past the last `%`, one character further in the text.
     // Earlier ones need no second try, for the last one takes whatever they could.
     let mut resume: Option<(usize, usize)> = None;
-    loop {
+    for _ in 0..STEPS {
         let matched = match pattern.get(p) {
             Some(b'%') => {
                 p += 1;
@@ -89,7 +96,7 @@ fn matches(pattern: &[u8], text: &[u8], fold: impl Fn(u8) -> u8) -> bool {
                 true
             }
             Some(_) => false,
-            None if t >= text.len() => return true,
+            None if t >= text.len() => return Some(true),
             None => false,
         };
         if matched {
@@ -100,9 +107,10 @@ fn matches(pattern: &[u8], text: &[u8], fold: impl Fn(u8) -> u8) -> bool {
                 *from += character_length(text[*from]);
                 (p, t) = (*after, *from);
             }
-            _ => return false,
+            _ => return Some(false),
         }
     }
+    None
 }
 
 /// How many bytes the character has that begins with `first`.
@@ -139,6 +147,17 @@ mod tests {
         ] {
             assert_eq!(ilike(pattern, text), expected, "{text} ilike {pattern}");
         }
+    }
+
+    #[test]
+    fn what_takes_too_long_is_left_open() {
+        let text = "a".repeat(200_000);
+        let pattern = format!("%{}b%", "a_".repeat(4_000));
+        assert_eq!(like(&pattern, &text), None);
+        assert_eq!(ilike(&pattern, &text), None);
+        // One that is long, and tells soon.
+        assert_eq!(like(&text, &text), Some(true));
+        assert_eq!(like("%b%", &text), Some(false));
     }
 
     #[test]

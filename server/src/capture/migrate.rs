@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 /// The migrations, in order. One that has been released is never changed.
-const MIGRATIONS: [(i32, &str, &str); 9] = [
+const MIGRATIONS: [(i32, &str, &str); 13] = [
     (
         1,
         "capture",
@@ -47,7 +47,33 @@ const MIGRATIONS: [(i32, &str, &str); 9] = [
         include_str!("../../../migrations/0008_column_comments.sql"),
     ),
     (9, "bell", include_str!("../../../migrations/0009_bell.sql")),
+    (
+        10,
+        "accounts",
+        include_str!("../../../migrations/0010_accounts.sql"),
+    ),
+    (
+        11,
+        "permissions",
+        include_str!("../../../migrations/0011_permissions.sql"),
+    ),
+    (
+        12,
+        "audit",
+        include_str!("../../../migrations/0012_audit.sql"),
+    ),
+    (
+        13,
+        "manage",
+        include_str!("../../../migrations/0013_manage.sql"),
+    ),
 ];
+
+/// The oldest PostgreSQL that is supported, as `server_version_num` has it.
+pub const OLDEST: i32 = 140_000;
+
+/// The encoding that can't be converted to UTF-8.
+pub const UNFIT_ENCODING: &str = "SQL_ASCII";
 
 /// The advisory lock under which migrations run: two servers may start at once.
 const LOCK: i64 = 0x726f_7763_6173_7400;
@@ -94,10 +120,10 @@ pub async fn migrate(connection: &mut PgConnection) -> Result<usize, MigrateErro
     .fetch_one(&mut *connection)
     .await?;
     let (version, encoding): (i32, String) = (row.try_get(0)?, row.try_get(1)?);
-    if version < 140_000 {
+    if version < OLDEST {
         return Err(MigrateError::TooOld(version / 10_000));
     }
-    if encoding == "SQL_ASCII" {
+    if encoding == UNFIT_ENCODING {
         return Err(MigrateError::Encoding(encoding));
     }
     // What is there already needs no lock and no right to create.
@@ -127,7 +153,8 @@ async fn adopt(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-fn newest() -> i32 {
+/// The version that this program knows.
+pub fn newest() -> i32 {
     MIGRATIONS[MIGRATIONS.len() - 1].0
 }
 
@@ -191,4 +218,10 @@ async fn apply_one(
         .execute(&mut *transaction)
         .await?;
     transaction.commit().await
+}
+
+/// The migrations, one after another.
+#[cfg(test)]
+pub(crate) fn all_sql() -> String {
+    MIGRATIONS.iter().map(|(.., sql)| *sql).collect()
 }

@@ -17,7 +17,7 @@ use sqlx::PgPool;
 pub use self::{
     column::ColumnMeta,
     embedding::{Embedding, Join},
-    table::{ForeignKey, TableMeta, Target},
+    table::{ForeignKey, TableMeta, Target, is_audit},
 };
 use self::{
     load::{Version, fingerprint_sql},
@@ -30,8 +30,9 @@ use crate::error::{read_error, unknown_table};
 /// What it says of a table is never older than the call: every call asks the database
 /// whether the table is still the one that is remembered, by a hash of its catalog rows, and
 /// reads it anew where it is not. Those who call at the same time share that. System schemas and
-/// temporary tables do not exist here, nor does the schema `rowcast`, but for two tables in it
-/// that are followed like users' own: saved views and presence. Those are not listed.
+/// temporary tables do not exist here, nor does the schema `rowcast`, but for three tables in it
+/// that are followed like users' own: saved views, presence and the audit log. Those are not
+/// listed.
 #[derive(Debug)]
 pub struct Catalog {
     pool: PgPool,
@@ -65,6 +66,21 @@ impl Catalog {
             .await
     }
 
+    /// The table of that schema and name.
+    ///
+    /// # Errors
+    /// As [`Catalog::table`].
+    pub async fn exact(&self, schema: &str, name: &str) -> Result<Arc<TableMeta>, ApiError> {
+        if !load::may_exist(schema) || !load::may_exist(name) {
+            return Err(unknown_table(name));
+        }
+        let version = load::first_of(&self.pool, &[(schema, name)])
+            .await
+            .map_err(|error| read_error(&error, name))?
+            .ok_or_else(|| unknown_table(name))?;
+        self.current(version, name).await
+    }
+
     async fn resolve(&self, name: &str) -> Result<Arc<TableMeta>, ApiError> {
         let version = load::resolve(&self.pool, name)
             .await
@@ -81,12 +97,37 @@ impl Catalog {
         self.by_oid.get(oid, || self.look_up(oid)).await
     }
 
+    /// The tables of those that are there, asked for at once.
+    ///
+    /// # Errors
+    /// `database_unavailable`.
+    pub async fn by_oids(&self, oids: &[u32]) -> Result<Vec<Arc<TableMeta>>, ApiError> {
+        if oids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let versions = load::versions(&self.pool, oids)
+            .await
+            .map_err(|error| read_error(&error, ""))?;
+        let mut tables = Vec::with_capacity(versions.len());
+        for version in versions {
+            let name = version.oid.to_string();
+            match self.current(version, &name).await {
+                Ok(table) => tables.push(table),
+                // Dropped meanwhile.
+                Err(error) if error.code == "unknown_table" => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(tables)
+    }
+
     async fn look_up(&self, oid: u32) -> Result<Arc<TableMeta>, ApiError> {
         let name = oid.to_string();
-        let version = load::version(&self.pool, oid)
+        let versions = load::versions(&self.pool, &[oid])
             .await
-            .map_err(|error| read_error(&error, &name))?
-            .ok_or_else(|| unknown_table(&name))?;
+            .map_err(|error| read_error(&error, &name))?;
+        let version = versions.into_iter().next();
+        let version = version.ok_or_else(|| unknown_table(&name))?;
         self.current(version, &name).await
     }
 

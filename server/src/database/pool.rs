@@ -7,6 +7,8 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+use crate::audit::name_actor;
+
 /// How long one statement of a reader may run before the database ends it.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -115,18 +117,26 @@ pub fn editors(options: PgConnectOptions, connections: u32) -> PgPool {
 }
 
 /// How many connections write what is ours.
-const HOUSEKEEPERS: u32 = 3;
+pub const HOUSEKEEPERS: u32 = 3;
 
 /// Connections for writing what is ours: removing old changes, saved views, presence. No
 /// statement keeps one for long.
 pub fn housekeepers(options: PgConnectOptions) -> PgPool {
     let timeout = STATEMENT_TIMEOUT.as_millis().to_string();
-    lazy(
-        session(options).options([
-            ("statement_timeout", timeout.as_str()),
-            ("lock_timeout", "5000"),
-        ]),
-        HOUSEKEEPERS,
+    noted(HOUSEKEEPERS).connect_lazy_with(session(options).options([
+        ("statement_timeout", timeout.as_str()),
+        ("lock_timeout", "5000"),
+    ]))
+}
+
+/// How many connections know about accounts.
+pub const ACCOUNTS: u32 = 3;
+
+/// Connections for what is kept of accounts, which nothing else keeps waiting. No statement keeps
+/// one for long.
+pub fn accounts(options: PgConnectOptions) -> PgPool {
+    noted(ACCOUNTS).connect_lazy_with(
+        session(options).options([("statement_timeout", "10000"), ("lock_timeout", "5000")]),
     )
 }
 
@@ -137,6 +147,15 @@ pub fn writers(options: PgConnectOptions, connections: u32) -> PgPool {
 
 fn lazy(options: PgConnectOptions, connections: u32) -> PgPool {
     pool(connections).connect_lazy_with(options)
+}
+
+/// Connections over which nothing is done of which the audit log does not know who did it.
+fn noted(connections: u32) -> PgPoolOptions {
+    pool(connections)
+        .after_connect(|connection, _| Box::pin(name_actor(connection)))
+        .before_acquire(|connection, _| {
+            Box::pin(async move { name_actor(connection).await.map(|()| true) })
+        })
 }
 
 fn pool(connections: u32) -> PgPoolOptions {

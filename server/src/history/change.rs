@@ -1,6 +1,6 @@
 //! What entries of the log say of one row.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use rowcast_engine::datum::{Codec, Datum, ImageError, decode_image};
 use rowcast_protocol::{Cell, calendar};
@@ -45,6 +45,13 @@ pub struct Change {
     pub at: i64,
     /// Who wrote, by what the writer said; `None` where nobody did.
     pub author: Option<String>,
+    /// The database's role that the writer's session belonged to, which proves itself there;
+    /// `None` where it was not kept.
+    pub role: Option<String>,
+    /// The role that it had taken instead; `None` for none.
+    pub acting_as: Option<String>,
+    /// What the writer's program calls itself; `None` for nothing.
+    pub program: Option<String>,
     /// What happened.
     pub kind: Kind,
     /// The columns that an update changed.
@@ -61,6 +68,15 @@ pub struct Change {
 pub struct ChangedRow(Vec<(Arc<str>, Cell)>);
 
 impl Change {
+    /// Takes columns out of it. Returns whether it still tells anything.
+    pub fn hide(&mut self, hidden: &BTreeSet<String>) -> bool {
+        self.columns.retain(|name| !hidden.contains(&**name));
+        for row in self.before.iter_mut().chain(&mut self.after) {
+            row.0.retain(|(name, _)| !hidden.contains(&**name));
+        }
+        self.kind != Kind::Update || !self.columns.is_empty()
+    }
+
     /// Roughly how many bytes it takes.
     pub fn size(&self) -> usize {
         let rows = self.before.iter().chain(&self.after);
@@ -212,10 +228,14 @@ impl Step<'_> {
             let cells = cells.map(|&at| (Arc::clone(&columns[at].name), values[at].to_cell()));
             ChangedRow(cells.collect())
         };
+        let [role, acting_as, program] = &self.entry.session;
         Change {
             xid: self.entry.xid,
             at: self.entry.at,
-            author: author(&self.entry.author),
+            author: shown(&self.entry.author),
+            role: shown(role),
+            acting_as: shown(acting_as),
+            program: shown(program),
             kind: self.kind,
             columns: match (&self.before, &self.after) {
                 (Some(_), Some(_)) => told
@@ -257,17 +277,17 @@ fn link(steps: &mut Vec<&Step<'_>>) {
 
 /// A name as it may be shown: of a bounded length, and without characters that steer what
 /// shows it or turn its direction. The program is left out where it has no name.
-fn author(bytes: &[u8]) -> Option<String> {
+fn shown(bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
-    let shown: String = text
+    let plain: String = text
         .strip_suffix(" ()")
         .unwrap_or(&text)
         .chars()
         .take(AUTHOR)
         .map(|c| if is_steering(c) { '\u{fffd}' } else { c })
         .collect();
-    let shown = shown.trim();
-    (!shown.is_empty()).then(|| shown.to_owned())
+    let plain = plain.trim();
+    (!plain.is_empty()).then(|| plain.to_owned())
 }
 
 fn is_steering(c: char) -> bool {
@@ -284,6 +304,7 @@ mod tests {
             xid,
             at: 0,
             author: Vec::new(),
+            session: Default::default(),
             kind: ChangeKind::Images,
             old: None,
             new: None,
@@ -292,7 +313,7 @@ mod tests {
 
     #[test]
     fn an_author_is_shown_without_what_steers() {
-        let shown = |text: &str| author(text.as_bytes());
+        let shown = |text: &str| super::shown(text.as_bytes());
         assert_eq!(shown("Ann"), Some("Ann".to_owned()));
         assert_eq!(shown("app (psql)"), Some("app (psql)".to_owned()));
         assert_eq!(shown("app ()"), Some("app".to_owned()));
@@ -301,7 +322,7 @@ mod tests {
             Some("a\u{fffd}[2J\u{fffd}b\u{fffd}".to_owned())
         );
         assert_eq!(shown(&"x".repeat(300)).map(|name| name.len()), Some(AUTHOR));
-        assert_eq!(author(b"a\xff"), Some("a\u{fffd}".to_owned()));
+        assert_eq!(super::shown(b"a\xff"), Some("a\u{fffd}".to_owned()));
         assert_eq!(shown(""), None);
         assert_eq!(shown("  "), None);
     }

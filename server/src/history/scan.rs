@@ -87,6 +87,8 @@ pub struct Entry {
     pub at: i64,
     /// Who wrote, as far as that is known.
     pub author: Vec<u8>,
+    /// The role that the session belongs to, the one that it had taken, and the program.
+    pub session: [Vec<u8>; 3],
     /// What is told.
     pub kind: ChangeKind,
     /// Images of rows as they were; `None` with more bytes than are read.
@@ -190,6 +192,11 @@ fn xid(row: &PgRow, at: usize) -> Result<Option<u64>, sqlx::Error> {
     xid.map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
+/// The bytes of a text, none of what is NULL.
+fn text(row: &PgRow, at: usize) -> Result<Vec<u8>, sqlx::Error> {
+    Ok(row.try_get::<Option<_>, _>(at)?.unwrap_or_default())
+}
+
 struct Found {
     entry: Entry,
     fits: bool,
@@ -214,7 +221,8 @@ async fn entries(
     // alteration says so.
     let sql = format!(
         "SELECT l.xid::text, (extract(epoch FROM l.at) * 1000000)::int8, textsend(l.author), \
-                l.kind::text, CASE WHEN l.fits THEN l.old END, CASE WHEN l.fits THEN l.new END, l.fits \
+                l.kind::text, CASE WHEN l.fits THEN l.old END, CASE WHEN l.fits THEN l.new END, l.fits, \
+                textsend(l.role), textsend(l.acting_as), textsend(l.program) \
            FROM (SELECT w.*, sum($1::float8 + coalesce(octet_length(w.old), 0) + coalesce(octet_length(w.new), 0)) \
                              OVER (ROWS UNBOUNDED PRECEDING) <= $2::float8 AS fits \
                    FROM (SELECT c.* FROM rowcast.change_log c \
@@ -252,10 +260,11 @@ async fn entries(
                 entry: Entry {
                     xid: xid(row, 0)?.unwrap_or_default(),
                     at: row.try_get(1)?,
-                    author: row.try_get::<Option<Vec<u8>>, _>(2)?.unwrap_or_default(),
+                    author: text(row, 2)?,
                     kind: ChangeKind::of(row.try_get(3)?),
                     old: row.try_get(4)?,
                     new: row.try_get(5)?,
+                    session: [text(row, 7)?, text(row, 8)?, text(row, 9)?],
                 },
                 fits: row.try_get(6)?,
             })

@@ -24,6 +24,7 @@ pub struct Patient<S> {
     patience: Duration,
     /// When it is enough, where something waits.
     enough: Option<Pin<Box<Sleep>>>,
+    sent: u64,
 }
 
 impl<S> Patient<S> {
@@ -33,23 +34,25 @@ impl<S> Patient<S> {
             stream,
             patience: PATIENCE,
             enough: None,
+            sent: 0,
         }
     }
 
-    /// The connection itself.
-    pub fn into_inner(self) -> S {
-        self.stream
+    /// How many bytes have been taken.
+    pub fn sent(&self) -> u64 {
+        self.sent
     }
 
     /// What comes of an attempt to send.
-    fn judge<T>(
+    fn judge(
         &mut self,
         context: &mut Context<'_>,
-        sent: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if sent.is_ready() {
+        sent: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(sent) = sent {
             self.enough = None;
-            return sent;
+            self.sent += *sent.as_ref().unwrap_or(&0) as u64;
+            return Poll::Ready(sent);
         }
         let patience = self.patience;
         let enough = self.enough.get_or_insert_with(|| Box::pin(sleep(patience)));

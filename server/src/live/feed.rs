@@ -14,7 +14,10 @@ use rowcast_protocol::{
 };
 
 use super::{channel::Channel, event::SharedEvent, place::Place};
-use crate::query::{bound::BoundQuery, list::aggregates};
+use crate::{
+    permission::Limits,
+    query::{bound::BoundQuery, list::aggregates},
+};
 
 /// The most patches that a window keeps for clients that come back.
 const BACKLOG_PATCHES: usize = 256;
@@ -29,6 +32,8 @@ pub struct FeedKey {
     spec: WindowSpec,
     /// As it is written: what shows all columns that there are shows those too that are added.
     select: Option<Vec<Selected>>,
+    /// What its readers are kept from, which decides how the columns are described.
+    limits: Option<Arc<Limits>>,
 }
 
 /// A window and those who follow it.
@@ -79,6 +84,7 @@ impl FeedKey {
     pub fn new(query: &Query, bound: &BoundQuery, spec: &WindowSpec) -> Self {
         Self {
             select: query.select.clone(),
+            limits: bound.table.base().limits.clone(),
             identity: Arc::clone(&bound.identity),
             spec: spec.clone(),
         }

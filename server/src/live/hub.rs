@@ -50,7 +50,8 @@ use crate::{
     capture::{Read, TailEvent, TailHandle},
     database::catalog::{Catalog, TableMeta},
     error::unknown_table,
-    query::bound::BoundQuery,
+    permission::Limits,
+    query::{bound::BoundQuery, read::catalog_changed},
 };
 
 /// How long a window without clients stays live, for one that comes back or for a page that
@@ -149,7 +150,37 @@ pub struct Bound {
 #[derive(Debug)]
 struct Unbound {
     query: Arc<Query>,
+    /// What its readers are kept from.
+    limits: Option<Arc<Limits>>,
+    /// The tables that it embeds, which they may read.
+    joined: Vec<u32>,
     members: Vec<SubscriberId>,
+}
+
+impl Unbound {
+    /// A query that is to be bound anew, with what its readers are kept from.
+    fn new(query: Arc<Query>, bound: &BoundQuery, members: Vec<SubscriberId>) -> Self {
+        let joined = bound.table.joins().iter().map(|join| join.table.oid);
+        Self {
+            query,
+            limits: bound.table.base().limits.clone(),
+            joined: joined.collect(),
+            members,
+        }
+    }
+
+    /// The query as it is bound now, unless it embeds another table than its readers were let
+    /// see.
+    ///
+    /// # Errors
+    /// `catalog_changed`.
+    fn refers_as_before(&self, bound: BoundQuery) -> Result<BoundQuery, ApiError> {
+        let joined = bound.table.joins().iter().map(|join| &join.table.oid);
+        match self.limits.is_none() || joined.eq(&self.joined) {
+            true => Ok(bound),
+            false => Err(catalog_changed()),
+        }
+    }
 }
 
 /// How a table is looked up.

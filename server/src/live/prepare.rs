@@ -2,35 +2,47 @@
 
 use std::sync::Arc;
 
-use rowcast_protocol::{ApiError, query::Query};
+use rowcast_protocol::{ApiError, Table, query::Query};
 use sqlx::PgPool;
 
 use super::not_live;
 use crate::{
+    auth::Identity,
     database::catalog::{Catalog, TableMeta},
+    permission::restrict,
     query::{bind::bind, bound::BoundQuery},
     state::AppState,
 };
 
 /// A query that can be followed.
 pub struct Prepared {
-    /// As the client wrote it.
+    /// As its reader may ask it.
     pub query: Arc<Query>,
+    /// What the reader is told of its table.
+    pub described: Table,
     /// As its table takes it.
     pub bound: BoundQuery,
 }
 
-/// Parses and binds a query of a live table.
+/// Parses and binds a query of a live table, as somebody may ask it.
 ///
 /// # Errors
 /// Those of the grammar and of binding; `unknown_table`; `not_live`.
-pub async fn prepare(state: &AppState, table: &str, query: &str) -> Result<Prepared, ApiError> {
-    let table = state.catalog.table(table).await?;
-    let query = Query::parse(query)?;
+pub async fn prepare(
+    state: &AppState,
+    identity: &Identity,
+    table: &str,
+    query: &str,
+) -> Result<Prepared, ApiError> {
+    let seen = state.seen(identity);
+    let table = seen.table(table).await?;
+    let query = restrict(seen, &table, Query::parse(query)?).await?;
+    let described = table.described();
     let _turn = state.live.admit_binding().await;
     let bound = bind_live(&state.catalog, &state.pool, table, &query).await?;
     Ok(Prepared {
         query: Arc::new(query),
+        described,
         bound,
     })
 }

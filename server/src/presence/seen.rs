@@ -3,6 +3,8 @@
 use rowcast_protocol::{ApiError, RowKey, Table, query::known_column};
 use serde::Deserialize;
 
+use crate::auth::Identity;
+
 /// The most characters of a session's name.
 const SESSION: usize = 64;
 
@@ -14,7 +16,11 @@ const KEY: usize = 4096;
 
 /// Names an open page: letters, digits, `-` and `_` that the page has made up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Session(String);
+pub struct Session {
+    name: String,
+    /// Whose page it is: that one of somebody else goes by the same name is none of theirs.
+    account: Option<i64>,
+}
 
 /// Where somebody is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,14 +58,17 @@ pub struct Said {
 }
 
 impl Session {
-    /// The session of that name.
+    /// The session of that name, of whoever asks.
     ///
     /// # Errors
     /// `invalid_presence` if it is not such a name.
-    pub fn new(name: &str) -> Result<Self, ApiError> {
+    pub fn new(name: &str, identity: &Identity) -> Result<Self, ApiError> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         if (1..=SESSION).contains(&name.len()) && name.bytes().all(is_plain) {
-            return Ok(Self(name.to_owned()));
+            return Ok(Self {
+                name: name.to_owned(),
+                account: identity.account.map(|account| account.0),
+            });
         }
         Err(invalid(
             "session",
@@ -69,18 +78,24 @@ impl Session {
 
     /// Its name.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.name
+    }
+
+    /// Whose it is.
+    pub fn account(&self) -> Option<i64> {
+        self.account
     }
 }
 
 impl Said {
-    /// Where that is.
+    /// Where that is. Whoever has an account is called as it is.
     ///
     /// # Errors
     /// `invalid_presence`, naming what is wrong; `unknown_column`.
-    pub fn check(self, table: &Table) -> Result<(Session, Seen), ApiError> {
-        let session = Session::new(&self.session)?;
-        let name = self.name.trim();
+    pub fn check(self, table: &Table, identity: &Identity) -> Result<(Session, Seen), ApiError> {
+        let session = Session::new(&self.session, identity)?;
+        let said = self.name.trim();
+        let name = identity.signed_in().map_or(said, |(_, name)| name);
         if name.chars().count() > NAME || name.chars().any(char::is_control) {
             return Err(invalid(
                 "name",

@@ -13,6 +13,7 @@ use rowcast_protocol::{
 };
 use sqlx::{AssertSqlSafe, PgPool};
 
+pub use self::embed::{foreign_key as embedded_key, unknown as unknown_relation};
 use self::{
     aggregates::bind_aggregates,
     embed::embed,

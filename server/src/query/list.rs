@@ -13,17 +13,17 @@ use super::{
     bound::BoundQuery,
     read::{Range, Totals, WindowRead, window},
 };
-use crate::database::catalog::Catalog;
+use crate::permission::{Seen, restrict};
 
 /// How often a read begins again because the table was altered in the midst of it.
 const ATTEMPTS: usize = 3;
 
-/// Reads the list of a query in the grammar, and the table that it is of.
+/// Reads the list of a query in the grammar, and the table that it is of, as they may be seen.
 ///
 /// # Errors
 /// `unknown_table`; those of the grammar, of binding and of reading.
 pub async fn read(
-    catalog: &Catalog,
+    seen: Seen<'_>,
     pool: &PgPool,
     epoch: u64,
     table: &str,
@@ -31,7 +31,7 @@ pub async fn read(
 ) -> Result<(Table, Snapshot), ApiError> {
     let mut attempt = 1;
     loop {
-        match read_once(catalog, pool, epoch, table, query).await {
+        match read_once(seen, pool, epoch, table, query).await {
             Err(error) if error.code == "catalog_changed" && attempt < ATTEMPTS => attempt += 1,
             result => return result,
         }
@@ -39,22 +39,23 @@ pub async fn read(
 }
 
 async fn read_once(
-    catalog: &Catalog,
+    seen: Seen<'_>,
     pool: &PgPool,
     epoch: u64,
     table: &str,
     query: &str,
 ) -> Result<(Table, Snapshot), ApiError> {
-    let table = catalog.table(table).await?;
-    let query = Query::parse(query)?;
-    let bound = bind(catalog, pool, table, &query).await?;
+    let table = seen.table(table).await?;
+    let query = restrict(seen, &table, Query::parse(query)?).await?;
+    let described = table.described();
+    let bound = bind(seen.catalog(), pool, table, &query).await?;
     let range = Range::Offset {
         offset: bound.offset,
         limit: bound.limit.into(),
     };
     let read = window(pool, &bound, &range, Totals::Shown).await?;
     let list = snapshot(&bound, read, epoch);
-    Ok((bound.table.base().table.clone(), list))
+    Ok((described, list))
 }
 
 /// The list that was read whole.

@@ -1,6 +1,9 @@
 //! `POST /api/batch/{table}`: several changes, all or none.
 
+use std::sync::Arc;
+
 use axum::{
+    Extension,
     extract::{Path, State},
     response::Response,
 };
@@ -10,6 +13,7 @@ use serde::Deserialize;
 
 use super::{json_body, row::admit};
 use crate::{
+    auth::Identity,
     state::AppState,
     write::{
         self,
@@ -32,11 +36,12 @@ struct Batch {
 /// As docs/api.md has them.
 pub async fn change(
     State(state): State<AppState>,
+    Extension(identity): Extension<Arc<Identity>>,
     Path(table): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Refusal> {
-    let author = admit(&state, &headers).await?;
+    let author = admit(&state, &identity, &headers).await?;
     let Batch { changes } = json_body::read(&headers, &body)?;
     require_few(&changes)?;
     let batch = write::batch::Batch {
@@ -44,7 +49,7 @@ pub async fn change(
         changes: &changes,
         bytes: state.list_bytes,
     };
-    let (table, rows) = attempt(&state, &table, &batch).await?;
+    let (table, rows) = attempt(&state, &identity, &table, &batch).await?;
     let mut body = b"{\"rows\":[".to_vec();
     for (place, row) in rows.iter().enumerate() {
         if place > 0 {

@@ -3,17 +3,21 @@
 use std::sync::Arc;
 
 use axum::{
+    Extension,
     extract::{Path, RawQuery, State},
     response::Response,
 };
 use bytes::Bytes;
 use http::HeaderMap;
-use rowcast_protocol::ApiError;
+use rowcast_protocol::{ApiError, query::Filter};
 use serde::Deserialize;
 
 use super::{json_body, row::admit};
 use crate::{
+    auth::Identity,
+    database::catalog::TableMeta,
     error::read_error,
+    permission::{self, restrict},
     query::bind::bind,
     state::{AppState, too_busy},
     write::{
@@ -21,7 +25,7 @@ use crate::{
         bulk::{Action, Bulk, count, parse_query},
         object::Object,
         refusal::Refusal,
-        values::require_key,
+        values::{require_allowed, require_key},
     },
 };
 
@@ -37,23 +41,27 @@ struct Asked {
 }
 
 /// Sets values in all rows that match, or deletes them: 200, how many they were, and what
-/// undoes it. With `dry_run`, only how many they are.
+/// undoes it. With `dry_run`, only how many it would be: of those that may be written so.
 ///
 /// # Errors
 /// As docs/api.md has them.
 pub async fn change(
     State(state): State<AppState>,
+    Extension(identity): Extension<Arc<Identity>>,
     Path(table): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Refusal> {
-    let author = admit(&state, &headers).await?;
+    let author = admit(&state, &identity, &headers).await?;
     let asked: Asked = json_body::read(&headers, &body)?;
     let query = parse_query(&query.unwrap_or_default())?;
     if asked.dry_run {
-        let table = state.catalog.table(&table).await?;
+        let seen = state.seen(&identity);
+        let table = seen.table(&table).await?;
         require_key(&table)?;
+        let mut query = restrict(seen, &table, query).await?;
+        query.filter.extend(writable(&table, &asked)?);
         let path = table.table.path();
         let bound = bind(&state.catalog, &state.pool, table, &query).await?;
         let count = count(&state.pool, &bound)
@@ -71,13 +79,47 @@ pub async fn change(
         .map_err(|_| too_busy())?;
     let bulk = Bulk {
         state: &state,
+        identity: &identity,
         author: &author,
         query: &query,
         action: &action,
         count,
     };
-    let (_, done) = attempt(&state, &table, &bulk).await?;
+    let (_, done) = attempt(&state, &identity, &table, &bulk).await?;
     Ok(answer(count, done.undo))
+}
+
+/// What holds of the rows, of those that may be read, that whoever asked for the table may write
+/// so: in the way that is asked for, or in either.
+fn writable(table: &TableMeta, asked: &Asked) -> Result<Vec<Filter>, Refusal> {
+    let actions: &[permission::Action] = match (&asked.set, asked.delete) {
+        (Some(_), true) => return Err(incomplete()),
+        (Some(_), false) => &[permission::Action::Update],
+        (None, true) => &[permission::Action::Delete],
+        (None, false) => &[permission::Action::Update, permission::Action::Delete],
+    };
+    let Some(limits) = &table.limits else {
+        return Ok(Vec::new());
+    };
+    let mut ways = Vec::new();
+    let mut refused = None;
+    for &action in actions {
+        match require_allowed(table, action) {
+            Ok(()) => ways.push(Filter::And {
+                negated: false,
+                of: limits.conditions(Some(action), &table.table),
+            }),
+            Err(error) => refused = refused.or(Some(error)),
+        }
+    }
+    match (ways.len(), refused) {
+        (0, Some(refused)) => Err(refused),
+        (1, _) => Ok(ways),
+        _ => Ok(vec![Filter::Or {
+            negated: false,
+            of: ways,
+        }]),
+    }
 }
 
 fn incomplete() -> Refusal {

@@ -1,15 +1,17 @@
 //! `GET /api/chart/{table}?query&chart=column`: a column at a glance.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
-    extract::{Path, RawQuery, State},
+    extract::{Extension, Path, RawQuery, State},
     response::{IntoResponse, Response},
 };
 use http::header;
 use percent_encoding::percent_decode_str;
-use rowcast_protocol::ApiError;
+use rowcast_protocol::{ApiError, query::Query};
 
-use crate::{chart, error::HttpError, state::AppState};
+use crate::{auth::Identity, chart, error::HttpError, permission::restrict, state::AppState};
 
 /// How the rows that match are spread over the column's values.
 ///
@@ -18,14 +20,17 @@ use crate::{chart, error::HttpError, state::AppState};
 pub async fn read(
     State(state): State<AppState>,
     Path(table): Path<String>,
+    Extension(identity): Extension<Arc<Identity>>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, HttpError> {
     state.require_database().await?;
     let text = query.unwrap_or_default();
     let (query, column) = take_chart(&text)?;
-    let table = state.catalog.table(&table).await?;
+    let seen = state.seen(&identity);
+    let table = seen.table(&table).await?;
+    let query = restrict(seen, &table, Query::parse(&query)?).await?;
     let _place = state.scans.acquire().await;
-    let chart = chart::read(&state.catalog, &state.pool, table, &query, &column).await?;
+    let chart = chart::read(&state.catalog, &state.pool, table, query, &column).await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(chart)).into_response())
 }
 

@@ -18,7 +18,10 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Row, postgres::PgRow
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::{
+    audit::Export,
+    auth::Standing,
     error::{HttpError, database_unavailable, internal, read_error, sqlstate},
+    permission::restrict,
     query::{
         bind::bind,
         bound::BoundQuery,
@@ -35,6 +38,9 @@ const CHUNK: usize = 64 * 1024;
 
 /// How many chunks may wait for the client. When they do, PostgreSQL waits as well.
 const WAITING: usize = 4;
+
+/// The chunks that are still to come, and whose they are.
+type Rest = (mpsc::Receiver<Result<Bytes, ApiError>>, Standing);
 
 /// As what rows are exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,19 +114,22 @@ impl Format {
 }
 
 /// The matching rows of one version of the database, in the query's order, whatever its limit
-/// and offset. A row that can't be read any more breaks the response off.
+/// and offset. A row that can't be read any more breaks the response off, and so does a change of
+/// what whoever asked may see: what is sent is what was theirs when it began.
 ///
 /// # Errors
 /// Those of a read, as far as they show before the first row; `too_busy`.
 pub async fn export(
     state: &AppState,
+    standing: Standing,
     table: &str,
     format: Format,
     query: &str,
 ) -> Result<Response, HttpError> {
-    let table = state.catalog.table(table).await?;
+    let seen = state.seen(standing.identity());
+    let table = seen.table(table).await?;
     let (format, query) = format.take_from(query);
-    let query = Query::parse(&query)?;
+    let query = restrict(seen, &table, Query::parse(&query)?).await?;
     let bound = bind(&state.catalog, &state.pool, table, &query).await?;
     let place = Arc::clone(&state.exports)
         .try_acquire_owned()
@@ -133,6 +142,14 @@ pub async fn export(
         .await
         .map_err(|_| database_unavailable())?
         .detach();
+    let noted = Export::begin(
+        &state.housekeeping,
+        standing.identity(),
+        &bound.table.table.path(),
+        format.ending(),
+        &query.to_query_string(),
+    )
+    .await?;
     let (chunks, mut received) = mpsc::channel(WAITING);
     let name = file_name(&bound.table.table.name, format);
     tokio::spawn(send(
@@ -141,7 +158,11 @@ pub async fn export(
         bound,
         format,
         chunks,
-        place,
+        Leave {
+            standing: standing.clone(),
+            noted,
+            _place: place,
+        },
     ));
     // The first chunk, or why there is none, decides the status.
     let first = match received.recv().await {
@@ -149,7 +170,7 @@ pub async fn export(
         Some(Err(error)) => return Err(error.into()),
         None => return Err(internal().into()),
     };
-    let rest = futures::stream::poll_fn(move |context| received.poll_recv(context));
+    let rest = futures::stream::unfold(Some((received, standing)), rest);
     let body = futures::stream::once(async { Ok(first) }).chain(rest);
     let mut response = Body::from_stream(body).into_response();
     let headers = response.headers_mut();
@@ -159,28 +180,61 @@ pub async fn export(
     Ok(response)
 }
 
+/// What comes after the first chunk; where whoever asked may see something else now, a failure
+/// that breaks the response off, whatever waits.
+async fn rest(state: Option<Rest>) -> Option<(Result<Bytes, ApiError>, Option<Rest>)> {
+    let (mut received, mut standing) = state?;
+    tokio::select! {
+        biased;
+        _ = standing.changed() => {
+            let error = ApiError::new("not_allowed", "what you may see has changed", "ask again");
+            Some((Err(error), None))
+        }
+        chunk = received.recv() => Some((chunk?, Some((received, standing)))),
+    }
+}
+
+/// By whose leave an export is under way.
+struct Leave {
+    /// What they may see.
+    standing: Standing,
+    /// Where it is noted how it ended.
+    noted: Export,
+    /// Held as long as it goes on.
+    _place: OwnedSemaphorePermit,
+}
+
 async fn send(
     mut connection: PgConnection,
     pool: PgPool,
     bound: BoundQuery,
     format: Format,
     chunks: mpsc::Sender<Result<Bytes, ApiError>>,
-    _place: OwnedSemaphorePermit,
+    mut leave: Leave,
 ) {
-    let mut backend = None;
+    let mut progress = Progress::default();
     let outcome = tokio::select! {
-        outcome = write(&mut connection, &bound, format, &chunks, &mut backend) => outcome,
-        // Nobody reads any more. The place is free when the query has ended, too: one that has
-        // found nothing to send yet would not notice that its connection is gone.
-        () = chunks.closed() => {
-            if let Some(backend) = backend {
-                cancel(&pool, backend).await;
-            }
-            return;
-        }
+        outcome = write(&mut connection, &bound, format, &chunks, &mut progress) => Some(outcome),
+        // Nobody reads any more.
+        () = chunks.closed() => None,
+        // They may see something else now, or nothing.
+        _ = leave.standing.changed() => None,
     };
+    let Some(outcome) = outcome else {
+        leave.noted.end(false, progress.rows).await;
+        // The place is free when the query has ended, too: one that has found nothing to send
+        // yet would not notice that its connection is gone.
+        if let Some(backend) = progress.backend {
+            cancel(&pool, backend).await;
+        }
+        return;
+    };
+    leave
+        .noted
+        .end(matches!(outcome, Ok(true)), progress.rows)
+        .await;
     match outcome {
-        Ok(()) => {
+        Ok(_) => {
             // It is over either way.
             let _ = connection.close().await;
         }
@@ -205,20 +259,29 @@ async fn cancel(pool: &PgPool, backend: i32) {
     }
 }
 
-/// Reads and sends the rows, and says in which session as soon as it is known.
+/// How far an export is.
+#[derive(Debug, Default)]
+struct Progress {
+    /// In which session it is read, as soon as that is known.
+    backend: Option<i32>,
+    /// How many rows were handed on.
+    rows: u64,
+}
+
+/// Reads and sends the rows. Returns whether somebody took all of them.
 async fn write(
     connection: &mut PgConnection,
     bound: &BoundQuery,
     format: Format,
     chunks: &mpsc::Sender<Result<Bytes, ApiError>>,
-    backend: &mut Option<i32>,
-) -> Result<(), sqlx::Error> {
+    progress: &mut Progress,
+) -> Result<bool, sqlx::Error> {
     let sql = "SELECT pg_backend_pid() FROM set_config('statement_timeout', $1, false)";
     let pid = sqlx::query_scalar(sql)
         .bind(TIMEOUT)
         .fetch_one(&mut *connection)
         .await?;
-    *backend = Some(pid);
+    progress.backend = Some(pid);
     let mut params = Params::default();
     let table = &bound.table;
     let condition = where_sql(table, &bound.filter, "t", &mut params);
@@ -247,14 +310,18 @@ async fn write(
         if chunk.len() >= CHUNK {
             let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK + 1024));
             if chunks.send(Ok(full.into())).await.is_err() {
-                return Ok(());
+                return Ok(false);
             }
+            progress.rows = nth;
         }
     }
     format.write_end(&mut chunk);
     // A client that is gone needs no last chunk.
-    let _ = chunks.send(Ok(chunk.into())).await;
-    Ok(())
+    let is_whole = chunks.send(Ok(chunk.into())).await.is_ok();
+    if is_whole {
+        progress.rows = nth;
+    }
+    Ok(is_whole)
 }
 
 /// The cells of the columns that are shown.

@@ -1,8 +1,10 @@
 //! `GET /api/history/{table}/{key}`: a row's past.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
-    extract::{Query, State},
+    extract::{Extension, Query, State},
     http::Uri,
     response::{IntoResponse, Response},
 };
@@ -11,7 +13,9 @@ use rowcast_protocol::{ApiError, calendar};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    error::HttpError,
+    audit,
+    auth::Identity,
+    error::{HttpError, unknown_table},
     history::{
         self, Change, DEFAULT_LIMIT, MAX_LIMIT,
         address::{key_values, row_address},
@@ -41,6 +45,7 @@ pub struct Answer {
 /// `unknown_table`, `invalid_key`, `invalid_limit`; those of [`history::read`].
 pub async fn read(
     State(state): State<AppState>,
+    Extension(identity): Extension<Arc<Identity>>,
     uri: Uri,
     Query(asked): Query<Asked>,
 ) -> Result<Response, HttpError> {
@@ -54,7 +59,16 @@ pub async fn read(
         )));
     }
     let (name, key) = row_address(uri.path(), "/api/history/")?;
-    let table = state.catalog.table(&name).await?;
+    let seen = state.seen(&identity);
+    let table = seen.table(&name).await?;
+    // What is in those is of other tables, which not everybody may read.
+    let is_private = !identity.is_everyone() && !table.is_audit();
+    if table.is_ours() && (is_private || !seen.sees_everything()) {
+        return Err(HttpError(unknown_table(&name)));
+    }
+    if table.is_audit() {
+        audit::reading(&state.housekeeping).await?;
+    }
     let key = key_values(key, table.key.len())?;
     let _place = state.scans.acquire().await;
     let found = history::read(&state.pool, &table, &key, limit, asked.before.as_deref()).await?;

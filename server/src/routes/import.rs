@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
+    Extension,
     extract::{Path, RawQuery, State},
     response::{IntoResponse, Response},
 };
@@ -14,6 +15,7 @@ use rowcast_protocol::ApiError;
 
 use super::{json_body, row::admit};
 use crate::{
+    auth::Identity,
     error::internal,
     state::{AppState, too_busy},
     write::{
@@ -33,12 +35,13 @@ const TYPES: [&str; 2] = ["text/csv", "text/tab-separated-values"];
 /// As docs/api.md has them.
 pub async fn insert(
     State(state): State<AppState>,
+    Extension(identity): Extension<Arc<Identity>>,
     Path(table): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Refusal> {
-    let author = admit(&state, &headers).await?;
+    let author = admit(&state, &identity, &headers).await?;
     json_body::require_type(&headers, &TYPES)?;
     let options = Options::parse(&query.unwrap_or_default())?;
     let _place = Arc::clone(&state.long_writes)
@@ -51,7 +54,7 @@ pub async fn insert(
         columns: options.columns.as_deref(),
         dry_run: options.dry_run,
     };
-    let (_, done) = attempt(&state, &table, &import).await?;
+    let (_, done) = attempt(&state, &identity, &table, &import).await?;
     let (status, json) = match &done {
         Done::Inserted(count) => (StatusCode::CREATED, format!("{{\"count\":{count}}}")),
         Done::Looked(report) => (

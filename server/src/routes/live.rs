@@ -4,7 +4,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
-    extract::{Path, RawQuery, State},
+    extract::{Extension, Path, RawQuery, State},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -14,7 +14,9 @@ use rowcast_protocol::Cursor;
 use tokio::time::{Instant, Interval, interval_at};
 
 use crate::{
+    auth::Standing,
     error::HttpError,
+    limit::Subject,
     live::{
         Live, SubscriberId,
         outbox::{Due, Outbox},
@@ -34,9 +36,11 @@ pub async fn follow(
     State(state): State<AppState>,
     Path(table): Path<String>,
     RawQuery(query): RawQuery,
+    Extension(standing): Extension<Standing>,
+    subject: Option<Extension<Subject>>,
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
-    let permit = state.admit()?;
+    let permit = state.admit(subject.map(|Extension(subject)| subject))?;
     let text = query.unwrap_or_default();
     let (text, in_address) = take_cursor(&text);
     let cursor = headers
@@ -45,7 +49,8 @@ pub async fn follow(
         .filter(|value| !value.is_empty())
         .map(str::to_owned)
         .or(in_address);
-    let Prepared { query, bound } = prepare(&state, &table, &text).await?;
+    let prepared = prepare(&state, standing.identity(), &table, &text).await?;
+    let Prepared { query, bound, .. } = prepared;
     let outbox = Arc::new(Outbox::default());
     // A cursor that can't be read is one that can't be resumed from.
     let cursor = cursor.map(|text| text.parse().unwrap_or_else(|_| unreadable()));
@@ -60,6 +65,7 @@ pub async fn follow(
         outbox,
         heartbeat: interval_at(Instant::now() + HEARTBEAT, HEARTBEAT),
         ended: false,
+        standing,
         _permit: permit,
     };
     state.live.figures().connections.add(1);
@@ -73,7 +79,7 @@ pub async fn follow(
         header::CONTENT_TYPE,
         HeaderValue::from_static("text/event-stream"),
     );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
 }
@@ -133,6 +139,7 @@ struct Session {
     outbox: Arc<Outbox>,
     heartbeat: Interval,
     ended: bool,
+    standing: Standing,
     _permit: ClientPermit,
 }
 
@@ -144,6 +151,9 @@ impl Session {
         }
         loop {
             tokio::select! {
+                biased;
+                // Whoever follows a stream is not told why: the next attempt is refused.
+                _ = self.standing.changed() => return None,
                 due = self.outbox.next() => match due {
                     Due::Event(waiting) => {
                         let event = &waiting.event;

@@ -67,6 +67,12 @@ fn text(state: &AppState) -> String {
         "Connections open for reading rows.",
         state.pool.size(),
     );
+    page.one(
+        "rowcast_refused_total",
+        "counter",
+        "Requests and messages that were too many of one account or address.",
+        state.limits.refused(),
+    );
     live(state, &mut page);
     page.0
 }

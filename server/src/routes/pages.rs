@@ -5,9 +5,9 @@ use std::{path::Path as FilePath, sync::Arc, time::Duration};
 use axum::{
     Router,
     body::Body,
-    extract::{Path, Query as UrlQuery, Request, State},
+    extract::{Extension, Path, Query as UrlQuery, Request, State},
     response::{IntoResponse, Redirect, Response},
-    routing::get,
+    routing::{get, post},
 };
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
@@ -21,18 +21,23 @@ use rowcast_app::{
     page_data::{PageData, Redirect as PageRedirect, ResponseStatus, TablePage},
     reader,
     saved_views::SavedView,
+    signed_in::SignedIn,
 };
 use rowcast_protocol::{ApiError, Table};
 use serde::Deserialize;
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
+use super::{join, login, own_account, permissions_page, users};
 use crate::{
+    audit::{self, Actor},
+    auth::Identity,
     live::prepare::{Prepared, prepare},
+    permission::{Rights, may_know_view},
     query::list,
     security::page_policy,
     state::AppState,
-    views,
+    views::{self, Person},
 };
 
 /// How long a page waits for its first rows.
@@ -52,6 +57,32 @@ pub fn router(state: &AppState) -> Router<AppState> {
     Router::new()
         .route("/tables/{table}/filter", get(filter))
         .route("/design", get(design))
+        .route("/login", get(login::show).post(login::enter))
+        .route("/logout", post(login::leave))
+        .route("/join", get(join::show).post(join::enter))
+        .route("/account", get(own_account::show))
+        .route("/account/password", post(own_account::set_password))
+        .route("/account/sessions", post(own_account::end_others))
+        .route("/account/sessions/{id}", post(own_account::end_session))
+        .route("/account/tokens", post(own_account::create_token))
+        .route("/account/tokens/{id}", post(own_account::revoke_token))
+        .route("/users", get(users::show))
+        .route("/users/invite", post(users::invite))
+        .route("/users/invitations/{id}", post(users::withdraw))
+        .route("/users/{id}/{what}", post(users::change))
+        .route(
+            "/permissions",
+            get(permissions_page::show).post(permissions_page::add_role),
+        )
+        .route(
+            "/permissions/roles/{role}/remove",
+            post(permissions_page::remove_role),
+        )
+        .route("/permissions/{table}", get(permissions_page::show_table))
+        .route(
+            "/permissions/{table}/{role}",
+            post(permissions_page::change),
+        )
         .leptos_routes_with_context(state, generate_route_list(App), context, move || {
             shell(options.clone())
         })
@@ -89,11 +120,12 @@ struct FilterForm {
 async fn filter(
     State(state): State<AppState>,
     Path(table): Path<String>,
+    Extension(identity): Extension<Arc<Identity>>,
     UrlQuery(form): UrlQuery<FilterForm>,
 ) -> Response {
-    let found = state.catalog.table(&table).await.and_then(|table| {
+    let found = state.seen(&identity).table(&table).await.and_then(|table| {
         filtered_address(
-            &table.table,
+            &table.described(),
             &form.query,
             &form.column,
             &form.operator,
@@ -113,6 +145,23 @@ async fn filter(
     Redirect::to(&to).into_response()
 }
 
+/// A document of its own, with this status.
+pub async fn document<V: IntoView + 'static>(
+    state: &AppState,
+    parts: Parts,
+    status: StatusCode,
+    view: impl Fn(LeptosOptions) -> V + Clone + Send + Sync + 'static,
+) -> Response {
+    let options = state.site.clone();
+    let render =
+        leptos_axum::render_app_async_with_context(contexts(state), move || view(options.clone()));
+    let mut response = render(Request::from_parts(parts, Body::empty()))
+        .await
+        .into_response();
+    *response.status_mut() = status;
+    response
+}
+
 async fn design(State(state): State<AppState>, request: Request) -> Response {
     let options = state.site.clone();
     let render = leptos_axum::render_app_async_with_context(contexts(&state), move || {
@@ -122,18 +171,24 @@ async fn design(State(state): State<AppState>, request: Request) -> Response {
 }
 
 async fn file_or_page(State(state): State<AppState>, request: Request) -> Response {
+    let page_request = clone_head(&request);
+    if let Some(file) = site_file(&state, request).await {
+        return file;
+    }
+    let options = state.site.clone();
+    let render = leptos_axum::render_app_async_with_context(contexts(&state), move || {
+        shell(options.clone())
+    });
+    render(page_request).await.into_response()
+}
+
+/// The file of the site that a request asks for, which is anybody's; `None` if there is none.
+pub async fn site_file(state: &AppState, request: Request) -> Option<Response> {
     let for_ever = request
         .uri()
         .query()
         .is_some_and(|query| !state.build.is_empty() && query == format!("v={}", state.build));
-    let page_request = clone_head(&request);
-    let Some(mut response) = file(&state.site.site_root, request).await else {
-        let options = state.site.clone();
-        let render = leptos_axum::render_app_async_with_context(contexts(&state), move || {
-            shell(options.clone())
-        });
-        return render(page_request).await.into_response();
-    };
+    let mut response = file(&state.site.site_root, request).await?;
     let caching = if for_ever {
         "public, max-age=31536000, immutable"
     } else {
@@ -142,7 +197,7 @@ async fn file_or_page(State(state): State<AppState>, request: Request) -> Respon
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
-    response
+    Some(response)
 }
 
 /// Whether a path names a file that is there for the server, not for clients.
@@ -155,6 +210,7 @@ fn clone_head(request: &Request) -> Request {
     *head.method_mut() = request.method().clone();
     *head.uri_mut() = request.uri().clone();
     *head.headers_mut() = request.headers().clone();
+    *head.extensions_mut() = request.extensions().clone();
     head
 }
 
@@ -207,12 +263,32 @@ fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static + use
             }
         })));
         provide_context(Build(Arc::clone(&build)));
+        if let Some(signed_in) = use_context::<Parts>().and_then(|parts| signed_in(&parts)) {
+            provide_context(signed_in);
+        }
         let data: Arc<dyn PageData> = Arc::new(Data {
             state: state.clone(),
+            // Without one nobody is let in, so nothing is shown.
+            identity: use_context::<Parts>()
+                .and_then(|parts| parts.extensions.get::<Arc<Identity>>().cloned())
+                .unwrap_or_else(|| Arc::new(Identity::nobody(Rights::None))),
+            actor: use_context::<Parts>()
+                .map(|parts| Actor::in_extensions(&parts.extensions))
+                .unwrap_or_default(),
             reader: use_context::<Parts>().and_then(|parts| reader_of(&parts.headers)),
         });
         provide_context(data);
     }
+}
+
+/// Who has signed in that makes a request.
+fn signed_in(parts: &Parts) -> Option<SignedIn> {
+    let identity = parts.extensions.get::<Arc<Identity>>()?;
+    let (_, name) = identity.signed_in()?;
+    Some(SignedIn {
+        name: name.to_owned(),
+        is_administrator: identity.is_administrator(),
+    })
 }
 
 /// The name that a request's reader goes by.
@@ -224,6 +300,10 @@ fn reader_of(headers: &HeaderMap) -> Option<String> {
 
 struct Data {
     state: AppState,
+    /// Who asks.
+    identity: Arc<Identity>,
+    /// The same for the audit log: pages are rendered by tasks of their own.
+    actor: Actor,
     /// What the reader is called, whose own views these are.
     reader: Option<String>,
 }
@@ -232,16 +312,31 @@ impl PageData for Data {
     fn tables(&self) -> BoxFuture<'_, Result<Vec<Table>, ApiError>> {
         Box::pin(async {
             self.state.require_database().await?;
-            self.state.catalog.tables().await
+            self.state.seen(&self.identity).tables().await
         })
     }
 
     fn views(&self, table: &str, id: Option<i64>) -> BoxFuture<'_, Vec<SavedView>> {
         let table = table.to_owned();
         Box::pin(async move {
-            let views = views::of_page(&self.state.pool, &table, self.reader.as_deref(), id);
+            let seen = self.state.seen(&self.identity);
+            // Those of a table that may not be read are not told either.
+            let Ok(meta) = seen.table(&table).await else {
+                return Vec::new();
+            };
+            let person = Person::of(&self.identity, self.reader.as_deref());
+            let views = views::of_page(&self.state.pool, &table, &person, id);
             match tokio::time::timeout(VIEWS_PATIENCE, views).await {
-                Ok(Ok(views)) => views.into_iter().map(shown).collect(),
+                Ok(Ok(views)) => {
+                    let mut known = Vec::new();
+                    for view in views {
+                        let is_everybodys = view.owner.is_none();
+                        if may_know_view(seen, &meta, &view.query, is_everybodys).await {
+                            known.push(shown(view));
+                        }
+                    }
+                    known
+                }
                 // Without its views a table still has its rows.
                 Ok(Err(error)) => {
                     tracing::debug!(code = %error.code, "a page's views were not read");
@@ -255,7 +350,9 @@ impl PageData for Data {
     fn snapshot(&self, table: &str, query: &str) -> BoxFuture<'_, Result<TablePage, ApiError>> {
         let (table, query) = (table.to_owned(), query.to_owned());
         Box::pin(async move {
-            match tokio::time::timeout(PATIENCE, first_rows(&self.state, &table, &query)).await {
+            let rows = first_rows(&self.state, &self.identity, &table, &query);
+            let rows = audit::scope(self.actor.clone(), rows);
+            match tokio::time::timeout(PATIENCE, rows).await {
                 Ok(page) => page,
                 Err(_) => Err(ApiError::new(
                     "too_slow",
@@ -279,19 +376,30 @@ fn shown(view: views::SavedView) -> SavedView {
 
 /// A page's rows. Those of a live table come from the live query, which the page is about to
 /// follow: it finds its place there by the cursor.
-async fn first_rows(state: &AppState, table: &str, query: &str) -> Result<TablePage, ApiError> {
+async fn first_rows(
+    state: &AppState,
+    identity: &Identity,
+    table: &str,
+    query: &str,
+) -> Result<TablePage, ApiError> {
     state.require_database().await?;
-    match prepare(state, table, query).await {
-        Ok(Prepared { query, bound }) => {
-            let table = bound.table.base().table.clone();
+    match prepare(state, identity, table, query).await {
+        Ok(Prepared {
+            query,
+            described: table,
+            bound,
+        }) => {
             let snapshot = state.live.snapshot(query, bound).await?;
             Ok(TablePage { table, snapshot })
         }
         // A table that is not live is read once. One that refers to such a table is not what
         // was asked for then.
-        Err(error) if error.code == "not_live" && !state.catalog.table(table).await?.table.live => {
+        Err(error)
+            if error.code == "not_live" && !state.seen(identity).table(table).await?.table.live =>
+        {
+            let seen = state.seen(identity);
             let (table, snapshot) =
-                list::read(&state.catalog, &state.pool, state.epoch(), table, query).await?;
+                list::read(seen, &state.pool, state.epoch(), table, query).await?;
             Ok(TablePage { table, snapshot })
         }
         Err(error) => Err(error),

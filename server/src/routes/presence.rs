@@ -1,12 +1,15 @@
 //! `/api/presence/{table}`: who looks at a table.
 
-use axum::extract::{Path, Query, State};
+use std::sync::Arc;
+
+use axum::extract::{Extension, Path, Query, State};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
 use super::json_body;
 use crate::{
+    auth::Identity,
     error::HttpError,
     presence::{Said, Session},
     state::AppState,
@@ -34,18 +37,21 @@ pub async fn show(
     State(state): State<AppState>,
     Path(table): Path<String>,
     Query(asked): Query<Asked>,
+    Extension(identity): Extension<Arc<Identity>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, HttpError> {
     state.check_origin(&headers)?;
     let said = json_body::read::<Said>(&headers, &body)?;
     if asked.leave.is_some() {
-        state.presence.leave(Session::new(&said.session)?);
+        state
+            .presence
+            .leave(Session::new(&said.session, &identity)?);
         return Ok(StatusCode::NO_CONTENT);
     }
     state.require_database().await?;
-    let table = state.catalog.table(&table).await?;
-    let (session, seen) = said.check(&table.table)?;
+    let table = state.seen(&identity).table(&table).await?;
+    let (session, seen) = said.check(&table.described(), &identity)?;
     state.presence.show(session, seen)?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -57,9 +63,12 @@ pub async fn show(
 pub async fn leave(
     State(state): State<AppState>,
     Query(left): Query<Left>,
+    Extension(identity): Extension<Arc<Identity>>,
     headers: HeaderMap,
 ) -> Result<StatusCode, HttpError> {
     state.check_origin(&headers)?;
-    state.presence.leave(Session::new(&left.session)?);
+    state
+        .presence
+        .leave(Session::new(&left.session, &identity)?);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,6 +1,9 @@
 //! `POST /api/rows/{table}`, `PATCH` and `DELETE /api/rows/{table}/{key}`: writing one row.
 
+use std::sync::Arc;
+
 use axum::{
+    Extension,
     extract::{Path, State},
     response::{IntoResponse, Response},
 };
@@ -11,7 +14,9 @@ use serde::Deserialize;
 
 use super::json_body;
 use crate::{
+    auth::Identity,
     database::catalog::TableMeta,
+    permission::Action,
     state::AppState,
     write::{
         attempt::attempt,
@@ -22,7 +27,7 @@ use crate::{
         refusal::Refusal,
         row::write_row,
         single::Single,
-        values::{Values, nothing_set, require_key, require_rows},
+        values::{Values, nothing_set, require_allowed, require_key, require_rows},
     },
 };
 
@@ -49,14 +54,16 @@ struct Removal {
 /// As docs/api.md has them.
 pub async fn insert(
     State(state): State<AppState>,
+    Extension(identity): Extension<Arc<Identity>>,
     Path(table): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Refusal> {
-    let author = admit(&state, &headers).await?;
+    let author = admit(&state, &identity, &headers).await?;
     let object: Object = json_body::read(&headers, &body)?;
     let change = |table: &TableMeta| {
         require_rows(table)?;
+        require_allowed(table, Action::Insert)?;
         let row = Values::bind_written(table, &object)?;
         Ok(Change::Insert {
             row,
@@ -67,7 +74,7 @@ pub async fn insert(
         author: &author,
         change,
     };
-    let (table, row) = attempt(&state, &table, &work).await?;
+    let (table, row) = attempt(&state, &identity, &table, &work).await?;
     let row = row.unwrap_or_default();
     let mut response = (StatusCode::CREATED, answer(&table, &row)).into_response();
     if table.has_key() {
@@ -90,18 +97,20 @@ pub async fn insert(
 /// As docs/api.md has them.
 pub async fn update(
     State(state): State<AppState>,
+    Extension(identity): Extension<Arc<Identity>>,
     Path((table, _)): Path<(String, String)>,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Refusal> {
-    let author = admit(&state, &headers).await?;
+    let author = admit(&state, &identity, &headers).await?;
     let Patch { set, expect } = json_body::read(&headers, &body)?;
     if set.0.is_empty() {
         return Err(nothing_set());
     }
     let change = |table: &TableMeta| {
         require_key(table)?;
+        require_allowed(table, Action::Update)?;
         Ok(Change::Update {
             key: key::from_path(table, last_segment(&uri))?,
             set: Values::bind_written(table, &set)?,
@@ -112,7 +121,7 @@ pub async fn update(
         author: &author,
         change,
     };
-    let (table, row) = attempt(&state, &table, &work).await?;
+    let (table, row) = attempt(&state, &identity, &table, &work).await?;
     Ok(answer(&table, &row.unwrap_or_default()))
 }
 
@@ -122,12 +131,13 @@ pub async fn update(
 /// As docs/api.md has them.
 pub async fn delete(
     State(state): State<AppState>,
+    Extension(identity): Extension<Arc<Identity>>,
     Path((table, _)): Path<(String, String)>,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Refusal> {
-    let author = admit(&state, &headers).await?;
+    let author = admit(&state, &identity, &headers).await?;
     let Removal { expect } = if body.is_empty() {
         Removal::default()
     } else {
@@ -135,6 +145,7 @@ pub async fn delete(
     };
     let change = |table: &TableMeta| {
         require_key(table)?;
+        require_allowed(table, Action::Delete)?;
         Ok(Change::Delete {
             key: key::from_path(table, last_segment(&uri))?,
             expect: Values::bind(table, &expect)?,
@@ -144,7 +155,7 @@ pub async fn delete(
         author: &author,
         change,
     };
-    attempt(&state, &table, &work).await?;
+    attempt(&state, &identity, &table, &work).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -152,9 +163,13 @@ pub async fn delete(
 ///
 /// # Errors
 /// `wrong_origin`, `invalid_author`, `database_unavailable`.
-pub async fn admit(state: &AppState, headers: &HeaderMap) -> Result<Author, Refusal> {
+pub async fn admit(
+    state: &AppState,
+    identity: &Identity,
+    headers: &HeaderMap,
+) -> Result<Author, Refusal> {
     state.check_origin(headers)?;
-    let author = Author::of(headers)?;
+    let author = Author::of(identity, headers)?;
     state.require_database().await?;
     Ok(author)
 }

@@ -1,7 +1,7 @@
 //! `GET /api/rows/{table}`: a query's rows as they are now.
 
 use axum::{
-    extract::{Path, RawQuery, State},
+    extract::{Extension, Path, RawQuery, State},
     response::Response,
 };
 use rowcast_protocol::json::write_snapshot;
@@ -10,7 +10,12 @@ use super::{
     export::{self, Format},
     json_body,
 };
-use crate::{error::HttpError, query::list, state::AppState};
+use crate::{
+    auth::{Identity, Standing},
+    error::HttpError,
+    query::list,
+    state::AppState,
+};
 
 /// The rows as `{"columns","key","rows","total","cursor"}`; all of them as CSV or as an array
 /// of objects where the table's name is followed by `.csv` or `.json`.
@@ -20,23 +25,29 @@ use crate::{error::HttpError, query::list, state::AppState};
 pub async fn read(
     State(state): State<AppState>,
     Path(table): Path<String>,
+    Extension(standing): Extension<Standing>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, HttpError> {
     state.require_database().await?;
     let query = query.unwrap_or_default();
     if let Some((exported, format)) = Format::of(&table) {
-        match export::export(&state, exported, format, &query).await {
+        match export::export(&state, standing.clone(), exported, format, &query).await {
             // A table may itself be named csv, within a schema.
             Err(error) if error.0.code == "unknown_table" => {}
             response => return response,
         }
     }
-    json(&state, &table, &query).await
+    json(&state, standing.identity(), &table, &query).await
 }
 
-async fn json(state: &AppState, table: &str, query: &str) -> Result<Response, HttpError> {
-    let (_, snapshot) =
-        list::read(&state.catalog, &state.pool, state.epoch(), table, query).await?;
+async fn json(
+    state: &AppState,
+    identity: &Identity,
+    table: &str,
+    query: &str,
+) -> Result<Response, HttpError> {
+    let seen = state.seen(identity);
+    let (_, snapshot) = list::read(seen, &state.pool, state.epoch(), table, query).await?;
     let mut body = Vec::new();
     write_snapshot(&snapshot, &mut body);
     Ok(json_body::answer(body))

@@ -1,13 +1,15 @@
 //! `GET /api/tables` and `GET /api/tables/{table}`: what tables there are.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Extension, Path, State},
 };
 use rowcast_protocol::Table;
 use serde::Serialize;
 
-use crate::{database::catalog::ForeignKey, error::HttpError, state::AppState};
+use crate::{auth::Identity, database::catalog::ForeignKey, error::HttpError, state::AppState};
 
 /// All tables.
 #[derive(Debug, Serialize)]
@@ -27,9 +29,12 @@ pub struct TableDetails {
 ///
 /// # Errors
 /// `database_unavailable`.
-pub async fn list(State(state): State<AppState>) -> Result<Json<Tables>, HttpError> {
+pub async fn list(
+    State(state): State<AppState>,
+    Extension(identity): Extension<Arc<Identity>>,
+) -> Result<Json<Tables>, HttpError> {
     state.require_database().await?;
-    let tables = state.catalog.tables().await?;
+    let tables = state.seen(&identity).tables().await?;
     Ok(Json(Tables { tables }))
 }
 
@@ -40,11 +45,12 @@ pub async fn list(State(state): State<AppState>) -> Result<Json<Tables>, HttpErr
 pub async fn show(
     State(state): State<AppState>,
     Path(table): Path<String>,
+    Extension(identity): Extension<Arc<Identity>>,
 ) -> Result<Json<TableDetails>, HttpError> {
     state.require_database().await?;
-    let table = state.catalog.table(&table).await?;
+    let table = state.seen(&identity).table(&table).await?;
     Ok(Json(TableDetails {
-        table: table.table.clone(),
+        table: table.described(),
         foreign_keys: table.foreign_keys.clone(),
     }))
 }

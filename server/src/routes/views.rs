@@ -1,8 +1,10 @@
 //! `/api/views/{table}`: a table's saved views.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Extension, Path, Query, State},
 };
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -10,9 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::json_body;
 use crate::{
+    auth::Identity,
     error::HttpError,
+    permission::may_know_view,
     state::AppState,
-    views::{self, Edit, NewView, SavedView},
+    views::{self, Edit, NewView, Person, SavedView},
 };
 
 /// Whose views.
@@ -27,18 +31,27 @@ pub struct Views {
     views: Vec<SavedView>,
 }
 
-/// The views for everybody, and those of `owner` if one is given.
+/// The views for everybody, and one's own: of whoever has no account, those of `owner`.
 ///
 /// # Errors
 /// `unknown_table`; `database_unavailable`.
 pub async fn list(
     State(state): State<AppState>,
     Path(table): Path<String>,
+    Extension(identity): Extension<Arc<Identity>>,
     Query(asked): Query<Asked>,
 ) -> Result<Json<Views>, HttpError> {
-    let table = path_of(&state, &table).await?;
-    let owner = asked.owner.as_deref().filter(|owner| !owner.contains('\0'));
-    let views = views::list(&state.pool, &table, owner).await?;
+    state.require_database().await?;
+    let seen = state.seen(&identity);
+    let meta = seen.table(&table).await?;
+    let table = meta.table.path();
+    let person = Person::of(&identity, asked.owner.as_deref());
+    let mut views = Vec::new();
+    for view in views::list(&state.pool, &table, &person).await? {
+        if may_know_view(seen, &meta, &view.query, view.owner.is_none()).await {
+            views.push(view);
+        }
+    }
     Ok(Json(Views { views }))
 }
 
@@ -50,54 +63,78 @@ pub async fn list(
 pub async fn create(
     State(state): State<AppState>,
     Path(table): Path<String>,
+    Extension(identity): Extension<Arc<Identity>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<(StatusCode, Json<SavedView>), HttpError> {
     state.check_origin(&headers)?;
     let new = json_body::read::<NewView>(&headers, &body)?.check()?;
-    let table = path_of(&state, &table).await?;
-    let view = views::create(&state.housekeeping, &table, &new).await?;
+    let table = path_of(&state, &identity, &table).await?;
+    let person = Person::of(&identity, None);
+    let view = views::create(&state.housekeeping, &table, &person, &new).await?;
     Ok((StatusCode::CREATED, Json(view)))
 }
 
 /// Changes a view.
 ///
 /// # Errors
-/// As [`create`]; `unknown_view`.
+/// As [`create`]; `unknown_view`, `not_allowed`.
 pub async fn alter(
     State(state): State<AppState>,
     Path((table, id)): Path<(String, String)>,
+    Extension(identity): Extension<Arc<Identity>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<SavedView>, HttpError> {
     state.check_origin(&headers)?;
     let edit = json_body::read::<Edit>(&headers, &body)?.check()?;
-    let table = path_of(&state, &table).await?;
     let id = number(&id)?;
-    Ok(Json(
-        views::alter(&state.housekeeping, &table, id, &edit).await?,
-    ))
+    let table = known(&state, &identity, &table, id).await?;
+    let person = Person::of(&identity, None);
+    let view = views::alter(&state.housekeeping, &table, &person, id, &edit).await?;
+    Ok(Json(view))
 }
 
 /// Deletes a view.
 ///
 /// # Errors
-/// `wrong_origin`; `unknown_table`, `unknown_view`.
+/// `wrong_origin`; `unknown_table`, `unknown_view`, `not_allowed`.
 pub async fn delete(
     State(state): State<AppState>,
     Path((table, id)): Path<(String, String)>,
+    Extension(identity): Extension<Arc<Identity>>,
     headers: HeaderMap,
 ) -> Result<StatusCode, HttpError> {
     state.check_origin(&headers)?;
-    let table = path_of(&state, &table).await?;
-    views::delete(&state.housekeeping, &table, number(&id)?).await?;
+    let id = number(&id)?;
+    let table = known(&state, &identity, &table, id).await?;
+    let person = Person::of(&identity, None);
+    views::delete(&state.housekeeping, &table, &person, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The one name by which the table's views are kept, whichever it was asked by.
-async fn path_of(state: &AppState, table: &str) -> Result<String, HttpError> {
+/// The same, where the view of that number is one that whoever asks may know of.
+async fn known(
+    state: &AppState,
+    identity: &Identity,
+    table: &str,
+    id: i64,
+) -> Result<String, HttpError> {
     state.require_database().await?;
-    Ok(state.catalog.table(table).await?.table.path())
+    let seen = state.seen(identity);
+    let meta = seen.table(table).await?;
+    let path = meta.table.path();
+    let view = views::find(&state.pool, &path, id).await?;
+    match may_know_view(seen, &meta, &view.query, view.owner.is_none()).await {
+        true => Ok(path),
+        false => Err(views::unknown_view(id).into()),
+    }
+}
+
+/// The one name by which the table's views are kept, whichever it was asked by.
+async fn path_of(state: &AppState, identity: &Identity, table: &str) -> Result<String, HttpError> {
+    state.require_database().await?;
+    Ok(state.seen(identity).table(table).await?.table.path())
 }
 
 fn number(id: &str) -> Result<i64, HttpError> {

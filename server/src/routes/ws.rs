@@ -11,7 +11,7 @@ use std::{
 };
 
 use axum::{
-    extract::{Query as UrlQuery, State},
+    extract::{Extension, Query as UrlQuery, State},
     response::Response,
 };
 use http::HeaderMap;
@@ -22,11 +22,14 @@ use rowcast_protocol::{
 };
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 
 use super::live::unreadable;
 use crate::{
+    audit::{self, Actor},
+    auth::{Identity, Standing},
     error::HttpError,
+    limit::{Kind, Spent, Subject, too_many},
     live::{
         SubscriberId,
         event::{Encoding, SharedEvent, compact},
@@ -51,6 +54,13 @@ const CLOSING: Duration = Duration::from_secs(2);
 /// The largest message a client may send.
 const MAX_MESSAGE: usize = 64 * 1024;
 
+/// How far apart signs of life are not counted as messages.
+const SIGNS_APART: Duration = Duration::from_secs(1);
+
+/// How long a message waits that is one too many, and with it those behind it, before it is
+/// refused.
+const MESSAGE_PATIENCE: Duration = Duration::from_secs(5);
+
 /// How many bytes of events are taken out of the outbox at once. What is taken is not dropped
 /// any more if the client turns out to be slow.
 const TAKEN: usize = 64 * 1024;
@@ -60,6 +70,9 @@ const MAX_SUBSCRIPTIONS: usize = 200;
 
 /// The close code that tells a page of another build to load itself again.
 const OTHER_BUILD: u16 = 4001;
+
+/// The close code that tells a page to load itself again, to be asked who the reader is.
+const SIGNED_OUT: u16 = 4002;
 
 /// The close code of an end that both sides know of.
 const NORMAL: u16 = 1000;
@@ -83,11 +96,14 @@ pub struct Options {
 pub async fn open(
     State(state): State<AppState>,
     UrlQuery(options): UrlQuery<Options>,
+    Extension(standing): Extension<Standing>,
+    subject: Option<Extension<Subject>>,
     headers: HeaderMap,
     upgrade: Upgrade,
 ) -> Result<Response, HttpError> {
     state.check_origin(&headers)?;
-    let permit = state.admit()?;
+    let subject = subject.map(|Extension(subject)| subject);
+    let permit = state.admit(subject)?;
     let encoding = match options.encoding.as_deref() {
         None | Some("json") => Encoding::Json,
         Some("postcard") => Encoding::Postcard,
@@ -102,12 +118,18 @@ pub async fn open(
     let fits = encoding == Encoding::Json
         || (options.wire == Some(WIRE_VERSION)
             && options.build.as_deref() == Some(state.build.as_str()));
-    Ok(upgrade.answer(MAX_MESSAGE, move |socket| async move {
-        if fits {
-            Connection::new(state, encoding).serve(socket, permit).await;
-        } else {
-            refuse(socket).await;
-        }
+    let actor = Actor::current();
+    Ok(upgrade.answer(MAX_MESSAGE, move |socket| {
+        // What is asked for over it is asked for by whoever opened it.
+        audit::scope(actor, async move {
+            if fits {
+                Connection::new(state, encoding, Arc::clone(standing.identity()), subject)
+                    .serve(socket, standing, permit)
+                    .await;
+            } else {
+                refuse(socket).await;
+            }
+        })
     }))
 }
 
@@ -121,9 +143,16 @@ async fn refuse(mut socket: Socket) {
 struct Connection(Arc<Session>);
 
 impl Connection {
-    fn new(state: AppState, encoding: Encoding) -> Self {
+    fn new(
+        state: AppState,
+        encoding: Encoding,
+        identity: Arc<Identity>,
+        subject: Option<Subject>,
+    ) -> Self {
         Self(Arc::new(Session {
             state,
+            identity,
+            subject,
             encoding,
             outbox: Arc::default(),
             subscriptions: Mutex::default(),
@@ -132,11 +161,11 @@ impl Connection {
 
     /// Serves until either side ends it. The task that runs this is all that there is of an
     /// idle connection.
-    async fn serve(self, mut socket: Socket, _permit: ClientPermit) {
+    async fn serve(self, mut socket: Socket, standing: Standing, _permit: ClientPermit) {
         let session = &self.0;
         let live = &session.state.live;
         live.figures().connections.add(1);
-        self.attend(&mut socket).await;
+        self.attend(&mut socket, standing).await;
         session.outbox.close();
         for id in session.drain() {
             live.unsubscribe(id).await;
@@ -146,11 +175,12 @@ impl Connection {
     }
 
     /// Sends and receives until there is nothing more to say than what is queued.
-    async fn attend(&self, socket: &mut Socket) {
+    async fn attend(&self, socket: &mut Socket, mut standing: Standing) {
         let session = &self.0;
         let (outbox, live, encoding) = (&session.outbox, &session.state.live, session.encoding);
         let mut shutdown = session.state.shutdown.clone();
         let mut stopping = pin!(async move { drop(shutdown.wait_for(|stop| *stop).await) });
+        let mut changed = pin!(standing.changed());
         let mut heartbeat = interval_at(Instant::now(), HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut following = live.following();
@@ -174,6 +204,19 @@ impl Connection {
                         socket.queue_message(Opcode::Binary, &compact(&ServerMessage::Goodbye));
                     }
                     socket.queue_close(GOING_AWAY, "the server is stopping: connect again");
+                    return;
+                }
+                now = &mut changed => {
+                    match now {
+                        // What is open is of rights that were; a cursor of it is of no use to
+                        // whoever sees something else now.
+                        Some(_) => socket.queue_close(
+                            GOING_AWAY,
+                            "what you may see may have changed: connect again",
+                        ),
+                        None => socket
+                            .queue_close(SIGNED_OUT, "whoever opened this has been signed out"),
+                    }
                     return;
                 }
                 _ = heartbeat.tick() => {
@@ -218,7 +261,14 @@ impl Connection {
                         Incoming::Text(text) => session.read_text(&text),
                         Incoming::Binary(bytes) => session.read_binary(&bytes),
                         Incoming::Sign => {
+                            // What keeps a connection alive is free.
+                            let is_rare = heard.elapsed() >= SIGNS_APART;
                             heard = Instant::now();
+                            let turn = if is_rare { Ok(Duration::ZERO) } else { session.turn() };
+                            let wait = turn.unwrap_or(MESSAGE_PATIENCE);
+                            if !wait.is_zero() {
+                                acting = Some(Box::pin(sleep(wait)));
+                            }
                             continue;
                         }
                         Incoming::Close | Incoming::Gone => return,
@@ -228,13 +278,8 @@ impl Connection {
                         }
                     };
                     heard = Instant::now();
-                    match message {
-                        Ok(message) => {
-                            let session = Arc::clone(session);
-                            acting = Some(Box::pin(async move { session.handle(message).await }));
-                        }
-                        Err((id, error)) => session.complain(id, error),
-                    }
+                    let (session, turn) = (Arc::clone(session), session.turn());
+                    acting = Some(Box::pin(async move { session.act(message, turn).await }));
                 }
                 // Not before what was taken is on its way: what waits in the outbox is bounded.
                 due = outbox.next(), if !has_outgoing => match due {
@@ -255,6 +300,10 @@ impl Connection {
 /// What both directions of a connection know.
 struct Session {
     state: AppState,
+    /// Whose queries they are.
+    identity: Arc<Identity>,
+    /// By whom messages are counted, if they are.
+    subject: Option<Subject>,
     encoding: Encoding,
     outbox: Arc<Outbox>,
     /// The subscriptions, by the client's numbers.
@@ -294,6 +343,39 @@ impl Session {
             if known.get(&waiting.number) == Some(&id) {
                 known.remove(&waiting.number);
             }
+        }
+    }
+
+    /// How long whoever sends a message has to wait for it to be acted on.
+    fn turn(&self) -> Result<Duration, ApiError> {
+        let Some(subject) = self.subject else {
+            return Ok(Duration::ZERO);
+        };
+        let limits = &self.state.limits;
+        let turn = limits.reserve(subject, Kind::Message, MESSAGE_PATIENCE);
+        turn.map_err(|Spent(wait)| too_many(subject, wait))
+    }
+
+    /// Acts on a message in its turn, or says why not.
+    async fn act(
+        &self,
+        message: Result<ClientMessage, (Option<u32>, ApiError)>,
+        turn: Result<Duration, ApiError>,
+    ) {
+        // The next one is not read meanwhile, so who is refused is slowed down as well.
+        let wait = *turn.as_ref().unwrap_or(&MESSAGE_PATIENCE);
+        if !wait.is_zero() {
+            sleep(wait).await;
+        }
+        match (message, turn) {
+            (Ok(message), Ok(_)) => self.handle(message).await,
+            (
+                Ok(ClientMessage::Subscribe { id, .. } | ClientMessage::Unsubscribe { id }),
+                Err(e),
+            ) => {
+                self.complain(Some(id), e);
+            }
+            (Err((id, error)), _) => self.complain(id, error),
         }
     }
 
@@ -385,7 +467,8 @@ impl Session {
                 "unsubscribe some, or open another connection",
             ));
         }
-        let Prepared { query, bound } = prepare(&self.state, table, query).await?;
+        let prepared = prepare(&self.state, &self.identity, table, query).await?;
+        let Prepared { query, bound, .. } = prepared;
         // A cursor that can't be read is one that can't be resumed from.
         let cursor: Option<Cursor> =
             cursor.map(|text| text.parse().unwrap_or_else(|_| unreadable()));

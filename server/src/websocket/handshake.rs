@@ -7,10 +7,9 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use rowcast_protocol::ApiError;
 use sha1::{Digest, Sha1};
-use tokio::net::TcpStream;
 
 use super::Socket;
-use crate::{error::HttpError, listen::Patient};
+use crate::{error::HttpError, listen::Stream};
 
 /// What RFC 6455 has both sides append to the client's key.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -54,12 +53,9 @@ impl Upgrade {
 /// The connection itself, with what it has already been read ahead.
 fn socket(upgraded: Upgraded, max_message: usize) -> Option<Socket> {
     // Connections are served as what `listen` accepts.
-    let parts = upgraded.downcast::<TokioIo<Patient<TcpStream>>>().ok()?;
-    Some(Socket::new(
-        parts.io.into_inner().into_inner(),
-        &parts.read_buf,
-        max_message,
-    ))
+    let parts = upgraded.downcast::<TokioIo<Stream>>().ok()?;
+    let stream = parts.io.into_inner();
+    Some(Socket::new(stream, &parts.read_buf, max_message))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Upgrade {

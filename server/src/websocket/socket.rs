@@ -9,9 +9,10 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use tokio::{io::AsyncWrite, net::TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::frame::{self, Opcode, Violation};
+use crate::listen::Stream;
 
 /// How much is read at once.
 const READ: usize = 4096;
@@ -22,7 +23,7 @@ const PIECES: usize = 32;
 /// A WebSocket. Neither side of it waits for the other: one task has both.
 #[derive(Debug)]
 pub struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     max_message: usize,
     /// What has come and not been taken: the beginning of a frame, mostly nothing.
     inbox: Vec<u8>,
@@ -32,7 +33,8 @@ pub struct Socket {
     outgoing: VecDeque<Bytes>,
     /// The answer to the newest ping, to be sent after that. Older ones need none.
     pong: Option<Bytes>,
-    written: u64,
+    /// Whether some of what was to be sent may have gone no further than its encryption.
+    is_unflushed: bool,
 }
 
 /// What happened on a connection.
@@ -56,7 +58,7 @@ pub enum Incoming {
 
 impl Socket {
     /// A WebSocket over a connection of which `ahead` has already been read.
-    pub(super) fn new(stream: TcpStream, ahead: &[u8], max_message: usize) -> Self {
+    pub(super) fn new(stream: Stream, ahead: &[u8], max_message: usize) -> Self {
         Self {
             stream,
             max_message,
@@ -64,7 +66,7 @@ impl Socket {
             begun: None,
             outgoing: VecDeque::new(),
             pong: None,
-            written: 0,
+            is_unflushed: false,
         }
     }
 
@@ -89,12 +91,12 @@ impl Socket {
 
     /// Whether something is still to be sent.
     pub fn has_outgoing(&self) -> bool {
-        !self.outgoing.is_empty() || self.pong.is_some()
+        !self.outgoing.is_empty() || self.pong.is_some() || self.is_unflushed
     }
 
     /// How many bytes have been sent.
     pub fn written(&self) -> u64 {
-        self.written
+        self.stream.sent()
     }
 
     /// Sends what is to be sent and, if `reads`, receives; returns at the first thing that
@@ -160,7 +162,7 @@ impl Socket {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.written += written as u64;
+            self.is_unflushed = true;
             while let Some(piece) = self.outgoing.front_mut() {
                 if written < piece.len() {
                     piece.advance(written);
@@ -170,6 +172,8 @@ impl Socket {
                 self.outgoing.pop_front();
             }
         }
+        ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+        self.is_unflushed = false;
         // What a burst needed is not kept for the quiet after it.
         if self.outgoing.capacity() > 8 {
             self.outgoing = VecDeque::new();
@@ -193,18 +197,11 @@ impl Socket {
 
     /// Reads some of what has come into the inbox.
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.stream.poll_read_ready(context))?;
-            let mut bytes = [0; READ];
-            match self.stream.try_read(&mut bytes) {
-                Ok(length) => {
-                    self.inbox.extend_from_slice(&bytes[..length]);
-                    return Poll::Ready(Ok(length));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
+        let mut bytes = [0; READ];
+        let mut bytes = ReadBuf::new(&mut bytes);
+        ready!(Pin::new(&mut self.stream).poll_read(context, &mut bytes))?;
+        self.inbox.extend_from_slice(bytes.filled());
+        Poll::Ready(Ok(bytes.filled().len()))
     }
 
     /// The next thing that the inbox holds whole.

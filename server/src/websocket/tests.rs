@@ -174,7 +174,7 @@ async fn heard(pieces: Vec<Vec<u8>>) -> Heard {
         stream
     });
     let (stream, _) = listener.accept().await.expect("the client");
-    let mut socket = Socket::new(stream, &[], MAX);
+    let mut socket = Socket::new(stream.into(), &[], MAX);
     let mut messages = Vec::new();
     let end = loop {
         let next = timeout(Duration::from_secs(20), socket.next(true)).await;

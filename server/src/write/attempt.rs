@@ -7,11 +7,12 @@ use sqlx::PgConnection;
 use super::{
     change::ReadAs,
     explain::{self, is_passing, is_stale},
+    permitted::with_permitted,
     refusal::Refusal,
     values::Values,
     writer::Writer,
 };
-use crate::{database::catalog::TableMeta, state::AppState};
+use crate::{auth::Identity, database::catalog::TableMeta, state::AppState};
 
 /// How often something is tried.
 const ATTEMPTS: usize = 3;
@@ -53,12 +54,14 @@ pub enum Failure {
 /// `unknown_table`; those of the work; docs/api.md lists those of writing.
 pub async fn attempt<W: Work>(
     state: &AppState,
+    identity: &Identity,
     table: &str,
     work: &W,
 ) -> Result<(Arc<TableMeta>, W::Done), Refusal> {
     let mut attempt = 1;
     loop {
-        let table = state.catalog.table(table).await?;
+        let table = state.seen(identity).table(table).await?;
+        let table = with_permitted(state, table).await?;
         let mut writer = Writer::acquire(&state.writers).await?;
         let connection = writer.connection();
         let outcome = match work.run(connection, &table).await {

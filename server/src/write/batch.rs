@@ -12,14 +12,15 @@ use super::{
     author::Author,
     change::{Change, ReadAs},
     key,
+    noted::note_changes,
     object::Object,
     perform::perform,
     refusal::Refusal,
     set::{self, Written},
     statement::Guard,
-    values::{Values, nothing_set, require_key, require_rows},
+    values::{Values, nothing_set, require_allowed, require_key, require_rows},
 };
-use crate::{database::catalog::TableMeta, error::too_large};
+use crate::{database::catalog::TableMeta, error::too_large, permission::Action};
 
 /// The most changes of one request.
 pub const MOST: usize = 10_000;
@@ -56,6 +57,7 @@ impl Asked {
         match (self.op, &self.key, &self.row, &self.set) {
             (Operation::Insert, None, Some(row), None) if self.expect.is_none() => {
                 require_rows(table)?;
+                require_allowed(table, Action::Insert)?;
                 Ok(Change::Insert {
                     row: match self.restore {
                         true => Values::bind_restored(table, row)?,
@@ -66,6 +68,7 @@ impl Asked {
             }
             (Operation::Update, Some(key), None, Some(set)) if !self.restore => {
                 require_key(table)?;
+                require_allowed(table, Action::Update)?;
                 if set.0.is_empty() {
                     return Err(nothing_set());
                 }
@@ -77,6 +80,7 @@ impl Asked {
             }
             (Operation::Delete, Some(key), None, None) if !self.restore => {
                 require_key(table)?;
+                require_allowed(table, Action::Delete)?;
                 Ok(Change::Delete {
                     key: key::from_values(table, key.clone())?,
                     expect: Values::bind(table, &expect)?,
@@ -118,7 +122,7 @@ impl Work for Batch<'_> {
             changes.push(asked.bind(table).map_err(|refusal| refusal.at(index))?);
         }
         let mut transaction = connection.begin().await.map_err(Failure::database)?;
-        match self.all(&mut transaction, table, &changes).await {
+        match self.noted(&mut transaction, table, &changes).await {
             Ok(rows) => {
                 transaction.commit().await.map_err(|error| {
                     let written = changes.iter().flat_map(Change::written);
@@ -136,6 +140,20 @@ impl Work for Batch<'_> {
 }
 
 impl Batch<'_> {
+    /// Makes the changes, and writes the entry of the audit log about them.
+    async fn noted(
+        &self,
+        connection: &mut PgConnection,
+        table: &TableMeta,
+        changes: &[Change],
+    ) -> Result<Written, Failure> {
+        let rows = self.all(connection, table, changes).await?;
+        note_changes(connection, table, self.author, changes, &rows)
+            .await
+            .map_err(Failure::database)?;
+        Ok(rows)
+    }
+
     /// Makes changes of one shape together, and those that can't be in ever smaller parts: so
     /// the first one that fails is found.
     async fn all(

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures::TryStreamExt;
 use percent_encoding::percent_decode_str;
 use rowcast_protocol::{ApiError, Cell, query::Query};
+use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgExecutor, Row};
 
 use super::{
@@ -14,14 +15,19 @@ use super::{
     author::Author,
     batch::{MOST, size},
     change::ReadAs,
+    key,
     object::Object,
     perform::cells,
+    permitted::{and_permitted, returned},
     refusal::{About, Refusal},
     statement::{asked, assignments},
-    values::{Values, not_editable, nothing_set, require_key},
+    values::{Values, not_editable, nothing_set, require_allowed, require_key},
 };
 use crate::{
+    audit::Entry,
+    auth::Identity,
     database::catalog::TableMeta,
+    permission::{self, restrict},
     query::{
         bind::bind,
         bound::BoundQuery,
@@ -48,6 +54,8 @@ pub enum Action {
 pub struct Bulk<'a> {
     /// What it is done with.
     pub state: &'a AppState,
+    /// Whose rights hold.
+    pub identity: &'a Identity,
     /// Who does it.
     pub author: &'a Author,
     /// Which rows.
@@ -121,10 +129,22 @@ impl Work for Bulk<'_> {
             Action::Set(set) => Some(Values::bind_written(table, set)?),
             Action::Delete => None,
         };
-        let (catalog, pool) = (&self.state.catalog, &self.state.pool);
-        let bound = bind(catalog, pool, Arc::clone(table), self.query)
-            .await
-            .map_err(Refusal::from)?;
+        let action = match self.action {
+            Action::Set(_) => permission::Action::Update,
+            Action::Delete => permission::Action::Delete,
+        };
+        require_allowed(table, action)?;
+        let seen = self.state.seen(self.identity);
+        let bound = async {
+            let mut query = restrict(seen, table, self.query.clone()).await?;
+            if let Some(limits) = &table.limits {
+                query
+                    .filter
+                    .extend(limits.conditions(Some(action), &table.table));
+            }
+            bind(seen.catalog(), &self.state.pool, Arc::clone(table), &query).await
+        };
+        let bound = bound.await.map_err(Refusal::from)?;
         let about = |error| {
             let values = set.clone().map(|set| (set, ReadAs::Declared));
             Failure::about(error, values.into_iter().collect())
@@ -184,12 +204,43 @@ impl Bulk<'_> {
         if after.count != self.count {
             return Ok(None);
         }
+        self.note(&mut *connection, table, set, after.held.as_deref())
+            .await?;
         let json = match (set, before, after.held) {
             (Some(set), Some(before), Some(after)) => undo::set(table, set, &before, &after),
-            (None, _, Some(deleted)) => Some(undo::delete(table, &deleted)),
+            (None, _, Some(deleted)) => undo::delete(table, &deleted),
             _ => None,
         };
         Ok(Some(Undo { json }))
+    }
+
+    /// Writes the entry of the audit log.
+    async fn note(
+        &self,
+        connection: &mut PgConnection,
+        table: &TableMeta,
+        set: Option<&Values>,
+        rows: Option<&[Vec<Cell>]>,
+    ) -> Result<(), sqlx::Error> {
+        let columns = set.into_iter().flat_map(Values::positions);
+        let columns: Vec<&str> = columns.map(|at| &*table.columns[at].name).collect();
+        let keys = rows.into_iter().flatten();
+        let entry = Entry {
+            action: if set.is_some() {
+                "bulk_update"
+            } else {
+                "bulk_delete"
+            },
+            table: &table.table.path(),
+            row_key: None,
+            rows: self.count,
+            details: json!({
+                "query": Entry::query(&self.query.to_query_string()),
+                "columns": columns,
+                "keys": Entry::keys(keys.filter_map(|row| key::json(table, row))),
+            }),
+        };
+        entry.write_in(self.author.actor(), connection).await
     }
 
     /// Counts the rows of a statement, and holds them if that is asked, as far as they may be
@@ -275,7 +326,8 @@ struct Rows {
 fn lock(bound: &BoundQuery) -> (String, Params) {
     let table = bound.table.base();
     let mut params = Params::default();
-    let condition = matching(bound, &mut params);
+    let mut condition = matching(bound, &mut params);
+    condition += &and_permitted(table, Some(permission::Action::Update), &mut params);
     let key: Vec<String> = table
         .key
         .iter()
@@ -303,11 +355,21 @@ fn change(
         .into_iter()
         .collect();
     let asked = asked(table, author, &records, &mut params);
-    let condition = matching(bound, &mut params);
-    let returned = if images {
+    let action = match set {
+        Some(_) => permission::Action::Update,
+        None => permission::Action::Delete,
+    };
+    let mut condition = matching(bound, &mut params);
+    // Also where others are looked at beside the row: of it as it is when it is locked.
+    condition += &and_permitted(table, Some(action), &mut params);
+    let image = if images {
         written_sql(table, "t")
     } else {
         "NULL::bytea".to_owned()
+    };
+    let returned = match set {
+        Some(_) => returned(&image, table, permission::Action::Update, &mut params),
+        None => image,
     };
     let name = table.sql_name();
     let sql = match set {

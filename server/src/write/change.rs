@@ -31,6 +31,15 @@ pub enum Change {
 }
 
 impl Change {
+    /// What is done, in a word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Insert { .. } => "insert",
+            Self::Update { .. } => "update",
+            Self::Delete { .. } => "delete",
+        }
+    }
+
     /// The values that it stores, if it stores any.
     pub fn written(&self) -> Option<&Values> {
         match self {

@@ -28,6 +28,30 @@ pub struct Constraint {
     pub referred: Option<String>,
 }
 
+impl Constraint {
+    /// The constraint as whoever wrote into the table may know of it; `None` if that is not at
+    /// all, for it is about what is hidden.
+    pub fn seen_of(mut self, written: &TableMeta) -> Option<Self> {
+        let Some(limits) = &written.limits else {
+            return Some(self);
+        };
+        let mut columns = self.columns.iter().chain(&self.referred_columns).flatten();
+        if columns.any(|name| limits.hidden.contains(name))
+            || self.expression.is_some() && !limits.hidden.is_empty()
+        {
+            return None;
+        }
+        let path = written.table.path();
+        let is_known = |table: &String| {
+            let mut keys = written.foreign_keys.iter();
+            *table == path || keys.any(|key| key.references.table == *table)
+        };
+        self.table = self.table.filter(is_known);
+        self.referred = self.referred.filter(is_known);
+        Some(self)
+    }
+}
+
 /// Looks up the constraint of that name of that table.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ use super::{
     blame::{self, database_error},
     change::ReadAs,
     constraint::{self, Constraint, unwrapped},
+    permitted::NOT_PERMITTED,
     refusal::Refusal,
     values::{Values, generated_columns, not_editable, quoted},
 };
@@ -36,6 +37,7 @@ pub fn is_stale(error: &sqlx::Error) -> bool {
                 "42703" | "42704" | "42P01" | "42804" | "3F000"
             ) && !is_raised(error)
                 && !is_too_large(error)
+                && !is_not_permitted(error)
         })
 }
 
@@ -86,6 +88,14 @@ async fn explain(
             "refused",
             database.message(),
             database.hint().unwrap_or_default(),
+        )
+        .into());
+    }
+    if is_not_permitted(database) {
+        return Ok(ApiError::new(
+            "not_allowed",
+            "it would leave a row that you may not write",
+            "",
         )
         .into());
     }
@@ -162,6 +172,11 @@ fn is_too_large(error: &PgDatabaseError) -> bool {
     error.code() == "42704" && error.message().contains(slice::TOO_LARGE)
 }
 
+/// Whether it is the failure of a statement that would leave a row its writer may not write.
+fn is_not_permitted(error: &PgDatabaseError) -> bool {
+    error.code() == "42704" && error.message().contains(NOT_PERMITTED)
+}
+
 fn is_of_row_security(error: &PgDatabaseError) -> bool {
     error.routine() == Some("ExecWithCheckOptions")
 }
@@ -200,13 +215,17 @@ async fn violated(
     };
     if error.code() == "23502" {
         let column = error.column().unwrap_or_default();
-        if table.table.column(column).is_some() {
+        if table.position(column).is_some() {
             return Ok(Refusal::of(
                 ApiError::new("not_null", format!("\"{column}\" must have a value"), ""),
                 vec![column.to_owned()],
             ));
         }
-        return Ok(ApiError::new("not_null", "a value is missing in another table", "").into());
+        let whose = match table.table.column(column) {
+            Some(_) => "a value is missing that you can't give",
+            None => "a value is missing in another table",
+        };
+        return Ok(ApiError::new("not_null", whose, "").into());
     }
     if let Some((schema, of_table, name)) = of(error)
         && let Some(found) = constraint::find(connection, table, &schema, &of_table, &name).await?
@@ -215,25 +234,37 @@ async fn violated(
             Some((values, ReadAs::Declared)) => values.positions().collect(),
             _ => Vec::new(),
         };
-        return Ok(told(table, &found, &set));
+        return Ok(match found.seen_of(table) {
+            Some(found) => told(table, &found, &set),
+            // In its words would stand what its writer may not know of.
+            None => ApiError::new(
+                violated_code(error),
+                "the database's rules for the table do not allow it",
+                "",
+            )
+            .into(),
+        });
     }
-    if error.code() == "23514" && error.table().is_some() {
+    if error.code() == "23514" && error.table().is_some() && table.is_seen_whole() {
         let columns = constraint::partition_key(connection, table).await?;
         let message = format!("no part of the table takes this {}", quoted(&columns));
         return Ok(Refusal::of(ApiError::new("check", message, ""), columns));
     }
-    let code = match error.code() {
-        "23503" => "foreign_key",
-        "23505" => "unique",
-        "23P01" => "exclusion",
-        _ => "check",
-    };
     Ok(ApiError::new(
-        code,
+        violated_code(error),
         "the database's rules for the table do not allow it",
         "",
     )
     .into())
+}
+
+fn violated_code(error: &PgDatabaseError) -> &'static str {
+    match error.code() {
+        "23503" => "foreign_key",
+        "23505" => "unique",
+        "23P01" => "exclusion",
+        _ => "check",
+    }
 }
 
 /// A violated constraint in words. `set`: the columns that were given values.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rowcast_protocol::ApiError;
 use serde::Serialize;
+use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 pub use self::{
@@ -19,11 +20,12 @@ use super::{
     blame,
     change::ReadAs,
     explain::{self, is_about_values},
+    permitted::returned,
     refusal::{About, Refusal},
     statement::{definitions, insert_into},
-    values::{Values, name, require_rows},
+    values::{Values, name, require_allowed, require_rows},
 };
-use crate::{database::catalog::TableMeta, query::sql::Params};
+use crate::{audit::Entry, database::catalog::TableMeta, permission::Action, query::sql::Params};
 
 /// How many faults are told of one file.
 pub const FAULTS: usize = 100;
@@ -92,6 +94,7 @@ impl Work for Import<'_> {
         table: &Arc<TableMeta>,
     ) -> Result<Done, Failure> {
         require_rows(table)?;
+        require_allowed(table, Action::Insert)?;
         let mapping = Mapping::new(table, self.file, self.columns)?;
         if self.dry_run {
             return self
@@ -109,6 +112,18 @@ impl Work for Import<'_> {
         }
         if reading.is_fine() {
             let inserted = reading.inserted;
+            let names = mapping.positions().map(|at| &*table.columns[at].name);
+            let entry = Entry {
+                action: "import",
+                table: &table.table.path(),
+                row_key: None,
+                rows: inserted,
+                details: json!({"columns": names.collect::<Vec<_>>()}),
+            };
+            if let Err(error) = entry.write_in(self.author.actor(), &mut transaction).await {
+                transaction.rollback().await.map_err(Failure::database)?;
+                return Err(Failure::database(error));
+            }
             transaction.commit().await.map_err(|error| {
                 let written = Values::of_columns(mapping.positions());
                 Failure::about(error, vec![(written, ReadAs::Declared)])
@@ -307,10 +322,15 @@ impl<'a> Reading<'a> {
                     .iter()
                     .map(|at| format!("r.{}", name(*at)))
                     .collect();
+                let checked = match returned("NULL::bytea", self.table, Action::Insert, &mut params)
+                {
+                    checked if self.table.permitted.is_some() => format!(" RETURNING {checked}"),
+                    _ => String::new(),
+                };
                 format!(
                     "WITH asked AS MATERIALIZED (\
                      SELECT pg_catalog.set_config('rowcast.author', {author}, true)) \
-                     {into} SELECT {} FROM asked, {records}",
+                     {into} SELECT {} FROM asked, {records}{checked}",
                     columns.join(", ")
                 )
             }

@@ -61,6 +61,13 @@ pub fn to_path(table: &TableMeta, row: &[Cell]) -> String {
     values.collect::<Vec<_>>().join(",")
 }
 
+/// The key as the JSON array that messages name the row by, `row` being its cells; `None` where
+/// the table has no key.
+pub fn json(table: &TableMeta, row: &[Cell]) -> Option<String> {
+    let values: Vec<String> = table.key.iter().map(|at| row[*at].to_json()).collect();
+    table.has_key().then(|| format!("[{}]", values.join(",")))
+}
+
 /// A part of an address.
 pub fn encode_segment(text: &str) -> String {
     utf8_percent_encode(text, PLAIN).to_string()

@@ -4,9 +4,11 @@ use rowcast_protocol::{Cell, cell::write_json_string};
 
 use crate::database::catalog::TableMeta;
 
-/// Appends `{"id":7,"title":"x"}`.
+/// Appends `{"id":7,"title":"x"}`, as far as the row may be seen.
 pub fn write_row(table: &TableMeta, cells: &[Cell], out: &mut Vec<u8>) {
-    let all: Vec<usize> = (0..cells.len().min(table.columns.len())).collect();
+    let all: Vec<usize> = (0..cells.len().min(table.columns.len()))
+        .filter(|at| !table.is_hidden(*at))
+        .collect();
     write_columns(table, cells, &all, out);
 }
 

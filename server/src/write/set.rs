@@ -19,12 +19,14 @@ use super::{
     change::{Change, ReadAs},
     explain::{is_passing, is_stale},
     perform::cells,
+    permitted::{and_permitted, returned},
     statement::{Statement, assignments, condition, insert_into, type_of},
     values::Values,
 };
 use crate::{
     database::catalog::TableMeta,
     error::{Fault, fault, sqlstate, too_large},
+    permission::Action,
     query::{slice::written_sql, sql::Params},
 };
 
@@ -129,25 +131,36 @@ fn statement(table: &TableMeta, author: &Author, changes: &[Change]) -> Option<S
     let first = changes.first()?;
     let asked = asked(table, author, first, changes, &mut params);
     let target = format!("{} AS t", table.sql_name());
-    let written = written_sql(table, "t");
+    let written =
+        |action, params: &mut Params| returned(&written_sql(table, "t"), table, action, params);
     let sql = match first {
         Change::Insert { row, restore } => {
             let into = insert_into(table, &row.positions().collect::<Vec<_>>(), *restore);
             let values: Vec<String> = row.positions().map(|at| format!("a.s{at}")).collect();
+            let written = written(Action::Insert, &mut params);
             format!(
                 "{asked} {into} SELECT {} FROM asked AS a ORDER BY a.n RETURNING {written}",
                 values.join(", ")
             )
         }
-        Change::Update { key, set, expect } => format!(
-            "{asked} UPDATE {target} SET {} FROM asked AS a WHERE {} RETURNING {written}, a.n",
-            assignments(table, set),
-            condition(table, key, expect)
-        ),
-        Change::Delete { key, expect } => format!(
-            "{asked} DELETE FROM {target} USING asked AS a WHERE {} RETURNING NULL::bytea, a.n",
-            condition(table, key, expect)
-        ),
+        Change::Update { key, set, expect } => {
+            let permitted = and_permitted(table, Some(Action::Update), &mut params);
+            let written = written(Action::Update, &mut params);
+            format!(
+                "{asked} UPDATE {target} SET {} FROM asked AS a \
+                 WHERE {}{permitted} RETURNING {written}, a.n",
+                assignments(table, set),
+                condition(table, key, expect)
+            )
+        }
+        Change::Delete { key, expect } => {
+            let permitted = and_permitted(table, Some(Action::Delete), &mut params);
+            format!(
+                "{asked} DELETE FROM {target} USING asked AS a \
+                 WHERE {}{permitted} RETURNING NULL::bytea, a.n",
+                condition(table, key, expect)
+            )
+        }
     };
     Some(Statement::new(sql, params))
 }
@@ -206,7 +219,7 @@ impl Change {
     }
 
     /// The key of the row that there must be.
-    fn key(&self) -> Option<&Values> {
+    pub fn key(&self) -> Option<&Values> {
         match self {
             Self::Insert { .. } => None,
             Self::Update { key, .. } | Self::Delete { key, .. } => Some(key),

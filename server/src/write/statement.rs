@@ -14,6 +14,8 @@ use sqlx::{
 use super::{
     author::Author,
     change::{Change, ReadAs},
+    noted::returned_note,
+    permitted::{and_permitted, returned},
     values::{Values, name},
 };
 use crate::{
@@ -21,6 +23,7 @@ use crate::{
         catalog::{ColumnMeta, TableMeta},
         quote::quote_ident,
     },
+    permission::Action,
     query::{slice::written_sql, sql::Params},
 };
 use rowcast_engine::datum::Codec;
@@ -62,7 +65,7 @@ impl Statement {
 /// by itself must: a row that can't be read any more when it comes back has been written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guard {
-    /// Only then.
+    /// Only then. It brings its entry of the audit log with it.
     Unaltered,
     /// In any case: what can't be read is undone.
     None,
@@ -73,6 +76,10 @@ pub enum Guard {
 /// expected of it, or if the guard forbids it.
 pub fn change(table: &TableMeta, author: &Author, change: &Change, guard: Guard) -> Statement {
     let mut params = Params::default();
+    let noted = match guard {
+        Guard::Unaltered => returned_note(table, author, change, &mut params),
+        Guard::None => String::new(),
+    };
     let guard = match guard {
         // The statement has locked the table before its snapshot is taken.
         Guard::Unaltered => format!(
@@ -83,14 +90,16 @@ pub fn change(table: &TableMeta, author: &Author, change: &Change, guard: Guard)
         Guard::None => "TRUE".to_owned(),
     };
     let target = format!("{} AS t", table.sql_name());
-    let written = written_sql(table, "t");
+    let written =
+        |action, params: &mut Params| returned(&written_sql(table, "t"), table, action, params);
     let sql = match change {
         Change::Insert { row, restore } => {
             let asked = asked(table, author, &[("s", row, ReadAs::Declared)], &mut params);
             let into = insert_into(table, &row.positions().collect::<Vec<_>>(), *restore);
             let values: Vec<String> = row.positions().map(|at| value("s", at)).collect();
+            let written = written(Action::Insert, &mut params);
             format!(
-                "{asked} {into} SELECT {} FROM asked AS a WHERE {guard} RETURNING {written}",
+                "{asked} {into} SELECT {} FROM asked AS a WHERE {guard} RETURNING {written}{noted}",
                 values.join(", ")
             )
         }
@@ -101,8 +110,11 @@ pub fn change(table: &TableMeta, author: &Author, change: &Change, guard: Guard)
                 ("e", expect, ReadAs::Base),
             ];
             let asked = asked(table, author, &records, &mut params);
+            let permitted = and_permitted(table, Some(Action::Update), &mut params);
+            let written = written(Action::Update, &mut params);
             format!(
-                "{asked} UPDATE {target} SET {} FROM asked AS a WHERE {guard} AND {} RETURNING {written}",
+                "{asked} UPDATE {target} SET {} FROM asked AS a \
+                 WHERE {guard} AND {}{permitted} RETURNING {written}{noted}",
                 assignments(table, set),
                 condition(table, key, expect)
             )
@@ -110,8 +122,10 @@ pub fn change(table: &TableMeta, author: &Author, change: &Change, guard: Guard)
         Change::Delete { key, expect } => {
             let records = [("k", key, ReadAs::Base), ("e", expect, ReadAs::Base)];
             let asked = asked(table, author, &records, &mut params);
+            let permitted = and_permitted(table, Some(Action::Delete), &mut params);
             format!(
-                "{asked} DELETE FROM {target} USING asked AS a WHERE {guard} AND {} RETURNING NULL::bytea",
+                "{asked} DELETE FROM {target} USING asked AS a \
+                 WHERE {guard} AND {}{permitted} RETURNING NULL::bytea{noted}",
                 condition(table, key, expect)
             )
         }
@@ -126,12 +140,15 @@ pub fn look(table: &TableMeta, key: &Values, expect: &Values) -> Statement {
     let records = [("k", key, ReadAs::Base), ("e", expect, ReadAs::Base)];
     let asked = asked(table, &Author::default(), &records, &mut params);
     let tests: Vec<String> = expect.positions().map(|at| holds(table, at)).collect();
+    let permitted = and_permitted(table, None, &mut params);
     let sql = format!(
-        "{asked} SELECT {}, ARRAY[{}]::pg_catalog.bool[], pg_catalog.row_security_active({}::oid) \
-         FROM asked AS a, {} AS t WHERE {}",
+        "{asked} SELECT {}, ARRAY[{}]::pg_catalog.bool[], \
+         pg_catalog.row_security_active({}::oid) OR {} \
+         FROM asked AS a, {} AS t WHERE {}{permitted}",
         written_sql(table, "t"),
         tests.join(", "),
         table.oid,
+        table.permitted.is_some(),
         table.sql_name(),
         keyed(table, key)
     );
@@ -257,7 +274,8 @@ fn holds(table: &TableMeta, at: usize) -> String {
     )
 }
 
-fn shown(column: &ColumnMeta, value: &str) -> String {
+/// A column's value as clients are shown it.
+pub fn shown(column: &ColumnMeta, value: &str) -> String {
     match column.codec {
         // Padded as stored in the one and as given in the other.
         Codec::BpChar => format!("pg_catalog.to_jsonb({value}::pg_catalog.text)"),

@@ -6,7 +6,10 @@ use rowcast_protocol::{ApiError, TableKind, cell::write_json_string};
 use serde_json::value::RawValue;
 
 use super::{object::Object, refusal::Refusal};
-use crate::database::catalog::{ColumnMeta, TableMeta};
+use crate::{
+    database::catalog::{ColumnMeta, TableMeta},
+    permission::Action,
+};
 
 /// JSON values of some of a table's columns, each column once.
 #[derive(Clone, Debug, Default)]
@@ -25,8 +28,8 @@ impl Values {
     pub fn bind(table: &TableMeta, object: &Object) -> Result<Self, Refusal> {
         let (mut values, mut unknown) = (Vec::with_capacity(object.0.len()), Vec::new());
         for (name, value) in &object.0 {
-            match table.table.column(name) {
-                Some((at, _)) => values.push((at, value.clone())),
+            match table.position(name) {
+                Some(at) => values.push((at, value.clone())),
                 None => unknown.push(name.clone()),
             }
         }
@@ -53,6 +56,7 @@ impl Values {
     /// `unknown_column`.
     pub fn bind_restored(table: &TableMeta, object: &Object) -> Result<Self, Refusal> {
         let mut values = Self::bind(table, object)?;
+        require_writable(table, &values.positions().collect::<Vec<_>>())?;
         values.0.retain(|(at, _)| {
             !table.table.columns[*at].generated || table.columns[*at].is_always_identity
         });
@@ -80,6 +84,12 @@ impl Values {
     /// The positions and values.
     pub fn iter(&self) -> impl Iterator<Item = (usize, &RawValue)> {
         self.0.iter().map(|(at, value)| (*at, &**value))
+    }
+
+    /// The values alone, as a JSON array.
+    pub fn to_json_array(&self) -> String {
+        let values: Vec<&str> = self.iter().map(|(_, value)| value.get()).collect();
+        format!("[{}]", values.join(","))
     }
 
     /// The whole as a JSON object, each member named as [`name`] does.
@@ -111,7 +121,10 @@ pub fn require_written(
     table: &TableMeta,
     positions: impl Iterator<Item = usize>,
 ) -> Result<(), Refusal> {
+    let positions: Vec<usize> = positions.collect();
+    require_writable(table, &positions)?;
     let generated: Vec<String> = positions
+        .into_iter()
         .filter(|at| table.table.columns[*at].generated)
         .map(|at| table.columns[at].name.clone())
         .collect();
@@ -119,6 +132,35 @@ pub fn require_written(
         return Ok(());
     }
     Err(generated_columns(generated))
+}
+
+/// Refuses to write columns that whoever writes may only read.
+fn require_writable(table: &TableMeta, positions: &[usize]) -> Result<(), Refusal> {
+    let read_only: Vec<String> = positions
+        .iter()
+        .filter(|at| table.is_read_only(**at))
+        .map(|at| table.columns[*at].name.clone())
+        .collect();
+    if read_only.is_empty() {
+        return Ok(());
+    }
+    let error = ApiError::new(
+        "not_allowed",
+        format!("{} may not be written by you", quoted(&read_only)),
+        "leave it out",
+    );
+    Err(Refusal::of(error, read_only))
+}
+
+/// Refuses what may not be done with any row.
+///
+/// # Errors
+/// `not_allowed`.
+pub fn require_allowed(table: &TableMeta, action: Action) -> Result<(), Refusal> {
+    if let Some(limits) = &table.limits {
+        limits.written(action, &table.table.path())?;
+    }
+    Ok(())
 }
 
 /// That the database computes these columns.
@@ -143,7 +185,8 @@ pub fn nothing_set() -> Refusal {
 }
 
 fn unknown_columns(table: &TableMeta, columns: Vec<String>) -> Refusal {
-    let known = table.table.columns.iter().map(|column| &*column.name);
+    let described = table.described();
+    let known = described.columns.iter().map(|column| &*column.name);
     let known: Vec<&str> = known.take(50).collect();
     let error = ApiError::new(
         "unknown_column",

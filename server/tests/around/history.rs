@@ -161,6 +161,47 @@ async fn the_author_is_who_the_writer_says_or_else_role_and_program() {
 }
 
 #[tokio::test]
+async fn what_the_database_knows_of_the_writer_is_told_whatever_they_say() {
+    let server = Server::new(TASKS).await;
+    let mut connection = server.database.connect().await;
+    execute(
+        &mut connection,
+        "CREATE ROLE robin; CREATE ROLE porter; GRANT ALL ON task TO porter; GRANT porter TO robin; \
+         SET SESSION AUTHORIZATION robin; SET ROLE porter; SET application_name = 'nightly job'; \
+         SET rowcast.author = 'the king'; INSERT INTO task VALUES (1); \
+         RESET ROLE; SET application_name = ''; RESET rowcast.author; \
+         RESET SESSION AUTHORIZATION; UPDATE task SET n = 1",
+    )
+    .await;
+    let set = r#"{"set":{"title":"x"}}"#;
+    server.write("PATCH", "/api/rows/task/1", set).await;
+    let answer = server.json("/api/history/task/1").await;
+    let told: Vec<Value> = answer["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|change| change["kind"] != "definition")
+        .map(|change| {
+            json!([
+                change["author"],
+                change["role"],
+                change["acting_as"],
+                change["program"]
+            ])
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            json!(["postgres (rowcast)", "postgres", null, "rowcast"]),
+            json!(["postgres", "postgres", null, null]),
+            json!(["the king", "robin", "porter", "nightly job"]),
+        ]
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn no_author_and_no_lost_role_makes_a_write_fail() {
     let server = Server::new(TASKS).await;
     let database = &server.database;

@@ -40,22 +40,53 @@ impl Server {
     }
 
     pub async fn on(database: Database, sql: &str, site: PathBuf) -> Self {
+        Self::start(database, sql, site, "off").await
+    }
+
+    /// A server of a new database with these tables, on which one has to sign in.
+    pub async fn guarded(sql: &str) -> Self {
+        Self::guarding(Cluster::shared().database().await, sql).await
+    }
+
+    /// The same of a database that may have another server.
+    pub async fn guarding(database: Database, sql: &str) -> Self {
+        Self::start(database, sql, PathBuf::new(), "on").await
+    }
+
+    /// With the setting `auth`.
+    pub async fn start(database: Database, sql: &str, site: PathBuf, auth: &str) -> Self {
+        let site = site.to_string_lossy().into_owned();
+        let auth = auth.to_owned();
+        let change = |settings: &mut Settings| {
+            (settings.site, settings.auth) = (Some(site), auth);
+        };
+        Self::set(database, sql, change).await
+    }
+
+    /// With whatever settings: those of a server on which one has to sign in, changed.
+    pub async fn set(database: Database, sql: &str, change: impl FnOnce(&mut Settings)) -> Self {
         serve::prepare(&database.options).await.unwrap();
         database.execute(sql).await;
-        let config = Config::new(&Settings {
+        let mut settings = Settings {
             database_url: Some(database.url.clone()),
             addr: "127.0.0.1:0".to_owned(),
-            auth: "off".to_owned(),
+            auth: "on".to_owned(),
             retention: "24h".to_owned(),
             connections: "8".to_owned(),
-            max_clients: "100".to_owned(),
+            max_clients: "1000".to_owned(),
             read_bytes: "33554432".to_owned(),
             list_bytes: "67108864".to_owned(),
             import_bytes: "1048576".to_owned(),
-            site: Some(site.to_string_lossy().into_owned()),
+            site: Some(String::new()),
             ..Settings::default()
-        })
-        .unwrap();
+        };
+        // A test asks as fast as it can.
+        let off = || Some("off".to_owned());
+        let entrance = &mut settings.entrance;
+        (entrance.rate_reads, entrance.rate_writes) = (off(), off());
+        (entrance.rate_opens, entrance.rate_messages) = (off(), off());
+        change(&mut settings);
+        let config = Config::new(&settings).unwrap();
         let listener = TcpListener::bind(config.addr).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (trigger, shutdown) = shutdown::channel();
@@ -118,10 +149,12 @@ impl Server {
         headers: &[(&str, &str)],
     ) -> Answer {
         let mut head = format!(
-            "{method} {path} HTTP/1.1\r\nConnection: close\r\nHost: {}\r\nContent-Length: {}\r\n",
-            self.addr,
+            "{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n",
             body.len()
         );
+        if !headers.iter().any(|(name, _)| *name == "Host") {
+            head += &format!("Host: {}\r\n", self.addr);
+        }
         if !headers.iter().any(|(name, _)| *name == "Content-Type") {
             head += "Content-Type: application/json\r\n";
         }
@@ -149,7 +182,8 @@ impl Server {
 }
 
 impl Answer {
-    fn parse(bytes: &[u8]) -> Self {
+    /// What an answer's bytes say.
+    pub fn parse(bytes: &[u8]) -> Self {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
         let end = end.unwrap_or_else(|| panic!("no answer: {:?}", String::from_utf8_lossy(bytes)));
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap();

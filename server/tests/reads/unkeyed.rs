@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use rowcast::query::list;
+use rowcast::{auth::Identity, permission::Seen, query::list};
 use rowcast_protocol::{Cell, message::Snapshot};
 
 use crate::support::Fixture;
@@ -15,7 +15,9 @@ const TABLES: &str = "CREATE TABLE note (word text, n int, doc json); \
 
 async fn read(fixture: &Fixture, table: &str, query: &str) -> Snapshot {
     let (catalog, pool) = (&fixture.catalog, &fixture.pool);
-    let (_, list) = list::read(catalog, pool, 1, table, query).await.unwrap();
+    let everyone = Identity::everyone();
+    let seen = Seen::new(catalog, &everyone);
+    let (_, list) = list::read(seen, pool, 1, table, query).await.unwrap();
     list
 }
 

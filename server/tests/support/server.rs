@@ -75,6 +75,7 @@ async fn spawn(url: &str, address: &str, settings: &[(&str, &str)]) -> Child {
         .arg("serve")
         .env("DATABASE_URL", url)
         .env("ROWCAST_ADDR", address)
+        .env("ROWCAST_AUTH", "off")
         .env("RUST_LOG", "error")
         .envs(settings.iter().copied())
         .stdout(Stdio::piped())

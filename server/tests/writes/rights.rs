@@ -18,7 +18,8 @@ async fn serve(cluster: &Cluster, tables: &str) -> Server {
             "{tables}; CREATE ROLE serving LOGIN; GRANT USAGE ON SCHEMA rowcast TO serving; \
              GRANT SELECT ON ALL TABLES IN SCHEMA rowcast TO serving; \
              GRANT UPDATE, DELETE ON rowcast.change_log TO serving; \
-             GRANT UPDATE ON rowcast.state TO serving"
+             GRANT UPDATE ON rowcast.state TO serving; \
+             GRANT INSERT, UPDATE, DELETE ON rowcast.audit, rowcast.refusal TO serving"
         ))
         .await;
     let serving = Database {

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::{
     components::icon,
     edit::session::Session,
-    erased::Erase,
+    erased::{Erase, changing},
     format::number::{counted, grouped},
     grid::{Action, Selection},
 };
@@ -14,7 +14,7 @@ use crate::{
 #[component]
 pub fn BulkBar(session: Session) -> impl IntoView {
     let any = Memo::new(move |_| session.grid.selection.read().has_rows());
-    move || any.get().then(|| view! { <Bar session /> })
+    changing(move || any.get().then(|| view! { <Bar session /> }))
 }
 
 #[component]
@@ -84,8 +84,8 @@ fn Bar(session: Session) -> impl IntoView {
                 }
             }
         >
-            <p role="status">{text}</p>
-            {matching}
+            <p role="status">{changing(text)}</p>
+            {changing(matching)}
             <span class="actions">
                 {actions}
                 <button

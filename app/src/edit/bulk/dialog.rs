@@ -15,7 +15,7 @@ use crate::{
         session::Session,
         value_input::{Focus, Setting, ValueInput, described},
     },
-    erased::Erase,
+    erased::{Erase, changing},
     format::number::{counted, grouped},
     grid::Selection,
 };
@@ -26,12 +26,12 @@ const VALUE: &str = "bulk-value";
 /// The dialog, while something is asked.
 #[component]
 pub fn BulkDialog(session: Session) -> impl IntoView {
-    move || {
+    changing(move || {
         session
             .bulk
             .get()
             .map(|bulk| view! { <Dialog session bulk /> })
-    }
+    })
 }
 
 #[component]
@@ -149,23 +149,23 @@ fn Dialog(session: Session, bulk: Bulk) -> impl IntoView {
                     {columns.get_value().into_iter().map(option).collect_view()}
                 </select>
             </label>
-            {value}
+            {changing(value)}
         }
         .made_here()
     });
     view! {
         <Modal labelled_by=HEADING class="question bulk-dialog" on_close=close>
             <form on:submit=submit novalidate>
-                <h2 id=HEADING>{title}</h2>
-                <p class="muted">{about}</p>
+                <h2 id=HEADING>{changing(title)}</h2>
+                <p class="muted">{changing(about)}</p>
                 {what}
                 <p class="wrong" role="alert">
                     {wrong}
                 </p>
-                {move || {
+                {changing(move || {
                     busy()
                         .then(|| view! { <progress aria-label="Writing the rows"></progress> })
-                }}
+                })}
                 <div class="actions">
                     <button
                         type="button"
@@ -173,7 +173,7 @@ fn Dialog(session: Session, bulk: Bulk) -> impl IntoView {
                         autofocus=doing == Doing::Delete
                         on:click=move |_| close.run(())
                     >
-                        {move || if busy() { "Stop" } else { "Cancel" }}
+                        {changing(move || if busy() { "Stop" } else { "Cancel" })}
                     </button>
                     <button
                         type="submit"
@@ -182,7 +182,7 @@ fn Dialog(session: Session, bulk: Bulk) -> impl IntoView {
                         class:danger=doing == Doing::Delete
                         disabled=move || busy() || matches!(count.get(), None | Some(0))
                     >
-                        {does}
+                        {changing(does)}
                     </button>
                 </div>
             </form>

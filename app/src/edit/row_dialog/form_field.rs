@@ -9,7 +9,7 @@ use crate::{
         session::Session,
         value_input::{Focus, Setting, ValueInput, described},
     },
-    erased::Erase,
+    erased::{Erase, changing},
     grid::Face,
     live::rows::LiveRow,
 };
@@ -95,7 +95,7 @@ pub fn FormField(
         };
         view! {
             <output id=id.clone() class="computed">
-                {text}
+                {changing(text)}
             </output>
         }
         .made_here()
@@ -141,11 +141,11 @@ pub fn FormField(
             </div>
             <div class="form-input">{input} {null}</div>
             <p class="about" id=described(&id)>
-                {move || match (field.wrong.get(), meanwhile()) {
+                {changing(move || match (field.wrong.get(), meanwhile()) {
                     (Some(wrong), _) => view! { <span class="wrong">{wrong}</span> }.made_here(),
                     (None, Some(text)) => view! { <span class="meanwhile">{text}</span> }.made_here(),
                     (None, None) => about.clone().made_here(),
-                }}
+                })}
             </p>
         </div>
     }

@@ -9,7 +9,11 @@ use super::{
     options::{Choice, fixed, matching, rows_of},
     placeholder,
 };
-use crate::{edit::field::Field, erased::Erase, erased::effect};
+use crate::{
+    edit::field::Field,
+    erased::effect,
+    erased::{Erase, changing},
+};
 
 /// How long after the last letter other rows are asked for.
 const PAUSE: Duration = Duration::from_millis(150);
@@ -188,7 +192,7 @@ pub fn ChoiceInput(field: Field, setting: Setting) -> impl IntoView {
                 aria-label="Choices"
                 hidden=move || !open.get()
             >
-                {move || {
+                {changing(move || {
                     let text = field.text.get();
                     found
                         .get()
@@ -218,12 +222,12 @@ pub fn ChoiceInput(field: Field, setting: Setting) -> impl IntoView {
                             }
                         })
                         .collect_view()
-                }}
+                })}
             </ul>
             <span class="choices nothing" role="status" hidden=move || {
                 !open.get() || (!found.read().is_empty() && failed.read().is_none())
             }>
-                {move || failed.get().unwrap_or_else(|| "Nothing found".to_owned())}
+                {changing(move || failed.get().unwrap_or_else(|| "Nothing found".to_owned()))}
             </span>
         </span>
     }

@@ -7,6 +7,7 @@ use web_sys::{Element, HtmlElement, HtmlInputElement, HtmlTableElement};
 
 use super::{Surface, ids};
 use crate::{
+    format::number::fixed,
     grid::{Shown, canvas::Segment},
     live::rows::LiveRow,
 };
@@ -55,7 +56,7 @@ impl Surface {
             let Some(id) = element.get_attribute("data-row") else {
                 if let (Some(gap), Some(element)) = (gaps.next(), element.dyn_ref::<HtmlElement>())
                 {
-                    set_style(element, "height", &format!("{gap}px"));
+                    set_style(element, "height", &pixels(gap));
                 }
                 continue;
             };
@@ -227,6 +228,12 @@ fn toggle(element: &Element, class: &str, on: bool) -> bool {
     // Only names that no class can have are refused.
     let _ = classes.toggle_with_force(class, on);
     true
+}
+
+/// A length that a style can have; below nothing there is none.
+pub(crate) fn pixels(length: f64) -> String {
+    let digits = fixed(length.max(0.0), 3).unwrap_or_default();
+    [&digits, "px"].concat()
 }
 
 /// Sets a property of an element's own style.

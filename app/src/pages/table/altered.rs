@@ -1,10 +1,10 @@
 //! A table that is altered while its page is open.
 
 use leptos::{prelude::*, task::spawn_local};
-use rowcast_protocol::{Column, Table};
+use rowcast_protocol::Column;
 
 use super::TableView;
-use crate::{address, erased::effect, live::fetch};
+use crate::{erased::effect, live::fetch};
 
 /// Has the page know the table as it is. Rows that come with other columns than the table had
 /// say that it was altered; what else is known of it, such as which columns need a value, is
@@ -25,12 +25,10 @@ pub fn follow(view: TableView) {
         if own.is_empty() || is_as_known {
             return;
         }
-        let address = view
-            .path
-            .with_value(|path| address::api("tables", path, ""));
+        let table = view.path.with_value(|path| fetch::table(path));
         spawn_local(async move {
             // Without an answer it is known as it was; the next rows ask again.
-            if let Ok(table) = fetch::read::<Table>(address).await {
+            if let Ok(table) = table.await {
                 // The page may have been left meanwhile.
                 let _ = view.table.try_set_value(table);
             }

@@ -65,6 +65,11 @@ impl TableMeta {
                     nullable: true,
                     has_default: false,
                     generated: true,
+                    // What else there is, is not told to everybody.
+                    references: match base.limits {
+                        Some(_) => None,
+                        None => join.table.table.columns[at].references.clone(),
+                    },
                     ..join.table.table.columns[at].clone()
                 });
                 table.columns.push(ColumnMeta {

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use rowcast_engine::{datum::Codec, schema::Collation};
 use rowcast_protocol::{Column, ColumnKind, Table, TableKind, table::Reference};
 use serde::Deserialize;
-use sqlx::{AssertSqlSafe, PgPool, Row, postgres::types::Oid};
+use sqlx::{
+    AssertSqlSafe, PgPool, Row,
+    postgres::{PgRow, types::Oid},
+};
 
 use super::{ColumnMeta, ForeignKey, TableMeta, column::OwnOperators};
 use crate::database::quote::{quote_ident, quote_qualified};
@@ -18,10 +21,11 @@ pub struct Version {
 }
 
 /// The relations that exist for clients, `c` and `n` being their rows in `pg_class` and
-/// `pg_namespace`: users' own, and those of ours that are followed like them.
+/// `pg_namespace`: users' own, and those of ours that are followed like them. Which those are is
+/// said by `rowcast.is_followed` alone: whatever else we keep there no route reads as a table.
 const VISIBLE: &str = "c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't' \
      AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' \
-     AND (n.nspname <> 'rowcast' OR c.relname IN ('saved_view', 'presence')) \
+     AND (n.nspname <> 'rowcast' OR rowcast.is_followed(c.oid)) \
      AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')";
 
 /// An expression that is [`TableMeta::fingerprint`] as of its statement's snapshot.
@@ -38,7 +42,14 @@ const NAME_MAX: usize = 255;
 /// A name with a dot is a schema and a table where such a table exists, and otherwise the
 /// whole name of a table in `public`.
 pub async fn resolve(pool: &PgPool, name: &str) -> Result<Option<Version>, sqlx::Error> {
-    let candidates = candidates(name);
+    first_of(pool, &candidates(name)).await
+}
+
+/// The first visible relation of these schemas and names, if there is one.
+pub async fn first_of(
+    pool: &PgPool,
+    candidates: &[(&str, &str)],
+) -> Result<Option<Version>, sqlx::Error> {
     if candidates.is_empty() {
         return Ok(None);
     }
@@ -56,13 +67,7 @@ pub async fn resolve(pool: &PgPool, name: &str) -> Result<Option<Version>, sqlx:
         .bind(names)
         .fetch_optional(pool)
         .await?;
-    row.map(|row| {
-        Ok(Version {
-            oid: row.try_get::<Oid, _>(0)?.0,
-            fingerprint: row.try_get(1)?,
-        })
-    })
-    .transpose()
+    row.as_ref().map(read_version).transpose()
 }
 
 /// Whether a relation of this name can exist at all.
@@ -84,24 +89,25 @@ fn candidates(name: &str) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// The state of the visible relation of that oid, if there is one.
-pub async fn version(pool: &PgPool, oid: u32) -> Result<Option<Version>, sqlx::Error> {
+/// The states of the visible relations of these oids.
+pub async fn versions(pool: &PgPool, oids: &[u32]) -> Result<Vec<Version>, sqlx::Error> {
     let sql = format!(
-        "SELECT rowcast.fingerprint(c.oid) \
+        "SELECT c.oid, rowcast.fingerprint(c.oid) \
            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-          WHERE {VISIBLE} AND c.oid = $1"
+          WHERE {VISIBLE} AND c.oid = ANY ($1)"
     );
-    let row = sqlx::query(AssertSqlSafe(sql))
-        .bind(Oid(oid))
-        .fetch_optional(pool)
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(oids.iter().copied().map(Oid).collect::<Vec<_>>())
+        .fetch_all(pool)
         .await?;
-    row.map(|row| {
-        Ok(Version {
-            oid,
-            fingerprint: row.try_get(0)?,
-        })
+    rows.iter().map(read_version).collect()
+}
+
+fn read_version(row: &PgRow) -> Result<Version, sqlx::Error> {
+    Ok(Version {
+        oid: row.try_get::<Oid, _>(0)?.0,
+        fingerprint: row.try_get(1)?,
     })
-    .transpose()
 }
 
 /// All visible relations that are users' own and not partitions: what clients are told of them.
@@ -153,7 +159,7 @@ async fn relations(
     let foreign_keys = FOREIGN_KEYS.replace("{ITS_OWN}", ITS_OWN);
     let sql = format!(
         "SELECT jsonb_build_object( \
-             'oid', c.oid::int8, 'schema', n.nspname, 'name', c.relname, 'kind', c.relkind, \
+             'oid', c.oid::int8, 'schema', n.nspname, 'name', c.relname, 'kind', c.relkind, 'is_partition', c.relispartition, \
              'comment', obj_description(c.oid, 'pg_class'), 'rows', {ESTIMATE}, \
              'live', rowcast.is_live(c.oid), \
              'layout', rowcast.layout(c.oid), 'key', {KEY}, 'columns', {columns}, 'foreign_keys', {foreign_keys}, \
@@ -301,6 +307,7 @@ struct Relation {
     schema: String,
     name: String,
     kind: char,
+    is_partition: bool,
     comment: Option<String>,
     rows: Option<f64>,
     live: bool,
@@ -379,6 +386,7 @@ impl Relation {
             table,
             columns,
             key,
+            is_partition: self.is_partition,
             partitions: self.partitions.unwrap_or_default(),
             sources,
             foreign_keys: self.foreign_keys.unwrap_or_default(),
@@ -386,6 +394,8 @@ impl Relation {
             layout: self.layout.unwrap_or_default(),
             fingerprint: self.fingerprint,
             embedding: None,
+            limits: None,
+            permitted: None,
         })
     }
 }

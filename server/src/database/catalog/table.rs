@@ -10,7 +10,12 @@ use rowcast_protocol::{ColumnKind, Table};
 use serde::{Deserialize, Serialize};
 
 use super::{ColumnMeta, Embedding};
-use crate::{database::quote::quote_qualified, query::unkeyed};
+use crate::{
+    database::quote::quote_qualified,
+    permission::{Limits, forget_references},
+    query::unkeyed,
+    write::permitted::Permitted,
+};
 
 /// A table, its columns and its key.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +30,8 @@ pub struct TableMeta {
     pub key: Vec<usize>,
     /// What it refers to.
     pub foreign_keys: Vec<ForeignKey>,
+    /// Whether it is a part of another table, which is what is listed.
+    pub is_partition: bool,
     /// Its partitions, on every level.
     pub partitions: Vec<u32>,
     /// The tables under a view, whose changes change it. Of a table, none.
@@ -41,6 +48,16 @@ pub struct TableMeta {
     pub fingerprint: String,
     /// What it is made of, if it is the table of a query with embeddings.
     pub embedding: Option<Embedding>,
+    /// What whoever asked for it is kept from; `None`: nothing. Never of a table in the catalog,
+    /// which is anybody's.
+    pub limits: Option<Arc<Limits>>,
+    /// The rows that whoever asked for it for writing may write; `None`: all.
+    pub permitted: Option<Arc<Permitted>>,
+}
+
+/// Whether a table is the audit log.
+pub fn is_audit(table: &Table) -> bool {
+    table.schema == "rowcast" && table.name == "audit"
 }
 
 /// A foreign key.
@@ -104,9 +121,69 @@ impl TableMeta {
             .map(|(at, _)| at)
     }
 
+    /// The table as somebody sees it who is kept from this.
+    pub fn limited(self: &Arc<Self>, limits: Option<Arc<Limits>>) -> Arc<Self> {
+        let Some(limits) = limits else {
+            return Arc::clone(self);
+        };
+        let mut table = Self::clone(self);
+        let unknown = &limits.unknown_references;
+        table
+            .foreign_keys
+            .retain(|key| !unknown.contains(&key.name));
+        forget_references(&mut table.table, |column, to| {
+            let mut known = table.foreign_keys.iter();
+            known.any(|key| {
+                key.columns == [column]
+                    && key.references.table == to.table
+                    && key.references.columns == [to.column.as_str()]
+            })
+        });
+        table.limits = Some(limits);
+        Arc::new(table)
+    }
+
+    /// What whoever asked for it is told of it.
+    pub fn described(&self) -> Table {
+        let mut table = self.table.clone();
+        if let Some(limits) = &self.limits {
+            limits.take_hidden_from(&mut table);
+        }
+        table
+    }
+
+    /// Whether whoever asked for the table may read all rows and columns.
+    pub fn is_seen_whole(&self) -> bool {
+        let is_whole = |limits: &Arc<Limits>| limits.hidden.is_empty() && !limits.keeps_rows_back();
+        self.limits.as_ref().is_none_or(is_whole)
+    }
+
+    /// Whether a column is as if it did not exist, for whoever asked for the table.
+    pub fn is_hidden(&self, column: usize) -> bool {
+        let hides = |limits: &Arc<Limits>| limits.hidden.contains(&self.columns[column].name);
+        self.limits.as_ref().is_some_and(hides)
+    }
+
+    /// Whether a column is not written by whoever asked for the table.
+    pub fn is_read_only(&self, column: usize) -> bool {
+        let keeps = |limits: &Arc<Limits>| limits.read_only.contains(&self.columns[column].name);
+        self.limits.as_ref().is_some_and(keeps)
+    }
+
+    /// The position of the column that whoever asked for the table knows by that name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        let (at, _) = self.table.column(name)?;
+        (!self.is_hidden(at)).then_some(at)
+    }
+
     /// Whether it is one of ours: it is read and followed, and written by its own routes only.
     pub fn is_ours(&self) -> bool {
         self.table.schema == "rowcast"
+    }
+
+    /// Whether it is the audit log, which administrators read.
+    pub fn is_audit(&self) -> bool {
+        is_audit(&self.table)
     }
 
     /// Whether its rows have a name of their own, not one made of their content.

@@ -90,13 +90,7 @@ impl Hub {
             } else {
                 Named::Oid(meta.oid, meta.table.path())
             };
-            self.bind(
-                table,
-                Unbound {
-                    query: feed.query,
-                    members,
-                },
-            );
+            self.bind(table, Unbound::new(feed.query, &feed.bound, members));
         }
     }
 }

@@ -26,8 +26,7 @@ impl Hub {
             self.attach(query, bound, vec![id]);
         } else {
             let table = Named::Oid(bound.table.oid, bound.table.table.path());
-            let members = vec![id];
-            self.bind(table, Unbound { query, members });
+            self.bind(table, Unbound::new(query, &bound, vec![id]));
         }
     }
 
@@ -61,7 +60,9 @@ impl Hub {
                 let result = loop {
                     let result = match &found {
                         Ok(table) => {
-                            bind_live(&catalog, &pool, Arc::clone(table), &unbound.query).await
+                            let table = table.limited(unbound.limits.clone());
+                            let bound = bind_live(&catalog, &pool, table, &unbound.query).await;
+                            bound.and_then(|bound| unbound.refers_as_before(bound))
                         }
                         Err(error) => Err(error.clone()),
                     };

@@ -115,7 +115,10 @@ fn join(
 
 /// The foreign key that an embedding means: by the table it refers to, by its only column, or
 /// by its name.
-fn foreign_key<'a>(table: &'a TableMeta, embed: &Embed) -> Result<&'a ForeignKey, ApiError> {
+///
+/// # Errors
+/// `unknown_relation`, `ambiguous_relation`.
+pub fn foreign_key<'a>(table: &'a TableMeta, embed: &Embed) -> Result<&'a ForeignKey, ApiError> {
     let target = &embed.target;
     let refers_to = |key: &&ForeignKey| {
         let path = &key.references.table;
@@ -169,7 +172,7 @@ fn said(keys: &[&ForeignKey], embed: &Embed) -> String {
 }
 
 /// There is no such relation, or its table may not be read: the two answer alike.
-fn unknown(table: &TableMeta, embed: &Embed) -> ApiError {
+pub fn unknown(table: &TableMeta, embed: &Embed) -> ApiError {
     let path = table.table.path();
     let said = match &embed.hint {
         Some(hint) => format!("{}!{hint}", embed.target),

@@ -55,7 +55,11 @@ pub fn set(
 }
 
 /// The changes that insert the rows again, with the identities that they had.
-pub fn delete(table: &TableMeta, deleted: &[Vec<Cell>]) -> Vec<u8> {
+pub fn delete(table: &TableMeta, deleted: &[Vec<Cell>]) -> Option<Vec<u8>> {
+    // Rows that come back without what is hidden are not the ones that went.
+    if (0..table.columns.len()).any(|at| table.is_hidden(at)) {
+        return None;
+    }
     let written: Vec<usize> = (0..table.columns.len())
         .filter(|at| !table.table.columns[*at].generated || table.columns[*at].is_always_identity)
         .collect();
@@ -74,5 +78,5 @@ pub fn delete(table: &TableMeta, deleted: &[Vec<Cell>]) -> Vec<u8> {
         json.push(b'}');
     }
     json.push(b']');
-    json
+    Some(json)
 }

@@ -53,8 +53,8 @@ impl Mapping {
         }
         let mut fields = Vec::with_capacity(columns.len());
         for name in columns {
-            fields.push(match table.table.column(name) {
-                Some((at, _)) => Some(at),
+            fields.push(match table.position(name) {
+                Some(at) => Some(at),
                 None if name.is_empty() => None,
                 None => return Err(unknown(vec![name.clone()])),
             });
@@ -98,6 +98,7 @@ impl Mapping {
                 Some(at) if table.table.columns[at].generated => {
                     fault(name, "the database computes this column")
                 }
+                Some(at) if table.is_read_only(at) => fault(name, "you may not write this column"),
                 Some(at) if fields.contains(&Some(at)) => fault(name, TWICE),
                 Some(at) => Some(at),
                 None => fault(name, "the table has no such column"),
@@ -173,12 +174,12 @@ fn value(column: &ColumnMeta, field: Option<String>) -> Option<Box<RawValue>> {
 /// The column of that name, or else the only one of that name in another case.
 fn column_of(table: &TableMeta, name: &str) -> Option<usize> {
     let name = name.trim();
-    if let Some((at, _)) = table.table.column(name) {
+    if let Some(at) = table.position(name) {
         return Some(at);
     }
     let lower = name.to_lowercase();
-    let mut alike =
-        (0..table.columns.len()).filter(|at| table.columns[*at].name.to_lowercase() == lower);
+    let mut alike = (0..table.columns.len())
+        .filter(|at| !table.is_hidden(*at) && table.columns[*at].name.to_lowercase() == lower);
     let found = alike.next()?;
     alike.next().is_none().then_some(found)
 }

@@ -7,7 +7,10 @@ use rowcast_protocol::{
     query::{Function, MAX_AGGREGATES},
 };
 
-use crate::{erased::Erase, pages::table::TableView};
+use crate::{
+    erased::{Erase, handler},
+    pages::table::TableView,
+};
 
 /// A choice of what is summed up below a column; none for a column of a related row.
 #[component]
@@ -21,7 +24,7 @@ pub fn SummaryField(
         .table
         .with_value(|table| table.column(&column.name).is_some());
     if !is_own {
-        return ().erased();
+        return ().made_here();
     }
     let query = view.query.get();
     let own: Vec<Function> = query.summaries_of(&column.name).collect();
@@ -65,7 +68,7 @@ pub fn SummaryField(
             <select
                 disabled=is_full
                 title=is_full.then(|| format!("At most {MAX_AGGREGATES} columns have a summary"))
-                on:change=choose
+                on:change=handler(choose)
             >
                 <option value="" prop:selected=own.is_empty()>
                     "None"
@@ -75,7 +78,7 @@ pub fn SummaryField(
             </select>
         </label>
     }
-    .erased()
+    .made_here()
 }
 
 fn name_of(function: Function, kind: ColumnKind) -> &'static str {

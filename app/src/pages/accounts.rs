@@ -1,0 +1,135 @@
+//! The pages about accounts: signing in, one's own account, everybody's.
+//!
+//! Each is a document of its own, of plain forms: nothing of it needs a script, and who has not
+//! signed in is sent none but the theme's.
+
+mod join;
+mod login;
+mod own;
+mod permissions;
+mod table_permissions;
+mod users;
+
+use leptos::prelude::*;
+
+pub use self::{
+    join::{Join, JoinPurpose, join},
+    login::{Login, login},
+    own::{OwnAccount, SessionRow, TokenRow, own_account},
+    permissions::{Permissions, RoleRow, TableRow, permissions, table_address},
+    table_permissions::{ColumnRow, RoleForm, TablePermissions, table_permissions},
+    users::{AccountRow, InvitationRow, Users, users},
+};
+use crate::{
+    components::{appearance::Appearance, message::Message, top_bar::Brand},
+    document::Files,
+    erased::{Erase, Erased},
+    format::{time::instant, zone::Zone},
+    signed_in::AccountMenu,
+};
+
+/// What came of what was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// It was done.
+    Done(String),
+    /// It was not, and why.
+    Refused(String),
+}
+
+/// A message in place of a page.
+pub fn message(options: LeptosOptions, title: &'static str, text: String) -> impl IntoView {
+    let content = view! {
+        <Message title text>
+            <a class="button" href="/">
+                "All tables"
+            </a>
+        </Message>
+    };
+    document(options, title, view! { <main>{content}</main> }.erased())
+}
+
+/// The document around a page.
+fn document(options: LeptosOptions, title: &'static str, content: Erased) -> impl IntoView {
+    let files = Files::new(&options);
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                {files.looks()} <title>{[title, " · Rowcast"].concat()}</title>
+            </head>
+            <body>
+                <div class="page">
+                    <header class="top-bar">
+                        <Brand />
+                        <h1 class="crumb">{title}</h1>
+                        <div class="top-end">
+                            <AccountMenu />
+                            <Appearance />
+                        </div>
+                    </header>
+                    {content}
+                </div>
+            </body>
+        </html>
+    }
+}
+
+fn notice(notice: Option<Notice>) -> Erased {
+    notice
+        .map(|notice| match notice {
+            Notice::Done(text) => {
+                view! { <p class="notice done" role="status">{text}</p> }.erased()
+            }
+            Notice::Refused(text) => {
+                view! { <p class="notice refused" role="alert">{text}</p> }.erased()
+            }
+        })
+        .erased()
+}
+
+/// A line to write into, with its name.
+fn field(
+    label: &'static str,
+    name: &'static str,
+    kind: &'static str,
+    autocomplete: &'static str,
+    value: String,
+) -> Erased {
+    view! {
+        <label class="form-field">
+            <span class="field-name">{label}</span>
+            <input
+                type=kind
+                name=name
+                value=value
+                autocomplete=autocomplete
+                autocapitalize="none"
+                spellcheck="false"
+                required
+            />
+        </label>
+    }
+    .erased()
+}
+
+/// A button that does one thing.
+fn act(action: String, label: &'static str, about: &str, class: &'static str) -> Erased {
+    let spoken = format!("{label}: {about}");
+    view! {
+        <form method="post" action=action>
+            <button type="submit" class=class aria-label=spoken>
+                {label}
+            </button>
+        </form>
+    }
+    .erased()
+}
+
+/// A point in time, to the minute.
+fn time(text: &str) -> Erased {
+    let shown = instant(text, Zone::Utc);
+    let minute = shown.get(..16).unwrap_or(&shown);
+    let shown = format!("{minute} UTC");
+    view! { <time datetime=text.to_owned()>{shown}</time> }.erased()
+}

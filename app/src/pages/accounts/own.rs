@@ -1,0 +1,199 @@
+//! `/account`: one's own password, sessions and tokens.
+
+use leptos::prelude::*;
+
+use super::{Notice, act, document, field, notice, time};
+use crate::erased::{Erase, Erased};
+
+/// What the page shows.
+#[derive(Clone, Debug)]
+pub struct OwnAccount {
+    /// What the reader is called.
+    pub name: String,
+    /// Whether they say, as no administrator, what others may do with some table.
+    pub manages: bool,
+    /// Their roles.
+    pub roles: Vec<String>,
+    /// Where they have signed in.
+    pub sessions: Vec<SessionRow>,
+    /// Their API tokens.
+    pub tokens: Vec<TokenRow>,
+    /// A token that was just made: its name and its secret, shown this once.
+    pub made: Option<(String, String)>,
+    /// What came of what was sent.
+    pub notice: Option<Notice>,
+}
+
+/// A session.
+#[derive(Clone, Debug)]
+pub struct SessionRow {
+    /// Names it.
+    pub id: i64,
+    /// Whether it is this one.
+    pub is_current: bool,
+    /// What the browser calls itself.
+    pub user_agent: String,
+    /// Where it began.
+    pub address: String,
+    /// When it was last used.
+    pub seen_at: String,
+    /// When it ends.
+    pub expires_at: String,
+}
+
+/// An API token.
+#[derive(Clone, Debug)]
+pub struct TokenRow {
+    /// Names it.
+    pub id: i64,
+    /// What it is for.
+    pub name: String,
+    /// How far it reaches.
+    pub scope: String,
+    /// When it ends.
+    pub expires_at: Option<String>,
+    /// When it was last used.
+    pub last_used_at: Option<String>,
+}
+
+/// The page of one's own account.
+pub fn own_account(options: LeptosOptions, page: OwnAccount) -> impl IntoView {
+    let roles = match page.roles.is_empty() {
+        true => String::new(),
+        false => format!("Your roles: {}.", page.roles.join(", ")),
+    };
+    let content = view! {
+        <main class="accounts">
+            {notice(page.notice)}
+            <p>"You are signed in as " <strong>{page.name}</strong> ". " {roles}</p>
+            {page
+                .manages
+                .then(|| {
+                    view! {
+                        <p>
+                            "You say what others may do with some tables: "
+                            <a href="/permissions">"Permissions"</a> "."
+                        </p>
+                    }
+                })}
+            <section aria-labelledby="password">
+                <h2 id="password">"Password"</h2>
+                <form class="sheet" method="post" action="/account/password">
+                    {field("Password now", "now", "password", "current-password", String::new())}
+                    {field("New password", "password", "password", "new-password", String::new())}
+                    {field("The same again", "again", "password", "new-password", String::new())}
+                    <p class="about">"At least 10 characters. You are signed out everywhere else."</p>
+                    <button type="submit" class="button primary">
+                        "Change password"
+                    </button>
+                </form>
+            </section>
+            <section aria-labelledby="sessions">
+                <h2 id="sessions">"Where you are signed in"</h2>
+                <ul class="lines">{page.sessions.into_iter().map(session).collect_view()}</ul>
+                <form method="post" action="/account/sessions">
+                    <button type="submit" class="button">
+                        "Sign out everywhere else"
+                    </button>
+                </form>
+            </section>
+            <section aria-labelledby="tokens">
+                <h2 id="tokens">"API tokens"</h2>
+                <p class="muted">
+                    "A program that sends one as " <code>"Authorization: Bearer …"</code>
+                    " may do what you may, as far as the token reaches."
+                </p>
+                {page.made.map(made)}
+                <ul class="lines">{page.tokens.into_iter().map(token).collect_view()}</ul>
+                <form class="sheet" method="post" action="/account/tokens">
+                    {field("What it is for", "name", "text", "off", String::new())}
+                    <label class="form-field">
+                        <span class="field-name">"It may"</span>
+                        <select name="scope">
+                            <option value="read">"read"</option>
+                            <option value="write">"read and write rows"</option>
+                            <option value="admin">"do all that you may"</option>
+                        </select>
+                    </label>
+                    <label class="form-field">
+                        <span class="field-name">"It ends after"</span>
+                        <select name="expires">
+                            <option value="7d">"7 days"</option>
+                            <option value="30d">"30 days"</option>
+                            <option value="90d" selected>
+                                "90 days"
+                            </option>
+                            <option value="365d">"a year"</option>
+                            <option value="never">"no time"</option>
+                        </select>
+                    </label>
+                    <button type="submit" class="button">
+                        "Create token"
+                    </button>
+                </form>
+            </section>
+        </main>
+    };
+    document(options, "Your account", content.erased())
+}
+
+fn made((name, secret): (String, String)) -> Erased {
+    view! {
+        <div class="notice done" role="status">
+            <p>"The token “" {name} "”. It is shown this once:"</p>
+            <code class="secret">{secret}</code>
+        </div>
+    }
+    .erased()
+}
+
+fn session(row: SessionRow) -> Erased {
+    let end = match row.is_current {
+        true => view! { <span class="live-mark">"this one"</span> }.erased(),
+        false => act(
+            format!("/account/sessions/{}", row.id),
+            "Sign out",
+            &row.user_agent,
+            "button",
+        ),
+    };
+    let browser = match row.user_agent.is_empty() {
+        true => "A browser that does not say which".to_owned(),
+        false => row.user_agent,
+    };
+    view! {
+        <li>
+            <span class="line-name">{browser}</span>
+            <span class="line-about">
+                {row.address} ", last used " {time(&row.seen_at)} ", ends " {time(&row.expires_at)}
+            </span>
+            <span class="line-acts">{end}</span>
+        </li>
+    }
+    .erased()
+}
+
+fn token(row: TokenRow) -> Erased {
+    let ends = match &row.expires_at {
+        Some(at) => view! { "ends " {time(at)} }.erased(),
+        None => "never ends".erased(),
+    };
+    let used = match &row.last_used_at {
+        Some(at) => view! { "last used " {time(at)} }.erased(),
+        None => "never used".erased(),
+    };
+    let revoke = act(
+        format!("/account/tokens/{}", row.id),
+        "Revoke",
+        &row.name,
+        "button danger",
+    );
+    view! {
+        <li>
+            <span class="line-name">{row.name}</span>
+            <span class="line-about">{row.scope} ", " {used} ", " {ends}</span>
+            <span class="line-acts">{revoke}</span>
+        </li>
+    }
+    .erased()
+}

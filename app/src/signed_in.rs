@@ -1,0 +1,91 @@
+//! Who has signed in, where anybody has to.
+
+use leptos::prelude::*;
+
+use crate::erased::Erase;
+
+/// Whoever reads this page, by the account that they have signed in to. Provided as a context by
+/// the server that renders; the browser finds it in the document's head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedIn {
+    /// What they are called.
+    pub name: String,
+    /// Whether they see to accounts.
+    pub is_administrator: bool,
+}
+
+/// The audit log, the newest first.
+pub const AUDIT: &str = "/tables/rowcast.audit?order=id.desc";
+
+/// What tells the browser who it is.
+#[cfg(feature = "ssr")]
+const META: &str = "rowcast-account";
+
+impl SignedIn {
+    /// Whoever has signed in; `None` where nobody has to, or nobody has.
+    #[cfg(not(feature = "hydrate"))]
+    pub fn current() -> Option<Self> {
+        use_context()
+    }
+
+    /// Whoever has signed in; `None` where nobody has to, or nobody has.
+    #[cfg(feature = "hydrate")]
+    pub fn current() -> Option<Self> {
+        let meta = document().query_selector("meta[name=rowcast-account]");
+        let meta = meta.ok().flatten()?;
+        Some(Self {
+            name: meta.get_attribute("content")?,
+            is_administrator: meta.has_attribute("data-administrator"),
+        })
+    }
+
+    /// What the browser finds it by, for the document's head.
+    #[cfg(feature = "ssr")]
+    pub fn meta() -> impl IntoView {
+        Self::current().map(
+            |Self {
+                 name,
+                 is_administrator,
+             }| {
+                view! {
+                    <meta
+                        name=META
+                        content=name
+                        data-administrator=is_administrator.then_some("")
+                    />
+                }
+            },
+        )
+    }
+}
+
+/// Who has signed in, with the way to their account and out.
+#[component]
+pub fn AccountMenu() -> impl IntoView {
+    SignedIn::current()
+        .map(|SignedIn { name, is_administrator }| {
+            view! {
+                <span class="account">
+                    // Those are pages of their own.
+                    {is_administrator
+                        .then(|| {
+                            view! {
+                                <a class="account-users" href="/users" rel="external">
+                                    "Users"
+                                </a>
+                                <a class="account-users" href=AUDIT rel="external">
+                                    "Audit log"
+                                </a>
+                            }
+                        })} <a class="account-name" href="/account" rel="external" title="Your account">
+                        {name}
+                    </a> <form method="post" action="/logout">
+                        <button type="submit" class="button">
+                            "Sign out"
+                        </button>
+                    </form>
+                </span>
+            }
+        })
+        .erased()
+}

@@ -1,0 +1,140 @@
+//! What the role that serves may do with the tables of the schema `rowcast`.
+
+use sqlx::{PgConnection, Row};
+
+use super::Finding;
+use crate::config::Auth;
+
+/// What a right is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum For {
+    /// All that Rowcast does.
+    Serving,
+    /// Saved views and presence, without which all else works.
+    Company,
+    /// Accounts, which are not looked at where nobody has to sign in.
+    Accounts,
+}
+
+/// Which rights serving needs, in the order of `docs/sql.md`.
+const NEEDED: [(&str, &[&str], For); 19] = [
+    ("migration", &["SELECT"], For::Serving),
+    ("setting", &["SELECT"], For::Serving),
+    ("watched", &["SELECT"], For::Serving),
+    ("change_log", &["SELECT", "UPDATE", "DELETE"], For::Serving),
+    ("state", &["SELECT", "UPDATE"], For::Serving),
+    ("audit", WRITTEN, For::Serving),
+    ("refusal", WRITTEN, For::Serving),
+    ("saved_view", WRITTEN, For::Company),
+    ("presence", WRITTEN, For::Company),
+    ("account", WRITTEN, For::Accounts),
+    ("password", WRITTEN, For::Accounts),
+    ("account_role", WRITTEN, For::Accounts),
+    ("role", WRITTEN, For::Accounts),
+    ("permission", WRITTEN, For::Accounts),
+    ("session", WRITTEN, For::Accounts),
+    ("token", WRITTEN, For::Accounts),
+    ("link", WRITTEN, For::Accounts),
+    ("device", WRITTEN, For::Accounts),
+    ("attempt", WRITTEN, For::Accounts),
+];
+
+const WRITTEN: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE"];
+
+pub(super) async fn of_serving(
+    connection: &mut PgConnection,
+    auth: Auth,
+) -> Result<Vec<Finding>, sqlx::Error> {
+    let needed = NEEDED
+        .iter()
+        .filter(|(.., purpose)| auth == Auth::On || *purpose != For::Accounts);
+    let (mut tables, mut rights) = (Vec::new(), Vec::new());
+    for (table, needed, _) in needed {
+        for right in *needed {
+            tables.push(*table);
+            rights.push(*right);
+        }
+    }
+    let rows = sqlx::query(
+        "SELECT c.relname::text, string_agg(n.privilege, ', ' ORDER BY n.position), \
+                quote_ident(current_user) \
+           FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS n (name, privilege, position) \
+           JOIN pg_class c ON c.relname = n.name AND c.relnamespace = 'rowcast'::regnamespace \
+          WHERE NOT has_table_privilege(c.oid, n.privilege) \
+          GROUP BY c.relname ORDER BY min(n.position)",
+    )
+    .bind(&tables)
+    .bind(&rights)
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut found = Vec::new();
+    for row in &rows {
+        let (table, missing, role): (String, String, String) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        let said = format!("{role} lacks {missing} on rowcast.{table}");
+        let fix = format!("GRANT {missing} ON rowcast.{table} TO {role}");
+        let purpose = NEEDED.iter().find(|(name, ..)| *name == table);
+        found.push(match purpose {
+            Some((.., For::Company)) => Finding::warning("rights", said, fix),
+            _ => Finding::wrong("rights", said, fix),
+        });
+    }
+    found.extend(beyond(connection, rows.is_empty()).await?);
+    Ok(found)
+}
+
+/// Rights that are more than serving needs.
+async fn beyond(
+    connection: &mut PgConnection,
+    is_enough: bool,
+) -> Result<Option<Finding>, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT quote_ident(r.rolname), r.rolsuper, \
+                has_database_privilege(current_database(), 'CREATE') \
+           FROM pg_roles r WHERE r.rolname = current_user",
+    )
+    .fetch_one(connection)
+    .await?;
+    let (role, is_superuser, may_create): (String, bool, bool) =
+        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    Ok(if is_superuser {
+        Some(Finding::note(
+            "rights",
+            format!(
+                "{role} is a superuser, which serving does not need: docs/sql.md has the least \
+                 that a role needs"
+            ),
+        ))
+    } else if is_enough && may_create {
+        Some(Finding::fine(
+            "rights",
+            format!("{role} may set up, watch its tables, and serve"),
+        ))
+    } else if is_enough {
+        Some(Finding::fine(
+            "rights",
+            format!("{role} may serve, and no more than that"),
+        ))
+    } else {
+        None
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_of_ours_is_in_the_list() {
+        let migrations = crate::capture::migrate::all_sql();
+        let created: Vec<&str> = migrations
+            .split("CREATE TABLE rowcast.")
+            .skip(1)
+            .map(|rest| rest.split([' ', '(']).next().unwrap_or_default())
+            .collect();
+        assert!(created.len() > 10, "{created:?}");
+        for name in created {
+            assert!(NEEDED.iter().any(|(table, ..)| *table == name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The catalog as somebody may see it.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
+
+use rowcast_protocol::{ApiError, Reference, Table};
+use sqlx::PgPool;
+
+use super::{
+    rights::{Limits, Rights, Rows},
+    rows::User,
+};
+use crate::{
+    audit,
+    auth::Identity,
+    database::catalog::{Catalog, ForeignKey, TableMeta, is_audit},
+    error::unknown_table,
+};
+
+/// The tables that somebody may read, as they may read them.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    catalog: &'a Catalog,
+    identity: &'a Identity,
+    /// Where it is noted that the audit log is read.
+    notes: Option<&'a PgPool>,
+}
+
+impl<'a> Seen<'a> {
+    /// The catalog as `identity` may see it.
+    pub fn new(catalog: &'a Catalog, identity: &'a Identity) -> Self {
+        Self {
+            catalog,
+            identity,
+            notes: None,
+        }
+    }
+
+    /// The same, where it is noted that the audit log is read.
+    pub fn noting(self, notes: &'a PgPool) -> Self {
+        Self {
+            notes: Some(notes),
+            ..self
+        }
+    }
+
+    /// Who sees it so.
+    pub(super) fn identity(self) -> &'a Identity {
+        self.identity
+    }
+
+    /// Notes that the audit log is read.
+    ///
+    /// # Errors
+    /// Those of a write: what can't be noted is not read.
+    pub(super) async fn note_reading(self) -> Result<(), ApiError> {
+        match self.notes {
+            Some(notes) => audit::reading(notes).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The table of that name, with what its reader is kept from in [`TableMeta::limits`].
+    ///
+    /// # Errors
+    /// `unknown_table`, if there is none or it may not be read; `database_unavailable`.
+    pub async fn table(self, name: &str) -> Result<Arc<TableMeta>, ApiError> {
+        let table = self.catalog.table(name).await?;
+        self.known(table, name).await
+    }
+
+    /// A table of the catalog as they may see it; `name`: what it was asked for by.
+    ///
+    /// # Errors
+    /// As [`Seen::table`].
+    pub async fn known(
+        self,
+        table: Arc<TableMeta>,
+        name: &str,
+    ) -> Result<Arc<TableMeta>, ApiError> {
+        match self.limits(&table)? {
+            Some(limits) => self.limited(table, limits).await,
+            None => Err(unknown_table(name)),
+        }
+    }
+
+    /// The table of that number; `None` if it may not be read.
+    ///
+    /// # Errors
+    /// As [`Catalog::by_oid`].
+    pub async fn by_oid(self, oid: u32) -> Result<Option<(Arc<TableMeta>, Limits)>, ApiError> {
+        let table = self.catalog.by_oid(oid).await?;
+        Ok(self.limits(&table)?.map(|limits| (table, limits)))
+    }
+
+    /// Every table that may be read.
+    ///
+    /// # Errors
+    /// `database_unavailable`.
+    pub async fn tables(self) -> Result<Vec<Table>, ApiError> {
+        let mut tables = self.catalog.tables().await?;
+        let mut seen = Vec::with_capacity(tables.len());
+        for mut table in tables.drain(..) {
+            if let Some(limits) = self.limits_of(&table)? {
+                limits.take_hidden_from(&mut table);
+                seen.push(table);
+            }
+        }
+        if !self.sees_everything() {
+            let columns = |table: &Table| table.columns.iter().map(|of| of.name.clone()).collect();
+            let known: HashMap<String, HashSet<String>> = seen
+                .iter()
+                .map(|table| (table.path(), columns(table)))
+                .collect();
+            for table in &mut seen {
+                forget_references(table, |_, to| {
+                    let columns = known.get(&to.table);
+                    columns.is_some_and(|columns| columns.contains(&to.column))
+                });
+            }
+        }
+        Ok(seen)
+    }
+
+    /// What tables there are: for what has been [restricted](super::restrict) already.
+    pub fn catalog(self) -> &'a Catalog {
+        self.catalog
+    }
+
+    /// Whether nothing is kept back from them in any table.
+    pub fn sees_everything(self) -> bool {
+        *self.identity.rights == Rights::All
+    }
+
+    fn limits(self, table: &TableMeta) -> Result<Option<Limits>, ApiError> {
+        // A part is read as what it is a part of, by the rules of that.
+        if table.is_partition && !self.sees_everything() {
+            return Ok(None);
+        }
+        self.limits_of(&table.table)
+    }
+
+    fn limits_of(self, table: &Table) -> Result<Option<Limits>, ApiError> {
+        let user = User {
+            id: self.identity.account.map(|account| account.0),
+            name: &self.identity.name,
+            attributes: &self.identity.attributes,
+        };
+        if is_audit(table) {
+            return Ok(self.identity.is_administrator().then(Limits::default));
+        }
+        // What we keep of tables is for those who may read them: `restrict` sees to that.
+        if table.schema == "rowcast" && self.identity.rights.may_read_anything() {
+            return Ok(Some(Limits::default()));
+        }
+        let limits = self.identity.rights.of(table, user)?;
+        Ok(limits.filter(|limits| can_be_kept(limits, table)))
+    }
+
+    async fn limited(
+        self,
+        table: Arc<TableMeta>,
+        mut limits: Limits,
+    ) -> Result<Arc<TableMeta>, ApiError> {
+        // Also where nothing is kept back: what else there is in the database is not told.
+        if self.sees_everything() {
+            return Ok(table);
+        }
+        let referred: Vec<u32> = table.foreign_keys.iter().map(|key| key.to).collect();
+        let mut hidden: HashMap<u32, BTreeSet<String>> = HashMap::new();
+        for theirs in self.catalog.by_oids(&referred).await? {
+            if let Some(limits) = self.limits(&theirs)? {
+                hidden.insert(theirs.oid, limits.hidden);
+            }
+        }
+        for key in &table.foreign_keys {
+            if !refers(key, &limits, hidden.get(&key.to)) {
+                limits.unknown_references.insert(key.name.clone());
+            }
+        }
+        Ok(table.limited(Some(Arc::new(limits))))
+    }
+}
+
+/// Whether somebody may know of a reference and what it refers to: `theirs` are the columns of
+/// that which are hidden from them, if they may read it.
+fn refers(key: &ForeignKey, limits: &Limits, theirs: Option<&BTreeSet<String>>) -> bool {
+    let is_hidden = |name| limits.hidden.contains(name);
+    !key.columns.iter().any(is_hidden)
+        && theirs.is_some_and(|hidden| {
+            let mut columns = key.references.columns.iter();
+            !columns.any(|name| hidden.contains(name))
+        })
+}
+
+/// Takes out what columns refer to that is not known to whoever is told.
+pub fn forget_references(table: &mut Table, is_known: impl Fn(&str, &Reference) -> bool) {
+    for column in &mut table.columns {
+        let name = &column.name;
+        column.references.take_if(|to| !is_known(name, to));
+    }
+}
+
+/// Whether what is kept back of a table would be: a row is told by its key, and one without a
+/// key by all that is in it.
+fn can_be_kept(limits: &Limits, table: &Table) -> bool {
+    let tells = |name: &String| limits.hidden.contains(name);
+    let is_told = match table.key.as_slice() {
+        [] => !limits.hidden.is_empty(),
+        key => key.iter().any(tells),
+    };
+    let has_nothing = limits.keeps_rows_back() && table.columns.is_empty();
+    !is_told && !has_nothing
+}
+
+impl Limits {
+    /// Takes out of a table's description what is hidden: columns, and how many rows it has.
+    pub fn take_hidden_from(&self, table: &mut Table) {
+        table
+            .columns
+            .retain(|column| !self.hidden.contains(&column.name));
+        if self.keeps_rows_back() {
+            table.estimated_rows = None;
+        }
+    }
+
+    /// Whether rows are kept back from reading.
+    pub fn keeps_rows_back(&self) -> bool {
+        self.read != Rows::All
+    }
+}
