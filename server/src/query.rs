@@ -6,6 +6,7 @@
 pub mod aggregate;
 pub mod bind;
 pub mod bound;
+pub mod images;
 pub mod list;
 pub mod literal;
 pub mod moving;

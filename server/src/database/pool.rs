@@ -1,9 +1,9 @@
 //! Connections, and the session settings that every one of ours has.
 
-use std::{str::FromStr, time::Duration};
+use std::{future::ready, str::FromStr, time::Duration};
 
 use sqlx::{
-    ConnectOptions, PgPool,
+    ConnectOptions, Connection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -166,6 +166,12 @@ fn pool(connections: u32) -> PgPoolOptions {
         // A connection that died while idle shows when its socket is written to; asking
         // first would cost every request a round trip.
         .test_before_acquire(false)
+        // A connection's buffer stays as large as the largest answer that it had: a few lists
+        // of huge rows, each over another connection, would be kept for ever.
+        .after_release(|connection, _| {
+            connection.shrink_buffers();
+            Box::pin(ready(Ok(true)))
+        })
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, PgPool, Row};
 use super::{
     aggregate::Summary,
     bound::BoundQuery,
+    images::Images,
     moving::clock_sql,
     slice,
     sql::{Params, Side, order_sql, side_sql, where_sql},
@@ -158,17 +159,16 @@ pub async fn window(
     {
         return Err(catalog_changed());
     }
-    let images: Vec<Option<Vec<u8>>> =
-        row.try_get(2).map_err(|error| read_failed(&error, query))?;
+    let Images(images) = row.try_get(2).map_err(|error| read_failed(&error, query))?;
     let images = images.into_iter().collect::<Option<Vec<_>>>();
     let images = images.ok_or_else(too_large)?;
-    decode(&row, images, query, summary.as_ref(), backward)
+    decode(&row, &images, query, summary.as_ref(), backward)
         .map_err(|error| read_failed(&error, query))
 }
 
 fn decode(
     row: &sqlx::postgres::PgRow,
-    images: Vec<Vec<u8>>,
+    images: &[&[u8]],
     query: &BoundQuery,
     summary: Option<&Summary<'_>>,
     backward: bool,
@@ -179,9 +179,9 @@ fn decode(
         return Err(sqlx::Error::Decode("an image of other types".into()));
     }
     let mut rows = Vec::with_capacity(images.len());
-    for image in images {
+    for mut image in images.iter().copied() {
         rows.push(
-            decode_image(&mut &*image, &table.codecs)
+            decode_image(&mut image, &table.codecs)
                 .map_err(|error| sqlx::Error::Decode(error.into()))?,
         );
     }

@@ -17,10 +17,10 @@ pub fn bounded(options: PgConnectOptions, bytes: u32) -> PgConnectOptions {
     options.options([(SETTING, bytes)])
 }
 
-/// The images of `slice`: what follows `FROM`, of the table as `t`, in order. An image is NULL
-/// where those up to it are more than the session allows.
+/// The images of `slice`: what follows `FROM`, of the table as `t`, in order. Each is NULL if
+/// all of them are more than the session allows.
 ///
-/// Sizes are known before values are fetched, so what goes beyond the bound costs nothing; and
+/// Sizes are known before values are fetched, so a slice beyond the bound costs nothing; and
 /// no image is made of rows that an offset skips.
 pub fn rows_sql(table: &TableMeta, slice: &str) -> String {
     // Beside the table's own columns, so of another name than theirs.
@@ -30,7 +30,7 @@ pub fn rows_sql(table: &TableMeta, slice: &str) -> String {
     }
     format!(
         "SELECT CASE WHEN {} THEN {} END FROM (SELECT t.*, {} AS {size} FROM {slice}) AS t",
-        fits_sql(&format!("t.{size}")),
+        fits_sql(&format!("t.{size}"), ""),
         image_sql(table, "t"),
         size_sql(table, "t"),
     )
@@ -39,7 +39,11 @@ pub fn rows_sql(table: &TableMeta, slice: &str) -> String {
 /// The same of a statement that makes images: so much is handed over at the most, whatever it
 /// took to make them.
 pub fn made_sql(images: &str) -> String {
-    let fits = fits_sql("pg_catalog.octet_length(made.image)");
+    // One after the other, for they would be kept until the last one is made.
+    let fits = fits_sql(
+        "pg_catalog.octet_length(made.image)",
+        "ROWS UNBOUNDED PRECEDING",
+    );
     format!("SELECT CASE WHEN {fits} THEN made.image END FROM ({images}) AS made (image)")
 }
 
@@ -59,9 +63,10 @@ pub fn written_sql(table: &TableMeta, alias: &str) -> String {
 /// A setting that does not exist: what a statement says of a row that is too large.
 pub const TOO_LARGE: &str = "rowcast.row_is_too_large";
 
-fn fits_sql(size: &str) -> String {
+/// Whether the rows of a window's frame are as small as that together.
+fn fits_sql(size: &str, frame: &str) -> String {
     format!(
-        "pg_catalog.sum({size}) OVER (ROWS UNBOUNDED PRECEDING) OPERATOR(pg_catalog.<=) {}",
+        "pg_catalog.sum({size}) OVER ({frame}) OPERATOR(pg_catalog.<=) {}",
         bound_sql()
     )
 }

@@ -93,7 +93,7 @@ async fn a_list_beyond_the_bound_is_an_error_that_says_so() {
     );
     let grown = memory::of(server.pid()).1.saturating_sub(before) >> 20;
     println!("memory grew by {grown} MiB");
-    assert!(grown < 200, "{grown} MiB");
+    assert!(grown < 120, "{grown} MiB");
     server.stop().await;
 }
 
