@@ -41,31 +41,44 @@ pub struct Options {
 /// How many connections write.
 const WRITERS: usize = 4;
 
+/// What a trial is of.
+#[derive(Clone, Copy)]
+pub struct Trial {
+    /// Each with a query of its own.
+    pub clients: usize,
+    /// Commits a second; 0: as many as possible.
+    pub rate: u32,
+    pub seconds: u32,
+}
+
+/// What it gave.
 #[derive(Serialize)]
-struct Row {
+pub struct Row {
     clients: usize,
     /// Commits a second that were asked for; 0: as many as possible.
     rate: u32,
     commits_per_second: f64,
     /// To the client that follows the row.
-    client: Delays,
+    pub client: Delays,
     /// To the bare `LISTEN` client.
-    floor: Delays,
+    pub floor: Delays,
     /// Of the medians.
     ratio: f64,
     server_cores: f64,
     database_cores: f64,
 }
 
+/// From COMMIT to whoever is told.
 #[derive(Serialize)]
-struct Delays {
+pub struct Delays {
     messages: usize,
-    median_ms: f64,
-    p99_ms: f64,
+    pub median_ms: f64,
+    pub p99_ms: f64,
     max_ms: f64,
 }
 
-const SCHEMA: &str = "CREATE TABLE late (id int PRIMARY KEY, owner int NOT NULL, n bigint NOT NULL, \
+/// The table that the clients follow.
+pub const SCHEMA: &str = "CREATE TABLE late (id int PRIMARY KEY, owner int NOT NULL, n bigint NOT NULL, \
      title text NOT NULL); CREATE INDEX ON late (owner); \
      INSERT INTO late SELECT g, g % 1000, 0, 'row number ' || g FROM generate_series(0, 9999) g; \
      ANALYZE late; SELECT rowcast.watch('late')";
@@ -98,7 +111,12 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     for &clients in &options.clients {
         for &rate in &options.rates {
             progress.say(&format!("{clients} clients, {rate} commits a second"));
-            rows.push(measure(options, &served, clients, rate).await?);
+            let trial = Trial {
+                clients,
+                rate,
+                seconds: options.seconds,
+            };
+            rows.push(measure(&served, trial).await?);
             progress.advance(1, "");
         }
     }
@@ -135,12 +153,13 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     write("latency", &Machine::this(version), &rows)
 }
 
-async fn measure(
-    options: &Options,
-    served: &Served,
-    clients: usize,
-    rate: u32,
-) -> anyhow::Result<Row> {
+/// Commits at that rate, and how long each takes to the client that follows it.
+pub async fn measure(served: &Served, trial: Trial) -> anyhow::Result<Row> {
+    let Trial {
+        clients,
+        rate,
+        seconds,
+    } = trial;
     let times = Arc::new(Times::default());
     let noted = Arc::clone(&times);
     let swarm = Swarm::connect(&served.address, clients, move |_, kind, text| {
@@ -165,7 +184,7 @@ async fn measure(
 
     let (before, begun) = (served.cpu(), Instant::now());
     let next = Arc::new(AtomicU64::new(1));
-    let end = begun + Duration::from_secs(options.seconds.into());
+    let end = begun + Duration::from_secs(seconds.into());
     let mut writers = Vec::new();
     for _ in 0..WRITERS {
         let mut connection = served.database.connect().await;

@@ -1,5 +1,6 @@
 //! Rowcast's benchmarks: each part prints a table and writes `target/bench/PART.json`.
 
+mod attack;
 mod browser;
 #[cfg(feature = "capture")]
 mod capture;
@@ -36,6 +37,8 @@ enum Part {
     Follow(follow::Arguments),
     /// COMMIT to client, next to a bare LISTEN client
     Latency(latency::Options),
+    /// COMMIT to client while others misuse the server, next to when nobody does
+    Attack(attack::Options),
     /// Changes a second from COMMIT to every client
     Throughput(throughput::Options),
     /// Ten thousand clients: memory, messages a second, time to the last of them
@@ -55,6 +58,7 @@ async fn main() -> anyhow::Result<()> {
         Part::Capture(options) => capture::run(&options).await,
         Part::Follow(arguments) => follow::run(arguments).await,
         Part::Latency(options) => latency::run(&options).await,
+        Part::Attack(options) => attack::run(&options).await,
         Part::Throughput(options) => throughput::run(&options).await,
         Part::Fanout(options) => fanout::run(&options).await,
         Part::Window(options) => window::run(&options).await,

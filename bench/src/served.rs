@@ -96,11 +96,16 @@ impl Served {
             .pid()
             .and_then(|pid| fs::read_to_string(format!("/proc/{pid}/status")).ok())
             .unwrap_or_default();
-        let kib = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:")?.trim().split(' ').next())
-            .and_then(|kib| kib.parse::<u64>().ok());
-        kib.unwrap_or_default() << 10
+        field(&status, "VmRSS:").unwrap_or_default()
+    }
+
+    /// The most that it was since this was asked last, in bytes.
+    pub fn peak(&self) -> anyhow::Result<u64> {
+        let pid = self.pid().context("the server has ended")?;
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        // It counts anew from now on.
+        fs::write(format!("/proc/{pid}/clear_refs"), "5")?;
+        field(&status, "VmHWM:").context("no peak of the server's memory is told")
     }
 
     /// The server's process.
@@ -135,6 +140,13 @@ pub fn raise_open_files() -> u64 {
     };
     let _ = setrlimit(Resource::Nofile, raised);
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// What `/proc` says of a process's memory, in bytes.
+fn field(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kib << 10)
 }
 
 async fn spawn(program: &Path, url: &str) -> anyhow::Result<(Child, String)> {

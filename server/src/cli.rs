@@ -219,6 +219,9 @@ pub struct Settings {
         value_name = "URL"
     )]
     pub database_url: Option<String>,
+    /// The file in which that stands, such as a secret that is mounted; instead of it
+    #[arg(long, global = true, env = "DATABASE_URL_FILE", value_name = "FILE")]
+    pub database_url_file: Option<String>,
     /// Where the embedded PostgreSQL keeps its data
     /// [default: ~/.local/share/rowcast; for root, /var/lib/rowcast]
     #[arg(long, global = true, env = "ROWCAST_DATA_DIR", value_name = "DIR")]

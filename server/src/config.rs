@@ -131,8 +131,20 @@ impl InvalidSetting {
 }
 
 fn database(settings: &Settings) -> Result<DatabaseConfig, InvalidSetting> {
-    match settings.database_url.as_deref() {
-        None | Some("") => match settings.data_dir.as_deref() {
+    let url = settings.database_url.clone().filter(|url| !url.is_empty());
+    let file = settings.database_url_file.as_deref();
+    let url = match file.filter(|file| !file.is_empty()) {
+        None => url,
+        Some(_) if url.is_some() => {
+            return Err(InvalidSetting(
+                "DATABASE_URL and DATABASE_URL_FILE are both set: allowed is one of them"
+                    .to_owned(),
+            ));
+        }
+        Some(file) => Some(secret_in("DATABASE_URL_FILE", file)?),
+    };
+    match url.as_deref() {
+        None => match settings.data_dir.as_deref() {
             Some("") => Err(InvalidSetting::new(
                 "ROWCAST_DATA_DIR",
                 "",
@@ -147,6 +159,24 @@ fn database(settings: &Settings) -> Result<DatabaseConfig, InvalidSetting> {
             .map_err(|error| InvalidSetting(error.to_string())),
     }
 }
+
+/// The line that stands in a file, which nothing that is said of it repeats.
+fn secret_in(name: &str, file: &str) -> Result<String, InvalidSetting> {
+    let wrong = |why: &str| InvalidSetting::new(name, file, why, "a file of one line");
+    let text = match std::fs::read(file) {
+        Ok(bytes) if bytes.len() > LONGEST_SECRET => return Err(wrong("it is too long")),
+        Ok(bytes) => String::from_utf8(bytes).map_err(|_| wrong("it is no text"))?,
+        Err(error) => return Err(wrong(&format!("it can't be read ({})", error.kind()))),
+    };
+    match text.trim() {
+        "" => Err(wrong("it is empty")),
+        line if line.contains(['\n', '\r']) => Err(wrong("it holds several lines")),
+        line => Ok(line.to_owned()),
+    }
+}
+
+/// The most bytes of a file that holds a secret.
+const LONGEST_SECRET: usize = 16 << 10;
 
 /// The data directory where none is set. PostgreSQL does not run as root, and what it runs as
 /// instead can't enter root's home directory.
@@ -308,6 +338,50 @@ mod tests {
             assert!(text.contains("allowed is"), "{text}");
             assert_eq!(text.lines().count(), 1, "{text}");
         }
+    }
+
+    #[test]
+    fn a_database_may_be_named_by_a_file_which_is_never_repeated() {
+        let directory = std::env::temp_dir().join(format!("rowcast-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).expect("a directory");
+        let with = |name: &str, text: &[u8]| {
+            let file = directory.join(name);
+            std::fs::write(&file, text).expect("a file");
+            let mut settings = settings();
+            settings.database_url = None;
+            settings.database_url_file = file.to_str().map(str::to_owned);
+            settings
+        };
+        let right = with("right", b"postgres://me:secret@db.example/shop\n");
+        let config = Config::new(&right).expect("valid");
+        let DatabaseConfig::Url(options) = config.database else {
+            panic!("no URL")
+        };
+        assert_eq!(options.get_host(), "db.example");
+        let mut both = right;
+        both.database_url = Some("postgres://me:secret@other/shop".to_owned());
+        let mut gone = settings();
+        gone.database_url = None;
+        gone.database_url_file = Some("/nowhere/secret".to_owned());
+        for settings in [
+            both,
+            gone,
+            with("none", b" \n"),
+            with("lines", b"postgres://a:secret-line@b/c\npostgres://d/e"),
+            with("no-text", b"\xffsecret-line"),
+            with("long", &[b'x'; LONGEST_SECRET + 1]),
+            with("other", b"mysql://a:secret-line@b/c"),
+        ] {
+            let text = Config::new(&settings).expect_err("wrong").to_string();
+            assert!(text.starts_with("DATABASE_URL"), "{text}");
+            assert!(text.contains("allowed is"), "{text}");
+            assert_eq!(text.lines().count(), 1, "{text}");
+            assert!(
+                !text.contains("secret-line") && !text.contains("me:"),
+                "{text}"
+            );
+        }
+        std::fs::remove_dir_all(directory).expect("removed");
     }
 
     #[test]

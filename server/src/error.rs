@@ -9,6 +9,8 @@ use http::{HeaderValue, StatusCode, header};
 use rowcast_protocol::ApiError;
 use serde::Serialize;
 
+use crate::refusal::Code;
+
 /// An [`ApiError`] as an HTTP response: its code decides the status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpError(pub ApiError);
@@ -27,7 +29,9 @@ impl IntoResponse for HttpError {
         }
         let status = status(&self.0.code);
         let is_over_soon = self.0.code == "too_many_requests";
+        let code = Code(self.0.code.as_str().into());
         let mut response = (status, Json(Body { error: self.0 })).into_response();
+        response.extensions_mut().insert(code);
         if is_over_soon {
             // Who knows better says so.
             let second = HeaderValue::from_static("1");

@@ -33,6 +33,7 @@ pub mod permission;
 pub mod presence;
 pub mod proxy;
 pub mod query;
+pub mod refusal;
 pub mod router;
 pub mod routes;
 pub mod security;

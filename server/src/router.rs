@@ -19,7 +19,7 @@ use crate::{
     body::{self, BodyLimit},
     bounds::{Bounds, bound},
     error::HttpError,
-    host, limit, metrics,
+    host, limit, metrics, refusal,
     routes::{
         accounts, batch, bulk, chart, health, history, import, live, me, metrics as metrics_page,
         pages, permissions, presence, row, rows, tables, views, ws,
@@ -133,6 +133,7 @@ pub fn router(state: AppState) -> Router {
         .merge(api)
         .layer(middleware::from_fn_with_state(state.clone(), limit::guard))
         .layer(middleware::from_fn(audit::with_actor))
+        .layer(middleware::from_fn(refusal::name))
         .layer(middleware::from_fn_with_state(state.clone(), gate::guard))
         .layer(middleware::from_fn_with_state(
             std::sync::Arc::clone(&state.origins),
@@ -141,6 +142,10 @@ pub fn router(state: AppState) -> Router {
         .layer(middleware::from_fn_with_state(
             std::sync::Arc::clone(&state.origins),
             host::require_own_host,
+        ))
+        .layer(middleware::from_fn_with_state(
+            std::sync::Arc::<refusal::Lines>::default(),
+            refusal::log,
         ))
         .layer(middleware::from_fn(check_size))
         .layer(middleware::from_fn_with_state(

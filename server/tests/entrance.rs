@@ -25,6 +25,8 @@ mod people;
 mod process;
 #[path = "entrance/proxies.rs"]
 mod proxies;
+#[path = "entrance/refusals.rs"]
+mod refusals;
 #[path = "entrance/renewal.rs"]
 mod renewal;
 #[path = "http/server.rs"]

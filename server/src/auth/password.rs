@@ -11,6 +11,7 @@ use argon2::{
 };
 use rowcast_protocol::ApiError;
 use tokio::{sync::Semaphore, time::timeout};
+use zxcvbn::{Score, zxcvbn};
 
 use crate::{error::internal, state::too_busy};
 
@@ -29,33 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How many bytes of salt a hash has.
 const SALT: usize = 16;
 
-/// Some of what everybody tries first, of those that are long enough.
-const COMMON: [&str; 24] = [
-    "1234567890",
-    "12345678910",
-    "0123456789",
-    "1q2w3e4r5t",
-    "1qaz2wsx3edc",
-    "qwertyuiop",
-    "qwerty12345",
-    "qwerty123456",
-    "qwertyuiop123",
-    "password12",
-    "password123",
-    "password1234",
-    "passwordpassword",
-    "iloveyou123",
-    "abc123abc123",
-    "abcdefghij",
-    "abcd123456",
-    "a123456789",
-    "administrator",
-    "letmein123",
-    "welcome123",
-    "changeme123",
-    "postgres123",
-    "football123",
-];
+/// How many of what is looked at for how easily it is guessed: more makes it no easier.
+const LOOKED_AT: usize = 100;
 
 /// A password that may be set.
 pub struct NewPassword(String);
@@ -66,20 +42,14 @@ impl NewPassword {
     /// # Errors
     /// `invalid_password`.
     pub fn new(password: String, name: &str) -> Result<Self, ApiError> {
-        let lower = password.to_lowercase();
         let why = if password.chars().count() < SHORTEST {
             format!("it has fewer than {SHORTEST} characters")
         } else if password.len() > LONGEST {
             format!("it has more than {LONGEST} bytes")
         } else if password.contains('\0') {
             "it holds a character that can't be typed".to_owned()
-        } else if is_repeated(&lower) || COMMON.contains(&lower.as_str()) {
+        } else if is_guessed(&password, name) {
             "it is one of those that are tried first".to_owned()
-        } else if !name.is_empty()
-            && lower.contains(&name.to_lowercase())
-            && name.len() * 2 > lower.len()
-        {
-            "it is little more than the name".to_owned()
         } else {
             return Ok(Self(password));
         };
@@ -91,13 +61,11 @@ impl NewPassword {
     }
 }
 
-/// Whether it is one character, or two, over and over.
-fn is_repeated(password: &str) -> bool {
-    let chars: Vec<char> = password.chars().collect();
-    chars
-        .iter()
-        .zip(chars.iter().skip(2))
-        .all(|(one, other)| one == other)
+/// Whether a program that knows common passwords, words, names, keyboards and `name`, and how people
+/// vary them, has it among its first million guesses.
+fn is_guessed(password: &str, name: &str) -> bool {
+    let looked_at: String = password.chars().take(LOOKED_AT).collect();
+    zxcvbn(&looked_at, &[name]).score() < Score::Two
 }
 
 /// What hashes passwords, a bounded number at once. Cheap to clone.
@@ -222,7 +190,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_longer_than_any_is_none() {
-        let longest = "äöüë".repeat(LONGEST / 8);
+        let pieces = (1..=LONGEST / 8).map(|n| format!("ä{:06x}", n * 7_654_321 % 0xff_ffff));
+        let longest: String = pieces.collect();
+        assert_eq!(longest.len(), LONGEST);
         let hashing = Hashing::default();
         let hash = hashing.hash(new(&longest).expect("not too long")).await;
         let hash = hash.expect("hashed");
@@ -240,6 +210,11 @@ mod tests {
             "aaaaaaaaaaaaaaa",
             "abababababab",
             "PassWord123",
+            "qwertyuiop",
+            "1qaz2wsx3edc",
+            "P@ssw0rd2026",
+            "iloveyou123",
+            "abcdefghijklmnop",
             "annabella1",
             "annabella2026",
             &"a1b2".repeat(300),
