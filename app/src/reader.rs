@@ -14,6 +14,10 @@ use crate::signed_in::SignedIn;
 /// cookie, for the server to know which view this reader opens a table with.
 pub const KEPT: &str = "rowcast.name";
 
+/// What stands before the cookie's name over an encrypted way, so that browsers take it from nobody
+/// but this very host.
+const OWN: &str = "__Host-";
+
 /// The most characters of a name.
 pub const LONGEST: usize = 64;
 
@@ -97,7 +101,16 @@ fn set_cookie(name: Option<&str>) {
     let text = crate::address::encode(name.unwrap_or_default());
     let age = if name.is_some() { 31_536_000 } else { 0 };
     if let Ok(document) = document().dyn_into::<web_sys::HtmlDocument>() {
-        let cookie = format!("{KEPT}={text}; Path=/; Max-Age={age}; SameSite=Lax");
+        let is_secure = window()
+            .location()
+            .protocol()
+            .is_ok_and(|it| it == "https:");
+        let (prefix, secure) = if is_secure {
+            (OWN, "; Secure")
+        } else {
+            ("", "")
+        };
+        let cookie = format!("{prefix}{KEPT}={text}; Path=/; Max-Age={age}; SameSite=Lax{secure}");
         // Where cookies are forbidden tables open as they do for everybody.
         let _ = document.set_cookie(&cookie);
     }
@@ -114,7 +127,10 @@ pub fn checked(text: &str) -> Option<String> {
 /// The name in a request's `Cookie` header.
 pub fn in_cookies(header: &str) -> Option<String> {
     let mut pairs = header.split(';').map(str::trim);
-    let value = pairs.find_map(|pair| pair.strip_prefix(KEPT)?.strip_prefix('='))?;
+    let value = pairs.find_map(|pair| {
+        let pair = pair.strip_prefix(OWN).unwrap_or(pair);
+        pair.strip_prefix(KEPT)?.strip_prefix('=')
+    })?;
     checked(&crate::address::decode(value))
 }
 
@@ -144,6 +160,8 @@ mod tests {
     fn the_name_is_found_among_cookies() {
         let header = "a=1; rowcast.names=Max; rowcast.name=Zo%C3%AB%20B; b=2";
         assert_eq!(in_cookies(header), Some("Zoë B".to_owned()));
+        let secure = "a=1; __Host-rowcast.name=Ann";
+        assert_eq!(in_cookies(secure), Some("Ann".to_owned()));
         assert_eq!(in_cookies("rowcast.name="), None);
         assert_eq!(in_cookies("other=rowcast.name=Ann"), None);
     }

@@ -9,6 +9,7 @@
 
 mod guard;
 mod rates;
+mod room;
 mod share;
 mod table;
 
@@ -27,6 +28,7 @@ use self::table::Table;
 pub use self::{
     guard::{guard, refused, too_many},
     rates::Rates,
+    room::{Place, Room},
     share::{Share, Shares},
 };
 use crate::auth::{AccountId, Identity};

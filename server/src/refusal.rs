@@ -7,7 +7,7 @@ use std::{
 };
 
 use axum::{
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, Request},
     middleware::Next,
     response::Response,
 };
@@ -33,10 +33,13 @@ pub struct Code(pub Arc<str>);
 struct Who(Option<AccountId>);
 
 /// How many lines there may still be.
-#[derive(Debug, Default)]
-pub struct Lines(Mutex<Counted>);
+#[derive(Debug)]
+struct Lines(Mutex<Counted>);
 
-#[derive(Debug, Default)]
+/// Those of this process, which has one log.
+static LOG: Lines = Lines::new();
+
+#[derive(Debug)]
 struct Counted {
     since: Option<Instant>,
     written: u32,
@@ -44,6 +47,14 @@ struct Counted {
 }
 
 impl Lines {
+    const fn new() -> Self {
+        Self(Mutex::new(Counted {
+            since: None,
+            written: 0,
+            left_out: 0,
+        }))
+    }
+
     /// Whether one more may be written now, and then how many were not since the last one.
     fn take(&self, now: Instant) -> Option<u64> {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,7 +86,7 @@ pub async fn name(request: Request, next: Next) -> Response {
 /// Logs what is refused: a request of another origin or for another host, a proof that is none,
 /// and what an account asked for that it may not have or that is not there, which it is told in
 /// the same words.
-pub async fn log(State(lines): State<Arc<Lines>>, request: Request, next: Next) -> Response {
+pub async fn log(request: Request, next: Next) -> Response {
     let address = Peer::of(&request).address;
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
@@ -83,20 +94,23 @@ pub async fn log(State(lines): State<Arc<Lines>>, request: Request, next: Next) 
     let response = next.run(request).await;
     let who = response.extensions().get().copied();
     let account = who.and_then(|Who(account)| account);
+    let path = route.as_ref().map_or("", MatchedPath::as_str);
     let is_refused = match response.status() {
         StatusCode::FORBIDDEN => true,
         StatusCode::UNAUTHORIZED => has_shown,
         // Of what no route leads to, nobody may have anything.
         StatusCode::NOT_FOUND => account.is_some() && route.is_some(),
+        // A link that is none.
+        StatusCode::BAD_REQUEST => path == "/join",
         _ => false,
     };
-    if is_refused && let Some(left_out) = lines.take(Instant::now()) {
+    if is_refused && let Some(left_out) = LOG.take(Instant::now()) {
         let code = response.extensions().get::<Code>();
         tracing::info!(
             account = account.map(|account| account.0),
             %address,
             %method,
-            route = route.as_ref().map_or("", MatchedPath::as_str),
+            route = path,
             status = response.status().as_u16(),
             code = code.map_or("", |Code(code)| &**code),
             left_out,
@@ -106,13 +120,28 @@ pub async fn log(State(lines): State<Arc<Lines>>, request: Request, next: Next) 
     response
 }
 
+/// Logs what an account asked for over a live connection and may not have, or is not there.
+pub fn log_message(account: Option<AccountId>, code: &str) {
+    if code == "unknown_table"
+        && let Some(account) = account
+        && let Some(left_out) = LOG.take(Instant::now())
+    {
+        tracing::info!(
+            account = account.0,
+            code,
+            left_out,
+            "refused a subscription"
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn so_many_lines_are_written_and_the_next_one_says_how_many_were_not() {
-        let (lines, begun) = (Lines::default(), Instant::now());
+        let (lines, begun) = (Lines::new(), Instant::now());
         for _ in 0..LINES {
             assert_eq!(lines.take(begun), Some(0));
         }

@@ -143,10 +143,7 @@ pub fn router(state: AppState) -> Router {
             std::sync::Arc::clone(&state.origins),
             host::require_own_host,
         ))
-        .layer(middleware::from_fn_with_state(
-            std::sync::Arc::<refusal::Lines>::default(),
-            refusal::log,
-        ))
+        .layer(middleware::from_fn(refusal::log))
         .layer(middleware::from_fn(check_size))
         .layer(middleware::from_fn_with_state(
             std::sync::Arc::clone(&state.origins),

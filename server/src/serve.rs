@@ -27,7 +27,7 @@ use crate::{
         catalog::Catalog,
         pool::{self, editors, housekeepers, readers, session},
     },
-    limit::{Limits, Shares},
+    limit::{Limits, Room},
     listen::{self, Tls, Way},
     live::{
         Live,
@@ -44,13 +44,13 @@ use crate::{
 };
 
 /// How many whole tables may be exported at once, each over a connection of its own.
-const EXPORTS: usize = 4;
+const EXPORTS: u32 = 4;
 
 /// How many connections write rows.
 const WRITERS: u32 = 4;
 
 /// How many of them may do what takes long, so that the others are free for single rows.
-const LONG_WRITES: usize = 2;
+const LONG_WRITES: u32 = 2;
 
 /// How many questions that take going through a table or the log are answered at once.
 const SCANS: usize = 2;
@@ -240,8 +240,8 @@ pub async fn serve(
         tls,
         proxies: Arc::new(entrance.proxies.clone()),
     };
-    let (clients, places) = (Arc::clone(&state.clients), state.places);
-    let sessions = async move { clients.acquire_many(places).await.is_ok() };
+    let clients = state.clients.clone();
+    let sessions = async move { clients.empty().await };
     listen::serve(listener, router(state), way, shutdown, sessions).await;
     retention.abort();
     tidying.abort();
@@ -289,11 +289,10 @@ fn state(
         metrics: Arc::new(Metrics::default()),
         site: site_options(site),
         shutdown: shutdown.receiver(),
-        clients: Arc::new(Semaphore::new(config.max_clients as usize)),
-        places: config.max_clients,
-        exports: Arc::new(Semaphore::new(EXPORTS)),
+        clients: Room::of(config.max_clients),
+        exports: Room::of(EXPORTS),
         writers,
-        long_writes: Arc::new(Semaphore::new(LONG_WRITES)),
+        long_writes: Room::of(LONG_WRITES),
         bodies: Arc::new(Semaphore::new(
             BODIES.max(2 * config.import_bytes as usize) / body::UNIT,
         )),
@@ -308,6 +307,5 @@ fn state(
             Auth::On => Limits::new(config.entrance.rates),
             Auth::Off => Limits::default(),
         },
-        client_shares: Shares::of(config.max_clients as usize),
     }
 }

@@ -13,14 +13,14 @@ use http::HeaderMap;
 use leptos::config::LeptosOptions;
 use rowcast_protocol::ApiError;
 use sqlx::PgPool;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
     auth::{Accounts, Identity},
     database::catalog::Catalog,
     error::{HttpError, database_unavailable},
     host::{same_origin, wrong_origin},
-    limit::{Limits, Share, Shares, Subject, too_many},
+    limit::{Limits, Room},
     live::{Live, hub::Following},
     metrics::Metrics,
     origin::Origins,
@@ -51,15 +51,13 @@ pub struct AppState {
     /// Becomes true when long-lived connections are to end.
     pub shutdown: watch::Receiver<bool>,
     /// Room for clients that stay connected.
-    pub clients: Arc<Semaphore>,
-    /// How many places [`AppState::clients`] has.
-    pub places: u32,
+    pub clients: Room,
     /// Room for reads of whole tables.
-    pub exports: Arc<Semaphore>,
+    pub exports: Room,
     /// Connections for writing rows.
     pub writers: PgPool,
     /// Room for writes that take long: all rows that match, or a file.
-    pub long_writes: Arc<Semaphore>,
+    pub long_writes: Room,
     /// Room for what requests bring, in units of [`body::UNIT`](crate::body::UNIT).
     pub bodies: Arc<Semaphore>,
     /// The most bytes of the rows of one list.
@@ -78,15 +76,6 @@ pub struct AppState {
     pub origins: Arc<Origins>,
     /// How often who may ask.
     pub limits: Limits,
-    /// How many of [`AppState::clients`] one has.
-    pub client_shares: Shares<Subject>,
-}
-
-/// A client's place; given back when dropped.
-#[derive(Debug)]
-pub struct ClientPermit {
-    _place: OwnedSemaphorePermit,
-    _share: Option<Share<Subject>>,
 }
 
 impl AppState {
@@ -94,27 +83,6 @@ impl AppState {
     /// cursor that is answered with a reset, never a wrong one.
     pub fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::Relaxed)
-    }
-
-    /// A place for a client that stays connected, by whom they are counted, if they are.
-    ///
-    /// # Errors
-    /// `too_busy` if all are taken; `too_many_requests` if all are that one may have.
-    pub fn admit(&self, subject: Option<Subject>) -> Result<ClientPermit, HttpError> {
-        let share = match subject {
-            None => None,
-            Some(subject) => match self.client_shares.take(subject) {
-                Some(share) => Some(share),
-                None => return Err(HttpError(too_many(subject, BRIEFLY))),
-            },
-        };
-        match Arc::clone(&self.clients).try_acquire_owned() {
-            Ok(place) => Ok(ClientPermit {
-                _place: place,
-                _share: share,
-            }),
-            Err(_) => Err(too_busy()),
-        }
     }
 
     /// The tables as somebody may see them.

@@ -1,7 +1,7 @@
 //! The cookies that browsers prove themselves by.
 
 use cookie::{Cookie, SameSite, time::Duration};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::secret::{Digest, Secret};
 use crate::peer::Peer;
@@ -55,6 +55,15 @@ pub fn set(kind: Kind, secret: &Secret, keep: std::time::Duration, peer: Peer) -
 /// Has a browser forget it.
 pub fn remove(kind: Kind, peer: Peer) -> HeaderValue {
     header(kind, "", Duration::ZERO, peer)
+}
+
+/// Has the browser forget what the pages keep in it, such as the filters used last, which hold values
+/// of rows. Cookies stay.
+pub fn forget(headers: &mut HeaderMap) {
+    headers.insert(
+        HeaderName::from_static("clear-site-data"),
+        HeaderValue::from_static("\"storage\""),
+    );
 }
 
 fn header(kind: Kind, value: &str, age: Duration, peer: Peer) -> HeaderValue {

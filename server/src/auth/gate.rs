@@ -113,7 +113,12 @@ pub async fn guard(State(state): State<AppState>, mut request: Request, next: Ne
     if access != Access::Page || has_failed {
         return unauthenticated();
     }
-    turn_to_sign_in(&state, request).await
+    let mut response = turn_to_sign_in(&state, request).await;
+    // Its session has ended, and whoever comes next may be somebody else.
+    if matches!(shown, Shown::Proof(_)) && response.status().is_redirection() {
+        cookie::forget(response.headers_mut());
+    }
+    response
 }
 
 /// Whose this is. What is not known yet is looked up in turn for who asks too much.

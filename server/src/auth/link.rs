@@ -89,12 +89,19 @@ pub async fn invite(
 /// Makes a link by which the owner of an account sets its password, and voids those made before.
 ///
 /// # Errors
-/// `unknown_account`, `too_many_links`; those of a write.
+/// `not_allowed` of one's own; `unknown_account`, `too_many_links`; those of a write.
 pub async fn set_password(
     pool: &PgPool,
     by: Option<AccountId>,
     of: AccountId,
 ) -> Result<Secret, ApiError> {
+    if by == Some(of) {
+        return Err(ApiError::new(
+            "not_allowed",
+            "one's own password is changed by the old one",
+            "change it at /account, or have another administrator make the link",
+        ));
+    }
     account::find(pool, of).await?;
     sqlx::query("DELETE FROM rowcast.link WHERE account = $1 AND used_at IS NULL")
         .bind(of.0)

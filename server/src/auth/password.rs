@@ -33,6 +33,15 @@ const SALT: usize = 16;
 /// How many of what is looked at for how easily it is guessed: more makes it no easier.
 const LOOKED_AT: usize = 100;
 
+/// Words that whoever guesses a password of this server tries in it, beside the account's name.
+const WORDS: [&str; 5] = [
+    "rowcast",
+    "postgres",
+    "postgresql",
+    "administrator",
+    "database",
+];
+
 /// A password that may be set.
 pub struct NewPassword(String);
 
@@ -48,6 +57,8 @@ impl NewPassword {
             format!("it has more than {LONGEST} bytes")
         } else if password.contains('\0') {
             "it holds a character that can't be typed".to_owned()
+        } else if is_mostly(&password.to_lowercase(), &name.to_lowercase()) {
+            "it is little more than the name".to_owned()
         } else if is_guessed(&password, name) {
             "it is one of those that are tried first".to_owned()
         } else {
@@ -61,11 +72,18 @@ impl NewPassword {
     }
 }
 
-/// Whether a program that knows common passwords, words, names, keyboards and `name`, and how people
-/// vary them, has it among its first million guesses.
+/// Whether more than half of it is the name.
+fn is_mostly(password: &str, name: &str) -> bool {
+    !name.is_empty() && password.contains(name) && name.len() * 2 > password.len()
+}
+
+/// Whether a program that knows common passwords, words, keyboards, `name` and [`WORDS`], and how
+/// people vary them, has it among its first million guesses.
 fn is_guessed(password: &str, name: &str) -> bool {
     let looked_at: String = password.chars().take(LOOKED_AT).collect();
-    zxcvbn(&looked_at, &[name]).score() < Score::Two
+    let mut words = WORDS.to_vec();
+    words.push(name);
+    zxcvbn(&looked_at, &words).score() < Score::Two
 }
 
 /// What hashes passwords, a bounded number at once. Cheap to clone.
@@ -213,6 +231,9 @@ mod tests {
             "qwertyuiop",
             "1qaz2wsx3edc",
             "P@ssw0rd2026",
+            "Rowcast2026",
+            "r0wcast!!!",
+            "postgresql1",
             "iloveyou123",
             "abcdefghijklmnop",
             "annabella1",

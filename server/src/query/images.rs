@@ -68,7 +68,7 @@ mod tests {
     fn array(head: &[i32], elements: &[Option<&[u8]>]) -> Vec<u8> {
         let mut bytes: Vec<u8> = head.iter().flat_map(|n| n.to_be_bytes()).collect();
         for element in elements {
-            let length = element.map_or(-1, |e| i32::try_from(e.len()).unwrap());
+            let length = element.map_or(-1, |e| e.len() as i32);
             bytes.extend(length.to_be_bytes());
             bytes.extend(element.unwrap_or_default());
         }

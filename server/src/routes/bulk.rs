@@ -17,9 +17,10 @@ use crate::{
     auth::Identity,
     database::catalog::TableMeta,
     error::read_error,
+    limit::Subject,
     permission::{self, restrict},
     query::bind::bind,
-    state::{AppState, too_busy},
+    state::AppState,
     write::{
         attempt::attempt,
         bulk::{Action, Bulk, count, parse_query},
@@ -48,6 +49,7 @@ struct Asked {
 pub async fn change(
     State(state): State<AppState>,
     Extension(identity): Extension<Arc<Identity>>,
+    subject: Option<Extension<Subject>>,
     Path(table): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -74,9 +76,8 @@ pub async fn change(
         (None, true, Some(count)) => (Action::Delete, count),
         _ => return Err(incomplete()),
     };
-    let _place = Arc::clone(&state.long_writes)
-        .try_acquire_owned()
-        .map_err(|_| too_busy())?;
+    let subject = subject.map(|Extension(subject)| subject);
+    let _place = state.long_writes.take(subject)?;
     let bulk = Bulk {
         state: &state,
         identity: &identity,

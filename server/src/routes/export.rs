@@ -3,8 +3,6 @@
 mod csv;
 mod json;
 
-use std::sync::Arc;
-
 use axum::{
     body::Body,
     response::{IntoResponse, Response},
@@ -15,19 +13,20 @@ use http::{HeaderValue, header};
 use rowcast_engine::datum::decode_image;
 use rowcast_protocol::{ApiError, Cell, query::Query};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Row, postgres::PgRow};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 
 use crate::{
     audit::Export,
     auth::Standing,
     error::{HttpError, database_unavailable, internal, read_error, sqlstate},
+    limit::{Place, Subject},
     permission::restrict,
     query::{
         bind::bind,
         bound::BoundQuery,
         sql::{Params, image_sql, order_sql, where_sql},
     },
-    state::{AppState, too_busy},
+    state::AppState,
 };
 
 /// How long one export may take, slow clients included.
@@ -118,10 +117,13 @@ impl Format {
 /// what whoever asked may see: what is sent is what was theirs when it began.
 ///
 /// # Errors
-/// Those of a read, as far as they show before the first row; `too_busy`.
+/// Those of a read, as far as they show before the first row; those of [`Room::take`].
+///
+/// [`Room::take`]: crate::limit::Room::take
 pub async fn export(
     state: &AppState,
     standing: Standing,
+    subject: Option<Subject>,
     table: &str,
     format: Format,
     query: &str,
@@ -131,9 +133,7 @@ pub async fn export(
     let (format, query) = format.take_from(query);
     let query = restrict(seen, &table, Query::parse(&query)?).await?;
     let bound = bind(&state.catalog, &state.pool, table, &query).await?;
-    let place = Arc::clone(&state.exports)
-        .try_acquire_owned()
-        .map_err(|_| too_busy())?;
+    let place = state.exports.take(subject)?;
     // A connection of its own: one whose client went away in the midst of it is closed, for
     // to be used again it would have to read all that is left.
     let connection = state
@@ -201,7 +201,7 @@ struct Leave {
     /// Where it is noted how it ended.
     noted: Export,
     /// Held as long as it goes on.
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 async fn send(

@@ -17,7 +17,8 @@ use super::{json_body, row::admit};
 use crate::{
     auth::Identity,
     error::internal,
-    state::{AppState, too_busy},
+    limit::Subject,
+    state::AppState,
     write::{
         attempt::attempt,
         import::{Done, File, Import},
@@ -36,6 +37,7 @@ const TYPES: [&str; 2] = ["text/csv", "text/tab-separated-values"];
 pub async fn insert(
     State(state): State<AppState>,
     Extension(identity): Extension<Arc<Identity>>,
+    subject: Option<Extension<Subject>>,
     Path(table): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -44,9 +46,8 @@ pub async fn insert(
     let author = admit(&state, &identity, &headers).await?;
     json_body::require_type(&headers, &TYPES)?;
     let options = Options::parse(&query.unwrap_or_default())?;
-    let _place = Arc::clone(&state.long_writes)
-        .try_acquire_owned()
-        .map_err(|_| too_busy())?;
+    let subject = subject.map(|Extension(subject)| subject);
+    let _place = state.long_writes.take(subject)?;
     let file = File::new(&body, options.header)?;
     let import = Import {
         author: &author,

@@ -16,13 +16,13 @@ use tokio::time::{Instant, Interval, interval_at};
 use crate::{
     auth::Standing,
     error::HttpError,
-    limit::Subject,
+    limit::{Place, Subject},
     live::{
         Live, SubscriberId,
         outbox::{Due, Outbox},
         prepare::{Prepared, prepare},
     },
-    state::{AppState, ClientPermit},
+    state::AppState,
 };
 
 /// How often something is sent, a comment if nothing else.
@@ -40,7 +40,9 @@ pub async fn follow(
     subject: Option<Extension<Subject>>,
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
-    let permit = state.admit(subject.map(|Extension(subject)| subject))?;
+    let permit = state
+        .clients
+        .take(subject.map(|Extension(subject)| subject))?;
     let text = query.unwrap_or_default();
     let (text, in_address) = take_cursor(&text);
     let cursor = headers
@@ -140,7 +142,7 @@ struct Session {
     heartbeat: Interval,
     ended: bool,
     standing: Standing,
-    _permit: ClientPermit,
+    _permit: Place,
 }
 
 impl Session {

@@ -7,7 +7,7 @@ use axum::{
     extract::{Query as UrlQuery, State},
     response::{IntoResponse, Redirect, Response},
 };
-use http::{HeaderName, HeaderValue, header, request::Parts};
+use http::{HeaderValue, header, request::Parts};
 use rowcast_app::pages::accounts::{self, Login};
 use serde::Deserialize;
 
@@ -116,11 +116,7 @@ pub async fn leave(
     let mut response = Redirect::to("/login").into_response();
     let headers = response.headers_mut();
     headers.append(header::SET_COOKIE, cookie::remove(Kind::Session, peer));
-    // What the pages remember, such as the filters used last, holds values of rows.
-    headers.insert(
-        HeaderName::from_static("clear-site-data"),
-        HeaderValue::from_static("\"storage\""),
-    );
+    cookie::forget(headers);
     response
 }
 

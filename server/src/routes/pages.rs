@@ -228,7 +228,22 @@ async fn file(site: &str, request: Request) -> Option<Response> {
         response.status(),
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
     );
-    (!missing).then(|| response.map(Body::new))
+    let mut response = (!missing).then(|| response.map(Body::new))?;
+    let headers = response.headers_mut();
+    if let Some(kind) = headers.get_mut(header::CONTENT_TYPE)
+        && let Some(whole) = with_charset(kind)
+    {
+        *kind = whole;
+    }
+    Some(response)
+}
+
+/// A type of text with the encoding that all of the site's texts have, where it does not say so.
+fn with_charset(kind: &HeaderValue) -> Option<HeaderValue> {
+    let kind = kind.to_str().ok()?;
+    let is_text = kind.starts_with("text/") || kind == "application/json";
+    let whole = (is_text && !kind.contains("charset")).then(|| format!("{kind}; charset=utf-8"))?;
+    HeaderValue::from_str(&whole).ok()
 }
 
 /// What the pages find in their context.

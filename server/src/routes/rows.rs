@@ -13,6 +13,7 @@ use super::{
 use crate::{
     auth::{Identity, Standing},
     error::HttpError,
+    limit::Subject,
     query::list,
     state::AppState,
 };
@@ -26,12 +27,14 @@ pub async fn read(
     State(state): State<AppState>,
     Path(table): Path<String>,
     Extension(standing): Extension<Standing>,
+    subject: Option<Extension<Subject>>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, HttpError> {
     state.require_database().await?;
     let query = query.unwrap_or_default();
     if let Some((exported, format)) = Format::of(&table) {
-        match export::export(&state, standing.clone(), exported, format, &query).await {
+        let (standing, subject) = (standing.clone(), subject.map(|Extension(subject)| subject));
+        match export::export(&state, standing, subject, exported, format, &query).await {
             // A table may itself be named csv, within a schema.
             Err(error) if error.0.code == "unknown_table" => {}
             response => return response,

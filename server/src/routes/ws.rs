@@ -29,7 +29,7 @@ use crate::{
     audit::{self, Actor},
     auth::{Identity, Standing},
     error::HttpError,
-    limit::{Kind, Spent, Subject, too_many},
+    limit::{Kind, Place, Spent, Subject, too_many},
     live::{
         SubscriberId,
         event::{Encoding, SharedEvent, compact},
@@ -37,7 +37,8 @@ use crate::{
         outbox::{Due, Outbox, Waiting},
         prepare::{Prepared, prepare},
     },
-    state::{AppState, ClientPermit},
+    refusal,
+    state::AppState,
     websocket::{Incoming, Socket, Upgrade, frame::Opcode},
 };
 
@@ -103,7 +104,7 @@ pub async fn open(
 ) -> Result<Response, HttpError> {
     state.check_origin(&headers)?;
     let subject = subject.map(|Extension(subject)| subject);
-    let permit = state.admit(subject)?;
+    let permit = state.clients.take(subject)?;
     let encoding = match options.encoding.as_deref() {
         None | Some("json") => Encoding::Json,
         Some("postcard") => Encoding::Postcard,
@@ -161,7 +162,7 @@ impl Connection {
 
     /// Serves until either side ends it. The task that runs this is all that there is of an
     /// idle connection.
-    async fn serve(self, mut socket: Socket, standing: Standing, _permit: ClientPermit) {
+    async fn serve(self, mut socket: Socket, standing: Standing, _permit: Place) {
         let session = &self.0;
         let live = &session.state.live;
         live.figures().connections.add(1);
@@ -481,6 +482,7 @@ impl Session {
     }
 
     fn complain(&self, id: Option<u32>, error: ApiError) {
+        refusal::log_message(self.identity.account, &error.code);
         let event = SharedEvent::bare(Event::Error(error));
         self.outbox.complain(id.unwrap_or(0), event);
     }

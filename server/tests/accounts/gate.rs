@@ -209,3 +209,24 @@ async fn while_the_database_is_away_nobody_is_let_in_and_none_signed_out() {
     while browser.get("/api/me").await.status != 200 {}
     server.stop().await;
 }
+
+#[tokio::test]
+async fn the_browser_is_told_to_forget_what_pages_kept_at_a_session_s_end() {
+    let server = Server::guarded("").await;
+    account(&server, "ann", &[]).await;
+    let told = |answer: &crate::server::Answer| {
+        let header = answer.header("clear-site-data");
+        header.map(str::to_owned)
+    };
+    let mut browser = Browser::of(&server, "ann").await;
+    let session = browser.cookies.clone();
+    assert_eq!(told(&browser.get("/").await), None);
+    let storage = Some("\"storage\"".to_owned());
+    assert_eq!(told(&browser.post("/logout", &[]).await), storage);
+    // Who has none has nothing to forget; one that has ended elsewhere ends here.
+    assert_eq!(told(&browser.get("/").await), None);
+    browser.cookies = session;
+    let ended = browser.get("/").await;
+    assert_eq!((ended.status, told(&ended)), (303, storage));
+    server.stop().await;
+}

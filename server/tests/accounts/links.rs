@@ -220,5 +220,10 @@ async fn a_password_link_sets_the_password_of_its_account_alone() {
     assert_eq!(there.sign_in("bob", PASSWORD).await.status, 403);
     assert_eq!(there.sign_in("bob", new).await.status, 303);
     assert_eq!(ann.get("/api/me").await.status, 200);
+    // One's own needs the old one.
+    let own = ann.get("/api/me").await.json().1["id"].to_string();
+    let refused = ann.post(&format!("/users/{own}/password"), &[]).await;
+    assert_eq!(refused.status, 403, "{}", refused.text());
+    assert!(!refused.text().contains("/join?token="));
     server.stop().await;
 }

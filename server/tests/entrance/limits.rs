@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use futures::{SinkExt, StreamExt, future::join_all};
 use rowcast::cli::Settings;
 use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{self, Message, client::IntoClientRequest},
@@ -239,5 +240,57 @@ async fn one_leaves_the_others_places_for_live_connections() {
     let _other = socket(&server, &bob).await.unwrap();
     drop(second);
     while socket(&server, &ann).await.is_err() {}
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn one_leaves_the_others_places_for_exports() {
+    let server = Server::guarded(
+        "CREATE TABLE one (id int PRIMARY KEY); INSERT INTO one VALUES (1);
+         CREATE VIEW slow AS SELECT id FROM one WHERE pg_sleep(600) IS NOT NULL;",
+    )
+    .await;
+    let ann = account(&server, "ann", &["administrator"]).await;
+    let bob = account(&server, "bob", &["administrator"]).await;
+    let (ann, bob) = (bearer(&server, ann).await, bearer(&server, bob).await);
+    let request = |bearer: &str| {
+        format!(
+            "GET /api/rows/slow.csv HTTP/1.1\r\nHost: localhost\r\nAuthorization: {bearer}\r\n\r\n"
+        )
+    };
+    let mut connection = server.database.connect().await;
+    let mut held = Vec::new();
+    for (bearer, running) in [(&ann, 1_i64), (&bob, 2)] {
+        let mut stream = TcpStream::connect(server.addr).await.unwrap();
+        stream.write_all(request(bearer).as_bytes()).await.unwrap();
+        held.push(stream);
+        let begun = async {
+            let asleep = "SELECT count(*) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND wait_event = 'PgSleep'";
+            while sqlx::query_scalar::<_, i64>(asleep)
+                .fetch_one(&mut connection)
+                .await
+                .unwrap()
+                != running
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), begun)
+            .await
+            .expect("the export begins");
+        let headers = [("Authorization", bearer.as_str())];
+        let another = server.send("GET", "/api/rows/slow.csv", &headers).await;
+        assert_eq!(
+            (another.status, another.error().1.as_str()),
+            (429, "too_many_requests")
+        );
+        // What is no export has nothing to do with it.
+        assert_eq!(
+            server.send("GET", "/api/rows/one", &headers).await.status,
+            200
+        );
+    }
+    drop(held);
     server.stop().await;
 }

@@ -170,6 +170,10 @@ async fn files_are_served_compressed_and_kept_where_their_version_is_named() {
         Some("public, max-age=31536000, immutable")
     );
     assert_eq!(plain.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(
+        plain.header("content-type"),
+        Some("text/javascript; charset=utf-8")
+    );
     let brotli = server
         .send("GET", "/pkg/rowcast.js", &[("Accept-Encoding", "gzip, br")])
         .await;
