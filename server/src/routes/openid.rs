@@ -288,6 +288,11 @@ fn refused(refusal: Refusal) -> Outcome {
             "The service that you sign in by does not say what you are called. Tell an \
              administrator.",
         ),
+        Refusal::Failed(error) if error.code == "name_taken" => said(
+            StatusCode::CONFLICT,
+            "There is an account of that name already. If it is yours, sign in to it by name and \
+             password and link it on its page; if not, tell an administrator.",
+        ),
         Refusal::Failed(error) => error.into(),
     }
 }

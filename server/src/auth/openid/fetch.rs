@@ -248,3 +248,53 @@ fn read_authorities(path: &Path) -> Result<RootCertStore, InvalidSetting> {
         false => Ok(roots),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::AsyncWriteExt, net::TcpListener};
+
+    use super::*;
+
+    /// What comes of asking one that begins to answer so, and then says nothing more.
+    async fn asked(begin: &'static str) -> FetchError {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let serving = async {
+            let (mut stream, _) = listener.accept().await.expect("a client");
+            let _ = stream.write_all(begin.as_bytes()).await;
+            std::future::pending::<()>().await
+        };
+        let address = Address::issuer(&format!("http://{address}")).expect("an address");
+        let fetch = Fetch {
+            patience: Duration::from_millis(200),
+            ..Fetch::new(None).expect("the public authorities")
+        };
+        tokio::select! {
+            found = fetch.get(&address) => found.expect_err("it never ends"),
+            () = serving => unreachable!("it never ends"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_is_slow_is_not_waited_for() {
+        for begin in [
+            "",
+            "HTTP/1.1 200 OK\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        ] {
+            assert_eq!(asked(begin).await, FetchError::Slow, "{begin:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_asked_for_is_not_waited_for() {
+        let huge = "HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n";
+        assert_eq!(asked(huge).await, FetchError::TooLarge);
+        let elsewhere = "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 9\r\n\r\n";
+        assert_eq!(asked(elsewhere).await, FetchError::Elsewhere);
+        let broken = "HTTP/1.1 503 No\r\nContent-Length: 9\r\n\r\n";
+        assert_eq!(asked(broken).await, FetchError::Status(503));
+        assert_eq!(asked("no HTTP\r\n\r\n").await, FetchError::Unreachable);
+    }
+}
