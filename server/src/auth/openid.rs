@@ -22,7 +22,7 @@ use std::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use tokio::sync::Semaphore;
 
 pub use self::{address::Address, person::Person};
@@ -125,7 +125,7 @@ pub struct Exchanged {
 impl Exchanged {
     /// The token that says who somebody is; `None` if there is none.
     pub fn read(bytes: &[u8]) -> Option<String> {
-        let exchanged: Self = serde_json::from_slice(bytes).ok()?;
+        let exchanged: Self = read_json(bytes)?;
         let is_known = |kind: &String| kind.eq_ignore_ascii_case("bearer");
         let is_known = exchanged.token_type.as_ref().is_none_or(is_known);
         is_known.then_some(exchanged.id_token)
@@ -301,6 +301,11 @@ impl std::fmt::Debug for OpenId {
 pub fn now() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map_or(0, |now| now.as_secs() as i64)
+}
+
+/// What is not text is no JSON, also where nobody reads it.
+fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    serde_json::from_str(std::str::from_utf8(bytes).ok()?).ok()
 }
 
 fn form(fields: &[(&str, &str)]) -> String {

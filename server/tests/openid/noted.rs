@@ -131,13 +131,18 @@ impl Write for Log {
 #[tokio::test]
 async fn no_secret_is_logged() {
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _logged = tracing::subscriber::set_default(subscriber);
+    let dispatch = |log: &Log| {
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::Dispatch::new(subscriber)
+    };
+    // Of a single one it would be asked on other tests' threads, where it is not, what is logged.
+    let (_other, dispatch) = (dispatch(&Log::default()), dispatch(&log));
+    let _logged = tracing::dispatcher::set_default(&dispatch);
     let world = World::set(|s| s.openid.openid_join = Some("anybody".to_owned())).await;
     let mut secrets = vec![SECRET.to_owned()];
     for (claims, status) in [(json!({}), 303), (json!({"nonce": "x"}), 403)] {

@@ -4,7 +4,10 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::keys::{Algorithm, Keys};
+use super::{
+    keys::{Algorithm, Keys},
+    read_json,
+};
 
 /// The most bytes of a token.
 pub const TOKEN_MAX: usize = 64 * 1024;
@@ -88,7 +91,7 @@ pub fn read(token: &str, keys: &Keys, expected: &Expected<'_>) -> Result<Claims,
     let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Unreadable)?;
     let (head, claims) = message.split_once('.').ok_or(TokenError::Unreadable)?;
     let decode = |part: &str| BASE64_URL_SAFE_NO_PAD.decode(part).ok();
-    let head: Option<Head> = decode(head).and_then(|head| serde_json::from_slice(&head).ok());
+    let head: Option<Head> = decode(head).and_then(|head| read_json(&head));
     let head = head.ok_or(TokenError::Unreadable)?;
     let algorithm = Algorithm::named(&head.alg).ok_or(TokenError::Algorithm)?;
     if head.crit.is_some() {
@@ -101,8 +104,7 @@ pub fn read(token: &str, keys: &Keys, expected: &Expected<'_>) -> Result<Claims,
         return Err(TokenError::Signature);
     }
     // What it says is looked at only now that it is known who says it.
-    let claims: Option<Claims> =
-        decode(claims).and_then(|claims| serde_json::from_slice(&claims).ok());
+    let claims: Option<Claims> = decode(claims).and_then(|claims| read_json(&claims));
     let claims = claims.ok_or(TokenError::Unreadable)?;
     check(&claims, expected)?;
     Ok(claims)

@@ -8,6 +8,8 @@ use ring::signature::{
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::read_json;
+
 /// How many keys of a provider are looked at.
 const MOST: usize = 100;
 
@@ -84,7 +86,7 @@ impl Keys {
     /// Reads a set of keys; those that sign nothing that is taken are passed over. `None` if it
     /// is no set.
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        let set: Set = serde_json::from_slice(bytes).ok()?;
+        let set: Set = read_json(bytes)?;
         let written = set.keys.into_iter().take(MOST);
         let written = written.filter_map(|key| serde_json::from_value::<Written>(key).ok());
         Some(Self(written.filter_map(Key::of).collect()))

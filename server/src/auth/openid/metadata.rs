@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::Address;
+use super::{Address, read_json};
 
 /// What a provider says of itself, as far as it is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +56,7 @@ impl Metadata {
     /// # Errors
     /// Why it is not taken.
     pub fn read(bytes: &[u8], issuer: &Address) -> Result<Self, MetadataError> {
-        let described: Described =
-            serde_json::from_slice(bytes).map_err(|_| MetadataError::Unreadable)?;
+        let described: Described = read_json(bytes).ok_or(MetadataError::Unreadable)?;
         if described.issuer != issuer.as_str() {
             return Err(MetadataError::Issuer);
         }
