@@ -166,7 +166,10 @@ fn database(settings: &Settings) -> Result<DatabaseConfig, InvalidSetting> {
 }
 
 /// The line that stands in a file, which nothing that is said of it repeats.
-fn secret_in(name: &str, file: &str) -> Result<String, InvalidSetting> {
+///
+/// # Errors
+/// Why it can't be used.
+pub fn secret_in(name: &str, file: &str) -> Result<String, InvalidSetting> {
     let wrong = |why: &str| InvalidSetting::new(name, file, why, "a file of one line");
     let text = match std::fs::read(file) {
         Ok(bytes) if bytes.len() > LONGEST_SECRET => return Err(wrong("it is too long")),

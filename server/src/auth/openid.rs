@@ -13,11 +13,7 @@ pub mod metadata;
 mod person;
 mod provider;
 
-use std::{
-    fs,
-    path::Path,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::HeaderValue;
@@ -33,7 +29,7 @@ use self::{
     metadata::{Metadata, MetadataError},
     provider::Provider,
 };
-use crate::config::{InvalidSetting, OpenIdConfig};
+use crate::config::{InvalidSetting, OpenIdConfig, secret_in};
 
 /// Where a provider's answers come to.
 pub const ANSWER_PATH: &str = "/login/openid/answer";
@@ -43,9 +39,6 @@ const AT_ONCE: usize = 16;
 
 /// The most bytes of a code.
 const CODE_MAX: usize = 4096;
-
-/// The most bytes of the secret.
-const SECRET_MAX: usize = 4096;
 
 const SECRET: &str = "ROWCAST_OPENID_CLIENT_SECRET_FILE";
 
@@ -148,7 +141,8 @@ impl OpenId {
     /// What is wrong with the files that they name.
     pub fn new(config: &OpenIdConfig) -> Result<Self, InvalidSetting> {
         let fetch = Fetch::new(config.authorities.as_deref())?;
-        let secret = config.secret.as_deref().map(read_secret);
+        let secret = config.secret.as_deref();
+        let secret = secret.map(|file| secret_in(SECRET, file));
         Ok(Self {
             secret: secret.transpose()?,
             provider: Provider::new(config.issuer.clone(), fetch.clone()),
@@ -325,23 +319,4 @@ fn basic(client_id: &str, secret: &str) -> HeaderValue {
     let mut value = HeaderValue::try_from(text).expect("Base64 is plain text");
     value.set_sensitive(true);
     value
-}
-
-fn read_secret(path: &Path) -> Result<String, InvalidSetting> {
-    let wrong = |why: &str| {
-        InvalidSetting::new(
-            SECRET,
-            &path.to_string_lossy(),
-            why,
-            "a file with the secret in one line, of at most 4096 bytes",
-        )
-    };
-    let text = fs::read_to_string(path);
-    let text = text.map_err(|error| wrong(&format!("it can't be read: {}", error.kind())))?;
-    let secret = text.trim_end_matches(['\r', '\n']);
-    match secret.len() {
-        0 => Err(wrong("it is empty")),
-        1..=SECRET_MAX if !secret.contains(char::is_control) => Ok(secret.to_owned()),
-        _ => Err(wrong("it holds more than a line, or too long a one")),
-    }
 }

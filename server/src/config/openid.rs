@@ -24,7 +24,7 @@ pub struct OpenIdConfig {
     /// What it calls this server.
     pub client_id: String,
     /// Where the secret is that this server proves itself by, if it has one.
-    pub secret: Option<PathBuf>,
+    pub secret: Option<String>,
     /// Where the authorities are that its certificate may be of, if those are not the public ones.
     pub authorities: Option<PathBuf>,
     /// What is asked for.
@@ -88,7 +88,7 @@ impl OpenIdConfig {
         Ok(Some(Self {
             issuer: address,
             client_id,
-            secret: set(&settings.openid_client_secret_file).map(PathBuf::from),
+            secret: set(&settings.openid_client_secret_file).map(str::to_owned),
             authorities: set(&settings.openid_ca).map(PathBuf::from),
             scopes: scopes(&settings.openid_scopes)?,
             name_claim: text(
