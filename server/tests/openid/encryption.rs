@@ -3,9 +3,13 @@
 use std::{fs, io, path::PathBuf, sync::Arc};
 
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
-use rowcast::auth::openid::{
-    Address,
-    fetch::{Fetch, FetchError},
+use rowcast::{
+    auth::openid::{
+        Address, OpenId,
+        fetch::{Fetch, FetchError},
+    },
+    cli::OpenIdSettings,
+    config::{Auth, OpenIdConfig},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -91,5 +95,33 @@ fn files_that_are_none_stop_the_start_with_one_line() {
             text.contains("allowed is") && text.lines().count() == 1,
             "{text}"
         );
+    }
+}
+
+#[test]
+fn a_file_that_holds_no_secret_stops_the_start_with_one_line() {
+    let missing = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("no secret");
+    for path in [
+        missing,
+        file("empty", "\n"),
+        file("two", "a secret\nanother\n"),
+    ] {
+        let settings = OpenIdSettings {
+            openid_issuer: Some("https://id.example.com".to_owned()),
+            openid_client_id: Some("rowcast".to_owned()),
+            openid_client_secret_file: Some(path.to_string_lossy().into_owned()),
+            ..OpenIdSettings::default()
+        };
+        let config = OpenIdConfig::new(&settings, Auth::On).unwrap().unwrap();
+        let text = OpenId::new(&config).unwrap_err().to_string();
+        assert!(
+            text.starts_with("ROWCAST_OPENID_CLIENT_SECRET_FILE is "),
+            "{text}"
+        );
+        assert!(
+            text.contains("allowed is") && text.lines().count() == 1,
+            "{text}"
+        );
+        assert!(!text.contains("a secret"), "{text}");
     }
 }

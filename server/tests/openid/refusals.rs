@@ -10,6 +10,9 @@ use crate::{
     world::{World, alert, begin, led_to, name, sign_in},
 };
 
+/// What is wrong, and how the provider comes to do it.
+type Case = (&'static str, Box<dyn Fn(&mut Behaviour)>);
+
 async fn joining() -> World {
     World::set(|s| s.openid.openid_join = Some("anybody".to_owned())).await
 }
@@ -32,16 +35,17 @@ async fn expect_refused(world: &World, answer: &Answer, status: u16, why: &str) 
     assert_eq!(sessions, 0, "{why}");
 }
 
-async fn expect_all_refused(cases: Vec<(&str, Box<dyn Fn(&mut Behaviour)>)>) {
+async fn expect_all_refused(cases: Vec<Case>) {
     let world = joining().await;
     for (why, change) in cases {
         change(&mut world.provider.set());
         let answer = sign_in(&mut world.browser(), &world.provider).await;
         expect_refused(&world, &answer, 403, why).await;
-        let mut behaviour = world.provider.set();
-        (behaviour.claims, behaviour.head) = (json!({}), json!({}));
-        (behaviour.iss, behaviour.exchange) = (None, Exchange::Token);
-        drop(behaviour);
+        {
+            let mut behaviour = world.provider.set();
+            (behaviour.claims, behaviour.head) = (json!({}), json!({}));
+            (behaviour.iss, behaviour.exchange) = (None, Exchange::Token);
+        }
         // So that failures of one are not the next one's wait.
         world.execute("DELETE FROM rowcast.attempt").await;
     }
@@ -54,9 +58,8 @@ async fn expect_all_refused(cases: Vec<(&str, Box<dyn Fn(&mut Behaviour)>)>) {
 #[tokio::test]
 async fn a_token_of_others_or_for_others_or_of_another_time() {
     let now = rowcast::auth::openid::now();
-    let claims = |why, claims: Value| -> (&str, Box<dyn Fn(&mut Behaviour)>) {
-        (why, Box::new(move |b| b.claims = claims.clone()))
-    };
+    let claims =
+        |why, claims: Value| -> Case { (why, Box::new(move |b| b.claims = claims.clone())) };
     expect_all_refused(vec![
         claims("nonce", json!({"nonce": "another"})),
         claims("no nonce", json!({"nonce": null})),
@@ -129,9 +132,7 @@ async fn a_token_that_the_provider_has_not_signed() {
 
 #[tokio::test]
 async fn a_head_that_says_something_else_than_the_signature() {
-    let head = |why, head: Value| -> (&str, Box<dyn Fn(&mut Behaviour)>) {
-        (why, Box::new(move |b| b.head = head.clone()))
-    };
+    let head = |why, head: Value| -> Case { (why, Box::new(move |b| b.head = head.clone())) };
     expect_all_refused(vec![
         head("none", json!({"alg": "none"})),
         head("None", json!({"alg": "None"})),
@@ -154,12 +155,10 @@ async fn a_head_that_says_something_else_than_the_signature() {
 
 #[tokio::test]
 async fn what_the_provider_gives_for_the_code_is_no_token() {
-    let exchange = |why, make: fn() -> Exchange| -> (&str, Box<dyn Fn(&mut Behaviour)>) {
-        (why, Box::new(move |b| b.exchange = make()))
-    };
-    let iss = |why, iss: &'static str| -> (&str, Box<dyn Fn(&mut Behaviour)>) {
-        (why, Box::new(move |b| b.iss = Some(iss.to_owned())))
-    };
+    let exchange =
+        |why, make: fn() -> Exchange| -> Case { (why, Box::new(move |b| b.exchange = make())) };
+    let iss =
+        |why, iss: &'static str| -> Case { (why, Box::new(move |b| b.iss = Some(iss.to_owned()))) };
     expect_all_refused(vec![
         exchange("no JSON", || Exchange::Text("<html>".to_owned())),
         exchange("none", || {
