@@ -251,7 +251,10 @@ fn read_authorities(path: &Path) -> Result<RootCertStore, InvalidSetting> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::{io::AsyncWriteExt, net::TcpListener};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
 
     use super::*;
 
@@ -261,6 +264,10 @@ mod tests {
         let address = listener.local_addr().expect("an address");
         let serving = async {
             let (mut stream, _) = listener.accept().await.expect("a client");
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.push(stream.read_u8().await.expect("a request"));
+            }
             let _ = stream.write_all(begin.as_bytes()).await;
             std::future::pending::<()>().await
         };
