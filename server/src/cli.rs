@@ -1,10 +1,12 @@
 //! The command line.
 
 mod entrance;
+mod openid;
 
 use clap::{Args, Parser, Subcommand};
 
 pub use entrance::EntranceSettings;
+pub use openid::OpenIdSettings;
 
 /// Any PostgreSQL table, live in the browser.
 ///
@@ -318,6 +320,9 @@ pub struct Settings {
     /// How clients come in.
     #[command(flatten)]
     pub entrance: EntranceSettings,
+    /// How one signs in by an identity provider.
+    #[command(flatten)]
+    pub openid: OpenIdSettings,
 }
 
 fn rate(text: &str) -> Result<f64, String> {
@@ -380,6 +385,8 @@ mod tests {
             "ROWCAST_TLS_CERT",
             "ROWCAST_TLS_KEY",
             "ROWCAST_TRUSTED_PROXY",
+            "ROWCAST_OPENID_ISSUER",
+            "ROWCAST_OPENID_CLIENT_SECRET_FILE",
             "--data-dir",
             "--database-url",
             "rowcast tail",

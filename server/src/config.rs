@@ -1,6 +1,7 @@
 //! The settings, checked.
 
 mod entrance;
+mod openid;
 
 use std::{
     fmt,
@@ -13,6 +14,7 @@ use std::{
 use sqlx::postgres::PgConnectOptions;
 
 pub use entrance::Entrance;
+pub use openid::{Join, OpenIdConfig};
 
 use crate::{cli::Settings, database::pool};
 
@@ -27,6 +29,8 @@ pub struct Config {
     pub entrance: Entrance,
     /// Whether anybody has to sign in.
     pub auth: Auth,
+    /// By which provider one may sign in, too.
+    pub openid: Option<OpenIdConfig>,
     /// How long changes are kept.
     pub retention: Duration,
     /// How long entries of the audit log are kept.
@@ -101,6 +105,7 @@ impl Config {
             addr,
             entrance: Entrance::new(&settings.entrance, addr, auth)?,
             auth,
+            openid: OpenIdConfig::new(&settings.openid, auth)?,
             retention: retention(&settings.retention)?,
             audit_retention: days(settings.audit_days.as_deref())?,
             connections: number("ROWCAST_CONNECTIONS", &settings.connections, 1, 1000)?,
@@ -161,7 +166,10 @@ fn database(settings: &Settings) -> Result<DatabaseConfig, InvalidSetting> {
 }
 
 /// The line that stands in a file, which nothing that is said of it repeats.
-fn secret_in(name: &str, file: &str) -> Result<String, InvalidSetting> {
+///
+/// # Errors
+/// Why it can't be used.
+pub fn secret_in(name: &str, file: &str) -> Result<String, InvalidSetting> {
     let wrong = |why: &str| InvalidSetting::new(name, file, why, "a file of one line");
     let text = match std::fs::read(file) {
         Ok(bytes) if bytes.len() > LONGEST_SECRET => return Err(wrong("it is too long")),

@@ -46,7 +46,7 @@ pub fn status(code: &str) -> StatusCode {
     match code {
         "unknown_table" | "unknown_row" | "unknown_view" | "unknown_account"
         | "unknown_session" | "unknown_token" | "unknown_role" | "unknown_permission"
-        | "unknown_invitation" | "not_found" => StatusCode::NOT_FOUND,
+        | "unknown_invitation" | "unknown_identity" | "not_found" => StatusCode::NOT_FOUND,
         "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
         "unauthenticated" => StatusCode::UNAUTHORIZED,
         "wrong_host" | "wrong_origin" | "not_allowed" | "insufficient_scope" => {
@@ -54,7 +54,7 @@ pub fn status(code: &str) -> StatusCode {
         }
         "too_many_attempts" | "too_many_requests" => StatusCode::TOO_MANY_REQUESTS,
         "not_live" | "conflict" | "count_changed" | "no_history" | "name_taken"
-        | "last_administrator" => StatusCode::CONFLICT,
+        | "last_administrator" | "last_identity" | "identity_taken" => StatusCode::CONFLICT,
         "unsupported_media_type" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "not_null"
         | "check"
@@ -68,6 +68,7 @@ pub fn status(code: &str) -> StatusCode {
         | "too_many_views"
         | "too_many_tokens"
         | "too_many_links"
+        | "too_many_identities"
         | "too_many_permissions" => StatusCode::UNPROCESSABLE_ENTITY,
         "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "uri_too_long" => StatusCode::URI_TOO_LONG,

@@ -144,7 +144,7 @@ pub fn router(state: AppState) -> Router {
             host::require_own_host,
         ))
         .layer(middleware::from_fn(refusal::log))
-        .layer(middleware::from_fn(check_size))
+        .layer(middleware::from_fn(check_address))
         .layer(middleware::from_fn_with_state(
             std::sync::Arc::clone(&state.origins),
             security::add_headers,
@@ -164,9 +164,18 @@ async fn unknown_resource() -> HttpError {
     ))
 }
 
-/// Refuses addresses that are longer than any of ours.
-async fn check_size(request: Request, next: Next) -> Response {
+/// Refuses addresses that are longer than any of ours, and those that are none: a host alone, as
+/// proxies are asked for (`CONNECT`).
+async fn check_address(request: Request, next: Next) -> Response {
     let uri = request.uri();
+    if uri.path_and_query().is_none() {
+        return HttpError(ApiError::new(
+            "bad_request",
+            "the request names no address on this server",
+            "an address begins with /",
+        ))
+        .into_response();
+    }
     let length = uri.path().len() + uri.query().map_or(0, |query| query.len() + 1);
     if length > URI_MAX {
         return HttpError(ApiError::new(

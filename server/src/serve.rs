@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::{
     audit,
-    auth::{self, Accounts},
+    auth::{self, Accounts, openid::OpenId},
     body,
     capture::{
         TailOptions,
@@ -195,6 +195,7 @@ pub async fn serve(
     let tls = entrance.tls.as_ref();
     let tls = tls.map(|files| Tls::start(files, shutdown.clone()));
     let tls = tls.transpose()?;
+    let openid = config.openid.as_ref().map(OpenId::new).transpose()?;
     let parts = LiveParts::start(database, config, config.connections, shutdown.receiver()).await?;
     let housekeeping = housekeepers(database.clone());
     let retention = tokio::spawn(retention::run(
@@ -227,6 +228,7 @@ pub async fn serve(
         editors.clone(),
         housekeeping.clone(),
         accounts.clone(),
+        openid,
         &shutdown,
     );
     let showing = tokio::spawn(presence::run(
@@ -270,6 +272,7 @@ fn state(
     writers: PgPool,
     housekeeping: PgPool,
     accounts: Accounts,
+    openid: Option<OpenId>,
     shutdown: &Shutdown,
 ) -> AppState {
     let site: &Path = &config.site;
@@ -302,6 +305,7 @@ fn state(
         presence: Presence::new(config.max_clients as usize),
         import_bytes: config.import_bytes,
         accounts,
+        openid: openid.map(Arc::new),
         origins: Arc::new(config.entrance.origins.clone()),
         limits: match config.auth {
             Auth::On => Limits::new(config.entrance.rates),

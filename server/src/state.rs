@@ -16,7 +16,7 @@ use sqlx::PgPool;
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
-    auth::{Accounts, Identity},
+    auth::{Accounts, Identity, openid::OpenId},
     database::catalog::Catalog,
     error::{HttpError, database_unavailable},
     host::{same_origin, wrong_origin},
@@ -72,6 +72,8 @@ pub struct AppState {
     pub import_bytes: u32,
     /// Who may use the server.
     pub accounts: Accounts,
+    /// By which provider one may sign in, too.
+    pub openid: Option<Arc<OpenId>>,
     /// By which addresses it is reached.
     pub origins: Arc<Origins>,
     /// How often who may ask.

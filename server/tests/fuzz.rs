@@ -1,5 +1,5 @@
 //! Whatever comes in from outside, broken in all the ways that chance finds: queries, messages,
-//! frames, files, cookies, forwarded addresses, whole requests. For a bounded time, from a seed
+//! frames, files, cookies, forwarded addresses, whole requests, an identity provider's answers. For a bounded time, from a seed
 //! that a failure prints.
 //!
 //! `FUZZ_SECONDS` is for how long each is tried (3), `FUZZ_SEED` the seed to try again. Frames of
@@ -18,8 +18,12 @@ mod cluster;
 mod entrance;
 #[path = "fuzz/grammar.rs"]
 mod grammar;
+#[path = "openid/keys.rs"]
+mod keys;
 #[path = "fuzz/mutate.rs"]
 mod mutate;
+#[path = "fuzz/openid.rs"]
+mod openid;
 #[path = "oracle/random.rs"]
 mod random;
 #[path = "fuzz/requests.rs"]

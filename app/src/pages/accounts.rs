@@ -15,7 +15,7 @@ use leptos::prelude::*;
 pub use self::{
     join::{Join, JoinPurpose, join},
     login::{Login, login},
-    own::{OwnAccount, SessionRow, TokenRow, own_account},
+    own::{LinkedRow, OwnAccount, SessionRow, TokenRow, own_account},
     permissions::{Permissions, RoleRow, TableRow, permissions, table_address},
     table_permissions::{ColumnRow, RoleForm, TablePermissions, table_permissions},
     users::{AccountRow, InvitationRow, Users, users},
@@ -47,6 +47,26 @@ pub fn message(options: LeptosOptions, title: &'static str, text: String) -> imp
         </Message>
     };
     document(options, title, view! { <main>{content}</main> }.erased())
+}
+
+/// What is shown for a moment to whoever is sent to sign in elsewhere, or for longer where a browser
+/// does not go by itself.
+pub fn leaving(options: LeptosOptions, address: String) -> impl IntoView {
+    let content = view! {
+        <Message
+            title="One moment"
+            text="You are led to the service that you sign in by.".to_owned()
+        >
+            <a class="button primary" href=address>
+                "Go there"
+            </a>
+        </Message>
+    };
+    document(
+        options,
+        "Sign in",
+        view! { <main>{content}</main> }.erased(),
+    )
 }
 
 /// The document around a page.
@@ -84,6 +104,23 @@ fn notice(notice: Option<Notice>) -> Erased {
             Notice::Refused(text) => {
                 view! { <p class="notice refused" role="alert">{text}</p> }.erased()
             }
+        })
+        .erased()
+}
+
+/// The button by which one signs in at a provider, with what is sent along.
+fn by_provider(label: Option<String>, name: &'static str, value: String) -> Erased {
+    label
+        .map(|label| {
+            view! {
+                <form class="sheet" method="post" action="/login/openid">
+                    <input type="hidden" name=name value=value />
+                    <button type="submit" class="button">
+                        {label}
+                    </button>
+                </form>
+            }
+            .erased()
         })
         .erased()
 }

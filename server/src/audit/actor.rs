@@ -34,6 +34,8 @@ pub enum Means {
     Token(i64),
     /// A link that may be used once.
     Link,
+    /// What an identity provider says of them.
+    Provider,
     /// A command of the program.
     Terminal,
 }
@@ -92,6 +94,7 @@ impl Actor {
             Means::Session(id) => (Some("session"), Some(id)),
             Means::Token(id) => (Some("token"), Some(id)),
             Means::Link => (Some("link"), None),
+            Means::Provider => (Some("provider"), None),
             Means::Terminal => (Some("terminal"), None),
         };
         let (account, name) = self.account.as_ref().map(|(id, name)| (id.0, name)).unzip();
@@ -181,6 +184,7 @@ mod tests {
             Means::Session(1),
             Means::Token(1),
             Means::Link,
+            Means::Provider,
             Means::Terminal,
         ];
         let names: BTreeSet<String> = means

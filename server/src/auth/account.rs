@@ -243,6 +243,52 @@ pub async fn set_roles(pool: &PgPool, id: AccountId, roles: &[String]) -> Result
     change.await
 }
 
+/// Gives an account, of these roles, those that it is to have and no others; what else it has
+/// stays. A role that there is not is given to nobody. The last administrator stays one.
+///
+/// # Errors
+/// `unknown_account`; those of a write.
+pub async fn set_roles_of(
+    pool: &PgPool,
+    id: AccountId,
+    of: &[String],
+    has: &[String],
+) -> Result<(), ApiError> {
+    let mut transaction = begin(pool, id).await?;
+    let taken = sqlx::query(
+        "DELETE FROM rowcast.account_role r \
+          WHERE r.account = $1 AND r.role = ANY ($2) AND r.role <> ALL ($3) \
+            AND (r.role <> 'administrator' OR EXISTS ( \
+                SELECT FROM rowcast.account_role o JOIN rowcast.account a ON a.id = o.account \
+                 WHERE o.role = 'administrator' AND o.account <> $1 AND a.disabled_at IS NULL)) \
+         RETURNING r.role",
+    )
+    .bind(id.0)
+    .bind(of)
+    .bind(has)
+    .fetch_all(&mut *transaction)
+    .await
+    .map_err(|error| failed(&error))?;
+    for row in &taken {
+        let role: String = row.try_get(0).map_err(|error| failed(&error))?;
+        if role == ADMINISTRATOR {
+            withdraw_links(&mut transaction, id).await?;
+        }
+    }
+    sqlx::query(
+        "INSERT INTO rowcast.account_role (account, role) \
+         SELECT $1, r.name FROM rowcast.role r WHERE r.name = ANY ($2) AND r.name = ANY ($3) \
+            AND r.name NOT IN ('member', 'public') ON CONFLICT DO NOTHING",
+    )
+    .bind(id.0)
+    .bind(of)
+    .bind(has)
+    .execute(&mut *transaction)
+    .await
+    .map_err(|error| failed(&error))?;
+    transaction.commit().await.map_err(|error| failed(&error))
+}
+
 /// Lets an account be used, or not any more: its sessions end, and its tokens are refused as long.
 ///
 /// # Errors

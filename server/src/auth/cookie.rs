@@ -13,6 +13,8 @@ pub enum Kind {
     Session,
     /// That this browser has signed in before.
     Device,
+    /// A sign-in at a provider that is under way.
+    OpenId,
 }
 
 impl Kind {
@@ -24,6 +26,8 @@ impl Kind {
             (Self::Session, false) => "rowcast",
             (Self::Device, true) => "__Host-rowcast-device",
             (Self::Device, false) => "rowcast-device",
+            (Self::OpenId, true) => "__Host-rowcast-openid",
+            (Self::OpenId, false) => "rowcast-openid",
         }
     }
 }
@@ -31,6 +35,11 @@ impl Kind {
 /// What a request's cookie of this kind proves; `None` if there is none, or several that differ,
 /// or it can't be one.
 pub fn read(headers: &HeaderMap, kind: Kind, peer: Peer) -> Option<Digest> {
+    Digest::of_secret(&value(headers, kind, peer)?)
+}
+
+/// The value of a request's cookie of this kind; `None` if there is none, or several that differ.
+pub fn value(headers: &HeaderMap, kind: Kind, peer: Peer) -> Option<String> {
     let name = kind.name(peer);
     let mut found = headers
         .get_all(header::COOKIE)
@@ -43,13 +52,18 @@ pub fn read(headers: &HeaderMap, kind: Kind, peer: Peer) -> Option<Digest> {
     if found.any(|other| other.value() != first.value()) {
         return None;
     }
-    Digest::of_secret(first.value())
+    Some(first.value().to_owned())
 }
 
 /// Has a browser keep a secret for so long.
 pub fn set(kind: Kind, secret: &Secret, keep: std::time::Duration, peer: Peer) -> HeaderValue {
+    set_value(kind, secret.reveal(), keep, peer)
+}
+
+/// Has a browser keep a value of plain text for so long.
+pub fn set_value(kind: Kind, value: &str, keep: std::time::Duration, peer: Peer) -> HeaderValue {
     let seconds = i64::try_from(keep.as_secs()).unwrap_or(i64::MAX);
-    header(kind, secret.reveal(), Duration::seconds(seconds), peer)
+    header(kind, value, Duration::seconds(seconds), peer)
 }
 
 /// Has a browser forget it.
@@ -71,8 +85,9 @@ fn header(kind: Kind, value: &str, age: Duration, peer: Peer) -> HeaderValue {
         .path("/")
         .http_only(true)
         .same_site(match kind {
-            // A link from elsewhere is to open for whoever has signed in.
-            Kind::Session => SameSite::Lax,
+            // A link from elsewhere is to open for whoever has signed in, and the provider's
+            // answer comes by one.
+            Kind::Session | Kind::OpenId => SameSite::Lax,
             Kind::Device => SameSite::Strict,
         })
         .secure(peer.is_secure)
@@ -131,6 +146,14 @@ mod tests {
             (
                 format!("__Host-rowcast-device={value}"),
                 "HttpOnly; Max-Age=86400; Path=/; SameSite=Strict; Secure".to_owned()
+            )
+        );
+        // The provider's answer is a link from elsewhere.
+        assert_eq!(
+            set(Kind::OpenId, true),
+            (
+                format!("__Host-rowcast-openid={value}"),
+                "HttpOnly; Max-Age=86400; Path=/; SameSite=Lax; Secure".to_owned()
             )
         );
     }

@@ -168,7 +168,13 @@ fn admit(request: &mut Request, standing: Standing) {
 
 fn access(path: &str) -> Access {
     match path {
-        "/login" | "/join" | "/logout" | "/healthz" | "/readyz" => Access::Open,
+        "/login"
+        | "/login/openid"
+        | "/login/openid/answer"
+        | "/join"
+        | "/logout"
+        | "/healthz"
+        | "/readyz" => Access::Open,
         "/metrics" => Access::Local,
         "/api" => Access::Api,
         _ if path.starts_with("/api/") => Access::Api,
@@ -236,7 +242,15 @@ mod tests {
 
     #[test]
     fn little_is_open() {
-        for path in ["/login", "/join", "/logout", "/healthz", "/readyz"] {
+        for path in [
+            "/login",
+            "/login/openid",
+            "/login/openid/answer",
+            "/join",
+            "/logout",
+            "/healthz",
+            "/readyz",
+        ] {
             assert_eq!(access(path), Access::Open);
         }
         for path in ["/api", "/api/", "/api/rows/t", "/api/ws", "/api/../login"] {
@@ -246,6 +260,8 @@ mod tests {
             "/",
             "/tables/t",
             "/login/",
+            "/login/openid/",
+            "/login/x",
             "/loginx",
             "//login",
             "/users",

@@ -9,6 +9,8 @@ use sqlx::{PgConnection, PgPool, Row};
 use super::{
     account::{self, failed},
     identity::{ADMINISTRATOR, AccountId},
+    linked,
+    openid::Person,
     secret::{Digest, Secret},
 };
 
@@ -134,7 +136,17 @@ pub async fn look(pool: &PgPool, link: Digest) -> Result<Option<Purpose>, ApiErr
     purpose.map_err(|error| failed(&error))
 }
 
-/// Uses a link: makes the account, or sets the password. If that can't be done, the link stays.
+/// By what whoever uses a link will sign in.
+#[derive(Clone, Copy, Debug)]
+pub enum By<'a> {
+    /// By a password of this hash.
+    Password(&'a str),
+    /// By this provider, as this one there.
+    Provider(&'a str, &'a Person),
+}
+
+/// Uses a link: makes the account, or sets the password, which is done by a password alone. If
+/// that can't be done, the link stays.
 ///
 /// # Errors
 /// `void_link`; those of making an account.
@@ -142,7 +154,7 @@ pub async fn redeem(
     pool: &PgPool,
     link: Digest,
     name: &str,
-    hash: &str,
+    by: By<'_>,
 ) -> Result<AccountId, ApiError> {
     let mut transaction = pool.begin().await.map_err(|error| failed(&error))?;
     // Whoever changes roles follows, and so do two who would both be the first administrator.
@@ -169,16 +181,17 @@ pub async fn redeem(
                 return Err(void_link());
             }
             let roles = [ADMINISTRATOR.to_owned()];
-            let id = account::create(&mut transaction, name, &roles, Some(hash)).await?;
+            let id = create(&mut transaction, name, &roles, by).await?;
             void_first(&mut transaction)
                 .await
                 .map_err(|error| failed(&error))?;
             id
         }
-        Purpose::Invitation(roles) => {
-            account::create(&mut transaction, name, &roles, Some(hash)).await?
-        }
+        Purpose::Invitation(roles) => create(&mut transaction, name, &roles, by).await?,
         Purpose::Password(id, _) => {
+            let By::Password(hash) = by else {
+                return Err(void_link());
+            };
             account::set_password_in(&mut transaction, id, hash, None).await?;
             id
         }
@@ -283,6 +296,22 @@ pub fn void_link() -> ApiError {
         "this link can't be used: it was used already, or is too old",
         "ask for another one",
     )
+}
+
+async fn create(
+    connection: &mut PgConnection,
+    name: &str,
+    roles: &[String],
+    by: By<'_>,
+) -> Result<AccountId, ApiError> {
+    match by {
+        By::Password(hash) => account::create(connection, name, roles, Some(hash)).await,
+        By::Provider(issuer, person) => {
+            let id = account::create(connection, name, roles, None).await?;
+            linked::link(connection, id, issuer, person).await?;
+            Ok(id)
+        }
+    }
 }
 
 async fn offer(

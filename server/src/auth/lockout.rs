@@ -18,6 +18,9 @@ use super::secret::Digest;
 /// After what time failures are forgotten, in seconds.
 const FORGOTTEN: f64 = 86_400.0;
 
+/// How many failures from one address cost nothing.
+const FROM_FREE: i32 = 20;
+
 /// By what failures are counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
@@ -55,9 +58,17 @@ pub fn subjects(name: &str, address: IpAddr, device: Option<Digest>) -> Vec<Subj
     let both = [network.as_slice(), name.as_bytes()].concat();
     vec![
         subject("name from", &both, 5, 900, true),
-        subject("from", &network, 20, 300, false),
+        subject("from", &network, FROM_FREE, 300, false),
         subject("name", name.as_bytes(), 10, 20, false),
     ]
+}
+
+/// What an answer of a provider is counted by: with wrong passwords, by the address alone. Whose
+/// account it is about is known only once it has been believed.
+pub fn subjects_of_answer(address: IpAddr) -> Vec<Subject> {
+    let mut subjects = subjects("", address, None);
+    subjects.retain(|subject| subject.free == FROM_FREE);
+    subjects
 }
 
 /// What is one client's as far as addresses tell: of IPv6, whoever has one has 2^64.
@@ -202,6 +213,12 @@ mod tests {
         assert_eq!(seconds(i32::MAX, 0.0), 900.0);
         assert_eq!(seconds(1_000_000, FORGOTTEN), 0.0);
         assert_eq!(seconds(5, -100.0), 1.0);
+    }
+
+    #[test]
+    fn answers_of_a_provider_are_counted_with_passwords_by_the_address() {
+        let both = subjects("ann", HOME, None);
+        assert_eq!(subjects_of_answer(HOME), [both[1].clone()]);
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub struct Session {
     pub address: Option<String>,
 }
 
-/// Begins a session.
+/// Begins a session; `provider`: by which one, if by any.
 ///
 /// # Errors
 /// Those of a write.
@@ -60,6 +60,7 @@ pub async fn begin(
     pool: &PgPool,
     account: AccountId,
     browser: &Browser,
+    provider: Option<&str>,
 ) -> Result<Secret, ApiError> {
     let secret = Secret::new();
     let printable = browser.user_agent.chars().filter(|c| !c.is_control());
@@ -75,14 +76,16 @@ pub async fn begin(
         .execute(&mut *transaction)
         .await?;
         sqlx::query(
-            "INSERT INTO rowcast.session (account, token_hash, expires_at, user_agent, address) \
-             VALUES ($1, $2, now() + make_interval(secs => $3), $4, $5::inet)",
+            "INSERT INTO rowcast.session (account, token_hash, expires_at, user_agent, address, \
+                                          provider) \
+             VALUES ($1, $2, now() + make_interval(secs => $3), $4, $5::inet, $6)",
         )
         .bind(account.0)
         .bind(&secret.digest().bytes()[..])
         .bind(LIFETIME.as_secs_f64())
         .bind(user_agent)
         .bind(browser.address.to_string())
+        .bind(provider)
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await

@@ -144,17 +144,45 @@ pub async fn admit(
     account: AccountId,
     client: &Client,
 ) -> Result<SignedIn, ApiError> {
+    let session = begin(accounts, account, client, None).await?;
+    Ok(SignedIn {
+        account,
+        session,
+        device: device::remember(accounts.pool(), account, client.device).await?,
+    })
+}
+
+/// The same for whom a provider has signed in. That the browser did nothing of a password makes it
+/// known for none.
+///
+/// # Errors
+/// Those of a write.
+pub async fn admit_by(
+    accounts: &Accounts,
+    account: AccountId,
+    client: &Client,
+    provider: &str,
+) -> Result<SignedIn, ApiError> {
+    Ok(SignedIn {
+        account,
+        session: begin(accounts, account, client, Some(provider)).await?,
+        device: None,
+    })
+}
+
+async fn begin(
+    accounts: &Accounts,
+    account: AccountId,
+    client: &Client,
+    provider: Option<&str>,
+) -> Result<Secret, ApiError> {
     let pool = accounts.pool();
     if let Some(old) = client.session
         && let Some(owner) = session::end(pool, old).await?
     {
         accounts.changed(Some(owner)).await;
     }
-    Ok(SignedIn {
-        account,
-        session: session::begin(pool, account, &client.browser).await?,
-        device: device::remember(pool, account, client.device).await?,
-    })
+    session::begin(pool, account, &client.browser, provider).await
 }
 
 /// Checks the password of whoever has signed in, before something is done that a stranger at

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::PgPool;
 use tokio::{sync::watch, time::sleep};
 
-use super::{device, link, lockout, session, token};
+use super::{device, link, linked, lockout, session, token};
 use crate::error::sqlstate;
 
 /// How often.
@@ -24,6 +24,7 @@ pub async fn run(pool: PgPool, mut stop: watch::Receiver<bool>) {
             link::forget(&pool).await?;
             token::forget(&pool).await?;
             device::forget(&pool).await?;
+            linked::forget(&pool).await?;
             lockout::forget(&pool).await
         };
         if let Err(error) = tidied.await {

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use super::Database;
 use crate::{
-    auth::link,
+    auth::{link, openid::OpenId},
     config::{Auth, Config},
     database::pool,
     serve::{self, reason},
@@ -22,10 +22,14 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
 }
 
 /// The listener is there before the database is opened: an address that is taken is told at
-/// once. So is what is wrong with the certificate, which is read again to be shown.
+/// once. So is what is wrong with the certificate, which is read again to be shown, and with the
+/// provider's files.
 pub async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
     if let Some(files) = &config.entrance.tls {
         files.load()?;
+    }
+    if let Some(openid) = &config.openid {
+        OpenId::new(openid)?;
     }
     TcpListener::bind(config.addr).await.with_context(|| {
         format!(

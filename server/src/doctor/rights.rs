@@ -17,7 +17,7 @@ enum For {
 }
 
 /// Which rights serving needs, in the order of `docs/sql.md`.
-const NEEDED: [(&str, &[&str], For); 19] = [
+const NEEDED: [(&str, &[&str], For); 21] = [
     ("migration", &["SELECT"], For::Serving),
     ("setting", &["SELECT"], For::Serving),
     ("watched", &["SELECT"], For::Serving),
@@ -37,6 +37,8 @@ const NEEDED: [(&str, &[&str], For); 19] = [
     ("link", WRITTEN, For::Accounts),
     ("device", WRITTEN, For::Accounts),
     ("attempt", WRITTEN, For::Accounts),
+    ("identity", WRITTEN, For::Accounts),
+    ("openid_answer", WRITTEN, For::Accounts),
 ];
 
 const WRITTEN: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE"];

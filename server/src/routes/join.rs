@@ -19,7 +19,7 @@ use crate::{
     audit::{self, Actor, Means},
     auth::{
         account::check_name,
-        link::{self, Purpose},
+        link::{self, By, Purpose},
         password::NewPassword,
         secret::Digest,
         sign_in::{Client, SignedIn, admit},
@@ -114,7 +114,7 @@ async fn redeem(
     };
     let password = chosen(sent.password, &sent.again, &name)?;
     let hash = accounts.hashing().hash(password).await?;
-    let account = link::redeem(accounts.pool(), digest, &name, &hash).await?;
+    let account = link::redeem(accounts.pool(), digest, &name, By::Password(&hash)).await?;
     accounts.changed(Some(account)).await;
     let address = client.browser.address;
     tracing::info!(account = account.0, %address, "a link was used");
@@ -136,6 +136,17 @@ pub fn chosen(password: String, again: &str, name: &str) -> Result<NewPassword, 
     NewPassword::new(password, name)
 }
 
+async fn page_of(state: &AppState, parts: Parts, outcome: Outcome, page: Join) -> Response {
+    let page = Join {
+        provider: state
+            .openid
+            .as_ref()
+            .map(|openid| openid.label().to_owned()),
+        ..page
+    };
+    form::answer(state, parts, outcome, "Welcome", Ok(page), accounts::join).await
+}
+
 fn page(token: String, purpose: &Purpose, name: String, notice: Option<Notice>) -> Join {
     Join {
         token,
@@ -145,12 +156,9 @@ fn page(token: String, purpose: &Purpose, name: String, notice: Option<Notice>) 
             Purpose::Password(_, name) => JoinPurpose::Password(name.clone()),
         },
         name,
+        provider: None,
         notice,
     }
-}
-
-async fn page_of(state: &AppState, parts: Parts, outcome: Outcome, page: Join) -> Response {
-    form::answer(state, parts, outcome, "Welcome", Ok(page), accounts::join).await
 }
 
 async fn void(state: &AppState, parts: Parts, error: ApiError) -> Response {

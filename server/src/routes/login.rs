@@ -83,6 +83,7 @@ pub async fn enter(
                 next: next.to_owned(),
                 name: sent.name,
                 notice: outcome.notice.clone(),
+                provider: None,
             };
             page_of(&state, parts, outcome, page).await
         }
@@ -138,6 +139,14 @@ pub fn admitted(signed_in: &SignedIn, next: &str, peer: Peer) -> Response {
     response
 }
 
-async fn page_of(state: &AppState, parts: Parts, outcome: Outcome, page: Login) -> Response {
+/// The page, with what came of it.
+pub async fn page_of(state: &AppState, parts: Parts, outcome: Outcome, page: Login) -> Response {
+    let page = Login {
+        provider: state
+            .openid
+            .as_ref()
+            .map(|openid| openid.label().to_owned()),
+        ..page
+    };
     form::answer(state, parts, outcome, "Sign in", Ok(page), accounts::login).await
 }

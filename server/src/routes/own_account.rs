@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use http::{StatusCode, header, request::Parts};
-use rowcast_app::pages::accounts::{self, OwnAccount, SessionRow, TokenRow};
+use rowcast_app::pages::accounts::{self, LinkedRow, OwnAccount, SessionRow, TokenRow};
 use rowcast_protocol::ApiError;
 use serde::Deserialize;
 
@@ -20,6 +20,7 @@ use crate::{
     auth::{
         AccountId, Credential, Identity, account,
         cookie::{self, Kind},
+        linked,
         rights::require_own,
         session,
         sign_in::{Client, Refusal, confirm},
@@ -66,6 +67,8 @@ pub async fn show(
         Some("session") => Some("Signed out there."),
         Some("sessions") => Some("Signed out everywhere else."),
         Some("token") => Some("The token is revoked."),
+        Some("linked") => Some("Linked: you can sign in by it from now on."),
+        Some("unlinked") => Some("Unlinked: nobody signs in by it any more."),
         _ => None,
     };
     page(&state, &identity, parts, Outcome::done(done), None).await
@@ -196,13 +199,18 @@ pub fn current(identity: &Identity) -> Option<i64> {
     }
 }
 
-async fn told_all(state: &AppState, account: AccountId, what: &str) -> Result<(), ApiError> {
+/// Has all servers know of a change of one's account.
+///
+/// # Errors
+/// None.
+pub async fn told_all(state: &AppState, account: AccountId, what: &str) -> Result<(), ApiError> {
     state.accounts.changed(Some(account)).await;
     tracing::info!(account = account.0, "{what}");
     Ok(())
 }
 
-async fn answer(
+/// Leads on, or says on the page why not.
+pub async fn answer(
     state: &AppState,
     identity: &Identity,
     parts: Parts,
@@ -215,7 +223,8 @@ async fn answer(
     }
 }
 
-async fn page(
+/// The page, with what came of what was sent.
+pub async fn page(
     state: &AppState,
     identity: &Identity,
     parts: Parts,
@@ -236,6 +245,8 @@ async fn read(state: &AppState, identity: &Identity) -> Result<OwnAccount, ApiEr
     let pool = state.accounts.pool();
     let sessions = session::list(pool, own, current(identity)).await?;
     let tokens = token::list(pool, own).await?;
+    let linked = linked::list(pool, own).await?;
+    let has_password = linked::has_password(pool, own).await?;
     Ok(OwnAccount {
         name: identity.name.clone(),
         manages: !identity.is_administrator() && identity.rights.manage_anything(),
@@ -261,6 +272,21 @@ async fn read(state: &AppState, identity: &Identity) -> Result<OwnAccount, ApiEr
                 last_used_at: token.last_used_at,
             })
             .collect(),
+        linked: linked
+            .into_iter()
+            .map(|linked| LinkedRow {
+                id: linked.id,
+                provider: linked.issuer,
+                name: linked.name,
+                created_at: linked.created_at,
+                used_at: linked.used_at,
+            })
+            .collect(),
+        has_password,
+        provider: state
+            .openid
+            .as_ref()
+            .map(|openid| openid.label().to_owned()),
         made: None,
         notice: None,
     })

@@ -28,7 +28,7 @@ use serde::Deserialize;
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
-use super::{join, login, own_account, permissions_page, users};
+use super::{join, login, openid, own_account, permissions_page, users};
 use crate::{
     audit::{self, Actor},
     auth::Identity,
@@ -58,10 +58,14 @@ pub fn router(state: &AppState) -> Router<AppState> {
         .route("/tables/{table}/filter", get(filter))
         .route("/design", get(design))
         .route("/login", get(login::show).post(login::enter))
+        .route("/login/openid", post(openid::begin))
+        .route("/login/openid/answer", get(openid::answer))
         .route("/logout", post(login::leave))
         .route("/join", get(join::show).post(join::enter))
         .route("/account", get(own_account::show))
         .route("/account/password", post(own_account::set_password))
+        .route("/account/openid", post(openid::begin_link))
+        .route("/account/openid/{id}", post(openid::unlink))
         .route("/account/sessions", post(own_account::end_others))
         .route("/account/sessions/{id}", post(own_account::end_session))
         .route("/account/tokens", post(own_account::create_token))

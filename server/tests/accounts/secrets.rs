@@ -25,7 +25,15 @@ async fn no_route_of_tables_knows_the_tables_of_accounts() {
     .await
     .unwrap();
     for needed in [
-        "account", "password", "session", "token", "link", "device", "attempt",
+        "account",
+        "password",
+        "session",
+        "token",
+        "link",
+        "device",
+        "attempt",
+        "identity",
+        "openid_answer",
     ] {
         assert!(tables.iter().any(|table| table == needed), "{needed}");
     }

@@ -171,6 +171,9 @@ async fn what_may_change_something_comes_from_a_page_of_this_server() {
     let own = format!("http://{}", server.addr);
     for (method, path) in [
         ("POST", "/login"),
+        ("POST", "/login/openid"),
+        ("POST", "/account/openid"),
+        ("POST", "/account/openid/1"),
         ("POST", "/logout"),
         ("POST", "/join"),
         ("POST", "/account/password"),

@@ -24,7 +24,7 @@ const TABLES: &str = "
     SELECT rowcast.watch('orders'), rowcast.watch('people');";
 
 /// Heads without what belongs to the connection, and bodies.
-const REQUESTS: [(&str, &str); 30] = [
+const REQUESTS: [(&str, &str); 32] = [
     ("GET /api/tables", ""),
     ("GET /api/tables/orders", ""),
     (
@@ -107,6 +107,14 @@ const REQUESTS: [(&str, &str); 30] = [
     (
         "POST /login\r\nContent-Type: application/x-www-form-urlencoded",
         "name=ann&password=secret&next=%2Ft%2Forders",
+    ),
+    (
+        "POST /login/openid\r\nContent-Type: application/x-www-form-urlencoded",
+        "next=%2Ft%2Forders&token=x",
+    ),
+    (
+        "GET /login/openid/answer?code=a&state=b&iss=https%3A%2F%2Fid.example.com\r\nCookie: rowcast-openid=A.1.s.Lw",
+        "",
     ),
     (
         "PUT /api/permissions/member/orders",

@@ -107,3 +107,24 @@ async fn what_is_too_long_is_refused() {
     assert_eq!(server.get("/api/tables").await.status, 200);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_request_that_names_no_address_here_is_answered() {
+    let server = Server::new("").await;
+    let host = server.addr;
+    for line in [
+        "GET x",
+        "GET .20",
+        "POST example.com:443",
+        "CONNECT example.com:443",
+    ] {
+        let request = format!("{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let answer = server.raw(request.as_bytes()).await;
+        assert_eq!(
+            (answer.status, &*answer.error().1),
+            (400, "bad_request"),
+            "{line}"
+        );
+    }
+    server.stop().await;
+}

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{Notice, document, field, notice};
+use super::{Notice, by_provider, document, field, notice};
 use crate::erased::Erase;
 
 /// What the link is for.
@@ -25,6 +25,8 @@ pub struct Join {
     pub purpose: JoinPurpose,
     /// The name that was sent, if that came to nothing.
     pub name: String,
+    /// What is on the button of the provider that one may join by, too.
+    pub provider: Option<String>,
     /// What came of it.
     pub notice: Option<Notice>,
 }
@@ -46,6 +48,12 @@ pub fn join(options: LeptosOptions, page: Join) -> impl IntoView {
             "Set password",
         ),
     };
+    // A password is set by nobody but who chooses one.
+    let provider = match page.purpose {
+        JoinPurpose::Password(_) => None,
+        _ => page.provider,
+    };
+    let token = page.token.clone();
     let name = match page.purpose {
         JoinPurpose::Password(name) => {
             // Where a password is kept for whoever it is.
@@ -73,6 +81,7 @@ pub fn join(options: LeptosOptions, page: Join) -> impl IntoView {
                     {button}
                 </button>
             </form>
+            {by_provider(provider, "token", token)}
         </main>
     };
     document(options, "Welcome", content.erased())

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{Notice, document, field, notice};
+use super::{Notice, by_provider, document, field, notice};
 use crate::erased::Erase;
 
 /// What the page shows.
@@ -12,12 +12,15 @@ pub struct Login {
     pub next: String,
     /// The name that was sent, if that came to nothing.
     pub name: String,
+    /// What is on the button of the provider that one may sign in by, too.
+    pub provider: Option<String>,
     /// What came of it.
     pub notice: Option<Notice>,
 }
 
 /// The page on which one signs in.
 pub fn login(options: LeptosOptions, page: Login) -> impl IntoView {
+    let next = page.next.clone();
     let content = view! {
         <main class="sign-in">
             <form class="sheet" method="post" action="/login">
@@ -29,6 +32,7 @@ pub fn login(options: LeptosOptions, page: Login) -> impl IntoView {
                     "Sign in"
                 </button>
             </form>
+            {by_provider(page.provider, "next", next)}
         </main>
     };
     document(options, "Sign in", content.erased())

@@ -20,8 +20,29 @@ pub struct OwnAccount {
     pub tokens: Vec<TokenRow>,
     /// A token that was just made: its name and its secret, shown this once.
     pub made: Option<(String, String)>,
+    /// By whom else they sign in.
+    pub linked: Vec<LinkedRow>,
+    /// Whether they have a password.
+    pub has_password: bool,
+    /// What is on the button of the provider that they may link, if there is one.
+    pub provider: Option<String>,
     /// What came of what was sent.
     pub notice: Option<Notice>,
+}
+
+/// Somebody at an identity provider.
+#[derive(Clone, Debug)]
+pub struct LinkedRow {
+    /// Names it.
+    pub id: i64,
+    /// The provider's name for itself.
+    pub provider: String,
+    /// What they are called there.
+    pub name: String,
+    /// Since when.
+    pub created_at: String,
+    /// When somebody last signed in by it.
+    pub used_at: Option<String>,
 }
 
 /// A session.
@@ -76,18 +97,8 @@ pub fn own_account(options: LeptosOptions, page: OwnAccount) -> impl IntoView {
                         </p>
                     }
                 })}
-            <section aria-labelledby="password">
-                <h2 id="password">"Password"</h2>
-                <form class="sheet" method="post" action="/account/password">
-                    {field("Password now", "now", "password", "current-password", String::new())}
-                    {field("New password", "password", "password", "new-password", String::new())}
-                    {field("The same again", "again", "password", "new-password", String::new())}
-                    <p class="about">"At least 10 characters. You are signed out everywhere else."</p>
-                    <button type="submit" class="button primary">
-                        "Change password"
-                    </button>
-                </form>
-            </section>
+            {password(page.has_password)}
+            {identities(page.linked, page.provider, page.has_password)}
             <section aria-labelledby="sessions">
                 <h2 id="sessions">"Where you are signed in"</h2>
                 <ul class="lines">{page.sessions.into_iter().map(session).collect_view()}</ul>
@@ -135,6 +146,99 @@ pub fn own_account(options: LeptosOptions, page: OwnAccount) -> impl IntoView {
         </main>
     };
     document(options, "Your account", content.erased())
+}
+
+fn password(has_one: bool) -> Erased {
+    let form = match has_one {
+        false => view! {
+            <p class="muted">
+                "You have none. An administrator can make a link by which you set one."
+            </p>
+        }
+        .erased(),
+        true => view! {
+            <form class="sheet" method="post" action="/account/password">
+                {field("Password now", "now", "password", "current-password", String::new())}
+                {field("New password", "password", "password", "new-password", String::new())}
+                {field("The same again", "again", "password", "new-password", String::new())}
+                <p class="about">"At least 10 characters. You are signed out everywhere else."</p>
+                <button type="submit" class="button primary">
+                    "Change password"
+                </button>
+            </form>
+        }
+        .erased(),
+    };
+    view! {
+        <section aria-labelledby="password">
+            <h2 id="password">"Password"</h2>
+            {form}
+        </section>
+    }
+    .erased()
+}
+
+/// Nothing of it, where there is neither a provider nor anybody linked.
+fn identities(linked: Vec<LinkedRow>, provider: Option<String>, has_password: bool) -> Erased {
+    if linked.is_empty() && provider.is_none() {
+        return ().erased();
+    }
+    let add = provider.map(|label| {
+        let proof = has_password.then(|| {
+            field(
+                "Password now",
+                "now",
+                "password",
+                "current-password",
+                String::new(),
+            )
+        });
+        view! {
+            <form class="sheet" method="post" action="/account/openid">
+                {proof}
+                <button type="submit" class="button">
+                    "Link: " {label}
+                </button>
+            </form>
+        }
+        .erased()
+    });
+    view! {
+        <section aria-labelledby="identities">
+            <h2 id="identities">"Signing in elsewhere"</h2>
+            <p class="muted">"Whoever signs in there as one of these is signed in as you."</p>
+            <ul class="lines">{linked.into_iter().map(identity).collect_view()}</ul>
+            {add}
+        </section>
+    }
+    .erased()
+}
+
+fn identity(row: LinkedRow) -> Erased {
+    let name = match row.name.is_empty() {
+        true => "Somebody without a name".to_owned(),
+        false => row.name,
+    };
+    let used = match &row.used_at {
+        Some(at) => view! { "last used " {time(at)} }.erased(),
+        None => "never used".erased(),
+    };
+    let unlink = act(
+        format!("/account/openid/{}", row.id),
+        "Unlink",
+        &name,
+        "button danger",
+    );
+    view! {
+        <li>
+            <span class="line-name">{name}</span>
+            <span class="line-about">
+                {row.provider} ", linked " {time(&row.created_at)} ", " {used}
+            </span>
+            <span class="line-acts">{unlink}</span>
+        </li>
+    }
+    .erased()
 }
 
 fn made((name, secret): (String, String)) -> Erased {
