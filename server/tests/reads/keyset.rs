@@ -101,7 +101,7 @@ async fn check(
     let read = |range| {
         let (pool, bound) = (&fixture.pool, &bound);
         async move {
-            window(pool, bound, &range, Totals::Unread)
+            window(&pool.clone().into(), bound, &range, Totals::Unread)
                 .await
                 .unwrap()
                 .rows

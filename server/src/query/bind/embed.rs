@@ -29,6 +29,13 @@ pub async fn embed(
             Err(error) if error.code == "unknown_table" => return Err(unknown(&table, embed)),
             referenced => referenced?,
         };
+        let referenced = match &table.rules {
+            None => referenced,
+            Some(rules) => catalog
+                .impersonated(&referenced, &rules.impersonation)
+                .await?
+                .ok_or_else(|| unknown(&table, embed))?,
+        };
         if joins.iter().any(|join| join.name == embed.name()) {
             return Err(same_name(embed.name(), embed));
         }
