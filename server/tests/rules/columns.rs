@@ -16,7 +16,7 @@ const SQL: &str = "
     GRANT SELECT (id, name, desk), INSERT (id, name), UPDATE (name), DELETE ON person TO {db}_ann;
     GRANT SELECT (id, place) ON desk TO {db}_ann;
     ALTER TABLE desk ENABLE ROW LEVEL SECURITY;
-    CREATE POLICY window ON desk USING (place = 'window');
+    CREATE POLICY by_place ON desk USING (place = 'window');
     SELECT rowcast.watch('person'), rowcast.watch('desk'), rowcast.watch('vault');";
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use tokio::{
 use crate::{browser::bearer, server::Server};
 
 /// How long something that has to come may take.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Follower {
     shared: Arc<Shared>,
@@ -109,10 +109,6 @@ impl Follower {
         if tokio::time::timeout(PATIENCE, wait).await.is_err() {
             panic!("it did not end with {why}: {}", self.heard());
         }
-    }
-
-    pub fn list(&self) -> Option<List> {
-        self.state().list
     }
 
     pub fn heard(&self) -> String {

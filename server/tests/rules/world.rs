@@ -98,7 +98,7 @@ impl World {
     pub async fn keys(&self, token: &str, path: &str) -> (Vec<Value>, u64) {
         let list = self.json(token, path).await;
         let rows = list["rows"].as_array().unwrap();
-        let keys = rows.iter().map(|row| row["id"].clone()).collect();
+        let keys = rows.iter().map(|row| row["key"][0].clone()).collect();
         (keys, list["total"].as_u64().unwrap())
     }
 }

@@ -50,7 +50,7 @@ impl ColumnMeta {
     pub fn value(&self, alias: &str) -> String {
         if self.is_unreadable {
             // Of its own type, also where that is a domain that takes no NULL.
-            return format!("(CASE WHEN FALSE THEN NULL::{} END)", self.declared_type);
+            return format!("(SELECT NULL::{} WHERE FALSE)", self.declared_type);
         }
         let name = self.selected_as.as_ref().unwrap_or(&self.name);
         format!("{alias}.{}", quote_ident(name))
