@@ -141,7 +141,7 @@ BEGIN
                  SELECT r.oid
                  UNION
                  SELECT m.roleid FROM member b JOIN pg_auth_members m ON m.member = b.oid)
-             SELECT string_agg(concat(m.roleid, ':', m.member, ':', m.xmin), ',' ORDER BY m.roleid, m.member)
+             SELECT string_agg(concat(m.roleid, ':', m.member, ':', m.xmin), ',' ORDER BY m.roleid, m.member, m.ctid)
                FROM member b JOIN pg_auth_members m ON m.member = b.oid),
             -- Rights, row security and policies of all relations that decide.
             (SELECT string_agg(concat_ws(':', c.oid, c.relowner, c.relrowsecurity, c.relforcerowsecurity,
