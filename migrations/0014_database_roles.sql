@@ -145,7 +145,7 @@ BEGIN
                FROM member b JOIN pg_auth_members m ON m.member = b.oid),
             -- Rights, row security and policies of all relations that decide.
             (SELECT string_agg(concat_ws(':', c.oid, c.relowner, c.relrowsecurity, c.relforcerowsecurity,
-                        c.relacl, n.oid, n.nspowner, n.nspacl,
+                        c.reloptions, c.relacl, n.oid, n.nspowner, n.nspacl,
                         (SELECT string_agg(concat(a.attnum, '=', a.attacl), ',' ORDER BY a.attnum)
                            FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL),
                         (SELECT string_agg(concat(p.oid, '=', p.xmin, '=', p.ctid), ',' ORDER BY p.oid)

@@ -160,20 +160,19 @@ struct Unbound {
     limits: Option<Arc<Limits>>,
     /// What the database lets them see.
     rules: Option<Arc<Rules>>,
-    /// The tables that it embeds, which they may read.
-    joined: Vec<u32>,
+    /// The tables that it embeds, which they may read, and what the database lets them see of each.
+    joined: Vec<(u32, Option<Arc<Rules>>)>,
     members: Vec<SubscriberId>,
 }
 
 impl Unbound {
     /// A query that is to be bound anew, with what its readers are kept from.
     fn new(query: Arc<Query>, bound: &BoundQuery, members: Vec<SubscriberId>) -> Self {
-        let joined = bound.table.joins().iter().map(|join| join.table.oid);
         Self {
             query,
             limits: bound.table.base().limits.clone(),
             rules: bound.table.rules.clone(),
-            joined: joined.collect(),
+            joined: joined(bound),
             members,
         }
     }
@@ -204,12 +203,18 @@ impl Unbound {
     /// # Errors
     /// `catalog_changed`.
     fn refers_as_before(&self, bound: BoundQuery) -> Result<BoundQuery, ApiError> {
-        let joined = bound.table.joins().iter().map(|join| &join.table.oid);
-        match self.limits.is_none() || joined.eq(&self.joined) {
+        match self.limits.is_none() || joined(&bound) == self.joined {
             true => Ok(bound),
             false => Err(catalog_changed()),
         }
     }
+}
+
+fn joined(bound: &BoundQuery) -> Vec<(u32, Option<Arc<Rules>>)> {
+    let joins = bound.table.joins().iter();
+    joins
+        .map(|join| (join.table.oid, join.table.rules.clone()))
+        .collect()
 }
 
 /// How a table is looked up.

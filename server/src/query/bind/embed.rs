@@ -7,7 +7,10 @@ use rowcast_protocol::{
     query::{Embed, Query, known_column},
 };
 
-use crate::database::catalog::{Catalog, ForeignKey, Join, TableMeta};
+use crate::{
+    database::catalog::{Catalog, ForeignKey, Join, TableMeta},
+    query::read::catalog_changed,
+};
 
 /// The most columns that a row may be read with: PostgreSQL's rows have at most 1,664.
 const MAX_COLUMNS: usize = 1_600;
@@ -16,7 +19,7 @@ const MAX_COLUMNS: usize = 1_600;
 ///
 /// # Errors
 /// `unknown_relation`, `ambiguous_relation`, `unknown_column`; `invalid_select` where two
-/// columns would have one name; those of the catalog.
+/// columns would have one name; `catalog_changed`; those of the catalog.
 pub async fn embed(
     catalog: &Catalog,
     table: Arc<TableMeta>,
@@ -100,6 +103,11 @@ fn join(
                 columns.push(position);
             }
         }
+    }
+    // What was let through a moment ago may not be read any more.
+    let is_unreadable = |at: &usize| referenced.columns[*at].is_unreadable;
+    if columns.iter().any(is_unreadable) {
+        return Err(catalog_changed());
     }
     let on = key.columns.iter().zip(&key.references.columns);
     let on = on
