@@ -35,13 +35,19 @@ END $$;
 -- What decides which rows of a relation somebody sees: the relation, what is under it if it is a
 -- view, the policies of these, and the tables and functions that those look at, with their policies
 -- in turn. The relation itself is also told as reached where one of them looks at it.
+--
+-- It is asked with every read under a role, so it is planned once a session.
 CREATE FUNCTION rowcast.ruling(relation oid) RETURNS TABLE (class oid, object oid, is_reached boolean)
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    WITH RECURSIVE ruling (class, object, is_reached) AS (
-        VALUES ('pg_class'::regclass::oid, ruling.relation, false)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH RECURSIVE parts (class, object, is_reached) AS (
+        SELECT 'pg_class'::regclass::oid, ruling.relation, false
         UNION
         SELECT d.class, d.object, true
-          FROM ruling r, LATERAL (
+          FROM parts r, LATERAL (
             SELECT d.refclassid, d.refobjid
               FROM pg_class c JOIN pg_rewrite w ON w.ev_class = c.oid AND w.ev_type = '1'
               JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
@@ -73,8 +79,8 @@ CREATE FUNCTION rowcast.ruling(relation oid) RETURNS TABLE (class oid, object oi
              WHERE r.class = 'pg_proc'::regclass AND d.classid = r.class AND d.objid = r.object
           ) AS d (class, object)
          WHERE d.class IN ('pg_class'::regclass, 'pg_proc'::regclass))
-    SELECT r.class, r.object, r.is_reached FROM ruling r
-$$;
+    SELECT r.class, r.object, r.is_reached FROM parts r;
+END $$;
 
 -- Whether what an expression says may change though no table does: it asks for the time, or calls a
 -- function of which nothing is known. Settings are those of whoever asks.
@@ -120,9 +126,10 @@ $$;
 
 -- Whether the session may take on a role.
 CREATE FUNCTION rowcast.may_take_on(role oid) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT pg_has_role(role, CASE WHEN current_setting('server_version_num')::int4 >= 160000
-                                  THEN 'SET' ELSE 'MEMBER' END)
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.pg_has_role(role,
+        CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4
+                      OPERATOR(pg_catalog.>=) 160000 THEN 'SET' ELSE 'MEMBER' END)
 $$;
 
 -- A hash of all that a role may see of a relation is decided by, but for rows: the same text means
@@ -134,6 +141,7 @@ CREATE FUNCTION rowcast.ruling_fingerprint(role oid, relation oid) RETURNS text
     SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     RETURN (
+        WITH ruling AS MATERIALIZED (SELECT * FROM rowcast.ruling(ruling_fingerprint.relation))
         SELECT md5(concat_ws('/',
             r.oid, r.rolsuper, r.rolbypassrls, r.rolinherit,
             -- The roles that it is a member of.
@@ -153,12 +161,11 @@ BEGIN
                         (SELECT string_agg(concat(w.oid, '=', w.xmin, '=', w.ctid), ',' ORDER BY w.oid)
                            FROM pg_rewrite w WHERE w.ev_class = c.oid AND c.relkind = 'v')),
                     ',' ORDER BY c.oid, u.is_reached)
-               FROM rowcast.ruling(relation) u
+               FROM ruling u
                JOIN pg_class c ON u.class = 'pg_class'::regclass AND c.oid = u.object
                JOIN pg_namespace n ON n.oid = c.relnamespace),
             (SELECT string_agg(concat(f.oid, ':', f.xmin, ':', f.ctid), ',' ORDER BY f.oid)
-               FROM rowcast.ruling(relation) u
-               JOIN pg_proc f ON u.class = 'pg_proc'::regclass AND f.oid = u.object)))
+               FROM ruling u JOIN pg_proc f ON u.class = 'pg_proc'::regclass AND f.oid = u.object)))
           FROM pg_roles r WHERE r.oid = ruling_fingerprint.role AND rowcast.may_take_on(r.oid));
 END $$;
 

@@ -320,5 +320,8 @@ async fn roles_that_people_have_are_looked_at() {
         )
         .await;
     let found = lines(&of("fine"), "warning", "roles");
-    assert!(found[0].contains("orders looks at customers"), "{found:?}");
+    assert!(
+        found[0].contains("public.orders looks at public.customers"),
+        "{found:?}"
+    );
 }
