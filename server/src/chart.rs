@@ -16,10 +16,13 @@ use rowcast_protocol::{
     query::{Filter, Is, Operator, Query, Test, known_column},
 };
 use serde::Serialize;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 
 use crate::{
-    database::catalog::{Catalog, TableMeta},
+    database::{
+        catalog::{Catalog, TableMeta},
+        readers::Readers,
+    },
     error::{Fault, fault, read_error},
     query::{bind::bind, bound::BoundQuery},
 };
@@ -105,7 +108,7 @@ struct Bucket {
 /// values can't be told apart; those of a read.
 pub async fn read(
     catalog: &Catalog,
-    pool: &PgPool,
+    readers: &Readers,
     table: Arc<TableMeta>,
     query: Query,
     column: &str,
@@ -116,7 +119,7 @@ pub async fn read(
         ..query
     };
     let described = table.described();
-    let bound = bind(catalog, pool, table, &query).await?;
+    let bound = bind(catalog, readers.ours(), table, &query).await?;
     // What is embedded stands behind the table's own columns.
     let own = bound.table.base().columns.len();
     let is_embedded = |(at, _): (usize, &Column)| at >= own;
@@ -125,16 +128,9 @@ pub async fn read(
     }
     let subject = Subject::new(&bound, column)?;
     let read = async {
-        let mut transaction = pool
-            .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            .await?;
-        sqlx::query("SELECT set_config('statement_timeout', $1, true)")
-            .bind(STATEMENT_TIMEOUT)
-            .execute(&mut *transaction)
-            .await?;
-        let chart = subject.read(&mut transaction).await?;
-        transaction.commit().await?;
-        Ok(chart)
+        let mut reader = readers.version(&bound.table).await?;
+        let chart = subject.read_in_time(reader.connection()).await;
+        reader.end(chart).await
     };
     read.await.map_err(|error| match fault(&error) {
         Fault::Operator => not_comparable(column),
@@ -165,6 +161,14 @@ impl<'a> Subject<'a> {
             }
             _ => Err(not_comparable(column)),
         }
+    }
+
+    async fn read_in_time(&self, connection: &mut PgConnection) -> Result<Chart, sqlx::Error> {
+        sqlx::query("SELECT set_config('statement_timeout', $1, true)")
+            .bind(STATEMENT_TIMEOUT)
+            .execute(&mut *connection)
+            .await?;
+        self.read(connection).await
     }
 
     async fn read(&self, connection: &mut PgConnection) -> Result<Chart, sqlx::Error> {

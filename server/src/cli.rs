@@ -144,6 +144,14 @@ pub enum UserCommand {
         #[arg(value_name = "ROLE")]
         roles: Vec<String>,
     },
+    /// Set the role under which the database is asked for an account; without one, that of all who
+    /// have none of their own
+    DatabaseRole {
+        /// Whose
+        name: String,
+        /// The role in the database
+        role: Option<String>,
+    },
     /// Let an account not be used any more, and sign it out everywhere
     Disable {
         /// Whose
@@ -247,6 +255,32 @@ pub struct Settings {
         default_value = "on"
     )]
     pub auth: String,
+    /// Whether the database decides what everybody sees and writes: off; or on, and each reads and
+    /// writes under a database role of theirs
+    #[arg(
+        long,
+        global = true,
+        env = "ROWCAST_DATABASE_ROLES",
+        value_name = "on|off"
+    )]
+    pub database_roles: Option<String>,
+    /// The database role of those who have not signed in, with --database-roles; without one they
+    /// read nothing
+    #[arg(
+        long,
+        global = true,
+        env = "ROWCAST_PUBLIC_DATABASE_ROLE",
+        value_name = "ROLE"
+    )]
+    pub public_database_role: Option<String>,
+    /// The database role of those who have signed in and have none of their own, likewise
+    #[arg(
+        long,
+        global = true,
+        env = "ROWCAST_MEMBER_DATABASE_ROLE",
+        value_name = "ROLE"
+    )]
+    pub member_database_role: Option<String>,
     /// The stream that several servers share. Not supported yet: must be unset
     #[arg(
         long,
@@ -378,6 +412,9 @@ mod tests {
             "DATABASE_URL",
             "ROWCAST_ADDR",
             "ROWCAST_AUTH",
+            "ROWCAST_DATABASE_ROLES",
+            "ROWCAST_PUBLIC_DATABASE_ROLE",
+            "ROWCAST_MEMBER_DATABASE_ROLE",
             "ROWCAST_BUS",
             "ROWCAST_RETENTION",
             "ROWCAST_DATA_DIR",

@@ -16,7 +16,10 @@ use sqlx::postgres::PgConnectOptions;
 pub use entrance::Entrance;
 pub use openid::{Join, OpenIdConfig};
 
-use crate::{cli::Settings, database::pool};
+use crate::{
+    cli::Settings,
+    database::{impersonation::DatabaseRoles, pool},
+};
 
 /// What the server runs with.
 #[derive(Clone, Debug)]
@@ -31,6 +34,8 @@ pub struct Config {
     pub auth: Auth,
     /// By which provider one may sign in, too.
     pub openid: Option<OpenIdConfig>,
+    /// Whether the database's own rules decide what everybody sees and writes.
+    pub database_roles: DatabaseRoles,
     /// How long changes are kept.
     pub retention: Duration,
     /// How long entries of the audit log are kept.
@@ -106,6 +111,7 @@ impl Config {
             entrance: Entrance::new(&settings.entrance, addr, auth)?,
             auth,
             openid: OpenIdConfig::new(&settings.openid, auth)?,
+            database_roles: database_roles(settings, auth)?,
             retention: retention(&settings.retention)?,
             audit_retention: days(settings.audit_days.as_deref())?,
             connections: number("ROWCAST_CONNECTIONS", &settings.connections, 1, 1000)?,
@@ -132,6 +138,48 @@ impl InvalidSetting {
         Self(format!(
             "{name} is {value:?}, but {why}: allowed is {allowed}"
         ))
+    }
+}
+
+/// Whether the database's own rules decide, and who has which role.
+fn database_roles(settings: &Settings, auth: Auth) -> Result<DatabaseRoles, InvalidSetting> {
+    let role = |name: &str, set: &Option<String>| match set.as_deref() {
+        None | Some("") => Ok(None),
+        Some(role) if role.len() <= 63 && !role.contains('\0') => Ok(Some(role.to_owned())),
+        Some(role) => Err(InvalidSetting::new(
+            name,
+            role,
+            "no role is called so",
+            "the name of a role of the database, of at most 63 bytes",
+        )),
+    };
+    let public = role(
+        "ROWCAST_PUBLIC_DATABASE_ROLE",
+        &settings.public_database_role,
+    )?;
+    let member = role(
+        "ROWCAST_MEMBER_DATABASE_ROLE",
+        &settings.member_database_role,
+    )?;
+    match settings.database_roles.as_deref() {
+        Some("on") if auth == Auth::Off => Err(InvalidSetting(
+            "ROWCAST_DATABASE_ROLES is on, but ROWCAST_AUTH is off, so nobody has a role: allowed \
+             is to leave accounts on"
+                .to_owned(),
+        )),
+        Some("on") => Ok(DatabaseRoles::On { public, member }),
+        None | Some("" | "off") if public.is_some() || member.is_some() => Err(InvalidSetting(
+            "ROWCAST_PUBLIC_DATABASE_ROLE or ROWCAST_MEMBER_DATABASE_ROLE is set, but \
+             ROWCAST_DATABASE_ROLES is off: allowed is to turn it on, or to leave them unset"
+                .to_owned(),
+        )),
+        None | Some("" | "off") => Ok(DatabaseRoles::Off),
+        Some(other) => Err(InvalidSetting::new(
+            "ROWCAST_DATABASE_ROLES",
+            other,
+            "it is neither",
+            "on, off",
+        )),
     }
 }
 

@@ -1,6 +1,9 @@
-//! The way to PostgreSQL: connections, what tables there are, how names are quoted.
+//! The way to PostgreSQL: connections, what tables there are, as whom they are read, how names are
+//! quoted.
 
 pub mod catalog;
 pub mod embedded;
+pub mod impersonation;
 pub mod pool;
 pub mod quote;
+pub mod readers;

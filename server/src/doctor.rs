@@ -5,6 +5,7 @@
 mod finding;
 mod log;
 mod rights;
+mod roles;
 mod schema;
 mod server;
 
@@ -75,6 +76,7 @@ async fn look(
         return Ok(false);
     }
     found.extend(rights::of_serving(connection, config.auth).await?);
+    found.extend(roles::roles(connection, &config.database_roles).await?);
     found.extend(schema::event_triggers(connection).await?);
     found.extend(schema::tables(connection).await?);
     found.extend(log::size(connection, config.retention).await?);

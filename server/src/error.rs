@@ -9,6 +9,7 @@ use http::{HeaderValue, StatusCode, header};
 use rowcast_protocol::ApiError;
 use serde::Serialize;
 
+use crate::database::impersonation::have_rules_changed;
 use crate::refusal::Code;
 
 /// An [`ApiError`] as an HTTP response: its code decides the status.
@@ -135,6 +136,8 @@ pub enum Fault {
     Table,
     /// A column or another object is missing: what we know of the catalog is old.
     Stale,
+    /// What the database lets somebody see has changed since they asked.
+    Rules,
     /// A type has no such operator, or none that orders or compares it.
     Operator,
     /// A value does not fit its type.
@@ -159,6 +162,7 @@ pub fn fault(error: &sqlx::Error) -> Fault {
         }
         // What a connection says that broke in the middle of a message.
         Error::Protocol(_) | Error::Tls(_) => Fault::Unavailable,
+        error if have_rules_changed(error) => Fault::Rules,
         _ => Fault::Internal,
     }
 }
@@ -192,6 +196,11 @@ pub fn read_error(error: &sqlx::Error, table: &str) -> ApiError {
             "narrow the filter, or filter and sort by an indexed column",
         ),
         Fault::Table => unknown_table(table),
+        Fault::Rules => ApiError::new(
+            "catalog_changed",
+            "what you may see of the table has changed meanwhile",
+            "try again",
+        ),
         Fault::Operator => ApiError::new(
             "invalid_operator",
             "an operator or the order of the query does not exist for its column's type",

@@ -26,6 +26,7 @@ use crate::{
     database::{
         catalog::Catalog,
         pool::{self, editors, housekeepers, readers, session},
+        readers::Readers,
     },
     limit::{Limits, Room},
     listen::{self, Tls, Way},
@@ -122,7 +123,7 @@ pub struct LiveParts {
     /// What tables there are.
     pub catalog: Arc<Catalog>,
     /// For reading them.
-    pub pool: PgPool,
+    pub readers: Readers,
     /// The live queries.
     pub live: Live,
     /// Which history of the database they follow.
@@ -155,7 +156,7 @@ impl LiveParts {
         let epoch = Arc::new(AtomicU64::new(started.epoch));
         let (hub, commands, receiver) = Hub::new(HubParts {
             catalog: Arc::clone(&catalog),
-            pool: pool.clone(),
+            readers: pool.clone().into(),
             tail: started.handle,
             epoch: Arc::clone(&epoch),
             version: started.version,
@@ -164,7 +165,7 @@ impl LiveParts {
         });
         Ok(Self {
             catalog,
-            pool,
+            readers: pool.into(),
             live: Live::new(commands, followed, figures),
             epoch,
             hub: tokio::spawn(hub.run(receiver, started.events, stop)),
@@ -176,7 +177,7 @@ impl LiveParts {
     pub async fn end(self) {
         let _ = tokio::time::timeout(CLOSING, self.hub).await;
         self.tail.abort();
-        let _ = tokio::time::timeout(CLOSING, self.pool.close()).await;
+        let _ = tokio::time::timeout(CLOSING, self.readers.ours().close()).await;
     }
 }
 
@@ -209,7 +210,11 @@ pub async fn serve(
         shutdown.receiver(),
     ));
     let editors = editors(bounded(database.clone(), config.list_bytes), WRITERS);
-    let accounts = Accounts::new(pool::accounts(database.clone()), config.auth == Auth::On);
+    let accounts = Accounts::with_roles(
+        pool::accounts(database.clone()),
+        config.auth == Auth::On,
+        config.database_roles.clone(),
+    );
     let mut accounting = Vec::new();
     if accounts.is_required() {
         let (database, stop) = (session(database.clone()), shutdown.receiver());
@@ -285,7 +290,7 @@ fn state(
     }
     AppState {
         catalog: Arc::clone(&parts.catalog),
-        pool: parts.pool.clone(),
+        readers: parts.readers.clone(),
         live: parts.live.clone(),
         epoch: Arc::clone(&parts.epoch),
         build,

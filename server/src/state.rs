@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{
     auth::{Accounts, Identity, openid::OpenId},
-    database::catalog::Catalog,
+    database::{catalog::Catalog, readers::Readers},
     error::{HttpError, database_unavailable},
     host::{same_origin, wrong_origin},
     limit::{Limits, Room},
@@ -37,7 +37,7 @@ pub struct AppState {
     /// What tables there are. Who asks has them from [`AppState::seen`].
     pub catalog: Arc<Catalog>,
     /// Connections for reading them.
-    pub pool: PgPool,
+    pub readers: Readers,
     /// The live queries.
     pub live: Live,
     /// Which history of the database the cursors belong to, as [`AppState::epoch`] reads it.
@@ -102,7 +102,7 @@ impl AppState {
         if following {
             return Ok(());
         }
-        match tokio::time::timeout(BRIEFLY, self.pool.acquire()).await {
+        match tokio::time::timeout(BRIEFLY, self.readers.ours().acquire()).await {
             Ok(Ok(_)) => Ok(()),
             _ => Err(database_unavailable()),
         }

@@ -70,6 +70,21 @@ impl Engine {
         }
     }
 
+    /// A window's list may be another one though nothing has changed that is known of: its query is
+    /// read again. `at` is when that was thought of, in microseconds since 1970.
+    pub fn doubt(&mut self, id: WindowId, at: i64) -> Vec<Output> {
+        if let Some(window) = self.windows.get(id.0) {
+            let query = window.query;
+            let turn = Turn {
+                from: Arc::clone(&self.version),
+                to: Arc::clone(&self.version),
+                changed_at: at,
+            };
+            self.reread(query, &turn, None, None);
+        }
+        self.finish()
+    }
+
     /// Takes rows as they came, where the changes since do not tell what became of them.
     pub(super) fn settle_reread(&mut self, id: WindowId) {
         let Some(window) = self.windows.get_mut(id.0) else {

@@ -29,6 +29,8 @@ pub struct Account {
     pub disabled: bool,
     /// What rules may say of its user.
     pub attributes: Map<String, Value>,
+    /// The role under which the database is asked for its user, if it has one of its own.
+    pub database_role: Option<String>,
     /// When it was made.
     pub created_at: String,
     /// When a session of it was last used; `None` if it has none.
@@ -39,7 +41,7 @@ const COLUMNS: &str = "a.id, a.name, a.email, \
      ARRAY(SELECT r.role FROM rowcast.account_role r WHERE r.account = a.id ORDER BY r.role), \
      a.disabled_at IS NOT NULL, to_jsonb(a.created_at) #>> '{}', \
      (SELECT to_jsonb(max(s.seen_at)) #>> '{}' FROM rowcast.session s WHERE s.account = a.id), \
-     a.attributes::text";
+     a.attributes::text, a.database_role";
 
 /// A name that an account may have.
 ///
@@ -156,6 +158,39 @@ pub async fn describe(
         0 => Err(unknown_account()),
         _ => Ok(()),
     }
+}
+
+/// Says under which role the database is asked for an account's user; `None`: under the one of those
+/// who have none of their own.
+///
+/// # Errors
+/// `unknown_account`; `invalid_database_role` if there is none of that name, it is a superuser's, or
+/// the server can't take it on; those of a write.
+pub async fn set_database_role(
+    pool: &PgPool,
+    id: AccountId,
+    role: Option<&str>,
+) -> Result<(), ApiError> {
+    let done = sqlx::query(
+        "UPDATE rowcast.account a SET database_role = $2 \
+          WHERE a.id = $1 AND ($2::text IS NULL OR EXISTS ( \
+              SELECT FROM pg_roles r WHERE r.rolname = $2 AND NOT r.rolsuper \
+                 AND rowcast.may_take_on(r.oid)))",
+    )
+    .bind(id.0)
+    .bind(role)
+    .execute(pool)
+    .await
+    .map_err(|error| failed(&error))?;
+    if done.rows_affected() > 0 {
+        return Ok(());
+    }
+    find(pool, id).await?;
+    Err(ApiError::new(
+        "invalid_database_role",
+        "there is no such role in the database, it is a superuser, or the server may not take it on",
+        "GRANT the role TO the server's, with SET",
+    ))
 }
 
 /// The accounts by name, as many as [`LISTED`], those behind `after`.
@@ -512,6 +547,7 @@ fn account(row: &PgRow) -> Result<Account, sqlx::Error> {
         seen_at: row.try_get(6)?,
         attributes: serde_json::from_str(row.try_get(7)?)
             .map_err(|error| sqlx::Error::Decode(error.into()))?,
+        database_role: row.try_get(8)?,
     })
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::permission::Rights;
+use crate::{database::impersonation::DatabaseUser, permission::Rights};
 
 /// The role that may do everything.
 pub const ADMINISTRATOR: &str = "administrator";
@@ -75,6 +75,8 @@ pub struct Identity {
     pub rights: Arc<Rights>,
     /// What rules may say of them.
     pub attributes: Map<String, Value>,
+    /// As whom the database is asked for their rows.
+    pub database: DatabaseUser,
     /// How far what they proved themselves by reaches.
     pub scope: Scope,
     /// What that is; `None` without an account.
@@ -107,6 +109,7 @@ impl Identity {
             rights: Arc::new(rights),
             attributes,
             scope,
+            database: DatabaseUser::Server,
             credential: Some(credential),
             is_unguarded: false,
         }
@@ -121,6 +124,7 @@ impl Identity {
             rights: Arc::new(Rights::All),
             attributes: Map::new(),
             scope: Scope::Admin,
+            database: DatabaseUser::Server,
             credential: None,
             is_unguarded: true,
         }
@@ -135,9 +139,16 @@ impl Identity {
             rights: Arc::new(rights),
             attributes: Map::new(),
             scope: Scope::Read,
+            database: DatabaseUser::Server,
             credential: None,
             is_unguarded: false,
         }
+    }
+
+    /// The same, for whose rows the database is asked so.
+    pub fn asking_as(mut self, database: DatabaseUser) -> Self {
+        self.database = database;
+        self
     }
 
     /// Whether nobody has to sign in here, and so everybody may do everything.

@@ -25,6 +25,7 @@ use super::{
     standing::Standing,
 };
 use crate::{
+    database::impersonation::DatabaseRoles,
     error::{read_error, sqlstate},
     permission::Rights,
 };
@@ -49,6 +50,7 @@ pub struct Accounts(Arc<Shared>);
 struct Shared {
     pool: PgPool,
     is_required: bool,
+    database: DatabaseRoles,
     hashing: Hashing,
     known: Mutex<Known>,
     /// Something is to be done earlier than was known.
@@ -92,9 +94,15 @@ impl Entry {
 impl Accounts {
     /// Those of the database of `pool`; `is_required`: whether anybody has to sign in.
     pub fn new(pool: PgPool, is_required: bool) -> Self {
+        Self::with_roles(pool, is_required, DatabaseRoles::Off)
+    }
+
+    /// The same, where the database is asked for their rows under roles of theirs.
+    pub fn with_roles(pool: PgPool, is_required: bool, database: DatabaseRoles) -> Self {
         Self(Arc::new(Shared {
             pool,
             is_required,
+            database,
             hashing: Hashing::default(),
             known: Mutex::default(),
             news: Notify::new(),
@@ -126,10 +134,21 @@ impl Accounts {
             let mut known = self.known();
             if known.changes == changes || attempt == ATTEMPTS {
                 let is_current = known.changes == changes;
-                return Ok(known.remember_public(rights, is_current));
+                return Ok(known.remember_public(self.public(rights), is_current));
             }
         }
-        Ok(Standing::fixed(Arc::new(Identity::nobody(Rights::None))))
+        Ok(Standing::fixed(Arc::new(self.public(Rights::None))))
+    }
+
+    fn public(&self, rights: Rights) -> Identity {
+        let nobody = Identity::nobody(rights);
+        let database = self.0.database.of_public(&nobody.roles);
+        nobody.asking_as(database)
+    }
+
+    /// As whom the database is asked for rows.
+    pub fn database(&self) -> &DatabaseRoles {
+        &self.0.database
     }
 
     /// Connections for what is kept of accounts.
@@ -160,7 +179,7 @@ impl Accounts {
                 }
                 known.changes
             };
-            let found = look_up(&self.0.pool, &[digest])
+            let found = look_up(&self.0.pool, &self.0.database, &[digest])
                 .await
                 .map_err(|error| read_error(&error, ""))?;
             let mut known = self.known();
@@ -263,7 +282,7 @@ impl Accounts {
             self.known().again = again();
             return;
         }
-        let read = look_up(&self.0.pool, &stale).await;
+        let read = look_up(&self.0.pool, &self.0.database, &stale).await;
         let mut known = self.known();
         let Ok(found) = read else {
             known.again = Some(Instant::now() + AGAIN);
@@ -353,8 +372,8 @@ impl Known {
         Some(Standing::new(identity, told))
     }
 
-    fn remember_public(&mut self, rights: Rights, is_current: bool) -> Standing {
-        let identity = Arc::new(Identity::nobody(rights));
+    fn remember_public(&mut self, identity: Identity, is_current: bool) -> Standing {
+        let identity = Arc::new(identity);
         self.is_public_known = is_current;
         if !is_current {
             self.again.get_or_insert_with(Instant::now);

@@ -10,9 +10,12 @@ use super::{
     secret::Digest,
     session::IDLE,
 };
-use crate::permission::{
-    Rights,
-    store::{ByRole, of_roles},
+use crate::{
+    database::impersonation::{Claimant, DatabaseRoles},
+    permission::{
+        Rights,
+        store::{ByRole, of_roles},
+    },
 };
 
 /// How many are looked up at once.
@@ -35,7 +38,7 @@ const SQL: &str = "\
     SELECT s.token_hash, s.id, NULL::text[], \
            extract(epoch FROM least(s.expires_at, s.seen_at + make_interval(secs => $2)) - now())::float8, \
            a.id, a.name, a.attributes::text, \
-           ARRAY(SELECT r.role FROM rowcast.account_role r WHERE r.account = a.id) \
+           ARRAY(SELECT r.role FROM rowcast.account_role r WHERE r.account = a.id), a.database_role \
       FROM rowcast.session s JOIN rowcast.account a ON a.id = s.account \
      WHERE s.token_hash = ANY ($1) AND a.disabled_at IS NULL \
        AND s.expires_at > now() AND s.seen_at + make_interval(secs => $2) > now() \
@@ -43,7 +46,7 @@ const SQL: &str = "\
     SELECT t.token_hash, t.id, t.scopes, \
            least(extract(epoch FROM t.expires_at - now()), 31536000)::float8, \
            a.id, a.name, a.attributes::text, \
-           ARRAY(SELECT r.role FROM rowcast.account_role r WHERE r.account = a.id) \
+           ARRAY(SELECT r.role FROM rowcast.account_role r WHERE r.account = a.id), a.database_role \
       FROM rowcast.token t JOIN rowcast.account a ON a.id = t.account \
      WHERE t.token_hash = ANY ($1) AND a.disabled_at IS NULL AND t.revoked_at IS NULL \
        AND (t.expires_at IS NULL OR t.expires_at > now())";
@@ -52,7 +55,11 @@ const SQL: &str = "\
 ///
 /// # Errors
 /// Those of a read.
-pub async fn look_up(pool: &PgPool, digests: &[Digest]) -> Result<Vec<Found>, sqlx::Error> {
+pub async fn look_up(
+    pool: &PgPool,
+    database: &DatabaseRoles,
+    digests: &[Digest],
+) -> Result<Vec<Found>, sqlx::Error> {
     let mut found = Vec::with_capacity(digests.len());
     for batch in digests.chunks(BATCH) {
         let rows = sqlx::query(SQL)
@@ -79,7 +86,7 @@ pub async fn look_up(pool: &PgPool, digests: &[Digest]) -> Result<Vec<Found>, sq
         for (row, roles) in rows.iter().zip(&roles) {
             let given = roles.iter().map(String::as_str);
             let rights = permissions.rights(given.chain([MEMBER, PUBLIC]));
-            found.push(read(row, roles, rights)?);
+            found.push(read(row, database, roles, rights)?);
         }
     }
     Ok(found)
@@ -116,7 +123,12 @@ pub async fn touch(pool: &PgPool, digests: &[Digest]) -> Result<(), sqlx::Error>
     Ok(())
 }
 
-fn read(row: &PgRow, roles: &[String], rights: Rights) -> Result<Found, sqlx::Error> {
+fn read(
+    row: &PgRow,
+    database: &DatabaseRoles,
+    roles: &[String],
+    rights: Rights,
+) -> Result<Found, sqlx::Error> {
     let digest = Digest::from_bytes(row.try_get(0)?)
         .ok_or_else(|| sqlx::Error::Decode("a hash of another length".into()))?;
     let id: i64 = row.try_get(1)?;
@@ -131,17 +143,26 @@ fn read(row: &PgRow, roles: &[String], rights: Rights) -> Result<Found, sqlx::Er
             (widest.unwrap_or(Scope::Read), Credential::Token(id))
         }
     };
+    let id = AccountId(row.try_get(4)?);
+    let identity = Identity::of_account(
+        id,
+        row.try_get(5)?,
+        roles.iter().map(|role| role.as_str().into()),
+        rights,
+        attributes,
+        scope,
+        credential,
+    );
+    let who = Claimant {
+        id: id.0,
+        name: &identity.name,
+        roles: &identity.roles,
+        attributes: &identity.attributes,
+    };
+    let user = database.of_account(row.try_get(8)?, who);
     Ok(Found {
         digest,
-        identity: Identity::of_account(
-            AccountId(row.try_get(4)?),
-            row.try_get(5)?,
-            roles.iter().map(|role| role.as_str().into()),
-            rights,
-            attributes,
-            scope,
-            credential,
-        ),
+        identity: identity.asking_as(user),
         left: Duration::try_from_secs_f64(left).unwrap_or_default(),
     })
 }

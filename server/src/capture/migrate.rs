@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 /// The migrations, in order. One that has been released is never changed.
-const MIGRATIONS: [(i32, &str, &str); 14] = [
+const MIGRATIONS: [(i32, &str, &str); 15] = [
     (
         1,
         "capture",
@@ -69,8 +69,13 @@ const MIGRATIONS: [(i32, &str, &str); 14] = [
     ),
     (
         14,
+        "database roles",
+        include_str!("../../../migrations/0014_database_roles.sql"),
+    ),
+    (
+        15,
         "openid",
-        include_str!("../../../migrations/0014_openid.sql"),
+        include_str!("../../../migrations/0015_openid.sql"),
     ),
 ];
 

@@ -35,7 +35,7 @@ pub async fn run(config: &Config, table: &str, query: &str) -> anyhow::Result<()
         LiveParts::start(&database.options, config, CONNECTIONS, shutdown.receiver()).await?;
     let table = parts.catalog.table(table).await.map_err(told)?;
     let query = Query::parse(query).map_err(told)?;
-    let bound = bind_live(&parts.catalog, &parts.pool, table, &query)
+    let bound = bind_live(&parts.catalog, parts.readers.ours(), table, &query)
         .await
         .map_err(told)?;
     let outbox = Arc::new(Outbox::default());

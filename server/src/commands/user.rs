@@ -66,6 +66,16 @@ async fn act(config: &Config, pool: &PgPool, command: &UserCommand) -> anyhow::R
                 roles => format!("{name} is {}\n", roles.join(", ")),
             }
         }
+        UserCommand::DatabaseRole { name, role } => {
+            let id = account::named(pool, name).await.map_err(told)?;
+            account::set_database_role(pool, id, role.as_deref())
+                .await
+                .map_err(told)?;
+            match role {
+                None => format!("{name} has no database role of their own\n"),
+                Some(role) => format!("{name} has the database role {role}\n"),
+            }
+        }
         UserCommand::Disable { name } => {
             let id = account::named(pool, name).await.map_err(told)?;
             account::set_disabled(pool, id, true).await.map_err(told)?;
@@ -149,6 +159,7 @@ mod tests {
             roles: roles.iter().map(|&role| role.to_owned()).collect(),
             disabled,
             attributes: serde_json::Map::new(),
+            database_role: None,
             created_at: String::new(),
             seen_at: None,
         };

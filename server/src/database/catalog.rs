@@ -3,6 +3,7 @@
 mod column;
 mod embedding;
 mod load;
+mod rules;
 mod shared;
 mod table;
 
@@ -17,6 +18,7 @@ use sqlx::PgPool;
 pub use self::{
     column::ColumnMeta,
     embedding::{Embedding, Join},
+    rules::Rules,
     table::{ForeignKey, TableMeta, Target, is_audit},
 };
 use self::{

@@ -2,6 +2,7 @@
 
 mod follow;
 mod members;
+mod rules;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -28,9 +29,9 @@ use rowcast_protocol::{
     query::Query,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
-use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use self::rules::{RULES, Ruling};
 use super::{
     SubscriberId,
     changes::{Changes, Tables},
@@ -48,7 +49,10 @@ use super::{
 };
 use crate::{
     capture::{Read, TailEvent, TailHandle},
-    database::catalog::{Catalog, TableMeta},
+    database::{
+        catalog::{Catalog, Rules, TableMeta},
+        readers::Readers,
+    },
     error::unknown_table,
     permission::Limits,
     query::{bound::BoundQuery, read::catalog_changed},
@@ -111,6 +115,8 @@ pub enum Command {
     },
     /// Queries have been bound to their table as it is now.
     Bound(Bound),
+    /// The fingerprints of the database's rules, by role and table, as they are now.
+    Rules(Ruling),
 }
 
 /// A subscription.
@@ -152,20 +158,42 @@ struct Unbound {
     query: Arc<Query>,
     /// What its readers are kept from.
     limits: Option<Arc<Limits>>,
-    /// The tables that it embeds, which they may read.
-    joined: Vec<u32>,
+    /// What the database lets them see.
+    rules: Option<Arc<Rules>>,
+    /// The tables that it embeds, which they may read, and what the database lets them see of each.
+    joined: Vec<(u32, Option<Arc<Rules>>)>,
     members: Vec<SubscriberId>,
 }
 
 impl Unbound {
     /// A query that is to be bound anew, with what its readers are kept from.
     fn new(query: Arc<Query>, bound: &BoundQuery, members: Vec<SubscriberId>) -> Self {
-        let joined = bound.table.joins().iter().map(|join| join.table.oid);
         Self {
             query,
             limits: bound.table.base().limits.clone(),
-            joined: joined.collect(),
+            rules: bound.table.rules.clone(),
+            joined: joined(bound),
             members,
+        }
+    }
+
+    /// The table as its readers see it.
+    ///
+    /// # Errors
+    /// `catalog_changed` if the database lets them see something else of it now: what they may ask
+    /// is another query then. Those of reading the catalog.
+    async fn seen(
+        &self,
+        catalog: &Catalog,
+        table: &Arc<TableMeta>,
+    ) -> Result<Arc<TableMeta>, ApiError> {
+        let Some(rules) = &self.rules else {
+            return Ok(table.limited(self.limits.clone()));
+        };
+        let now = catalog.impersonated(table, &rules.impersonation).await?;
+        match now {
+            Some(now) if now.rules.as_ref() == Some(rules) => Ok(now.limited(self.limits.clone())),
+            _ => Err(catalog_changed()),
         }
     }
 
@@ -175,12 +203,18 @@ impl Unbound {
     /// # Errors
     /// `catalog_changed`.
     fn refers_as_before(&self, bound: BoundQuery) -> Result<BoundQuery, ApiError> {
-        let joined = bound.table.joins().iter().map(|join| &join.table.oid);
-        match self.limits.is_none() || joined.eq(&self.joined) {
+        match self.limits.is_none() || joined(&bound) == self.joined {
             true => Ok(bound),
             false => Err(catalog_changed()),
         }
     }
+}
+
+fn joined(bound: &BoundQuery) -> Vec<(u32, Option<Arc<Rules>>)> {
+    let joins = bound.table.joins().iter();
+    joins
+        .map(|join| (join.table.oid, join.table.rules.clone()))
+        .collect()
 }
 
 /// How a table is looked up.
@@ -203,7 +237,7 @@ pub struct Hub {
     /// The same, for those who read lists by themselves.
     epoch_told: Arc<AtomicU64>,
     catalog: Arc<Catalog>,
-    pool: PgPool,
+    readers: Readers,
     worker: Worker,
     tail: TailHandle,
     /// For what the hub has had done.
@@ -236,6 +270,10 @@ pub struct Hub {
     turns: BTreeSet<(Instant, WindowId)>,
     /// What the database's clock says; `None` while no list depends on the time.
     clock: Option<Clock>,
+    /// How many windows are of rows about which the database's own rules decide.
+    ruled: usize,
+    /// When those rules were last looked at.
+    rules_seen: Instant,
     following: watch::Sender<Following>,
     figures: Arc<Figures>,
 }
@@ -255,7 +293,7 @@ pub struct HubParts {
     /// What tables there are.
     pub catalog: Arc<Catalog>,
     /// For reading them.
-    pub pool: PgPool,
+    pub readers: Readers,
     /// Follows the log.
     pub tail: TailHandle,
     /// Which history the log belongs to. The hub says here when it is another one.
@@ -278,8 +316,8 @@ impl Hub {
             epoch: parts.epoch.load(Ordering::Relaxed),
             epoch_told: parts.epoch,
             catalog: parts.catalog,
-            worker: Worker::new(parts.pool.clone(), results.0.clone()),
-            pool: parts.pool,
+            worker: Worker::new(parts.readers.clone(), results.0.clone()),
+            readers: parts.readers,
             tail: parts.tail,
             results,
             fan_out: FanOut::start(),
@@ -300,6 +338,8 @@ impl Hub {
             patches_made: 0,
             turns: BTreeSet::new(),
             clock: None,
+            ruled: 0,
+            rules_seen: Instant::now(),
             following: parts.following,
             figures: parts.figures,
         };
@@ -334,9 +374,7 @@ impl Hub {
                     Some(command) => self.command(command),
                     None => break,
                 },
-                _ = tick.tick(), if !self.lingering.is_empty() || !self.snapshots.is_empty() => {
-                    self.keep_house();
-                }
+                _ = tick.tick(), if self.has_house_to_keep() => self.keep_house(),
             }
             self.figures
                 .hold(self.engine.figures(), self.subscribers.len());
@@ -363,11 +401,18 @@ impl Hub {
         }
     }
 
-    /// Lets go of what nobody has come back to.
+    fn has_house_to_keep(&self) -> bool {
+        !self.lingering.is_empty() || !self.snapshots.is_empty() || self.ruled > 0
+    }
+
+    /// Lets go of what nobody has come back to, and looks after what no change tells.
     fn keep_house(&mut self) {
         self.house_kept = Instant::now();
         self.close_abandoned();
         self.forget_snapshots();
+        if self.ruled > 0 && self.rules_seen.elapsed() >= RULES {
+            self.look_at_rules();
+        }
     }
 
     fn command(&mut self, command: Command) {
@@ -381,6 +426,7 @@ impl Hub {
             }
             Command::Done { job, result, took } => self.done(job, result, took),
             Command::Bound(bound) => self.bound(bound),
+            Command::Rules(ruling) => self.compare_rules(&ruling),
         }
     }
 }

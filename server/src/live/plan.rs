@@ -49,22 +49,41 @@ pub fn query_spec(query: &BoundQuery) -> QuerySpec {
                 .collect(),
         ),
         reread: is_asked_of_moments
+            || query.table.rules.is_some()
             || query.table.embedding.is_some()
             || !query.has_keyset()
             || !can_be_asked(&query.filter, query),
-        sources: query
-            .table
-            .sources
-            .iter()
-            .map(|source| Source {
-                schema: Arc::clone(&source.schema),
-                predicate: Predicate::And(Vec::new()),
-                columns: None,
-                shown_by: None,
-            })
-            .chain(query.table.joins().iter().map(|join| source(join, query)))
-            .collect(),
+        sources: sources(query),
     }
+}
+
+/// The further tables that the query's lists are made of, and those by which the database decides
+/// which rows its reader sees.
+fn sources(query: &BoundQuery) -> Vec<Source> {
+    let whole = |table: &TableMeta| Source {
+        schema: Arc::clone(&table.schema),
+        predicate: Predicate::And(Vec::new()),
+        columns: None,
+        shown_by: None,
+    };
+    let joins = query.table.joins();
+    let own = query.table.sources.iter().map(|source| whole(source));
+    if query.table.rules.is_none() {
+        return own
+            .chain(joins.iter().map(|join| source(join, query)))
+            .collect();
+    }
+    let mut sources: Vec<Source> = own.collect();
+    for join in joins {
+        // Which of its rows are joined its own rules decide.
+        sources.push(whole(&join.table));
+        sources.extend(join.table.sources.iter().map(|source| whole(source)));
+    }
+    // What a function looks at, other rows of the table perhaps, is not known.
+    if query.table.is_ruled_untold() {
+        sources.push(whole(query.table.base()));
+    }
+    sources
 }
 
 /// The slice of the query that a client looks at.

@@ -39,7 +39,7 @@ pub async fn prepare(
     let query = restrict(seen, &table, Query::parse(query)?).await?;
     let described = table.described();
     let _turn = state.live.admit_binding().await;
-    let bound = bind_live(&state.catalog, &state.pool, table, &query).await?;
+    let bound = bind_live(&state.catalog, state.readers.ours(), table, &query).await?;
     Ok(Prepared {
         query: Arc::new(query),
         described,

@@ -15,15 +15,17 @@ use rowcast_engine::{
     window::{ReadTime, RequestId, RowsRead, RowsWanted, WindowId},
 };
 use rowcast_protocol::ApiError;
-use sqlx::PgPool;
 use tokio::sync::mpsc;
 
 use self::queue::{Queue, Wanted};
 use super::{ask::ask, clock::Clock, hub::Command};
-use crate::query::{
-    bound::BoundQuery,
-    read::{Range, Totals, window},
-    sql::Side,
+use crate::{
+    database::readers::Readers,
+    query::{
+        bound::BoundQuery,
+        read::{Range, Totals, window},
+        sql::Side,
+    },
 };
 
 /// How many statements with questions run at once, beside the reads: answers are short and
@@ -39,7 +41,7 @@ pub struct Worker(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    pool: PgPool,
+    readers: Readers,
     results: mpsc::Sender<Command>,
     reads: Mutex<Queue<Job>>,
     questions: Mutex<Questions>,
@@ -100,10 +102,10 @@ impl Wanted for Job {
 }
 
 impl Worker {
-    /// A worker that reads through `pool` and answers over `results`.
-    pub fn new(pool: PgPool, results: mpsc::Sender<Command>) -> Self {
+    /// A worker that reads through `readers` and answers over `results`.
+    pub fn new(readers: Readers, results: mpsc::Sender<Command>) -> Self {
         Self(Arc::new(Shared {
-            pool,
+            readers,
             results,
             reads: Mutex::default(),
             questions: Mutex::default(),
@@ -179,7 +181,7 @@ impl Worker {
                         Job::Read { .. } => None,
                     })
                     .collect();
-                let answers = ask(&worker.0.pool, &asked).await;
+                let answers = ask(worker.0.readers.ours(), &asked).await;
                 let took = begun.elapsed();
                 lock(&worker.0.questions).running -= 1;
                 worker.ask_on();
@@ -224,7 +226,7 @@ impl Worker {
             RowsWanted::UpTo { anchor, count } => (beside(anchor, Side::UpTo, *count), false),
         };
         let totals = if total { Totals::Kept } else { Totals::Unread };
-        let read = window(&self.0.pool, query, &range, totals).await?;
+        let read = window(&self.0.readers, query, &range, totals).await?;
         let clock = read.clock.map(|clock| Clock::heard(clock.end));
         let rows = RowsRead {
             snapshot: read.snapshot,

@@ -41,7 +41,15 @@ pub async fn right_over(
         Subject::EveryTable => Err(not_managed(name)),
         Subject::Gone(_) => Err(unknown_table(name)),
         Subject::Table(table) => {
-            seen.known(std::sync::Arc::clone(table), name).await?;
+            let seen = seen.known(std::sync::Arc::clone(table), name).await?;
+            // Who says what others see reads all of it, also as the database has it.
+            let keeps_back = seen
+                .rules
+                .as_ref()
+                .is_some_and(|rules| rules.is_secured || !rules.unreadable.is_empty());
+            if keeps_back {
+                return Err(not_managed(name));
+            }
             match identity.rights.manage(&subject.path()) && !table.is_ours() {
                 true => Ok(By::Manager),
                 false => Err(not_managed(name)),

@@ -166,8 +166,9 @@ async fn restrict_embeds(
         if theirs.is_audit() {
             seen.note_reading().await?;
         }
-        // Whether a row refers to one that is kept back must not show.
-        if limits.keeps_rows_back() {
+        // Whether a row refers to one that is kept back must not show. What the database keeps back
+        // it joins no row to: that is as it is in SQL.
+        if limits.has_row_rule() {
             return Err(crate::query::bind::unknown_relation(table, &embed));
         }
         if limits.hidden.is_empty() {

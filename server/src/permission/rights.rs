@@ -46,6 +46,8 @@ pub struct Limits {
     pub read_only: BTreeSet<String>,
     /// Rows that may be read.
     pub read: Rows,
+    /// Whether the database may keep rows back beside.
+    pub is_secured: bool,
     /// Foreign keys that are as if they did not exist, for so is what they refer to.
     pub unknown_references: BTreeSet<String>,
     /// Rows that may be inserted, changed and deleted, of those that may be read.
@@ -151,6 +153,7 @@ impl Rights {
             hidden: kept_back(&grants, |grant, column| grant.hidden.contains(column)),
             read_only: &read_only(Action::Insert) | &read_only(Action::Update),
             read: rows(&|_| true)?,
+            is_secured: false,
             unknown_references: BTreeSet::new(),
             writes: [
                 write(Action::Insert)?,

@@ -15,7 +15,10 @@ use super::{
 use crate::{
     audit,
     auth::Identity,
-    database::catalog::{Catalog, ForeignKey, TableMeta, is_audit},
+    database::{
+        catalog::{Catalog, ForeignKey, TableMeta, is_audit},
+        impersonation::DatabaseUser,
+    },
     error::unknown_table,
 };
 
@@ -80,8 +83,8 @@ impl<'a> Seen<'a> {
         table: Arc<TableMeta>,
         name: &str,
     ) -> Result<Arc<TableMeta>, ApiError> {
-        match self.limits(&table)? {
-            Some(limits) => self.limited(table, limits).await,
+        match self.ruled(table).await? {
+            Some((table, limits)) => self.limited(table, limits).await,
             None => Err(unknown_table(name)),
         }
     }
@@ -91,8 +94,7 @@ impl<'a> Seen<'a> {
     /// # Errors
     /// As [`Catalog::by_oid`].
     pub async fn by_oid(self, oid: u32) -> Result<Option<(Arc<TableMeta>, Limits)>, ApiError> {
-        let table = self.catalog.by_oid(oid).await?;
-        Ok(self.limits(&table)?.map(|limits| (table, limits)))
+        self.ruled(self.catalog.by_oid(oid).await?).await
     }
 
     /// Every table that may be read.
@@ -100,10 +102,22 @@ impl<'a> Seen<'a> {
     /// # Errors
     /// `database_unavailable`.
     pub async fn tables(self) -> Result<Vec<Table>, ApiError> {
+        let readable = match &self.identity.database {
+            DatabaseUser::Server => None,
+            DatabaseUser::Nobody => return Ok(Vec::new()),
+            DatabaseUser::Role(of) => Some(self.catalog.readable(&of.role).await?),
+        };
         let mut tables = self.catalog.tables().await?;
         let mut seen = Vec::with_capacity(tables.len());
         for mut table in tables.drain(..) {
-            if let Some(limits) = self.limits_of(&table)? {
+            let mut limits = self.limits_of(&table)?;
+            if let Some(readable) = &readable {
+                let of = readable.get(&(table.schema.clone(), table.name.clone()));
+                limits = limits
+                    .zip(of)
+                    .and_then(|(limits, of)| limits.secured(&table, &of.unreadable, of.is_secured));
+            }
+            if let Some(limits) = limits {
                 limits.take_hidden_from(&mut table);
                 seen.push(table);
             }
@@ -131,7 +145,29 @@ impl<'a> Seen<'a> {
 
     /// Whether nothing is kept back from them in any table.
     pub fn sees_everything(self) -> bool {
-        *self.identity.rights == Rights::All
+        *self.identity.rights == Rights::All && self.identity.database == DatabaseUser::Server
+    }
+
+    /// The table as they may read it, by what is said of it and by what the database says; `None`
+    /// if they may not.
+    async fn ruled(
+        self,
+        table: Arc<TableMeta>,
+    ) -> Result<Option<(Arc<TableMeta>, Limits)>, ApiError> {
+        let Some(limits) = self.limits(&table)? else {
+            return Ok(None);
+        };
+        let impersonation = match &self.identity.database {
+            DatabaseUser::Role(of) if !table.is_ours() => of,
+            DatabaseUser::Nobody if !table.is_ours() => return Ok(None),
+            _ => return Ok(Some((table, limits))),
+        };
+        let ruled = self.catalog.impersonated(&table, impersonation).await?;
+        Ok(ruled.and_then(|table| {
+            let rules = table.rules.as_deref()?;
+            let limits = limits.secured(&table.table, &rules.unreadable, rules.is_secured)?;
+            Some((table, limits))
+        }))
     }
 
     fn limits(self, table: &TableMeta) -> Result<Option<Limits>, ApiError> {
@@ -170,8 +206,19 @@ impl<'a> Seen<'a> {
         }
         let referred: Vec<u32> = table.foreign_keys.iter().map(|key| key.to).collect();
         let mut hidden: HashMap<u32, BTreeSet<String>> = HashMap::new();
+        let rules = match &self.identity.database {
+            DatabaseUser::Role(of) => Some(self.catalog.rules(of, &referred).await?),
+            DatabaseUser::Server | DatabaseUser::Nobody => None,
+        };
         for theirs in self.catalog.by_oids(&referred).await? {
-            if let Some(limits) = self.limits(&theirs)? {
+            let mut limits = self.limits(&theirs)?;
+            if let Some(rules) = &rules {
+                let rules = rules.get(&theirs.oid);
+                limits = limits.zip(rules).and_then(|(limits, rules)| {
+                    limits.secured(&theirs.table, &rules.unreadable, rules.is_secured)
+                });
+            }
+            if let Some(limits) = limits {
                 hidden.insert(theirs.oid, limits.hidden);
             }
         }
@@ -226,8 +273,26 @@ impl Limits {
         }
     }
 
-    /// Whether rows are kept back from reading.
+    /// Whether rows are kept back from reading, by what is said here or by the database.
     pub fn keeps_rows_back(&self) -> bool {
+        self.has_row_rule() || self.is_secured
+    }
+
+    /// Whether rows are kept back from reading by what is said here.
+    pub fn has_row_rule(&self) -> bool {
         self.read != Rows::All
+    }
+
+    /// The same where the database keeps something back beside; `None` if what is left can't be
+    /// told apart.
+    fn secured(
+        mut self,
+        table: &Table,
+        unreadable: &BTreeSet<String>,
+        is_secured: bool,
+    ) -> Option<Self> {
+        self.hidden.extend(unreadable.iter().cloned());
+        self.is_secured = is_secured;
+        can_be_kept(&self, table).then_some(self)
     }
 }

@@ -134,6 +134,7 @@ impl BoundQuery {
         std::iter::once(own)
             .chain(joins.iter().map(|join| &join.table))
             .chain(&self.table.sources)
+            .chain(joins.iter().flat_map(|join| &join.table.sources))
     }
 
     /// Whether a row's place in the order can be told by its values alone, so that reading
@@ -195,6 +196,15 @@ pub fn identity(table: &TableMeta, filter: &BoundFilter, order: &[BoundSort]) ->
             ..
         } = join;
         let _ = write!(text, "&{name:?}={}{on:?}{columns:?}", table.oid);
+    }
+    // Two for whom the database may decide otherwise never share a list, nor does one with what
+    // was theirs by other rules.
+    for (oid, rules) in table.all_rules() {
+        let _ = write!(
+            text,
+            "&{oid}@{:?}{:?}{}",
+            rules.impersonation.role, rules.impersonation.claims, rules.fingerprint
+        );
     }
     text
 }

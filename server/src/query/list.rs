@@ -1,19 +1,20 @@
 //! A query's list, as clients get it.
 
+use super::{
+    bind::bind,
+    bound::BoundQuery,
+    read::{Range, Totals, WindowRead, window},
+};
+use crate::{
+    database::readers::Readers,
+    permission::{Seen, restrict},
+};
 use rowcast_engine::datum::Datum;
 use rowcast_protocol::{
     ApiError, Cell, Cursor, RowKey, Table,
     message::{AggregateValue, Row, Snapshot},
     query::Query,
 };
-use sqlx::PgPool;
-
-use super::{
-    bind::bind,
-    bound::BoundQuery,
-    read::{Range, Totals, WindowRead, window},
-};
-use crate::permission::{Seen, restrict};
 
 /// How often a read begins again because the table was altered in the midst of it.
 const ATTEMPTS: usize = 3;
@@ -24,14 +25,14 @@ const ATTEMPTS: usize = 3;
 /// `unknown_table`; those of the grammar, of binding and of reading.
 pub async fn read(
     seen: Seen<'_>,
-    pool: &PgPool,
+    readers: &Readers,
     epoch: u64,
     table: &str,
     query: &str,
 ) -> Result<(Table, Snapshot), ApiError> {
     let mut attempt = 1;
     loop {
-        match read_once(seen, pool, epoch, table, query).await {
+        match read_once(seen, readers, epoch, table, query).await {
             Err(error) if error.code == "catalog_changed" && attempt < ATTEMPTS => attempt += 1,
             result => return result,
         }
@@ -40,7 +41,7 @@ pub async fn read(
 
 async fn read_once(
     seen: Seen<'_>,
-    pool: &PgPool,
+    readers: &Readers,
     epoch: u64,
     table: &str,
     query: &str,
@@ -48,12 +49,12 @@ async fn read_once(
     let table = seen.table(table).await?;
     let query = restrict(seen, &table, Query::parse(query)?).await?;
     let described = table.described();
-    let bound = bind(seen.catalog(), pool, table, &query).await?;
+    let bound = bind(seen.catalog(), readers.ours(), table, &query).await?;
     let range = Range::Offset {
         offset: bound.offset,
         limit: bound.limit.into(),
     };
-    let read = window(pool, &bound, &range, Totals::Shown).await?;
+    let read = window(readers, &bound, &range, Totals::Shown).await?;
     let list = snapshot(&bound, read, epoch);
     Ok((described, list))
 }

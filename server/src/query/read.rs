@@ -5,7 +5,7 @@ use rowcast_engine::{
     tally::AggregatesRead,
 };
 use rowcast_protocol::{ApiError, PgSnapshot};
-use sqlx::{AssertSqlSafe, PgPool, Row};
+use sqlx::{AssertSqlSafe, Row};
 
 use super::{
     aggregate::Summary,
@@ -17,7 +17,7 @@ use super::{
     unkeyed,
 };
 use crate::{
-    database::catalog::TableMeta,
+    database::{catalog::TableMeta, readers::Readers},
     error::{Fault, fault, internal, read_error, too_large},
 };
 
@@ -87,7 +87,7 @@ pub struct Clock {
 /// again. With totals asked, that is noticed whatever it was; without, only where it makes
 /// the rows unreadable.
 pub async fn window(
-    pool: &PgPool,
+    readers: &Readers,
     query: &BoundQuery,
     range: &Range,
     totals: Totals,
@@ -135,7 +135,12 @@ pub async fn window(
         None => ("NULL::bytea".to_owned(), String::new(), "NULL".to_owned()),
         Some(summary) => {
             let lists = summary.lists().iter().map(|list| format!(", {list}"));
-            (summary.sql(), lists.collect(), table.fingerprint_sql())
+            let fingerprint = match table.rules {
+                // Whoever asks need not be allowed to; it is looked at behind the read.
+                Some(_) => "NULL".to_owned(),
+                None => table.fingerprint_sql(),
+            };
+            (summary.sql(), lists.collect(), fingerprint)
         }
     };
     // The clock's end comes last, for what stands before it takes its time first.
@@ -150,11 +155,12 @@ pub async fn window(
     for text in params.into_texts() {
         statement = statement.bind(text);
     }
-    let row = statement
-        .fetch_one(pool)
-        .await
-        .map_err(|error| read_failed(&error, query))?;
+    let failed = |error: sqlx::Error| read_failed(&error, query);
+    let mut reader = readers.statement(table).await.map_err(failed)?;
+    let read = statement.fetch_one(reader.connection()).await;
+    let row = reader.end(read).await.map_err(failed)?;
     if summary.is_some()
+        && table.rules.is_none()
         && row.try_get::<Option<&str>, _>(3).ok().flatten() != Some(&table.fingerprint)
     {
         return Err(catalog_changed());

@@ -59,6 +59,7 @@ struct Edit {
     sign_out: bool,
     email: Option<String>,
     attributes: Option<Map<String, Value>>,
+    database_role: Option<String>,
 }
 
 /// Links that wait to be used.
@@ -135,12 +136,12 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(made)))
 }
 
-/// Changes an account. What is given is changed in the order: email and attributes, roles,
-/// whether it is disabled, and its sessions.
+/// Changes an account. What is given is changed in the order: email and attributes, the role in the
+/// database, roles, whether it is disabled, and its sessions.
 ///
 /// # Errors
 /// `wrong_origin`, `not_allowed`; those of the body; `unknown_account`, `unknown_role`,
-/// `last_administrator`, `invalid_attributes`.
+/// `last_administrator`, `invalid_attributes`, `invalid_database_role`.
 pub async fn alter(
     State(state): State<AppState>,
     Extension(identity): Extension<Arc<Identity>>,
@@ -164,6 +165,10 @@ pub async fn alter(
 async fn apply(state: &AppState, id: AccountId, edit: &Edit) -> Result<(), ApiError> {
     let pool = state.accounts.pool();
     account::describe(pool, id, edit.email.as_deref(), edit.attributes.as_ref()).await?;
+    if let Some(role) = &edit.database_role {
+        let role = Some(role.as_str()).filter(|role| !role.is_empty());
+        account::set_database_role(pool, id, role).await?;
+    }
     if let Some(roles) = &edit.roles {
         account::set_roles(pool, id, roles).await?;
     }

@@ -23,7 +23,7 @@ use crate::{
     state::AppState,
     write::{
         attempt::attempt,
-        bulk::{Action, Bulk, count, parse_query},
+        bulk::{Action, Bulk, count_seen, parse_query},
         object::Object,
         refusal::Refusal,
         values::{require_allowed, require_key},
@@ -65,8 +65,8 @@ pub async fn change(
         let mut query = restrict(seen, &table, query).await?;
         query.filter.extend(writable(&table, &asked)?);
         let path = table.table.path();
-        let bound = bind(&state.catalog, &state.pool, table, &query).await?;
-        let count = count(&state.pool, &bound)
+        let bound = bind(&state.catalog, state.readers.ours(), table, &query).await?;
+        let count = count_seen(&state.readers, &bound)
             .await
             .map_err(|error| read_error(&error, &path))?;
         return Ok(answer(count, None));

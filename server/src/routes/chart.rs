@@ -30,7 +30,7 @@ pub async fn read(
     let table = seen.table(&table).await?;
     let query = restrict(seen, &table, Query::parse(&query)?).await?;
     let _place = state.scans.acquire().await;
-    let chart = chart::read(&state.catalog, &state.pool, table, query, &column).await?;
+    let chart = chart::read(&state.catalog, &state.readers, table, query, &column).await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(chart)).into_response())
 }
 

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use crate::{
     audit::Export,
     auth::Standing,
+    database::impersonation::take_on,
     error::{HttpError, database_unavailable, internal, read_error, sqlstate},
     limit::{Place, Subject},
     permission::restrict,
@@ -132,12 +133,13 @@ pub async fn export(
     let table = seen.table(table).await?;
     let (format, query) = format.take_from(query);
     let query = restrict(seen, &table, Query::parse(&query)?).await?;
-    let bound = bind(&state.catalog, &state.pool, table, &query).await?;
+    let bound = bind(&state.catalog, state.readers.ours(), table, &query).await?;
     let place = state.exports.take(subject)?;
     // A connection of its own: one whose client went away in the midst of it is closed, for
     // to be used again it would have to read all that is left.
     let connection = state
-        .pool
+        .readers
+        .ours()
         .acquire()
         .await
         .map_err(|_| database_unavailable())?
@@ -154,7 +156,7 @@ pub async fn export(
     let name = file_name(&bound.table.table.name, format);
     tokio::spawn(send(
         connection,
-        state.pool.clone(),
+        state.readers.ours().clone(),
         bound,
         format,
         chunks,
@@ -282,6 +284,11 @@ async fn write(
         .fetch_one(&mut *connection)
         .await?;
     progress.backend = Some(pid);
+    // The connection ends with the export, and the transaction with it.
+    sqlx::raw_sql("BEGIN READ ONLY")
+        .execute(&mut *connection)
+        .await?;
+    take_on(connection, &bound.table).await?;
     let mut params = Params::default();
     let table = &bound.table;
     let condition = where_sql(table, &bound.filter, "t", &mut params);

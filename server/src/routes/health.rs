@@ -36,7 +36,7 @@ pub async fn health() -> impl IntoResponse {
 /// 200 if the database can be reached and the change log is followed, else 503.
 pub async fn readiness(State(state): State<AppState>) -> impl IntoResponse {
     let Following(following) = *state.live.following().borrow();
-    let asked = sqlx::query("SELECT 1").execute(&state.pool);
+    let asked = sqlx::query("SELECT 1").execute(state.readers.ours());
     let database = matches!(tokio::time::timeout(PATIENCE, asked).await, Ok(Ok(_)));
     let (status, word) = if database && following {
         (StatusCode::OK, "ready")

@@ -71,7 +71,14 @@ pub async fn read(
     }
     let key = key_values(key, table.key.len())?;
     let _place = state.scans.acquire().await;
-    let found = history::read(&state.pool, &table, &key, limit, asked.before.as_deref()).await?;
+    let found = history::read(
+        state.readers.ours(),
+        &table,
+        &key,
+        limit,
+        asked.before.as_deref(),
+    )
+    .await?;
     let answer = Answer {
         changes: found.changes,
         since: calendar::unix_text(found.since),

@@ -65,7 +65,7 @@ fn text(state: &AppState) -> String {
         "rowcast_database_connections",
         "gauge",
         "Connections open for reading rows.",
-        state.pool.size(),
+        state.readers.ours().size(),
     );
     page.one(
         "rowcast_refused_total",

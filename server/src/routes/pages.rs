@@ -344,7 +344,7 @@ impl PageData for Data {
                 return Vec::new();
             };
             let person = Person::of(&self.identity, self.reader.as_deref());
-            let views = views::of_page(&self.state.pool, &table, &person, id);
+            let views = views::of_page(self.state.readers.ours(), &table, &person, id);
             match tokio::time::timeout(VIEWS_PATIENCE, views).await {
                 Ok(Ok(views)) => {
                     let mut known = Vec::new();
@@ -418,7 +418,7 @@ async fn first_rows(
         {
             let seen = state.seen(identity);
             let (table, snapshot) =
-                list::read(seen, &state.pool, state.epoch(), table, query).await?;
+                list::read(seen, &state.readers, state.epoch(), table, query).await?;
             Ok(TablePage { table, snapshot })
         }
         Err(error) => Err(error),

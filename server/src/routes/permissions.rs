@@ -118,7 +118,8 @@ pub async fn attempt(
         None => Somebody::of(&identity),
         Some(id) => {
             require_administrator(&identity)?;
-            account::find(state.accounts.pool(), id).await?.into()
+            let account = account::find(state.accounts.pool(), id).await?;
+            Somebody::of_account(account, &state.accounts)
         }
     };
     let seen = look(&state, &identity, &table, &grant, somebody).await?;
@@ -151,7 +152,7 @@ pub async fn say(
     grant: &Grant,
 ) -> Result<Permission, ApiError> {
     let (subject, by) = subject(state, identity, table).await?;
-    let (pool, readers) = (state.accounts.pool(), &state.pool);
+    let (pool, readers) = (state.accounts.pool(), state.readers.ours());
     let permission = store::set(pool, readers, &state.catalog, by, role, &subject, grant).await?;
     told(state, identity, role, &permission.table, "set").await;
     Ok(permission)
@@ -185,7 +186,7 @@ pub async fn look(
     somebody: Somebody,
 ) -> Result<Preview, ApiError> {
     let (subject, _) = subject(state, identity, table).await?;
-    store::check(&state.pool, &state.catalog, &subject, grant).await?;
+    store::check(state.readers.ours(), &state.catalog, &subject, grant).await?;
     match subject {
         Subject::Table(table) => preview(state, somebody, &table, grant).await,
         Subject::EveryTable | Subject::Gone(_) => Err(crate::error::unknown_table(table)),

@@ -195,7 +195,7 @@ async fn seen(
             require_administrator(identity)?;
             let pool = state.accounts.pool();
             let id = account::named(pool, name).await?;
-            account::find(pool, id).await?.into()
+            Somebody::of_account(account::find(pool, id).await?, &state.accounts)
         }
     };
     let Preview { rows, of, columns } = look(state, identity, table, grant, somebody).await?;

@@ -50,7 +50,7 @@ async fn json(
     query: &str,
 ) -> Result<Response, HttpError> {
     let seen = state.seen(identity);
-    let (_, snapshot) = list::read(seen, &state.pool, state.epoch(), table, query).await?;
+    let (_, snapshot) = list::read(seen, &state.readers, state.epoch(), table, query).await?;
     let mut body = Vec::new();
     write_snapshot(&snapshot, &mut body);
     Ok(json_body::answer(body))

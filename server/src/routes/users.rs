@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     auth::{AccountId, Identity, account, link, rights::require_administrator, secret::Secret},
+    database::impersonation::DatabaseRoles,
     peer::Peer,
     state::AppState,
 };
@@ -47,6 +48,7 @@ pub async fn show(
         Some("enable") => Some("The account may be used again."),
         Some("sign-out") => Some("Signed out everywhere."),
         Some("attributes") => Some("The attributes are set."),
+        Some("database-role") => Some("The database role is set."),
         Some("withdraw") => Some("The link is void."),
         _ => None,
     };
@@ -126,6 +128,11 @@ pub async fn change(
             "attributes" => {
                 let attributes = attributes(&ticked)?;
                 account::describe(pool, id, None, Some(&attributes)).await?;
+            }
+            "database-role" => {
+                let role = ticked.get("database_role").map(|role| role.trim());
+                let role = role.filter(|role| !role.is_empty());
+                account::set_database_role(pool, id, role).await?;
             }
             _ => {
                 return Err(ApiError::new(
@@ -231,6 +238,7 @@ async fn read(state: &AppState, identity: &Identity, after: &str) -> Result<User
     let accounts = account::list(pool, after).await?;
     let is_more = accounts.len() == account::LISTED;
     let last = accounts.last().map(|account| account.name.clone());
+    let is_asked = *state.accounts.database() != DatabaseRoles::Off;
     let row = |account: account::Account| AccountRow {
         id: account.id.0,
         is_own: identity.account == Some(account.id),
@@ -241,6 +249,7 @@ async fn read(state: &AppState, identity: &Identity, after: &str) -> Result<User
             true => String::new(),
             false => Value::Object(account.attributes).to_string(),
         },
+        database_role: is_asked.then(|| account.database_role.unwrap_or_default()),
         seen_at: account.seen_at,
     };
     Ok(Users {

@@ -47,7 +47,7 @@ pub async fn list(
     let table = meta.table.path();
     let person = Person::of(&identity, asked.owner.as_deref());
     let mut views = Vec::new();
-    for view in views::list(&state.pool, &table, &person).await? {
+    for view in views::list(state.readers.ours(), &table, &person).await? {
         if may_know_view(seen, &meta, &view.query, view.owner.is_none()).await {
             views.push(view);
         }
@@ -124,7 +124,7 @@ async fn known(
     let seen = state.seen(identity);
     let meta = seen.table(table).await?;
     let path = meta.table.path();
-    let view = views::find(&state.pool, &path, id).await?;
+    let view = views::find(state.readers.ours(), &path, id).await?;
     match may_know_view(seen, &meta, &view.query, view.owner.is_none()).await {
         true => Ok(path),
         false => Err(views::unknown_view(id).into()),

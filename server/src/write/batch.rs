@@ -20,7 +20,11 @@ use super::{
     statement::Guard,
     values::{Values, nothing_set, require_allowed, require_key, require_rows},
 };
-use crate::{database::catalog::TableMeta, error::too_large, permission::Action};
+use crate::{
+    database::{catalog::TableMeta, impersonation::take_on},
+    error::too_large,
+    permission::Action,
+};
 
 /// The most changes of one request.
 pub const MOST: usize = 10_000;
@@ -147,6 +151,9 @@ impl Batch<'_> {
         table: &TableMeta,
         changes: &[Change],
     ) -> Result<Written, Failure> {
+        take_on(connection, table)
+            .await
+            .map_err(Failure::database)?;
         let rows = self.all(connection, table, changes).await?;
         note_changes(connection, table, self.author, changes, &rows)
             .await

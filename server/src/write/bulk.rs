@@ -21,12 +21,12 @@ use super::{
     permitted::{and_permitted, returned},
     refusal::{About, Refusal},
     statement::{asked, assignments},
-    values::{Values, not_editable, nothing_set, require_allowed, require_key},
+    values::{Values, nothing_set, require_allowed, require_key, secured},
 };
 use crate::{
     audit::Entry,
     auth::Identity,
-    database::catalog::TableMeta,
+    database::{catalog::TableMeta, impersonation::take_on, readers::Readers},
     permission::{self, restrict},
     query::{
         bind::bind,
@@ -98,11 +98,21 @@ pub fn parse_query(text: &str) -> Result<Query, ApiError> {
     Query::parse(text)
 }
 
+/// How many rows match, of those that whoever asks for them sees.
+///
+/// # Errors
+/// The database's.
+pub async fn count_seen(readers: &Readers, bound: &BoundQuery) -> Result<u64, sqlx::Error> {
+    let mut reader = readers.statement(&bound.table).await?;
+    let counted = count(reader.connection(), bound).await;
+    reader.end(counted).await
+}
+
 /// How many rows match.
 ///
 /// # Errors
 /// The database's.
-pub async fn count(executor: impl PgExecutor<'_>, bound: &BoundQuery) -> Result<u64, sqlx::Error> {
+async fn count(executor: impl PgExecutor<'_>, bound: &BoundQuery) -> Result<u64, sqlx::Error> {
     let mut params = Params::default();
     let condition = where_sql(&bound.table, &bound.filter, "t", &mut params);
     let from = bound.table.from_sql("t");
@@ -142,7 +152,13 @@ impl Work for Bulk<'_> {
                     .filter
                     .extend(limits.conditions(Some(action), &table.table));
             }
-            bind(seen.catalog(), &self.state.pool, Arc::clone(table), &query).await
+            bind(
+                seen.catalog(),
+                self.state.readers.ours(),
+                Arc::clone(table),
+                &query,
+            )
+            .await
         };
         let bound = bound.await.map_err(Refusal::from)?;
         let about = |error| {
@@ -157,8 +173,10 @@ impl Work for Bulk<'_> {
             }
             Ok(None) => {
                 transaction.rollback().await.map_err(about)?;
-                let refusal = self.miscounted(connection, &bound).await.map_err(about)?;
-                Err(refusal.into())
+                let mut transaction = connection.begin().await.map_err(about)?;
+                let refusal = self.miscounted(&mut transaction, &bound).await;
+                transaction.rollback().await.map_err(about)?;
+                Err(refusal.map_err(about)?.into())
             }
             Err(error) => {
                 transaction.rollback().await.map_err(about)?;
@@ -180,6 +198,7 @@ impl Bulk<'_> {
         bound: &BoundQuery,
         set: Option<&Values>,
     ) -> Result<Option<Undo>, sqlx::Error> {
+        take_on(&mut *connection, &bound.table).await?;
         sqlx::query("SELECT pg_catalog.set_config('statement_timeout', $1, true)")
             .bind(TIMEOUT)
             .execute(&mut *connection)
@@ -281,6 +300,7 @@ impl Bulk<'_> {
         connection: &mut PgConnection,
         bound: &BoundQuery,
     ) -> Result<Refusal, sqlx::Error> {
+        take_on(&mut *connection, &bound.table).await?;
         let now = count(&mut *connection, bound).await?;
         if now != self.count {
             return Ok(Refusal::new(
@@ -301,10 +321,9 @@ impl Bulk<'_> {
             .fetch_one(connection)
             .await?;
         if row.try_get(0)? {
-            return Ok(not_editable(
+            return Ok(secured(
                 table,
                 "the table's row-level security does not allow it for all of these rows",
-                "",
             ));
         }
         Ok(ApiError::new(

@@ -13,7 +13,7 @@ use super::{
     constraint::{self, Constraint, unwrapped},
     permitted::NOT_PERMITTED,
     refusal::Refusal,
-    values::{Values, generated_columns, not_editable, quoted},
+    values::{Values, generated_columns, not_editable, quoted, secured},
 };
 use crate::{
     database::catalog::TableMeta,
@@ -122,10 +122,13 @@ async fn explain(
             "try again in a moment",
         )
         .into(),
-        "42501" if is_of_row_security(database) => not_editable(
+        "42501" if is_of_row_security(database) => secured(
             table,
             "the table's row-level security does not allow such a row",
-            "",
+        ),
+        "42501" if table.rules.is_some() => secured(
+            table,
+            "your role in the database may not write it, or not these columns of it",
         ),
         "42501" => not_editable(
             table,

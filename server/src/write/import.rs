@@ -25,7 +25,12 @@ use super::{
     statement::{definitions, insert_into},
     values::{Values, name, require_allowed, require_rows},
 };
-use crate::{audit::Entry, database::catalog::TableMeta, permission::Action, query::sql::Params};
+use crate::{
+    audit::Entry,
+    database::{catalog::TableMeta, impersonation::take_on},
+    permission::Action,
+    query::sql::Params,
+};
 
 /// How many faults are told of one file.
 pub const FAULTS: usize = 100;
@@ -105,7 +110,10 @@ impl Work for Import<'_> {
         mapping.require_whole()?;
         let mut transaction = connection.begin().await.map_err(Failure::database)?;
         let mut reading = Reading::new(table, self.file, &mapping, self.author);
-        let read = reading.all(&mut transaction, Mode::Insert).await;
+        let read = match take_on(&mut transaction, table).await {
+            Ok(()) => reading.all(&mut transaction, Mode::Insert).await,
+            Err(error) => Err(error),
+        };
         if let Err(error) = read {
             transaction.rollback().await.map_err(Failure::database)?;
             return Err(Failure::database(error));

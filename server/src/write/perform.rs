@@ -10,7 +10,7 @@ use super::{
     refusal::{About, Refusal},
     row::write_row,
     statement::{self, Guard},
-    values::{Values, not_editable},
+    values::{Values, secured},
 };
 use crate::{
     database::catalog::TableMeta,
@@ -126,10 +126,9 @@ impl Outcome {
             .into()),
             Self::Conflict { row, changed } => Err(conflict(table, &row, &changed)),
             Self::Altered => Err(catalog_changed().into()),
-            Self::Kept { secured: true } => Err(not_editable(
+            Self::Kept { secured: true } => Err(secured(
                 table,
                 "the table's row-level security does not allow it for this row",
-                "",
             )),
             Self::Kept { secured: false } => Err(ApiError::new(
                 "refused",

@@ -46,7 +46,13 @@ pub async fn with_permitted(
             filter: limits.conditions(action, &table.table),
             ..Query::default()
         };
-        let bound = bind(&state.catalog, &state.pool, Arc::clone(&table), &query).await?;
+        let bound = bind(
+            &state.catalog,
+            state.readers.ours(),
+            Arc::clone(&table),
+            &query,
+        )
+        .await?;
         Ok::<_, ApiError>(bound.filter)
     };
     let permitted = Permitted {

@@ -262,3 +262,12 @@ pub fn not_editable(table: &TableMeta, why: &str, hint: &str) -> Refusal {
     )
     .into()
 }
+
+/// The database does not let whoever writes do that: as the one under whose role it is asked, or as
+/// the server.
+pub fn secured(table: &TableMeta, why: &str) -> Refusal {
+    match table.rules {
+        Some(_) => ApiError::new("not_allowed", why, "").into(),
+        None => not_editable(table, why, ""),
+    }
+}

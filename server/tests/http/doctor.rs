@@ -20,6 +20,19 @@ fn doctor(url: &str) -> Output {
     command.output().unwrap()
 }
 
+/// The same, where each has a role of their own.
+fn doctor_of_roles(url: &str, member: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rowcast"));
+    command
+        .arg("doctor")
+        .env("DATABASE_URL", url)
+        .env("ROWCAST_DATABASE_ROLES", "on")
+        .env("ROWCAST_MEMBER_DATABASE_ROLE", member)
+        .env_remove("ROWCAST_AUTH")
+        .stdin(Stdio::null());
+    command.output().unwrap()
+}
+
 fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
@@ -244,5 +257,71 @@ async fn a_newer_schema_and_a_read_only_role_are_told() {
         1,
         "{}",
         text(&output)
+    );
+}
+
+#[tokio::test]
+async fn roles_that_people_have_are_looked_at() {
+    let database = set_up().await;
+    let name = &database.name;
+    database
+        .execute(&format!(
+            "CREATE ROLE {name}_fine; CREATE ROLE {name}_passes BYPASSRLS; CREATE ROLE {name}_super SUPERUSER;
+             CREATE ROLE {name}_owner; ALTER TABLE orders OWNER TO {name}_owner;"
+        ))
+        .await;
+    // Off, nothing is said of them.
+    assert!(!text(&doctor(&database.url)).contains(" roles "));
+    let of = |role: &str| doctor_of_roles(&database.url, &format!("{name}_{role}"));
+    let fine = of("fine");
+    assert!(fine.status.success(), "{}", text(&fine));
+    assert_eq!(lines(&fine, "ok", "roles").len(), 1, "{}", text(&fine));
+    for (role, level) in [
+        ("gone", "WRONG"),
+        ("super", "WRONG"),
+        ("passes", "warning"),
+        ("owner", "warning"),
+    ] {
+        let output = of(role);
+        let found = lines(&output, level, "roles");
+        assert!(
+            found
+                .iter()
+                .any(|line| line.contains(&format!("{name}_{role}"))),
+            "{role}: {}",
+            text(&output)
+        );
+        assert_eq!(output.status.success(), level != "WRONG", "{role}");
+    }
+    // A server that is no superuser has to be granted them.
+    let url = reader(&database, &format!("{name}_server")).await;
+    let refused = doctor_of_roles(&url, &format!("{name}_fine"));
+    assert_eq!(
+        lines(&refused, "WRONG", "roles").len(),
+        1,
+        "{}",
+        text(&refused)
+    );
+    database
+        .execute(&format!("GRANT {name}_fine TO {name}_server"))
+        .await;
+    let granted = doctor_of_roles(&url, &format!("{name}_fine"));
+    assert_eq!(
+        lines(&granted, "ok", "roles").len(),
+        1,
+        "{}",
+        text(&granted)
+    );
+    // What a policy looks at has to be live.
+    database
+        .execute(
+            "ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
+             CREATE POLICY known ON orders USING (id IN (SELECT id FROM customers));",
+        )
+        .await;
+    let found = lines(&of("fine"), "warning", "roles");
+    assert!(
+        found[0].contains("public.orders looks at public.customers"),
+        "{found:?}"
     );
 }

@@ -269,7 +269,7 @@ async fn what_is_read_is_one_version_of_all_tables() {
             limit: 9,
         };
         let read = rowcast::query::read::window(
-            &fixture.pool,
+            &fixture.pool.clone().into(),
             &bound,
             &range,
             rowcast::query::read::Totals::Shown,

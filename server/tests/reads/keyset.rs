@@ -101,7 +101,7 @@ async fn check(
     let read = |range| {
         let (pool, bound) = (&fixture.pool, &bound);
         async move {
-            window(pool, bound, &range, Totals::Unread)
+            window(&pool.clone().into(), bound, &range, Totals::Unread)
                 .await
                 .unwrap()
                 .rows
@@ -152,7 +152,7 @@ async fn an_index_on_the_first_sorted_column_is_entered_at_the_boundary() {
             offset: 20000,
             limit: 1,
         };
-        let rows = window(&fixture.pool, &bound, &deep, Totals::Unread)
+        let rows = window(&fixture.pool.clone().into(), &bound, &deep, Totals::Unread)
             .await
             .unwrap()
             .rows;

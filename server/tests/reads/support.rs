@@ -47,7 +47,7 @@ impl Fixture {
             offset: bound.offset,
             limit: bound.limit.into(),
         };
-        window(&self.pool, &bound, &range, Totals::Shown).await
+        window(&self.pool.clone().into(), &bound, &range, Totals::Shown).await
     }
 
     /// The first column of the rows, as JSON text.

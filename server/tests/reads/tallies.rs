@@ -212,7 +212,7 @@ impl Checked {
             offset: 0,
             limit: 100_000,
         };
-        window(&self.fixture.pool, bound, &all, Totals::Kept)
+        window(&self.fixture.pool.clone().into(), bound, &all, Totals::Kept)
             .await
             .unwrap()
     }
@@ -442,7 +442,7 @@ async fn a_margin_of_first_values_lets_that_many_leave() {
         offset: 0,
         limit: 1,
     };
-    let read = window(&fixture.pool, &bound, &all, Totals::Kept)
+    let read = window(&fixture.pool.clone().into(), &bound, &all, Totals::Kept)
         .await
         .unwrap();
     let mut tallies = Tallies::new(&bound.tallied(), &bound.table.schema, read.aggregates);
@@ -476,7 +476,7 @@ async fn too_many_groups_are_counted_and_not_shown() {
         offset: 0,
         limit: 0,
     };
-    let read = window(&fixture.pool, &bound, &all, Totals::Kept)
+    let read = window(&fixture.pool.clone().into(), &bound, &all, Totals::Kept)
         .await
         .unwrap();
     assert_eq!(read.total, Some(10_001));

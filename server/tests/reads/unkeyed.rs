@@ -17,7 +17,9 @@ async fn read(fixture: &Fixture, table: &str, query: &str) -> Snapshot {
     let (catalog, pool) = (&fixture.catalog, &fixture.pool);
     let everyone = Identity::everyone();
     let seen = Seen::new(catalog, &everyone);
-    let (_, list) = list::read(seen, pool, 1, table, query).await.unwrap();
+    let (_, list) = list::read(seen, &pool.clone().into(), 1, table, query)
+        .await
+        .unwrap();
     list
 }
 

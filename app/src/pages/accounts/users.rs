@@ -35,6 +35,8 @@ pub struct AccountRow {
     pub is_disabled: bool,
     /// What rules may say of its user: a JSON object, or nothing.
     pub attributes: String,
+    /// The role that its user has in the database; `None` where the database decides nothing.
+    pub database_role: Option<String>,
     /// When a session of it was last used.
     pub seen_at: Option<String>,
     /// Whether it is the reader's.
@@ -223,11 +225,37 @@ fn account(row: AccountRow, roles: &[String]) -> Erased {
                     "Set attributes"
                 </button>
             </form>
+            {row.database_role.map(|role| database_role(of("database-role"), &row.name, role))}
             <span class="line-acts">
                 {act(of("password"), "Password link", &row.name, "button")}
                 {act(of("sign-out"), "Sign out everywhere", &row.name, "button")} {able}
             </span>
         </li>
+    }
+    .erased()
+}
+
+/// The form for the role that somebody has in the database.
+fn database_role(action: String, name: &str, role: String) -> Erased {
+    let label = format!("Database role of {name}");
+    view! {
+        <form class="line-roles" method="post" action=action>
+            <label class="form-field attributes">
+                <span class="field-name">"Database role"</span>
+                <input
+                    type="text"
+                    name="database_role"
+                    value=role
+                    autocomplete="off"
+                    autocapitalize="none"
+                    spellcheck="false"
+                    aria-label=label.clone()
+                />
+            </label>
+            <button type="submit" class="button" aria-label=format!("Set: {label}")>
+                "Set database role"
+            </button>
+        </form>
     }
     .erased()
 }

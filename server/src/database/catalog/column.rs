@@ -29,6 +29,8 @@ pub struct ColumnMeta {
     pub image_type: u32,
     /// Whether it may be NULL.
     pub nullable: bool,
+    /// Whether whoever it is read for may not read it: it is NULL to them.
+    pub is_unreadable: bool,
     /// The operators that its type brings along outside `pg_catalog` (`citext` does), and
     /// the quoted schema they are in.
     pub own_operators: Option<OwnOperators>,
@@ -44,8 +46,12 @@ pub struct OwnOperators {
 }
 
 impl ColumnMeta {
-    /// The column's value: `t."name"`.
+    /// The column's value: `t."name"`, or NULL where it may not be read.
     pub fn value(&self, alias: &str) -> String {
+        if self.is_unreadable {
+            // Of its own type, also where that is a domain that takes no NULL.
+            return format!("(SELECT NULL::{} WHERE FALSE)", self.declared_type);
+        }
         let name = self.selected_as.as_ref().unwrap_or(&self.name);
         format!("{alias}.{}", quote_ident(name))
     }

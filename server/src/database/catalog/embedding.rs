@@ -118,11 +118,20 @@ impl TableMeta {
 
     /// What rows are selected from, under an alias: `"public"."orders" AS t`.
     pub fn from_sql(&self, alias: &str) -> String {
-        if self.joins().is_empty() {
+        let base = self.base();
+        let is_readable = |column: &&ColumnMeta| !column.is_unreadable;
+        let is_whole = base.columns.iter().all(|column| is_readable(&column));
+        if self.joins().is_empty() && is_whole {
             return format!("{} AS {alias}", self.sql_name());
         }
-        let base = self.base();
-        let mut selected = vec!["b.*".to_owned()];
+        let mut selected = match is_whole {
+            true => vec!["b.*".to_owned()],
+            // To name a column takes the right to read it.
+            false => {
+                let readable = base.columns.iter().filter(is_readable);
+                readable.map(|column| column.value("b")).collect()
+            }
+        };
         let mut from = format!("{} AS b", self.sql_name());
         for (nth, join) in self.joins().iter().enumerate() {
             let joined = format!("j{nth}");

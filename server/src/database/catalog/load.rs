@@ -394,6 +394,7 @@ impl Relation {
             layout: self.layout.unwrap_or_default(),
             fingerprint: self.fingerprint,
             embedding: None,
+            rules: None,
             limits: None,
             permitted: None,
         })
@@ -429,6 +430,7 @@ impl Attribute {
             is_always_identity: self.always_identity,
             collation_sql: self.collation_name.clone(),
             nullable: self.nullable,
+            is_unreadable: false,
             own_operators: self.operators.clone().map(|names| OwnOperators {
                 schema: quote_ident(&self.base_schema),
                 names,

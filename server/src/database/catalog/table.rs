@@ -9,7 +9,7 @@ use rowcast_engine::{
 use rowcast_protocol::{ColumnKind, Table};
 use serde::{Deserialize, Serialize};
 
-use super::{ColumnMeta, Embedding};
+use super::{ColumnMeta, Embedding, Rules};
 use crate::{
     database::quote::quote_qualified,
     permission::{Limits, forget_references},
@@ -34,7 +34,8 @@ pub struct TableMeta {
     pub is_partition: bool,
     /// Its partitions, on every level.
     pub partitions: Vec<u32>,
-    /// The tables under a view, whose changes change it. Of a table, none.
+    /// The tables under a view, whose changes change it, and where the database decides which rows
+    /// whoever asked for it sees, those by which it does.
     pub sources: Vec<Arc<TableMeta>>,
     /// The codecs of a row as it is read: those of the columns, and where there is no key
     /// those of the two values that name the row instead.
@@ -48,6 +49,9 @@ pub struct TableMeta {
     pub fingerprint: String,
     /// What it is made of, if it is the table of a query with embeddings.
     pub embedding: Option<Embedding>,
+    /// What the database itself lets whoever asked for it see; `None`: it is asked as the server.
+    /// Never of a table in the catalog.
+    pub rules: Option<Arc<Rules>>,
     /// What whoever asked for it is kept from; `None`: nothing. Never of a table in the catalog,
     /// which is anybody's.
     pub limits: Option<Arc<Limits>>,

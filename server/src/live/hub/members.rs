@@ -51,7 +51,7 @@ impl Hub {
             None => return,
         };
         let shapes = self.shapes_seen;
-        let (catalog, pool) = (Arc::clone(&self.catalog), self.pool.clone());
+        let (catalog, pool) = (Arc::clone(&self.catalog), self.readers.ours().clone());
         let results = self.results.0.clone();
         tokio::spawn(async move {
             let mut bound = Vec::with_capacity(queries.len());
@@ -59,11 +59,13 @@ impl Hub {
             for unbound in queries {
                 let result = loop {
                     let result = match &found {
-                        Ok(table) => {
-                            let table = table.limited(unbound.limits.clone());
-                            let bound = bind_live(&catalog, &pool, table, &unbound.query).await;
-                            bound.and_then(|bound| unbound.refers_as_before(bound))
-                        }
+                        Ok(table) => match unbound.seen(&catalog, table).await {
+                            Ok(table) => {
+                                let bound = bind_live(&catalog, &pool, table, &unbound.query).await;
+                                bound.and_then(|bound| unbound.refers_as_before(bound))
+                            }
+                            Err(error) => Err(error),
+                        },
                         Err(error) => Err(error.clone()),
                     };
                     match result {
@@ -166,6 +168,7 @@ impl Hub {
                 for table in bound.tables() {
                     *self.windows_of.entry(table.oid).or_default() += 1;
                 }
+                self.ruled += usize::from(bound.table.rules.is_some());
                 self.feeds
                     .insert(window, Feed::new(key, query, Arc::new(bound)));
                 self.act(outputs);
@@ -224,9 +227,11 @@ impl Hub {
             }
             Sink::Stream(..) => {
                 let epoch = feed.bound.epoch(self.epoch);
+                // What has changed by itself has no version of its own.
+                let is_told = !feed.bound.table.is_ruled_untold();
                 let missed = cursor
                     .as_ref()
-                    .filter(|cursor| cursor.epoch == epoch && subscriber.reset.is_none())
+                    .filter(|cursor| cursor.epoch == epoch && subscriber.reset.is_none() && is_told)
                     .and_then(|cursor| {
                         let now = Place {
                             version: Arc::new(engine.exact_version_of(window)?.clone()),
@@ -330,6 +335,7 @@ impl Hub {
         self.forget_turn(window);
         let feed = self.feeds.remove(&window)?;
         self.by_key.remove(&feed.key);
+        self.ruled -= usize::from(feed.bound.table.rules.is_some());
         for table in feed.bound.tables() {
             if let Some(windows) = self.windows_of.get_mut(&table.oid) {
                 *windows -= 1;

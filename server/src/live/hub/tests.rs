@@ -11,7 +11,7 @@ fn hub() -> (Hub, mpsc::Receiver<Command>, Arc<AtomicU64>) {
     let epoch = Arc::new(AtomicU64::new(1));
     let (hub, _, commands) = Hub::new(HubParts {
         catalog: Arc::new(Catalog::new(pool.clone())),
-        pool,
+        readers: pool.into(),
         tail: TailHandle::of_none(),
         epoch: Arc::clone(&epoch),
         version: PgSnapshot::default(),

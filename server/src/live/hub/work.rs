@@ -155,6 +155,15 @@ impl Hub {
             (job, Err(error)) if error.code == "too_slow" && self.is_held(&job) => {
                 self.worker.start(job, SLOW_RETRY);
             }
+            // Who may see something else now asks for another list.
+            (job, Err(error))
+                if job.query().table.rules.is_some()
+                    && matches!(error.code.as_str(), "catalog_changed" | "unknown_table") =>
+            {
+                if let Job::Read { window, .. } = job {
+                    self.end_window(window, &catalog_changed());
+                }
+            }
             // What makes every read fail must not make them come as fast as they can.
             (job, Err(error))
                 if error.code == "catalog_changed"
@@ -209,10 +218,15 @@ impl Hub {
             return;
         }
         for window in windows {
-            if let Some(feed) = self.close(window) {
-                for id in feed.channel.members() {
-                    self.end(id, error);
-                }
+            self.end_window(window, error);
+        }
+    }
+
+    /// Closes a window, and tells its clients why.
+    pub(super) fn end_window(&mut self, window: WindowId, error: &ApiError) {
+        if let Some(feed) = self.close(window) {
+            for id in feed.channel.members() {
+                self.end(id, error);
             }
         }
     }

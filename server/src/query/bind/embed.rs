@@ -7,7 +7,10 @@ use rowcast_protocol::{
     query::{Embed, Query, known_column},
 };
 
-use crate::database::catalog::{Catalog, ForeignKey, Join, TableMeta};
+use crate::{
+    database::catalog::{Catalog, ForeignKey, Join, TableMeta},
+    query::read::catalog_changed,
+};
 
 /// The most columns that a row may be read with: PostgreSQL's rows have at most 1,664.
 const MAX_COLUMNS: usize = 1_600;
@@ -16,7 +19,7 @@ const MAX_COLUMNS: usize = 1_600;
 ///
 /// # Errors
 /// `unknown_relation`, `ambiguous_relation`, `unknown_column`; `invalid_select` where two
-/// columns would have one name; those of the catalog.
+/// columns would have one name; `catalog_changed`; those of the catalog.
 pub async fn embed(
     catalog: &Catalog,
     table: Arc<TableMeta>,
@@ -28,6 +31,13 @@ pub async fn embed(
         let referenced = match catalog.by_oid(key.to).await {
             Err(error) if error.code == "unknown_table" => return Err(unknown(&table, embed)),
             referenced => referenced?,
+        };
+        let referenced = match &table.rules {
+            None => referenced,
+            Some(rules) => catalog
+                .impersonated(&referenced, &rules.impersonation)
+                .await?
+                .ok_or_else(|| unknown(&table, embed))?,
         };
         if joins.iter().any(|join| join.name == embed.name()) {
             return Err(same_name(embed.name(), embed));
@@ -93,6 +103,11 @@ fn join(
                 columns.push(position);
             }
         }
+    }
+    // What was let through a moment ago may not be read any more.
+    let is_unreadable = |at: &usize| referenced.columns[*at].is_unreadable;
+    if columns.iter().any(is_unreadable) {
+        return Err(catalog_changed());
     }
     let on = key.columns.iter().zip(&key.references.columns);
     let on = on

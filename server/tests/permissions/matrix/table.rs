@@ -141,6 +141,7 @@ pub const HTTP: &[(&str, &str, &str)] = &[
     ("POST /users/invitations/{id}",         "POST /users/invitations/{link}",                   "in 403 403 403 403 403 303 in in 401"),
     ("POST /users/{id}/{what}",              "POST /users/{user}/disable",                       "in 403 403 403 403 403 303 in in 401"),
     ("POST /users/{id}/{what}",              "POST /users/{user}/attributes attributes=%7B%7D",  "in 403 403 403 403 403 303 in in 401"),
+    ("POST /users/{id}/{what}",              "POST /users/{user}/database-role database_role=",  "in 403 403 403 403 403 303 in in 401"),
     ("GET /permissions",                     "GET /permissions",                                 "in 403 403 403 403 403 200 in in 401"),
     ("POST /permissions",                    "POST /permissions name=p{n}",                      "in 403 403 403 403 403 303 in in 401"),
     ("POST /permissions/roles/{role}/remove", "POST /permissions/roles/{role}/remove",           "in 403 403 403 403 403 303 in in 401"),

@@ -1,0 +1,144 @@
+//! Connections for reading rows, as whoever they are for.
+
+use sqlx::{PgConnection, PgPool, Postgres, Row, pool::PoolConnection};
+
+use super::{
+    catalog::TableMeta,
+    impersonation::{RulesChanged, take_on},
+};
+
+/// Connections for reading. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Readers(PgPool);
+
+/// A connection on which one table is read as whoever asked for it. One that is not
+/// [ended](Reader::end) is closed where it has taken on a role: nobody else gets it.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    connection: Option<PoolConnection<Postgres>>,
+    table: &'a TableMeta,
+    is_transaction: bool,
+}
+
+impl From<PgPool> for Readers {
+    fn from(pool: PgPool) -> Self {
+        Self(pool)
+    }
+}
+
+impl Readers {
+    /// Those that ask as the server itself: for the catalog, for what is ours, and for what is
+    /// about values and no table.
+    pub fn ours(&self) -> &PgPool {
+        &self.0
+    }
+
+    /// One for a statement about a table.
+    ///
+    /// # Errors
+    /// The database's; [`RulesChanged`].
+    pub async fn statement<'a>(&self, table: &'a TableMeta) -> Result<Reader<'a>, sqlx::Error> {
+        let begin = table.rules.is_some().then_some("BEGIN READ ONLY");
+        self.begin(table, begin).await
+    }
+
+    /// One for statements about a table that see one version of the database.
+    ///
+    /// # Errors
+    /// The database's; [`RulesChanged`].
+    pub async fn version<'a>(&self, table: &'a TableMeta) -> Result<Reader<'a>, sqlx::Error> {
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        self.begin(table, Some(begin)).await
+    }
+
+    async fn begin<'a>(
+        &self,
+        table: &'a TableMeta,
+        begin: Option<&'static str>,
+    ) -> Result<Reader<'a>, sqlx::Error> {
+        let mut reader = Reader {
+            connection: Some(self.0.acquire().await?),
+            table,
+            is_transaction: begin.is_some(),
+        };
+        if let Some(begin) = begin {
+            sqlx::raw_sql(begin).execute(reader.connection()).await?;
+            if let Err(error) = take_on(reader.connection(), table).await {
+                return reader.end(Err(error)).await;
+            }
+        }
+        Ok(reader)
+    }
+}
+
+impl Reader<'_> {
+    /// The connection.
+    pub fn connection(&mut self) -> &mut PgConnection {
+        // Only `end` and `drop` take it, and both end the reader.
+        #[allow(clippy::expect_used, reason = "it is there until the reader ends")]
+        self.connection
+            .as_mut()
+            .expect("a connection until the end")
+    }
+
+    /// Gives it back, with what was read: only if the table is still the one that was asked for,
+    /// and the role sees of it what it did then.
+    ///
+    /// # Errors
+    /// Those of the read; [`RulesChanged`].
+    pub async fn end<T>(mut self, read: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        if self.is_transaction {
+            let ended = match &read {
+                Ok(_) => self.check().await,
+                Err(_) => sqlx::raw_sql("ROLLBACK")
+                    .execute(self.connection())
+                    .await
+                    .map(drop),
+            };
+            // What could not be ended is closed.
+            if let Err(error) = ended {
+                return read.and(Err(error));
+            }
+        }
+        drop(self.connection.take());
+        read
+    }
+
+    /// Ends the transaction. What the table and its rules are is asked behind the read, which has
+    /// locked the table: so it was the same all the while.
+    async fn check(&mut self) -> Result<(), sqlx::Error> {
+        let table = self.table;
+        let checked = match table.ruling_fingerprint_sql() {
+            None => "COMMIT".to_owned(),
+            Some(rules) => format!(
+                "SET LOCAL ROLE NONE; SELECT {}::text, {rules}::text; COMMIT",
+                table.fingerprint_sql()
+            ),
+        };
+        let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(checked))
+            .fetch_all(self.connection())
+            .await?;
+        let Some(expected) = table.ruling_fingerprint() else {
+            return Ok(());
+        };
+        let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+        let is = |at: usize| -> Result<Option<&str>, sqlx::Error> { row.try_get(at) };
+        let is_same = is(0)? == Some(&table.fingerprint) && is(1)? == Some(&expected);
+        if !is_same {
+            // The connection is as good as before.
+            drop(self.connection.take());
+            return Err(RulesChanged.into());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take()
+            && self.is_transaction
+        {
+            drop(connection.detach());
+        }
+    }
+}
