@@ -15,6 +15,7 @@ pub mod live;
 pub mod login;
 pub mod me;
 pub mod metrics;
+pub mod notifications;
 pub mod own_account;
 pub mod pages;
 pub mod permissions;

@@ -35,6 +35,7 @@ use crate::{
         hub::{Following, Hub, HubParts},
     },
     metrics::Metrics,
+    notification,
     presence::{self, Presence},
     query::slice::bounded,
     router::router,
@@ -207,6 +208,11 @@ pub async fn serve(
         config.audit_retention,
         shutdown.receiver(),
     ));
+    let notifying = tokio::spawn(notification::tidy::run(
+        housekeeping.clone(),
+        config.notification_retention,
+        shutdown.receiver(),
+    ));
     let editors = editors(bounded(database.clone(), config.list_bytes), WRITERS);
     let accounts = Accounts::new(pool::accounts(database.clone()), config.auth == Auth::On);
     let mut accounting = Vec::new();
@@ -245,6 +251,7 @@ pub async fn serve(
     listen::serve(listener, router(state), way, shutdown, sessions).await;
     retention.abort();
     tidying.abort();
+    notifying.abort();
     showing.abort();
     if accounts.is_required() {
         let _ = tokio::time::timeout(CLOSING, accounts.write_down()).await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 /// The migrations, in order. One that has been released is never changed.
-const MIGRATIONS: [(i32, &str, &str); 13] = [
+const MIGRATIONS: [(i32, &str, &str); 14] = [
     (
         1,
         "capture",
@@ -66,6 +66,11 @@ const MIGRATIONS: [(i32, &str, &str); 13] = [
         13,
         "manage",
         include_str!("../../../migrations/0013_manage.sql"),
+    ),
+    (
+        14,
+        "notifications",
+        include_str!("../../../migrations/0014_notifications.sql"),
     ),
 ];
 
