@@ -16,6 +16,7 @@ pub mod login;
 pub mod me;
 pub mod metrics;
 pub mod notifications;
+pub mod notifications_page;
 pub mod own_account;
 pub mod pages;
 pub mod permissions;

@@ -309,6 +309,7 @@ fn state(
         housekeeping,
         presence: Presence::new(config.max_clients as usize),
         import_bytes: config.import_bytes,
+        notification_days: config.notification_retention.as_secs() / 86_400,
         accounts,
         origins: Arc::new(config.entrance.origins.clone()),
         limits: match config.auth {
