@@ -20,6 +20,8 @@ mod cluster;
 mod follower;
 #[path = "notifications/live.rs"]
 mod live;
+#[path = "notifications/page.rs"]
+mod page;
 #[path = "support/server.rs"]
 mod process;
 #[path = "oracle/random.rs"]

@@ -39,8 +39,17 @@ pub struct Follower {
 impl Follower {
     /// One that has its first list.
     pub async fn new(address: impl ToString, token: &str) -> Self {
-        let mut follower = Self {
-            address: address.to_string(),
+        let mut follower = Self::without_list(&address.to_string(), token);
+        assert!(follower.connect().await);
+        while follower.cursor.is_none() {
+            assert!(follower.step().await, "a first list");
+        }
+        follower
+    }
+
+    fn without_list(address: &str, token: &str) -> Self {
+        Self {
+            address: address.to_owned(),
             token: token.to_owned(),
             socket: None,
             cursor: None,
@@ -50,12 +59,18 @@ impl Follower {
             total: 0,
             resets: 0,
             heard: String::new(),
-        };
-        assert!(follower.connect().await);
-        while follower.cursor.is_none() {
-            assert!(follower.step().await, "a first list");
         }
-        follower
+    }
+
+    /// Whether a server is there that shows somebody what they were told.
+    pub async fn answers(address: &str, token: &str) -> bool {
+        let mut follower = Self::without_list(address, token);
+        while follower.cursor.is_none() {
+            if follower.socket.is_none() && !follower.connect().await || !follower.step().await {
+                return false;
+            }
+        }
+        true
     }
 
     /// Goes on from its cursor; whether somebody answers.

@@ -136,6 +136,10 @@ async fn each_arrives_once_and_in_order_while_servers_and_databases_die() {
             // Whether that was committed the database knows.
             Err(_) => connection = connect(&database).await,
         }
+        // One that began while the database died has ended: whatever supervises it begins it again.
+        if server.has_ended() {
+            server.restart().await;
+        }
         // They die in the midst of it, all along.
         if acknowledged.len() * DEATHS / SENT >= deaths && deaths < DEATHS {
             deaths += 1;
@@ -156,6 +160,12 @@ async fn each_arrives_once_and_in_order_while_servers_and_databases_die() {
         }
     }
 
+    let probe = token(&database, "probe").await;
+    while !Follower::answers(&server.address, &probe).await {
+        if server.has_ended() {
+            server.restart().await;
+        }
+    }
     let mut connection = connect(&database).await;
     let kept: Vec<i64> = sqlx::query_scalar("SELECT id FROM rowcast.notification")
         .fetch_all(&mut connection)

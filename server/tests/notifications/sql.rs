@@ -105,7 +105,7 @@ async fn who_calls_it_is_told_what_is_wrong() {
 async fn whoever_was_given_the_right_may_call_it_and_nobody_else() {
     let world = World::new().await;
     let mut connection = world.server.database.connect().await;
-    let mut of = |sql: &'static str| sqlx::raw_sql(sql);
+    let of = |sql: &'static str| sqlx::raw_sql(sql);
     // Roles are the whole cluster's, which other tests share.
     let role = format!("teller_{}", std::process::id());
     world
