@@ -11,6 +11,8 @@ mod list;
 pub(crate) mod live;
 #[cfg(feature = "hydrate")]
 mod popup;
+#[cfg(any(test, feature = "hydrate"))]
+mod quiet;
 mod told;
 
 use leptos::prelude::*;

@@ -69,10 +69,7 @@ fn entry(id: i64, all: Signal<Vec<Told>>, now: Signal<f64>, zone: Zone) -> Erase
         false => "read",
     };
     let action = move || format!("/notifications/{id}/{}", what());
-    let state = move || match is_read.get() {
-        true => "",
-        false => "Unread",
-    };
+    let state = move || (!is_read.get()).then_some("Unread");
     let title = told.title.clone();
     let head = match told.link.as_str() {
         "" => view! { <bdi>{told.title.clone()}</bdi> }.erased(),

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{Notification, NotificationOptions, NotificationPermission};
 
+use super::quiet::Quiet;
 use crate::edit::api::{parse, request};
 
 /// What it is kept under that this browser is to.
@@ -30,23 +31,6 @@ pub struct Popup {
 #[derive(Deserialize)]
 struct Settings {
     quiet: Option<Quiet>,
-}
-
-#[derive(Deserialize)]
-struct Quiet {
-    from: String,
-    to: String,
-}
-
-impl Quiet {
-    fn holds(&self, now: &str) -> bool {
-        let (from, to) = (self.from.as_str(), self.to.as_str());
-        match from <= to {
-            true => (from..to).contains(&now),
-            // Past midnight.
-            false => now >= from || now < to,
-        }
-    }
 }
 
 /// Whether this browser can show any, and may be asked to.

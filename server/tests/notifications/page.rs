@@ -1,6 +1,10 @@
 //! The page of notifications, as a browser without scripts has it.
 
-use crate::{browser::Browser, server::Server, world::World};
+use crate::{
+    browser::Browser,
+    server::{Answer, Server},
+    world::World,
+};
 
 async fn told() -> World {
     let world = World::new().await;
@@ -13,8 +17,15 @@ async fn told() -> World {
     world
 }
 
+/// As browsers ask for pages.
+async fn html(browser: &mut Browser<'_>, path: &str) -> Answer {
+    let cookie = browser.cookie();
+    let headers = [("Cookie", cookie.as_str()), ("Accept", "text/html,*/*")];
+    browser.server.send("GET", path, &headers).await
+}
+
 async fn page(browser: &mut Browser<'_>, path: &str) -> String {
-    let answer = browser.get(path).await;
+    let answer = html(browser, path).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     // What marks places for the application is no part of what is read.
     answer.text().replace("<!>", "")
@@ -77,10 +88,7 @@ async fn every_page_says_how_many_there_are() {
         ("/tables/item", "item"),
         ("/account", "Your account"),
     ] {
-        let cookie = bob.cookie();
-        let headers = [("Cookie", cookie.as_str()), ("Accept", "text/html,*/*")];
-        let answer = world.server.send("GET", path, &headers).await;
-        let text = answer.text().replace("<!>", "");
+        let text = page(&mut bob, path).await;
         assert!(text.contains("Notifications, 2 unread"), "{path}: {text}");
         assert!(text.contains(&format!("<title>(2) {title}")), "{path}");
     }

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::{Notice, live_document, notice};
 use crate::{
     erased::{Erase, Erased},
-    format::zone::Zone,
+    format::{number::grouped, zone::Zone},
     notifications::{Told, list},
 };
 
@@ -42,7 +42,7 @@ pub fn notifications(options: LeptosOptions, page: Notifications) -> impl IntoVi
                 {format!(
                     "{} that you had not read were removed: no more than {} are kept. This goes away when you mark all as read.",
                     page.lost,
-                    page.kept,
+                    grouped(page.kept.into()),
                 )}
             </p>
         }
@@ -85,6 +85,7 @@ pub fn notifications(options: LeptosOptions, page: Notifications) -> impl IntoVi
 
 fn settings(quiet: Option<(String, String)>, kept_days: u64, kept: u32) -> Erased {
     let (from, to) = quiet.unwrap_or_default();
+    let kept = grouped(kept.into());
     view! {
         <section aria-labelledby="quiet">
             <h2 id="quiet">"Quiet hours"</h2>
