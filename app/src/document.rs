@@ -48,6 +48,30 @@ impl Files {
         }
     }
 
+    /// What a document's head has that the application runs in: who reads it, and what begins it.
+    pub(crate) fn application(&self) -> impl IntoView + use<> {
+        let (script, wasm) = (self.of("js"), self.of("wasm"));
+        let nonce = use_nonce();
+        let start = format!(
+            "import({script:?}).then(m=>m.default({{module_or_path:{wasm:?}}}).then(()=>m.hydrate()))"
+        );
+        view! {
+            <meta name="rowcast-build" content=self.build.to_string() />
+            {signed_in()}
+            <link rel="modulepreload" href=script nonce=nonce.clone() />
+            <link
+                rel="preload"
+                href=wasm
+                r#as="fetch"
+                r#type="application/wasm"
+                crossorigin="anonymous"
+            />
+            <script type="module" nonce=nonce>
+                {start}
+            </script>
+        }
+    }
+
     fn of(&self, extension: &str) -> String {
         format!("{}.{extension}{}", self.package, self.version)
     }
@@ -68,29 +92,11 @@ fn signed_in() -> impl IntoView {}
 /// Scripts carry the request's nonce; nothing in the page needs inline styles or handlers.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     let files = Files::new(&options);
-    let (script, wasm) = (files.of("js"), files.of("wasm"));
-    let nonce = use_nonce();
-    let start = format!(
-        "import({script:?}).then(m=>m.default({{module_or_path:{wasm:?}}}).then(()=>m.hydrate()))"
-    );
     view! {
         <!DOCTYPE html>
         <html lang="en">
             <head>
-                {files.looks()} <meta name="rowcast-build" content=files.build.to_string() />
-                {signed_in()}
-                <link rel="modulepreload" href=script nonce=nonce.clone() />
-                <link
-                    rel="preload"
-                    href=wasm
-                    r#as="fetch"
-                    r#type="application/wasm"
-                    crossorigin="anonymous"
-                />
-                <script type="module" nonce=nonce>
-                    {start}
-                </script>
-                <AutoReload options />
+                {files.looks()} {files.application()} <AutoReload options />
                 <MetaTags />
             </head>
             <body>

@@ -25,6 +25,7 @@ pub mod grid;
 pub mod lazy;
 pub mod live;
 pub mod looks;
+pub mod notifications;
 pub mod page_data;
 pub mod pages;
 pub mod palette;
@@ -49,9 +50,26 @@ use crate::{
     commands::Commands,
     format::zone::ReaderZone,
     live::status::LiveStatus,
+    notifications::Unread,
     pages::{home::HomePage, not_found::NotFoundPage, table::TablePage},
     reader::Reader,
 };
+
+/// Begins in the browser, on whichever page the server sent.
+#[cfg(feature = "hydrate")]
+pub fn start() {
+    let is_of_notifications = leptos::prelude::document()
+        .get_element_by_id("told-live")
+        .is_some();
+    if is_of_notifications {
+        // That page is whole without it.
+        wasm_bindgen_futures::spawn_local(async {
+            let _ = parts::notifications().await;
+        });
+    } else {
+        leptos::mount::hydrate_body(App);
+    }
+}
 
 /// The whole application: what is inside `<body>`.
 #[component]
@@ -61,6 +79,7 @@ pub fn App() -> impl IntoView {
     provide_context(LiveStatus::default());
     ReaderZone::provide();
     Reader::provide();
+    Unread::provide();
     Commands::provide();
     view! {
         <Router>

@@ -24,6 +24,7 @@ use crate::{
         transport::{Listener, Transport},
     },
     looks::{MakeDialog, dialog::dialog},
+    notifications::{self, Unread},
     pages::table::TableView,
     palette::{self, PaletteHost},
     presence::{PresenceHost, people},
@@ -112,6 +113,20 @@ part! {
     /// Presence: begins to say where the reader is, and to show where others are.
     presence(host: PresenceHost) -> () {
         people::begin(host);
+    }
+}
+
+part! {
+    /// Notifications: counts what is not read from then on, and shows what comes.
+    bell(unread: Unread) -> () {
+        notifications::follow::begin(unread);
+    }
+}
+
+part! {
+    /// The page of notifications: makes it live.
+    notifications() -> () {
+        notifications::live::begin();
     }
 }
 

@@ -12,6 +12,8 @@ pub struct SignedIn {
     pub name: String,
     /// Whether they see to accounts.
     pub is_administrator: bool,
+    /// How many notifications they have not read; of very many, some number of them.
+    pub unread: u64,
 }
 
 /// The audit log, the newest first.
@@ -36,6 +38,10 @@ impl SignedIn {
         Some(Self {
             name: meta.get_attribute("content")?,
             is_administrator: meta.has_attribute("data-administrator"),
+            unread: meta
+                .get_attribute("data-unread")
+                .and_then(|unread| unread.parse().ok())
+                .unwrap_or(0),
         })
     }
 
@@ -46,12 +52,14 @@ impl SignedIn {
             |Self {
                  name,
                  is_administrator,
+                 unread,
              }| {
                 view! {
                     <meta
                         name=META
                         content=name
                         data-administrator=is_administrator.then_some("")
+                        data-unread=unread
                     />
                 }
             },
@@ -63,7 +71,7 @@ impl SignedIn {
 #[component]
 pub fn AccountMenu() -> impl IntoView {
     SignedIn::current()
-        .map(|SignedIn { name, is_administrator }| {
+        .map(|SignedIn { name, is_administrator, .. }| {
             view! {
                 <span class="account">
                     // Those are pages of their own.

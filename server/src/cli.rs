@@ -90,6 +90,23 @@ pub enum Command {
         after_help = "Example: rowcast token create ann --name reports --scope read --expires 30d"
     )]
     Token(TokenCommand),
+    /// Tell a user something: it waits in their notifications until they have read it
+    #[command(
+        after_help = "SELECT rowcast.notify('ann', 'The export is done') in SQL does the same.\n\n\
+                      Example: rowcast notify ann 'The export is done' '1,200 rows' --link /tables/orders"
+    )]
+    Notify {
+        /// Whom: a name, or # and the number of an account
+        user: String,
+        /// What, on one line
+        title: String,
+        /// More of it
+        #[arg(default_value = "")]
+        body: String,
+        /// Where it leads: a path of the server such as /tables/orders, or an https:// address
+        #[arg(long, value_name = "LINK", default_value = "")]
+        link: String,
+    },
     /// Examine the database: version, rights, settings, triggers, log, clock
     #[command(
         after_help = "One line for each thing that was looked at, and how to mend what is wrong. \
@@ -302,6 +319,14 @@ pub struct Settings {
     /// How long the audit log is kept, in days: 1 to 3650 [default: 365]
     #[arg(long, global = true, env = "ROWCAST_AUDIT_DAYS", value_name = "DAYS")]
     pub audit_days: Option<String>,
+    /// How long notifications are kept that were read, in days: 1 to 3650 [default: 90]
+    #[arg(
+        long,
+        global = true,
+        env = "ROWCAST_NOTIFICATION_DAYS",
+        value_name = "DAYS"
+    )]
+    pub notification_days: Option<String>,
     /// The most connections to the database for reading rows
     #[arg(
         long,

@@ -2,6 +2,7 @@
 
 mod demo;
 mod doctor;
+mod notify;
 mod prompt;
 mod serve;
 mod tables;
@@ -18,6 +19,7 @@ use crate::{
     cli::{Cli, Command},
     config::{Config, DatabaseConfig},
     database::embedded::{self, Embedded},
+    notification::New,
     serve::prepare,
     telemetry,
 };
@@ -41,6 +43,20 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Tail { table, query } => tail::run(&config, &table, &query).await,
         Command::User(command) => user::run(&config, &command).await,
         Command::Token(command) => token::run(&config, &command).await,
+        Command::Notify {
+            user,
+            title,
+            body,
+            link,
+        } => {
+            let new = New {
+                user: None,
+                title,
+                body,
+                link,
+            };
+            notify::run(&config, &user, &new).await
+        }
         Command::Doctor => doctor::run(&config).await,
         Command::Demo { rate, serve } => demo::run(&config, rate, serve).await,
         // Answered above.

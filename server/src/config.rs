@@ -40,6 +40,8 @@ pub struct Config {
     pub retention: Duration,
     /// How long entries of the audit log are kept.
     pub audit_retention: Duration,
+    /// How long notifications are kept that were read.
+    pub notification_retention: Duration,
     /// The most connections for reading rows.
     pub connections: u32,
     /// The most clients connected at once.
@@ -113,7 +115,12 @@ impl Config {
             openid: OpenIdConfig::new(&settings.openid, auth)?,
             database_roles: database_roles(settings, auth)?,
             retention: retention(&settings.retention)?,
-            audit_retention: days(settings.audit_days.as_deref())?,
+            audit_retention: days("ROWCAST_AUDIT_DAYS", settings.audit_days.as_deref(), 365)?,
+            notification_retention: days(
+                "ROWCAST_NOTIFICATION_DAYS",
+                settings.notification_days.as_deref(),
+                90,
+            )?,
             connections: number("ROWCAST_CONNECTIONS", &settings.connections, 1, 1000)?,
             max_clients: number("ROWCAST_MAX_CLIENTS", &settings.max_clients, 1, 1_000_000)?,
             read_bytes: number("ROWCAST_READ_BYTES", &settings.read_bytes, 1 << 20, 1 << 30)?,
@@ -309,9 +316,9 @@ fn retention(text: &str) -> Result<Duration, InvalidSetting> {
     }
 }
 
-fn days(text: Option<&str>) -> Result<Duration, InvalidSetting> {
-    let text = text.unwrap_or("365");
-    number("ROWCAST_AUDIT_DAYS", text, 1, 3650).map(|days: u64| Duration::from_secs(days * 86_400))
+fn days(name: &str, text: Option<&str>, unless_said: u64) -> Result<Duration, InvalidSetting> {
+    let days = text.map_or(Ok(unless_said), |text| number(name, text, 1, 3650))?;
+    Ok(Duration::from_secs(days * 86_400))
 }
 
 fn number<N: FromStr + PartialOrd + fmt::Display>(
@@ -362,7 +369,7 @@ mod tests {
     #[test]
     fn a_wrong_value_is_told_in_one_line_that_names_it_and_what_is_allowed() {
         type Change = fn(&mut Settings);
-        let wrong: [(&str, Change); 20] = [
+        let wrong: [(&str, Change); 21] = [
             ("DATABASE_URL", |s| {
                 s.database_url = Some("mysql://x".into())
             }),
@@ -380,6 +387,9 @@ mod tests {
             ("ROWCAST_RETENTION", |s| s.retention = "24".into()),
             ("ROWCAST_RETENTION", |s| s.retention = "5s".into()),
             ("ROWCAST_AUDIT_DAYS", |s| s.audit_days = Some("1y".into())),
+            ("ROWCAST_NOTIFICATION_DAYS", |s| {
+                s.notification_days = Some("0".into());
+            }),
             ("ROWCAST_CONNECTIONS", |s| s.connections = "0".into()),
             ("ROWCAST_MAX_CLIENTS", |s| s.max_clients = "many".into()),
             ("ROWCAST_READ_BYTES", |s| s.read_bytes = "1000".into()),

@@ -45,9 +45,18 @@ impl IntoResponse for HttpError {
 /// The HTTP status that goes with an error code.
 pub fn status(code: &str) -> StatusCode {
     match code {
-        "unknown_table" | "unknown_row" | "unknown_view" | "unknown_account"
-        | "unknown_session" | "unknown_token" | "unknown_role" | "unknown_permission"
-        | "unknown_invitation" | "unknown_identity" | "not_found" => StatusCode::NOT_FOUND,
+        "unknown_table"
+        | "unknown_row"
+        | "unknown_view"
+        | "unknown_account"
+        | "unknown_session"
+        | "unknown_token"
+        | "unknown_role"
+        | "unknown_permission"
+        | "unknown_invitation"
+        | "unknown_identity"
+        | "unknown_notification"
+        | "not_found" => StatusCode::NOT_FOUND,
         "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
         "unauthenticated" => StatusCode::UNAUTHORIZED,
         "wrong_host" | "wrong_origin" | "not_allowed" | "insufficient_scope" => {

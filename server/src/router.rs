@@ -22,7 +22,7 @@ use crate::{
     host, limit, metrics, refusal,
     routes::{
         accounts, batch, bulk, chart, health, history, import, live, me, metrics as metrics_page,
-        pages, permissions, presence, row, rows, tables, views, ws,
+        notifications, pages, permissions, presence, row, rows, tables, views, ws,
     },
     security,
     state::AppState,
@@ -88,6 +88,16 @@ pub fn router(state: AppState) -> Router {
             get(permissions::roles).post(permissions::add_role),
         )
         .route("/api/roles/{role}", delete(permissions::remove_role))
+        .route(
+            "/api/notifications",
+            get(notifications::settings).post(notifications::send),
+        )
+        .route("/api/notifications/settings", put(notifications::set))
+        .route("/api/notifications/read", post(notifications::mark_read))
+        .route(
+            "/api/notifications/{id}",
+            patch(notifications::mark).delete(notifications::delete),
+        )
         .route("/api/sessions", get(me::sessions).delete(me::end_sessions))
         .route("/api/sessions/{id}", delete(me::end_session))
         .route("/api/tokens", get(me::tokens).post(me::create_token))

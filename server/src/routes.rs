@@ -15,6 +15,8 @@ pub mod live;
 pub mod login;
 pub mod me;
 pub mod metrics;
+pub mod notifications;
+pub mod notifications_page;
 pub mod openid;
 pub mod own_account;
 pub mod pages;

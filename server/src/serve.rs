@@ -36,6 +36,7 @@ use crate::{
         hub::{Following, Hub, HubParts},
     },
     metrics::Metrics,
+    notification,
     presence::{self, Presence},
     query::slice::bounded,
     router::router,
@@ -209,6 +210,11 @@ pub async fn serve(
         config.audit_retention,
         shutdown.receiver(),
     ));
+    let notifying = tokio::spawn(notification::tidy::run(
+        housekeeping.clone(),
+        config.notification_retention,
+        shutdown.receiver(),
+    ));
     let editors = editors(bounded(database.clone(), config.list_bytes), WRITERS);
     let accounts = Accounts::with_roles(
         pool::accounts(database.clone()),
@@ -252,6 +258,7 @@ pub async fn serve(
     listen::serve(listener, router(state), way, shutdown, sessions).await;
     retention.abort();
     tidying.abort();
+    notifying.abort();
     showing.abort();
     if accounts.is_required() {
         let _ = tokio::time::timeout(CLOSING, accounts.write_down()).await;
@@ -309,6 +316,7 @@ fn state(
         housekeeping,
         presence: Presence::new(config.max_clients as usize),
         import_bytes: config.import_bytes,
+        notification_days: config.notification_retention.as_secs() / 86_400,
         accounts,
         openid: openid.map(Arc::new),
         origins: Arc::new(config.entrance.origins.clone()),

@@ -70,6 +70,8 @@ pub struct AppState {
     pub presence: Presence,
     /// The most bytes of a file that is imported.
     pub import_bytes: u32,
+    /// For how many days notifications are kept that were read.
+    pub notification_days: u64,
     /// Who may use the server.
     pub accounts: Accounts,
     /// By which provider one may sign in, too.

@@ -32,6 +32,8 @@ icons! {
     columns "columns";
     /// Saved views.
     views "views";
+    /// What one was told.
+    bell "bell";
     /// It stays as it is.
     hold "hold";
     /// Into the table.

@@ -2,17 +2,20 @@
 
 use leptos::prelude::*;
 
-/// Calls the page so. In the browser that is said once, for a page is called the same as long as
-/// it is there.
+use crate::notifications::{Unread, titled};
+
+/// Calls the page so, with how many notifications its reader has not read.
 #[component]
 pub fn PageTitle(
     /// What it is about.
     #[prop(into)]
     text: String,
 ) -> impl IntoView {
-    let text = format!("{text} · Rowcast");
+    let unread = use_context::<Unread>().unwrap_or_default().0;
     #[cfg(feature = "hydrate")]
-    document().set_title(&text);
+    crate::erased::effect(move || document().set_title(&titled(&text, unread.get())));
+    #[cfg(not(feature = "hydrate"))]
+    let text = titled(&text, unread.get_untracked());
     // The browser finds nothing here: what marks the place of nothing is sent to it.
     #[cfg(not(feature = "hydrate"))]
     (view! { <leptos_meta::Title text /> }, ())

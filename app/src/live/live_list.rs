@@ -28,6 +28,8 @@ const AGAIN: Duration = Duration::from_secs(2);
 pub struct LiveList {
     /// Its rows, in the query's order.
     pub rows: RwSignal<Vec<Row>>,
+    /// How many there are without the query's limit.
+    pub total: RwSignal<u64>,
     /// Whether they have come.
     pub arrived: RwSignal<bool>,
     /// Why they don't.
@@ -39,6 +41,7 @@ pub struct LiveList {
 pub fn follow_list(table: &'static str, query: Memo<String>) -> LiveList {
     let shown = LiveList {
         rows: RwSignal::default(),
+        total: RwSignal::new(0),
         arrived: RwSignal::new(false),
         error: RwSignal::new(None),
     };
@@ -133,12 +136,15 @@ impl Follower {
     }
 
     fn show(&self) {
-        let rows = match &*self.list.borrow() {
-            Some(list) => list.rows.clone(),
+        let (rows, total) = match &*self.list.borrow() {
+            Some(list) => (list.rows.clone(), list.total),
             None => return,
         };
         if self.shown.error.read_untracked().is_some() {
             self.shown.error.set(None);
+        }
+        if self.shown.total.get_untracked() != total {
+            self.shown.total.set(total);
         }
         // What is shown is told only where that is new: most patches concern what no column has.
         if *self.shown.rows.read_untracked() != rows {

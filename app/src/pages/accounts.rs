@@ -5,6 +5,7 @@
 
 mod join;
 mod login;
+mod notifications;
 mod own;
 mod permissions;
 mod table_permissions;
@@ -15,6 +16,7 @@ use leptos::prelude::*;
 pub use self::{
     join::{Join, JoinPurpose, join},
     login::{Login, login},
+    notifications::{Notifications, notifications},
     own::{LinkedRow, OwnAccount, SessionRow, TokenRow, own_account},
     permissions::{Permissions, RoleRow, TableRow, permissions, table_address},
     table_permissions::{ColumnRow, RoleForm, TablePermissions, table_permissions},
@@ -25,6 +27,7 @@ use crate::{
     document::Files,
     erased::{Erase, Erased},
     format::{time::instant, zone::Zone},
+    notifications::{Bell, Unread, titled},
     signed_in::AccountMenu,
 };
 
@@ -72,11 +75,25 @@ pub fn leaving(options: LeptosOptions, address: String) -> impl IntoView {
 /// The document around a page.
 fn document(options: LeptosOptions, title: &'static str, content: Erased) -> impl IntoView {
     let files = Files::new(&options);
+    around(files.looks().erased(), title, content)
+}
+
+/// The document around a page that the application makes live.
+fn live_document(options: LeptosOptions, title: &'static str, content: Erased) -> impl IntoView {
+    let files = Files::new(&options);
+    let head = view! { {files.looks()} {files.application()} };
+    around(head.erased(), title, content)
+}
+
+fn around(head: Erased, title: &'static str, content: Erased) -> impl IntoView {
+    let unread = Unread::new();
+    let title_said = titled(title, unread.0.get_untracked());
+    provide_context(unread);
     view! {
         <!DOCTYPE html>
         <html lang="en">
             <head>
-                {files.looks()} <title>{[title, " · Rowcast"].concat()}</title>
+                {head} <title>{title_said}</title>
             </head>
             <body>
                 <div class="page">
@@ -85,6 +102,9 @@ fn document(options: LeptosOptions, title: &'static str, content: Erased) -> imp
                         <h1 class="crumb">{title}</h1>
                         <div class="top-end">
                             <AccountMenu />
+                            <span class="bell-place">
+                                <Bell />
+                            </span>
                             <Appearance />
                         </div>
                     </header>

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 /// The migrations, in order. One that has been released is never changed.
-const MIGRATIONS: [(i32, &str, &str); 15] = [
+const MIGRATIONS: [(i32, &str, &str); 16] = [
     (
         1,
         "capture",
@@ -76,6 +76,11 @@ const MIGRATIONS: [(i32, &str, &str); 15] = [
         15,
         "openid",
         include_str!("../../../migrations/0015_openid.sql"),
+    ),
+    (
+        16,
+        "notifications",
+        include_str!("../../../migrations/0016_notifications.sql"),
     ),
 ];
 

@@ -19,7 +19,7 @@ pub use self::{
     column::ColumnMeta,
     embedding::{Embedding, Join},
     rules::Rules,
-    table::{ForeignKey, TableMeta, Target, is_audit},
+    table::{ForeignKey, TableMeta, Target, is_audit, is_notifications},
 };
 use self::{
     load::{Version, fingerprint_sql},
@@ -33,7 +33,7 @@ use crate::error::{read_error, unknown_table};
 /// whether the table is still the one that is remembered, by a hash of its catalog rows, and
 /// reads it anew where it is not. Those who call at the same time share that. System schemas and
 /// temporary tables do not exist here, nor does the schema `rowcast`, but for three tables in it
-/// that are followed like users' own: saved views, presence and the audit log. Those are not
+/// that are followed like users' own: saved views, presence, notifications and the audit log. Those are not
 /// listed.
 #[derive(Debug)]
 pub struct Catalog {

@@ -17,7 +17,7 @@ enum For {
 }
 
 /// Which rights serving needs, in the order of `docs/sql.md`.
-const NEEDED: [(&str, &[&str], For); 21] = [
+const NEEDED: [(&str, &[&str], For); 23] = [
     ("migration", &["SELECT"], For::Serving),
     ("setting", &["SELECT"], For::Serving),
     ("watched", &["SELECT"], For::Serving),
@@ -27,6 +27,8 @@ const NEEDED: [(&str, &[&str], For); 21] = [
     ("refusal", WRITTEN, For::Serving),
     ("saved_view", WRITTEN, For::Company),
     ("presence", WRITTEN, For::Company),
+    ("notification", WRITTEN, For::Accounts),
+    ("notification_setting", WRITTEN, For::Accounts),
     ("account", WRITTEN, For::Accounts),
     ("password", WRITTEN, For::Accounts),
     ("account_role", WRITTEN, For::Accounts),

@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use rowcast_protocol::{ApiError, Table, query::Filter};
+use rowcast_protocol::{
+    ApiError, Table,
+    query::{Filter, Operator, Test},
+};
 
 use super::{
     grant::Grant,
@@ -13,6 +16,7 @@ use super::{
     restrict::no_row,
     rows::{self, User},
 };
+use crate::auth::AccountId;
 
 /// What somebody may do with tables.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -215,6 +219,19 @@ fn union<'a>(
 }
 
 impl Limits {
+    /// From all rows but those of an account.
+    pub fn to_account(account: AccountId) -> Self {
+        Self {
+            read: Rows::Some(Filter::Test(Test {
+                column: "account".to_owned(),
+                negated: false,
+                operator: Operator::Eq(account.0.to_string()),
+            })),
+            writes: [Rows::None, Rows::None, Rows::None],
+            ..Self::default()
+        }
+    }
+
     /// Whether nothing is kept back.
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()

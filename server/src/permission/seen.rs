@@ -16,7 +16,7 @@ use crate::{
     audit,
     auth::Identity,
     database::{
-        catalog::{Catalog, ForeignKey, TableMeta, is_audit},
+        catalog::{Catalog, ForeignKey, TableMeta, is_audit, is_notifications},
         impersonation::DatabaseUser,
     },
     error::unknown_table,
@@ -187,6 +187,10 @@ impl<'a> Seen<'a> {
         if is_audit(table) {
             return Ok(self.identity.is_administrator().then(Limits::default));
         }
+        // What somebody is told nobody else reads, whoever that is.
+        if is_notifications(table) {
+            return Ok(self.identity.account.map(Limits::to_account));
+        }
         // What we keep of tables is for those who may read them: `restrict` sees to that.
         if table.schema == "rowcast" && self.identity.rights.may_read_anything() {
             return Ok(Some(Limits::default()));
@@ -200,6 +204,9 @@ impl<'a> Seen<'a> {
         table: Arc<TableMeta>,
         mut limits: Limits,
     ) -> Result<Arc<TableMeta>, ApiError> {
+        if table.is_notifications() {
+            return Ok(table.limited(Some(Arc::new(limits))));
+        }
         // Also where nothing is kept back: what else there is in the database is not told.
         if self.sees_everything() {
             return Ok(table);

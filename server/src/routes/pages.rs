@@ -6,6 +6,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Extension, Path, Query as UrlQuery, Request, State},
+    middleware,
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
@@ -28,7 +29,11 @@ use serde::Deserialize;
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
-use super::{join, login, openid, own_account, permissions_page, users};
+use super::{
+    join, login,
+    notifications_page::{self, Unread},
+    openid, own_account, permissions_page, users,
+};
 use crate::{
     audit::{self, Actor},
     auth::Identity,
@@ -70,6 +75,13 @@ pub fn router(state: &AppState) -> Router<AppState> {
         .route("/account/sessions/{id}", post(own_account::end_session))
         .route("/account/tokens", post(own_account::create_token))
         .route("/account/tokens/{id}", post(own_account::revoke_token))
+        .route("/notifications", get(notifications_page::show))
+        .route("/notifications/read", post(notifications_page::mark_read))
+        .route("/notifications/quiet", post(notifications_page::set_quiet))
+        .route(
+            "/notifications/{id}/{what}",
+            post(notifications_page::change),
+        )
         .route("/users", get(users::show))
         .route("/users/invite", post(users::invite))
         .route("/users/invitations/{id}", post(users::withdraw))
@@ -91,6 +103,10 @@ pub fn router(state: &AppState) -> Router<AppState> {
             shell(options.clone())
         })
         .fallback(file_or_page)
+        .layer(middleware::from_fn_with_state(
+            state.clone(),
+            notifications_page::count,
+        ))
 }
 
 /// What is needed to find the files: the site's directory as the pages know it.
@@ -307,6 +323,7 @@ fn signed_in(parts: &Parts) -> Option<SignedIn> {
     Some(SignedIn {
         name: name.to_owned(),
         is_administrator: identity.is_administrator(),
+        unread: parts.extensions.get().map_or(0, |Unread(unread)| *unread),
     })
 }
 

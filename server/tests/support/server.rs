@@ -53,6 +53,11 @@ impl Server {
         self.process = spawn(&self.url, &self.address, &self.settings).await;
     }
 
+    /// Whether it is there no more.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_some()
+    }
+
     /// Ends it as an operator does.
     pub async fn stop(mut self) {
         self.end().await;

@@ -64,6 +64,11 @@ pub fn is_audit(table: &Table) -> bool {
     table.schema == "rowcast" && table.name == "audit"
 }
 
+/// Whether a table holds what people are told: each of them sees their own rows of it.
+pub fn is_notifications(table: &Table) -> bool {
+    table.schema == "rowcast" && table.name == "notification"
+}
+
 /// A foreign key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ForeignKey {
@@ -188,6 +193,11 @@ impl TableMeta {
     /// Whether it is the audit log, which administrators read.
     pub fn is_audit(&self) -> bool {
         is_audit(&self.table)
+    }
+
+    /// Whether it holds what people are told, each of whom sees their own rows.
+    pub fn is_notifications(&self) -> bool {
+        is_notifications(&self.table)
     }
 
     /// Whether its rows have a name of their own, not one made of their content.

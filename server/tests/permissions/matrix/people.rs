@@ -35,11 +35,15 @@ pub const VALUE: &str = "xanadu";
 /// Stands in a table that only administrators may read.
 pub const TABLE: &str = "carcosa";
 
+/// Stands in what somebody was told whom nobody here is.
+pub const OTHERS: &str = "lemuria";
+
 const SQL: &str = "
     CREATE TABLE ticket (id int PRIMARY KEY, title text, assignee text, note text, amount int);
     INSERT INTO ticket SELECT n, 'zanzibar', 'stranger', 'zanzibar xanadu', n FROM generate_series(1, 3) n;
     CREATE TABLE vault (id int PRIMARY KEY, content text);
     INSERT INTO vault VALUES (1, 'carcosa');
+    INSERT INTO rowcast.notification (account, title, body, sender) VALUES (999999, 'lemuria', 'lemuria', 'lemuria');
     SELECT rowcast.watch('ticket'), rowcast.watch('vault');
     DELETE FROM rowcast.permission;
     INSERT INTO rowcast.role (name) VALUES ('filtered'), ('sealed'), ('reader'), ('editor');
@@ -130,6 +134,7 @@ impl People {
         self.sql(&format!(
             "UPDATE ticket SET title = '{ROW} {n}', note = '{ROW} {VALUE} {n}' WHERE assignee = 'stranger'; \
              UPDATE ticket SET note = '{VALUE} {n}' WHERE id BETWEEN 500 AND 599; \
+             UPDATE rowcast.notification SET body = '{OTHERS} {n}' WHERE account = 999999; \
              UPDATE vault SET content = '{TABLE} {n}';"
         ))
         .await;
@@ -159,11 +164,11 @@ impl People {
     /// A mark in some bytes that whoever gets them may not see.
     pub fn forbidden_in(&self, who: usize, bytes: &[u8]) -> Option<&'static str> {
         let forbidden: &[&str] = match NAMES[who] {
-            "admin" => &[],
-            "read" | "edit" => &[TABLE],
-            "rows" => &[ROW, TABLE],
-            "cols" => &[VALUE, TABLE],
-            _ => &[ROW, VALUE, TABLE],
+            "admin" => &[OTHERS],
+            "read" | "edit" => &[TABLE, OTHERS],
+            "rows" => &[ROW, TABLE, OTHERS],
+            "cols" => &[VALUE, TABLE, OTHERS],
+            _ => &[ROW, VALUE, TABLE, OTHERS],
         };
         let is_in = |mark: &&&'static str| {
             let mark = mark.as_bytes();
@@ -210,6 +215,18 @@ impl People {
                      SELECT id, 'made {n}', sha256('{n}'), '{{read}}' FROM rowcast.account \
                       WHERE id = {account} OR ({account} = 0 AND name = 'none') RETURNING id::text"
                 ),
+            ),
+            (
+                "{told}",
+                format!(
+                    "INSERT INTO rowcast.notification (account, title, sender) \
+                     SELECT id, 'told {n}', 'x' FROM rowcast.account \
+                      WHERE id = {account} OR ({account} = 0 AND name = 'none') RETURNING id::text"
+                ),
+            ),
+            (
+                "{others}",
+                "SELECT id::text FROM rowcast.notification WHERE account = 999999".to_owned(),
             ),
             (
                 "{user}",
