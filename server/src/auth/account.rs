@@ -189,7 +189,7 @@ pub async fn set_database_role(
     Err(ApiError::new(
         "invalid_database_role",
         "there is no such role in the database, it is a superuser, or the server may not take it on",
-        "GRANT the role TO the server's, with SET",
+        "GRANT the role TO the server's",
     ))
 }
 

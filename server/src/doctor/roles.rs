@@ -80,7 +80,7 @@ const FAULTS: [(&str, &str, &str); 4] = [
     (
         "is_shut",
         "is a role that the server may not take on, so who has it reads nothing",
-        "GRANT … TO the server's role; from PostgreSQL 16 on WITH SET TRUE",
+        "GRANT … TO the server's role, and not WITH SET FALSE",
     ),
     (
         "is_super",
