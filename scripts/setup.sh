@@ -17,7 +17,8 @@ fail() {
   printf 'setup: %s\n' "$*" >&2
   exit 1
 }
-have() { command -v "$1" >/dev/null 2>&1; }
+# A program; not one of the functions below, some of which are called as what they install.
+have() { type -P "$1" >/dev/null; }
 
 # Runs a command as root, if that takes no question; fails otherwise.
 as_root() {
