@@ -151,7 +151,7 @@ pub async fn window(
         "SELECT pg_current_snapshot()::text, {total}, ARRAY({rows}), {fingerprint}::text, \
          {moment}, {turns}, {end}{lists}"
     );
-    let mut statement = sqlx::query(AssertSqlSafe(sql));
+    let mut statement = sqlx::query(AssertSqlSafe(sql)).persistent(table.is_planned_once());
     for text in params.into_texts() {
         statement = statement.bind(text);
     }

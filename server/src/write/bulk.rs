@@ -117,7 +117,8 @@ async fn count(executor: impl PgExecutor<'_>, bound: &BoundQuery) -> Result<u64,
     let condition = where_sql(&bound.table, &bound.filter, "t", &mut params);
     let from = bound.table.from_sql("t");
     let sql = format!("SELECT pg_catalog.count(*) FROM {from} WHERE {condition}");
-    let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
+    let mut query =
+        sqlx::query_scalar(AssertSqlSafe(sql)).persistent(bound.table.is_planned_once());
     for text in params.into_texts() {
         query = query.bind(text);
     }

@@ -289,7 +289,8 @@ impl<'a> Reading<'a> {
                 continue;
             }
             let (sql, params) = self.statement(&part, mode);
-            match run(connection, sql, params, mode).await {
+            let once = self.table.is_planned_once();
+            match run(connection, sql, params, mode, once).await {
                 Ok(inserted) => self.inserted += inserted,
                 Err(error) if !is_about_values(&error) => return Err(error),
                 Err(error) => match part.len() {
@@ -383,8 +384,9 @@ async fn run(
     sql: String,
     params: Params,
     mode: Mode,
+    is_planned_once: bool,
 ) -> Result<u64, sqlx::Error> {
-    let mut query = sqlx::query(AssertSqlSafe(sql));
+    let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(is_planned_once);
     for text in params.into_texts() {
         query = query.bind(text);
     }

@@ -162,7 +162,7 @@ fn statement(table: &TableMeta, author: &Author, changes: &[Change]) -> Option<S
             )
         }
     };
-    Some(Statement::new(sql, params))
+    Some(Statement::new(table, sql, params))
 }
 
 /// `WITH asked AS (…)`: of each change its number `n` and its values, as `k0`, `s1`, `e2`.

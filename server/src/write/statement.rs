@@ -33,12 +33,17 @@ use rowcast_engine::datum::Codec;
 pub struct Statement {
     sql: String,
     params: Params,
+    is_planned_once: bool,
 }
 
 impl Statement {
-    /// This SQL with these parameters.
-    pub fn new(sql: String, params: Params) -> Self {
-        Self { sql, params }
+    /// This SQL about a table, with these parameters.
+    pub fn new(table: &TableMeta, sql: String, params: Params) -> Self {
+        Self {
+            sql,
+            params,
+            is_planned_once: table.is_planned_once(),
+        }
     }
 
     /// Runs it, and gives its rows as they come.
@@ -53,7 +58,7 @@ impl Statement {
     }
 
     fn query(self) -> Query<'static, Postgres, PgArguments> {
-        let mut query = sqlx::query(AssertSqlSafe(self.sql));
+        let mut query = sqlx::query(AssertSqlSafe(self.sql)).persistent(self.is_planned_once);
         for text in self.params.into_texts() {
             query = query.bind(text);
         }
@@ -130,7 +135,7 @@ pub fn change(table: &TableMeta, author: &Author, change: &Change, guard: Guard)
             )
         }
     };
-    Statement::new(sql, params)
+    Statement::new(table, sql, params)
 }
 
 /// The statement that says of the row of that key how it is, and of each expected column
@@ -152,7 +157,7 @@ pub fn look(table: &TableMeta, key: &Values, expect: &Values) -> Statement {
         table.sql_name(),
         keyed(table, key)
     );
-    Statement::new(sql, params)
+    Statement::new(table, sql, params)
 }
 
 /// `WITH asked AS (…)`: the author, and the records' values as `k0`, `s1`, `e2`.

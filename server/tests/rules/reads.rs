@@ -207,3 +207,20 @@ async fn claims_are_told_whatever_is_in_them() {
     assert_eq!(cells[3]["name"], "ann");
     assert_eq!(cells[3]["roles"], json!(["administrator", "member"]));
 }
+
+#[tokio::test]
+async fn a_membership_counts_from_its_commit_on_in_sessions_that_knew_another() {
+    let sql = format!("{NOTES} CREATE POLICY all_of_it ON note TO {{db}}_eve USING (TRUE);");
+    let world = World::with(&sql, |_, settings| settings.connections = "1".to_owned()).await;
+    let change = r#"{"set":{"size":0}}"#;
+    for _ in 0..3 {
+        assert_eq!(world.keys(&world.ann, "/api/rows/note").await.1, 2);
+        let other = world.send(&world.ann, "PATCH", "/api/rows/note/2", change);
+        assert_eq!(other.await.status, 404);
+        world.execute("GRANT {db}_eve TO {db}_ann").await;
+        assert_eq!(world.keys(&world.ann, "/api/rows/note").await.1, 4);
+        let other = world.send(&world.ann, "PATCH", "/api/rows/note/2", change);
+        assert_eq!(other.await.status, 200);
+        world.execute("REVOKE {db}_eve FROM {db}_ann").await;
+    }
+}

@@ -242,6 +242,13 @@ impl TableMeta {
         (!parts.is_empty()).then(|| parts.join("/"))
     }
 
+    /// Whether a statement about it may be kept with its plan for the next time. Under a role it may
+    /// not: in a plan that is kept there are the policies that held for the role when it was made,
+    /// whatever the role is a member of since.
+    pub fn is_planned_once(&self) -> bool {
+        self.rules.is_none()
+    }
+
     /// Whether the database decides about rows of it by what may change though no table does.
     pub fn is_ruled_untold(&self) -> bool {
         self.all_rules().any(|(_, rules)| rules.is_untold)
