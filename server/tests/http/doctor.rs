@@ -66,7 +66,7 @@ async fn set_up() -> Database {
 async fn reader(database: &Database, role: &str) -> String {
     let granted = DOCUMENTED
         .split("```sql\n")
-        .find(|block| block.contains("GRANT USAGE ON SCHEMA rowcast"))
+        .find(|block| block.contains("GRANT USAGE ON SCHEMA rowcast TO rowcast_reader"))
         .and_then(|block| block.split("```").next())
         .expect("the grants are documented");
     let granted = granted.replace("rowcast_reader", role);
