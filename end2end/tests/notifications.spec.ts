@@ -27,6 +27,8 @@ test("the bell counts on every page and device, and reading on one clears the ot
   await other.goto("/notifications");
   await signIn(other, ann);
   await expectLiveList(other);
+  // What refuses something is not there as long as nothing is.
+  await expect(other.locator(".notice:visible")).toHaveCount(0);
   const bobs = await another(browser, server);
   await bobs.goto("/");
   await signIn(bobs, bob);
