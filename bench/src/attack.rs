@@ -288,7 +288,7 @@ fn malformed(which: usize, address: &str) -> Vec<u8> {
 }
 
 fn oversized(which: usize, address: &str) -> Vec<u8> {
-    const LENGTH: usize = 256 << 10;
+    const LENGTH: usize = 4 << 20;
     let post = |path: &str, kind: &str| {
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
