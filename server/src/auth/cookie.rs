@@ -92,6 +92,7 @@ fn header(kind: Kind, value: &str, age: Duration, peer: Peer) -> HeaderValue {
         })
         .secure(peer.is_secure)
         .max_age(age);
+    // Names are ours, and values are what is kept of secrets in base64: plain text alone.
     HeaderValue::try_from(cookie.to_string()).expect("names and values of ours are plain text")
 }
 
