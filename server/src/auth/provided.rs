@@ -6,7 +6,7 @@ use rowcast_protocol::ApiError;
 
 use super::{
     account::{self, failed},
-    identity::{AccountId, Identity},
+    identity::{AccountId, Credential, Identity},
     known::Accounts,
     link::{self, By},
     linked,
@@ -201,7 +201,9 @@ async fn link_to(
     identity: &Identity,
     person: &Person,
 ) -> Result<Entered, Refusal> {
-    if identity.account != Some(account) {
+    // A token reaches less far than whoever it is of, and gives nobody a way in.
+    let is_session = matches!(identity.credential, Some(Credential::Session(_)));
+    if identity.account != Some(account) || !is_session {
         return Err(Refusal::NotAsked);
     }
     let pool = accounts.pool();

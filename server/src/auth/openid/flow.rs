@@ -4,6 +4,8 @@
 //! answer is of use to nobody but the browser that asked, and what was begun and never ended has
 //! left nothing here.
 
+use std::sync::LazyLock;
+
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use ring::hmac;
 use sha2::{Digest as _, Sha256};
@@ -19,6 +21,14 @@ pub const LASTS: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// The longest address to go to then that a cookie has room for.
 const NEXT_MAX: usize = 2000;
+
+/// What a flow is sealed with that does more than sign in: what it is for was asked of this server,
+/// which has looked at a password or a link for it, and nobody makes one up. One that was begun before
+/// a restart, or at another server, has to be begun again.
+static SEAL: LazyLock<hmac::Key> = LazyLock::new(|| {
+    let secret = Secret::new();
+    hmac::Key::new(hmac::HMAC_SHA256, secret.reveal().as_bytes())
+});
 
 /// What somebody wants to be known for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +65,14 @@ impl Flow {
             Purpose::Link(account) => format!("l{}", account.0),
         };
         let next_text = BASE64_URL_SAFE_NO_PAD.encode(next);
+        let purpose_text = match purpose {
+            Purpose::SignIn => purpose_text,
+            _ => {
+                let said = format!("{}.{now}.{purpose_text}.{next_text}", secret.reveal());
+                let seal = BASE64_URL_SAFE_NO_PAD.encode(hmac::sign(&SEAL, said.as_bytes()));
+                format!("{purpose_text}~{seal}")
+            }
+        };
         Self {
             purpose,
             next: next.to_owned(),
@@ -66,17 +84,27 @@ impl Flow {
     pub fn read(text: &str, now: i64) -> Option<Self> {
         let mut parts = text.split('.');
         let mut part = || parts.next();
-        let (secret, begun, purpose, next) = (part()?, part()?, part()?, part()?);
+        let (secret, begun_text, purpose, next) = (part()?, part()?, part()?, part()?);
         if part().is_some() {
             return None;
         }
         Digest::of_secret(secret)?;
-        let begun: i64 = begun.parse().ok()?;
+        let begun: i64 = begun_text.parse().ok()?;
         let age = now.checked_sub(begun)?;
         // Another server's clock may be ahead.
         if !(-60..=LASTS.as_secs() as i64).contains(&age) {
             return None;
         }
+        let purpose = match purpose.split_once('~') {
+            None if purpose == "s" => purpose,
+            None => return None,
+            Some((purpose, seal)) => {
+                let said = format!("{secret}.{begun_text}.{purpose}.{next}");
+                let seal = BASE64_URL_SAFE_NO_PAD.decode(seal).ok()?;
+                hmac::verify(&SEAL, said.as_bytes(), &seal).ok()?;
+                purpose
+            }
+        };
         let purpose = match purpose.split_at_checked(1)? {
             ("s", "") => Purpose::SignIn,
             ("j", link) => {
@@ -144,6 +172,33 @@ mod tests {
     const NOW: i64 = 1_700_000_000;
 
     #[test]
+    fn what_is_more_than_a_sign_in_is_not_made_up() {
+        for purpose in [
+            Purpose::Join(Digest::of(b"link")),
+            Purpose::Link(AccountId(7)),
+        ] {
+            let flow = Flow::begin(purpose, "/", NOW);
+            let (whole, other) = (flow.cookie(), Flow::begin(purpose, "/", NOW));
+            let parts: Vec<&str> = whole.split('.').collect();
+            let [secret, begun, purpose, next] = parts[..] else {
+                panic!("{} parts", parts.len())
+            };
+            let (bare, seal) = purpose.split_once('~').expect("sealed");
+            let others = other.cookie().split(['~', '.']).nth(3).expect("a seal");
+            for made_up in [
+                format!("{secret}.{begun}.{bare}.{next}"),
+                format!("{secret}.{begun}.{bare}~.{next}"),
+                format!("{secret}.{begun}.{bare}~{others}.{next}"),
+                format!("{secret}.{begun}.l8~{seal}.{next}"),
+                format!("{secret}.{}.{bare}~{seal}.{next}", NOW + 1),
+            ] {
+                assert!(Flow::read(&made_up, NOW).is_none(), "{made_up}");
+            }
+            assert!(Flow::read(whole, NOW).is_some());
+        }
+    }
+
+    #[test]
     fn a_flow_reads_back_until_it_is_too_old() {
         let link = Digest::of(b"link");
         for purpose in [
@@ -178,12 +233,18 @@ mod tests {
             ]
         };
         let mut seen = all(&flow).to_vec();
-        let other = flow.cookie().replace(".l7.", ".l8.");
-        seen.extend(all(&Flow::read(&other, NOW).expect("one")));
+        let other = flow.cookie().replace(".l7~", ".l8~");
+        seen.extend(all(&Flow {
+            text: other,
+            ..flow.clone()
+        }));
         let later = flow
             .cookie()
             .replace(&NOW.to_string(), &(NOW + 1).to_string());
-        seen.extend(all(&Flow::read(&later, NOW).expect("one")));
+        seen.extend(all(&Flow {
+            text: later,
+            ..flow.clone()
+        }));
         let count = seen.len();
         seen.sort();
         seen.dedup();
