@@ -1,6 +1,10 @@
 //! The pages, rendered here, and the files that they need.
 
-use std::{path::Path as FilePath, sync::Arc, time::Duration};
+use std::{
+    path::Path as FilePath,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -13,7 +17,7 @@ use axum::{
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
-use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
+use leptos_axum::{AxumRouteListing, LeptosRoutes, ResponseOptions, generate_route_list};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use rowcast_app::{
     App, address, design,
@@ -99,14 +103,20 @@ pub fn router(state: &AppState) -> Router<AppState> {
             "/permissions/{table}/{role}",
             post(permissions_page::change),
         )
-        .leptos_routes_with_context(state, generate_route_list(App), context, move || {
-            shell(options.clone())
-        })
+        .leptos_routes_with_context(state, listed(), context, move || shell(options.clone()))
         .fallback(file_or_page)
         .layer(middleware::from_fn_with_state(
             state.clone(),
             notifications_page::count,
         ))
+}
+
+/// The addresses of the application's pages. They are listed once, before there is any page: while
+/// Leptos lists them, nothing that a page begins to load anywhere in the process ever comes
+/// (leptos-rs/leptos#4773).
+pub fn listed() -> Vec<AxumRouteListing> {
+    static LISTED: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_list(App));
+    LISTED.clone()
 }
 
 /// What is needed to find the files: the site's directory as the pages know it.
