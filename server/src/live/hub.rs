@@ -160,8 +160,9 @@ struct Unbound {
     limits: Option<Arc<Limits>>,
     /// What the database lets them see.
     rules: Option<Arc<Rules>>,
-    /// The tables that it embeds, which they may read, and what the database lets them see of each.
-    joined: Vec<(u32, Option<Arc<Rules>>)>,
+    /// The tables that it embeds, which they may read, as they are defined, and what the database
+    /// lets them see of each.
+    joined: Vec<(u32, String, Option<Arc<Rules>>)>,
     members: Vec<SubscriberId>,
 }
 
@@ -180,13 +181,19 @@ impl Unbound {
     /// The table as its readers see it.
     ///
     /// # Errors
-    /// `catalog_changed` if the database lets them see something else of it now: what they may ask
-    /// is another query then. Those of reading the catalog.
+    /// `catalog_changed` if the database lets them see something else of it now, or what is hidden
+    /// is not there: what they may ask is another query then. Those of reading the catalog.
     async fn seen(
         &self,
         catalog: &Catalog,
         table: &Arc<TableMeta>,
     ) -> Result<Arc<TableMeta>, ApiError> {
+        // What was hidden may show under another name by now.
+        let has = |name: &String| table.table.column(name).is_some();
+        let is_known = |limits: &Arc<Limits>| limits.hidden.iter().all(has);
+        if !self.limits.as_ref().is_none_or(is_known) {
+            return Err(catalog_changed());
+        }
         let Some(rules) = &self.rules else {
             return Ok(table.limited(self.limits.clone()));
         };
@@ -197,8 +204,7 @@ impl Unbound {
         }
     }
 
-    /// The query as it is bound now, unless it embeds another table than its readers were let
-    /// see.
+    /// The query as it is bound now, unless it embeds something else than its readers were let see.
     ///
     /// # Errors
     /// `catalog_changed`.
@@ -210,10 +216,13 @@ impl Unbound {
     }
 }
 
-fn joined(bound: &BoundQuery) -> Vec<(u32, Option<Arc<Rules>>)> {
+fn joined(bound: &BoundQuery) -> Vec<(u32, String, Option<Arc<Rules>>)> {
     let joins = bound.table.joins().iter();
     joins
-        .map(|join| (join.table.oid, join.table.rules.clone()))
+        .map(|join| {
+            let table = &join.table;
+            (table.oid, table.fingerprint.clone(), table.rules.clone())
+        })
         .collect()
 }
 
