@@ -54,6 +54,7 @@ use crate::{
         readers::Readers,
     },
     error::unknown_table,
+    limit::Subject,
     permission::Limits,
     query::{bound::BoundQuery, read::catalog_changed},
 };
@@ -122,16 +123,25 @@ pub enum Command {
 /// A subscription.
 #[derive(Debug)]
 pub struct Subscribe {
-    /// Its name.
+    /// What is followed.
+    pub asked: Asked,
+    /// By whom it is counted that rows are read for it.
+    pub subject: Option<Subject>,
+    /// Where the client stands, if it holds a list.
+    pub cursor: Option<Cursor>,
+    /// Who it is for.
+    pub sink: Sink,
+}
+
+/// What a subscription follows.
+#[derive(Debug)]
+pub struct Asked {
+    /// The subscription's name.
     pub id: SubscriberId,
     /// The query as the client wrote it.
     pub query: Arc<Query>,
     /// The query as it was bound.
     pub bound: BoundQuery,
-    /// Where the client stands, if it holds a list.
-    pub cursor: Option<Cursor>,
-    /// Who it is for.
-    pub sink: Sink,
 }
 
 /// Who a subscription is for.
@@ -290,6 +300,7 @@ pub struct Hub {
 #[derive(Debug)]
 struct Subscriber {
     sink: Sink,
+    subject: Option<Subject>,
     cursor: Option<Box<Cursor>>,
     /// Which window it follows, and where it sits in its channel.
     place: Option<(WindowId, Seat)>,

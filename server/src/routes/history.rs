@@ -20,6 +20,7 @@ use crate::{
         self, Change, DEFAULT_LIMIT, MAX_LIMIT,
         address::{key_values, row_address},
     },
+    limit::Subject,
     query::read::catalog_changed,
     state::AppState,
 };
@@ -47,6 +48,7 @@ pub struct Answer {
 pub async fn read(
     State(state): State<AppState>,
     Extension(identity): Extension<Arc<Identity>>,
+    subject: Option<Extension<Subject>>,
     uri: Uri,
     Query(asked): Query<Asked>,
 ) -> Result<Response, HttpError> {
@@ -60,7 +62,10 @@ pub async fn read(
         )));
     }
     let (name, key) = row_address(uri.path(), "/api/history/")?;
-    let _place = state.scans.acquire().await;
+    let _turn = state
+        .scans
+        .take(subject.map(|Extension(subject)| subject))
+        .await;
     let seen = state.seen(&identity);
     let table = seen.table(&name).await?;
     // What is in those is of other tables, which not everybody may read.

@@ -41,6 +41,7 @@ use super::{
 use crate::{
     audit::{self, Actor},
     auth::Identity,
+    limit::Subject,
     live::prepare::{Prepared, prepare},
     permission::{Rights, may_know_view},
     query::list,
@@ -320,6 +321,7 @@ fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static + use
             actor: use_context::<Parts>()
                 .map(|parts| Actor::in_extensions(&parts.extensions))
                 .unwrap_or_default(),
+            subject: use_context::<Parts>().and_then(|parts| parts.extensions.get().copied()),
             reader: use_context::<Parts>().and_then(|parts| reader_of(&parts.headers)),
         });
         provide_context(data);
@@ -350,6 +352,8 @@ struct Data {
     identity: Arc<Identity>,
     /// The same for the audit log: pages are rendered by tasks of their own.
     actor: Actor,
+    /// By whom it is counted.
+    subject: Option<Subject>,
     /// What the reader is called, whose own views these are.
     reader: Option<String>,
 }
@@ -396,7 +400,7 @@ impl PageData for Data {
     fn snapshot(&self, table: &str, query: &str) -> BoxFuture<'_, Result<TablePage, ApiError>> {
         let (table, query) = (table.to_owned(), query.to_owned());
         Box::pin(async move {
-            let rows = first_rows(&self.state, &self.identity, &table, &query);
+            let rows = first_rows(&self.state, &self.identity, self.subject, &table, &query);
             let rows = audit::scope(self.actor.clone(), rows);
             match tokio::time::timeout(PATIENCE, rows).await {
                 Ok(page) => page,
@@ -425,6 +429,7 @@ fn shown(view: views::SavedView) -> SavedView {
 async fn first_rows(
     state: &AppState,
     identity: &Identity,
+    subject: Option<Subject>,
     table: &str,
     query: &str,
 ) -> Result<TablePage, ApiError> {
@@ -435,7 +440,7 @@ async fn first_rows(
             described: table,
             bound,
         }) => {
-            let snapshot = state.live.snapshot(query, bound).await?;
+            let snapshot = state.live.snapshot(query, bound, subject).await?;
             Ok(TablePage { table, snapshot })
         }
         // A table that is not live is read once. One that refers to such a table is not what
@@ -443,6 +448,7 @@ async fn first_rows(
         Err(error)
             if error.code == "not_live" && !state.seen(identity).table(table).await?.table.live =>
         {
+            let _turn = state.reading.take(subject).await;
             let seen = state.seen(identity);
             let (table, snapshot) =
                 list::read(seen, &state.readers, state.epoch(), table, query).await?;

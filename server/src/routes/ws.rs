@@ -33,7 +33,7 @@ use crate::{
     live::{
         SubscriberId,
         event::{Encoding, SharedEvent, compact},
-        hub::Following,
+        hub::{Asked, Following},
         outbox::{Due, Outbox, Waiting},
         prepare::{Prepared, prepare},
     },
@@ -486,7 +486,12 @@ impl Session {
         let live = &self.state.live;
         let subscriber = live.new_id();
         self.subscriptions().insert(id, subscriber);
-        live.subscribe(subscriber, query, bound, cursor, &self.outbox, id)
+        let asked = Asked {
+            id: subscriber,
+            query,
+            bound,
+        };
+        live.subscribe(asked, self.subject, cursor, &self.outbox, id)
             .await;
         Ok(())
     }
