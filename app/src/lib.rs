@@ -18,6 +18,7 @@ pub mod design;
 pub mod document;
 pub mod edit;
 pub mod erased;
+pub mod feed;
 pub mod filter;
 pub mod filtering;
 pub mod format;

@@ -36,7 +36,7 @@ use crate::{
         hub::{Following, Hub, HubParts},
     },
     metrics::Metrics,
-    notification,
+    feed, notification,
     presence::{self, Presence},
     query::slice::bounded,
     router::router,
@@ -215,6 +215,7 @@ pub async fn serve(
         config.notification_retention,
         shutdown.receiver(),
     ));
+    let feeding = tokio::spawn(feed::tidy::run(housekeeping.clone(), shutdown.receiver()));
     let editors = editors(bounded(database.clone(), config.list_bytes), WRITERS);
     let accounts = Accounts::with_roles(
         pool::accounts(database.clone()),
@@ -259,6 +260,7 @@ pub async fn serve(
     retention.abort();
     tidying.abort();
     notifying.abort();
+    feeding.abort();
     showing.abort();
     if accounts.is_required() {
         let _ = tokio::time::timeout(CLOSING, accounts.write_down()).await;

@@ -3,6 +3,7 @@
 //! Each is a document of its own, of plain forms: nothing of it needs a script, and who has not
 //! signed in is sent none but the theme's.
 
+mod feed;
 mod join;
 mod login;
 mod notifications;
@@ -14,6 +15,7 @@ mod users;
 use leptos::prelude::*;
 
 pub use self::{
+    feed::{Draft, Feed, Open, feed},
     join::{Join, JoinPurpose, join},
     login::{Login, login},
     notifications::{Notifications, notifications},

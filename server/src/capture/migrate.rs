@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 /// The migrations, in order. One that has been released is never changed.
-const MIGRATIONS: [(i32, &str, &str); 16] = [
+const MIGRATIONS: [(i32, &str, &str); 17] = [
     (
         1,
         "capture",
@@ -82,6 +82,7 @@ const MIGRATIONS: [(i32, &str, &str); 16] = [
         "notifications",
         include_str!("../../../migrations/0016_notifications.sql"),
     ),
+    (18, "feed", include_str!("../../../migrations/0018_feed.sql")),
 ];
 
 /// The oldest PostgreSQL that is supported, as `server_version_num` has it.

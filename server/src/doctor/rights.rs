@@ -17,7 +17,7 @@ enum For {
 }
 
 /// Which rights serving needs, in the order of `docs/sql.md`.
-const NEEDED: [(&str, &[&str], For); 23] = [
+const NEEDED: [(&str, &[&str], For); 29] = [
     ("migration", &["SELECT"], For::Serving),
     ("setting", &["SELECT"], For::Serving),
     ("watched", &["SELECT"], For::Serving),
@@ -29,6 +29,12 @@ const NEEDED: [(&str, &[&str], For); 23] = [
     ("presence", WRITTEN, For::Company),
     ("notification", WRITTEN, For::Accounts),
     ("notification_setting", WRITTEN, For::Accounts),
+    ("channel", WRITTEN, For::Accounts),
+    ("channel_member", WRITTEN, For::Accounts),
+    ("post", WRITTEN, For::Accounts),
+    ("reaction", WRITTEN, For::Accounts),
+    ("typing", WRITTEN, For::Accounts),
+    ("post_image", WRITTEN, For::Accounts),
     ("account", WRITTEN, For::Accounts),
     ("password", WRITTEN, For::Accounts),
     ("account_role", WRITTEN, For::Accounts),
