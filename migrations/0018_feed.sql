@@ -370,8 +370,8 @@ DECLARE
     place rowcast.channel;
 BEGIN
     SELECT * INTO place FROM rowcast.channel c WHERE c.id = now_is.channel;
-    IF CASE TG_OP WHEN 'UPDATE' THEN OLD.may_post <> NEW.may_post
-                  ELSE coalesce(place.is_private, false) OR now_is.may_post END THEN
+    IF (CASE TG_OP WHEN 'UPDATE' THEN OLD.may_post <> NEW.may_post
+                   ELSE coalesce(place.is_private, false) OR now_is.may_post END) THEN
         PERFORM rowcast.note(
             CASE TG_OP WHEN 'INSERT' THEN 'channel_member_added' WHEN 'DELETE' THEN 'channel_member_removed'
                        ELSE 'channel_member_changed' END,
