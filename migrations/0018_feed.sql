@@ -117,9 +117,9 @@ CREATE FUNCTION rowcast.mentioned(body text) RETURNS SETOF int8
             SELECT coalesce(f.found[2], f.found[3]) AS name
               FROM regexp_matches(
                        regexp_replace(
-                           regexp_replace(mentioned.body, E'(^|\n)[ ]{0,3}(```|~~~).*?(\n[ ]{0,3}\\2|$)', E'\n', 'g'),
+                           regexp_replace(mentioned.body, E'(^|\n)[ ]{0,3}?(```|~~~).*?(\n[ ]{0,3}?\\2|$)', E'\n', 'g'),
                            E'`[^`\n]*`', ' ', 'g'),
-                       '(^|[^[:alnum:]_@/.])@(?:"([^"[:cntrl:]]{1,64})"|([[:alnum:]_][[:alnum:]_.-]{0,63}))', 'g')
+                       '(^|[^[:alnum:]_@/.])@(?:"([^"[:cntrl:]]{1,64})"|((?:[^[:space:][:cntrl:][:punct:]]|_)(?:[^[:space:][:cntrl:][:punct:]]|[_.-]){0,63}))', 'g')
                    AS f (found)
              LIMIT 200
         ) AS named, LATERAL (VALUES (named.name), (rtrim(named.name, '.-'))) AS n (name)
@@ -214,6 +214,7 @@ BEGIN
     UPDATE rowcast.post_image i SET post = made
      WHERE i.account = put_post.author AND i.channel = place.id AND i.post IS NULL
        AND i.id IN (SELECT rowcast.images_in(kept));
+    DELETE FROM rowcast.typing t WHERE t.channel = place.id AND t.account = put_post.author;
     PERFORM rowcast.tell_of_post(made, NULL);
     RETURN made;
 END $$;

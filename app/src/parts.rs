@@ -16,6 +16,7 @@ use crate::{
     },
     edit::{EditHost, Handler, session::Session},
     erased::MakeView,
+    feed,
     filtering::{self, highlight},
     grid::GridState,
     live::{
@@ -127,6 +128,13 @@ part! {
     /// The page of notifications: makes it live.
     notifications() -> () {
         notifications::live::begin();
+    }
+}
+
+part! {
+    /// The page of the feed: makes it live.
+    feed() -> () {
+        feed::live::begin();
     }
 }
 

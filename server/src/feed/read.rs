@@ -102,13 +102,13 @@ pub async fn page(
         Around::Before(id) | Around::From(id) | Around::Post(id) => id,
     };
     let sql = format!(
-        "WITH some AS MATERIALIZED ( \
+        "WITH chosen AS MATERIALIZED ( \
              SELECT p.id FROM rowcast.post p WHERE p.channel = $2 AND {test} AND $5 >= 0 \
               ORDER BY p.id {order} LIMIT $4) \
          SELECT {COLUMNS}, \
-                (SELECT count(*) FROM rowcast.post b WHERE b.channel = $2 AND b.id < (SELECT min(id) FROM some)), \
+                (SELECT count(*) FROM rowcast.post b WHERE b.channel = $2 AND b.id < (SELECT min(id) FROM chosen)), \
                 (SELECT count(*) FROM rowcast.post b WHERE b.channel = $2) \
-           FROM {FROM} WHERE p.id IN (SELECT id FROM some) ORDER BY p.id"
+           FROM {FROM} WHERE p.id IN (SELECT id FROM chosen) ORDER BY p.id"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(reader.0)

@@ -18,7 +18,10 @@ async fn bring(world: &World, token: &str, channel: &str, kind: &str, bytes: &[u
         bytes.len()
     )
     .into_bytes();
-    request.extend_from_slice(bytes);
+    // What declares too much is refused before it is read.
+    if bytes.len() <= 4 * 1024 * 1024 {
+        request.extend_from_slice(bytes);
+    }
     world.server.raw(&request).await
 }
 

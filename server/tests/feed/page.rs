@@ -66,7 +66,7 @@ async fn the_page_is_whole_and_its_forms_do_what_they_say() {
     let text = page(&mut eve, "/feed/general").await;
     assert!(text.contains("This post was deleted.") && !text.contains("Hello"));
     eve.post("/feed/general/read?to=2", &[]).await;
-    assert!(!page(&mut eve, "/feed").await.contains("unread"));
+    assert!(!page(&mut eve, "/feed").await.contains(", 1 unread"));
     eve.post("/feed/news/mute", &[]).await;
     assert!(page(&mut eve, "/feed/news").await.contains("Unmute"));
     world.stop().await;

@@ -96,7 +96,7 @@ pub fn feed(options: LeptosOptions, page: Feed) -> impl IntoView {
     let open = open.map(|open| channel(open, own, now));
     let content = view! {
         <main class="feed">
-            <div class="feed-side">{search} <div id="side-sent">{side}</div> <div id="side-live"></div></div>
+            <div class="feed-side">{search} <div id="side-sent">{side}</div> <div id="side-live" data-own=own data-open=name></div></div>
             <div class="feed-main">{notice(told)} {results} {begin} {open} {manage} {create}</div>
         </main>
     };
