@@ -117,7 +117,7 @@ CREATE FUNCTION rowcast.mentioned(body text) RETURNS SETOF int8
             SELECT coalesce(f.found[2], f.found[3]) AS name
               FROM regexp_matches(
                        regexp_replace(
-                           regexp_replace(mentioned.body, E'(^|\n)[ ]{0,3}?(```|~~~).*?(\n[ ]{0,3}?\\2|$)', E'\n', 'g'),
+                           regexp_replace(mentioned.body, E'(?:(^|\n) {0,3}(```|~~~).*?(\n {0,3}\\2|$)){1,1}?', E'\n', 'g'),
                            E'`[^`\n]*`', ' ', 'g'),
                        '(^|[^[:alnum:]_@/.])@(?:"([^"[:cntrl:]]{1,64})"|((?:[^[:space:][:cntrl:][:punct:]]|_)(?:[^[:space:][:cntrl:][:punct:]]|[_.-]){0,63}))', 'g')
                    AS f (found)

@@ -10,6 +10,9 @@ mod chip;
 mod composer;
 #[cfg(feature = "hydrate")]
 pub(crate) mod live;
+#[cfg(feature = "hydrate")]
+pub(crate) mod dot;
+mod link;
 mod markdown;
 mod post;
 mod posts;
@@ -17,6 +20,7 @@ mod sidebar;
 #[cfg(feature = "hydrate")]
 mod window;
 
+pub use link::{FeedLink, News};
 pub use post::{Answered, Post, Reaction};
 #[cfg(feature = "ssr")]
 pub(crate) use posts::found;

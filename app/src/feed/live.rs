@@ -13,7 +13,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, HtmlFormElement};
 
 use super::{
-    Answered, Channel, Post,
+    Answered, Channel, FeedLink, News, Post, dot,
     chip::chip,
     composer::Composer,
     post::{COLUMNS, text},
@@ -73,8 +73,12 @@ pub fn begin() {
     if let Some(bell) = find(".bell-place") {
         bell.set_inner_html("");
         mount_to(bell, move || {
+            let news = News::default();
+            provide_context(status);
+            provide_context(news);
             provide_context(unread);
-            view! { <Bell /> }
+            dot::begin(news);
+            view! { <FeedLink /> <Bell /> }
         })
         .forget();
     }

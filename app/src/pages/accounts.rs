@@ -28,6 +28,7 @@ use crate::{
     components::{appearance::Appearance, message::Message, top_bar::Brand},
     document::Files,
     erased::{Erase, Erased},
+    feed::FeedLink,
     format::{time::instant, zone::Zone},
     notifications::{Bell, Unread, titled},
     signed_in::AccountMenu,
@@ -105,6 +106,7 @@ fn around(head: Erased, title: &'static str, content: Erased) -> impl IntoView {
                         <div class="top-end">
                             <AccountMenu />
                             <span class="bell-place">
+                                <FeedLink />
                                 <Bell />
                             </span>
                             <Appearance />
