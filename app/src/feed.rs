@@ -9,10 +9,10 @@ mod chip;
 #[cfg(feature = "hydrate")]
 mod composer;
 #[cfg(feature = "hydrate")]
-pub(crate) mod live;
-#[cfg(feature = "hydrate")]
 pub(crate) mod dot;
 mod link;
+#[cfg(feature = "hydrate")]
+pub(crate) mod live;
 mod markdown;
 mod post;
 mod posts;
@@ -24,9 +24,9 @@ pub use link::{FeedLink, News};
 pub use post::{Answered, Post, Reaction};
 #[cfg(feature = "ssr")]
 pub(crate) use posts::found;
+pub use sidebar::Channel;
 #[cfg(feature = "ssr")]
 pub(crate) use {posts::list, posts::shown_here, sidebar::sidebar};
-pub use sidebar::Channel;
 
 /// The reactions that there are.
 pub const EMOJI: [&str; 8] = ["👍", "❤️", "😄", "🎉", "👀", "✅", "🙏", "👎"];

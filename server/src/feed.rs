@@ -17,7 +17,9 @@ mod typing;
 pub use self::{
     channel::{Channel, Kind, find, list},
     image::{IMAGE_BYTES, Image, add as add_image, image},
-    manage::{Altered, Member, New as NewChannel, alter, create, members, remove_member, set_member},
+    manage::{
+        Altered, Member, New as NewChannel, alter, create, members, remove_member, set_member,
+    },
     post::{Added, add, delete, edit, mark_read, react, send, set_muted},
     read::{Around, Page, Post, SHOWN, page, post, search},
     typing::say as say_typing,

@@ -22,8 +22,9 @@ use crate::{
     feed::IMAGE_BYTES,
     host, limit, metrics, refusal,
     routes::{
-        accounts, batch, bulk, chart, feed, feed_images, health, history, import, live, me, metrics as metrics_page,
-        notifications, pages, permissions, presence, row, rows, tables, views, ws,
+        accounts, batch, bulk, chart, feed, feed_images, health, history, import, live, me,
+        metrics as metrics_page, notifications, pages, permissions, presence, row, rows, tables,
+        views, ws,
     },
     security,
     state::AppState,

@@ -28,6 +28,7 @@ use crate::{
         pool::{self, editors, housekeepers, readers, session},
         readers::Readers,
     },
+    feed,
     limit::{Limits, Room},
     listen::{self, Tls, Way},
     live::{
@@ -36,7 +37,7 @@ use crate::{
         hub::{Following, Hub, HubParts},
     },
     metrics::Metrics,
-    feed, notification,
+    notification,
     presence::{self, Presence},
     query::slice::bounded,
     router::router,

@@ -85,7 +85,9 @@ impl Composer {
     }
 
     fn open(self, writing: Writing, body: Option<String>) {
-        let Some(text) = self.text.get_untracked() else { return };
+        let Some(text) = self.text.get_untracked() else {
+            return;
+        };
         // What was begun stays, unless something else is to be changed or was.
         let was_edit = matches!(self.writing.get_untracked(), Writing::Edit(_));
         if body.is_some() || was_edit {
@@ -108,14 +110,20 @@ impl Composer {
     }
 
     fn send(self) {
-        let Some(text) = self.text.get_untracked() else { return };
+        let Some(text) = self.text.get_untracked() else {
+            return;
+        };
         let body = text.value();
         if body.trim().is_empty() || self.busy.get_untracked() {
             return;
         }
         let channel = self.channel.get_value();
         let (method, address, more) = match self.writing.get_untracked() {
-            Writing::New => ("POST", format!("/api/channels/{channel}/posts"), String::new()),
+            Writing::New => (
+                "POST",
+                format!("/api/channels/{channel}/posts"),
+                String::new(),
+            ),
             Writing::Reply(id, _) => (
                 "POST",
                 format!("/api/channels/{channel}/posts"),
@@ -196,7 +204,9 @@ impl Composer {
             }
         };
         let chosen = move |event: leptos::ev::Event| {
-            let input = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
+            let input = event
+                .target()
+                .and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
             let Some(input) = input else { return };
             let file = input.files().and_then(|files| files.get(0));
             // The same one may be chosen again.
@@ -260,7 +270,11 @@ fn close(dialog: &HtmlDialogElement) {
 /// Puts words where the cursor is, on a line of their own.
 fn insert(text: &HtmlTextAreaElement, words: &str) {
     let now = text.value();
-    let before = if now.is_empty() || now.ends_with('\n') { "" } else { "\n" };
+    let before = if now.is_empty() || now.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
     let whole = [now.as_str(), before, words, "\n"].concat();
     text.set_value(&whole);
     let _ = text.focus();

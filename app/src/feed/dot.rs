@@ -27,7 +27,9 @@ pub fn begin(News(news): News) {
         let members = members.rows.read();
         let channels = channels.rows.read();
         let unread = channels.iter().filter_map(|row| {
-            let [id, is_private] = &row.cells[..] else { return None };
+            let [id, is_private] = &row.cells[..] else {
+                return None;
+            };
             let id = text(id)?;
             let mine = members.iter().find_map(|row| match &row.cells[..] {
                 [of, read_to, muted] if text(of)? == id => Some((text(read_to)?, muted.clone())),

@@ -13,9 +13,10 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, HtmlFormElement};
 
 use super::{
-    Answered, Channel, FeedLink, News, Post, dot,
+    Answered, Channel, FeedLink, News, Post,
     chip::chip,
     composer::Composer,
+    dot,
     post::{COLUMNS, text},
     posts::{Shown, list},
     sidebar::sidebar,
@@ -110,7 +111,9 @@ fn find(within: Option<&Element>, selector: &str) -> Option<HtmlElement> {
 fn side(own: i64, open: &str) -> Erased {
     let channels = follow_list(
         "rowcast.channel",
-        Memo::new(|_| "order=name&select=id,name,topic,kind,is_private,archived_at&limit=1000".to_owned()),
+        Memo::new(|_| {
+            "order=name&select=id,name,topic,kind,is_private,archived_at&limit=1000".to_owned()
+        }),
     );
     let members = follow_list(
         "rowcast.channel_member",
@@ -120,7 +123,9 @@ fn side(own: i64, open: &str) -> Erased {
     let how = Memo::new(move |_| {
         let rows = members.rows.read();
         let read = rows.iter().filter_map(|row| {
-            let [channel, read_to, muted] = &row.cells[..] else { return None };
+            let [channel, read_to, muted] = &row.cells[..] else {
+                return None;
+            };
             let number = |cell| text(cell)?.parse::<i64>().ok();
             let is_muted = *muted == rowcast_protocol::Cell::Bool(true);
             Some((number(channel)?, number(read_to)?, is_muted))
@@ -133,7 +138,9 @@ fn side(own: i64, open: &str) -> Erased {
         let mut all: Vec<Channel> = rows
             .iter()
             .filter_map(|row| {
-                let [id, name, topic, kind, private, archived] = &row.cells[..] else { return None };
+                let [id, name, topic, kind, private, archived] = &row.cells[..] else {
+                    return None;
+                };
                 let id: i64 = text(id)?.parse().ok()?;
                 let mine = how.iter().find(|(channel, ..)| *channel == id);
                 let is_private = *private == rowcast_protocol::Cell::Bool(true);
@@ -170,7 +177,10 @@ fn side(own: i64, open: &str) -> Erased {
     };
     let count = move |id: i64| {
         let read_to = Memo::new(move |_| {
-            all.read().iter().find(|of| of.id == id).map_or(0, |of| of.read_to)
+            all.read()
+                .iter()
+                .find(|of| of.id == id)
+                .map_or(0, |of| of.read_to)
         });
         let list = follow_list(
             "rowcast.post",
@@ -217,7 +227,16 @@ fn side(own: i64, open: &str) -> Erased {
 
 /// The channel that is open.
 fn channel(open: Open) -> Erased {
-    let Open { id, own, may_post, offset, total, asked, read_to, .. } = open;
+    let Open {
+        id,
+        own,
+        may_post,
+        offset,
+        total,
+        asked,
+        read_to,
+        ..
+    } = open;
     let name = StoredValue::new(open.name.clone());
     let window = Window::new(offset, total);
     let query = Memo::new(move |_| {
@@ -230,7 +249,11 @@ fn channel(open: Open) -> Erased {
     let followed = follow_list("rowcast.post", query);
     let rows = Memo::new(move |_| {
         let rows = followed.rows.read();
-        name.with_value(|name| rows.iter().filter_map(|row| Post::read(row, name)).collect::<Vec<_>>())
+        name.with_value(|name| {
+            rows.iter()
+                .filter_map(|row| Post::read(row, name))
+                .collect::<Vec<_>>()
+        })
     });
     let posts = answered(id, rows);
     let reacted = reactions(rows);
@@ -257,16 +280,22 @@ fn channel(open: Open) -> Erased {
         if !followed.arrived.get() {
             return;
         }
-        window.offset.set(window.slice.get_untracked().offset.min(total));
+        window
+            .offset
+            .set(window.slice.get_untracked().offset.min(total));
         window.held.set((count, total));
         request_animation_frame(move || {
-            let Some(scroller) = scroller.get_untracked() else { return };
+            let Some(scroller) = scroller.get_untracked() else {
+                return;
+            };
             if is_begun.get_value() {
                 window.settle(&scroller);
             } else {
                 is_begun.set_value(true);
                 let new = rows.with_untracked(|rows| {
-                    let of_others = rows.iter().find(|post| post.id > read_to && post.author != Some(own));
+                    let of_others = rows
+                        .iter()
+                        .find(|post| post.id > read_to && post.author != Some(own));
                     of_others.map_or(0, |post| post.id)
                 });
                 // Who was here before begins where they had stopped.
@@ -298,13 +327,21 @@ fn channel(open: Open) -> Erased {
             });
         }
     });
-    let here = Memo::new(move |_| followed.arrived.get());
-    let lost = move || followed.error.read().as_ref().map(|_| {
-        view! {
-            <p class="notice refused" role="alert">"This channel can’t be shown to you any more."</p>
-        }
-        .made_here()
-    });
+    // Whoever is put out of it knows of it no more.
+    let known = follow_list(
+        "rowcast.channel",
+        Memo::new(move |_| format!("id=eq.{id}&select=id&limit=1")),
+    );
+    let is_lost = Memo::new(move |_| known.arrived.get() && known.rows.read().is_empty());
+    let here = Memo::new(move |_| followed.arrived.get() && !is_lost.get());
+    let lost = move || {
+        is_lost.get().then(|| {
+            view! {
+                <p class="notice refused" role="alert">"You are not in this channel any more."</p>
+            }
+            .made_here()
+        })
+    };
     let waiting = StoredValue::new(false);
     let scrolled = move |_| {
         if waiting.get_value() {
@@ -410,8 +447,12 @@ fn clock() -> Signal<f64> {
 fn answered(channel: i64, rows: Memo<Vec<Post>>) -> Memo<Vec<Post>> {
     let elsewhere = Memo::new(move |_| {
         let rows = rows.read();
-        let ids = rows.iter().filter_map(|post| post.answers.as_ref().map(|of| of.id));
-        let mut ids: Vec<i64> = ids.filter(|id| !rows.iter().any(|post| post.id == *id)).collect();
+        let ids = rows
+            .iter()
+            .filter_map(|post| post.answers.as_ref().map(|of| of.id));
+        let mut ids: Vec<i64> = ids
+            .filter(|id| !rows.iter().any(|post| post.id == *id))
+            .collect();
         ids.sort_unstable();
         ids.dedup();
         ids
@@ -419,7 +460,11 @@ fn answered(channel: i64, rows: Memo<Vec<Post>>) -> Memo<Vec<Post>> {
     let query = Memo::new(move |_| {
         let ids = elsewhere.read();
         let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        let ids = if ids.is_empty() { "0".to_owned() } else { ids.join(",") };
+        let ids = if ids.is_empty() {
+            "0".to_owned()
+        } else {
+            ids.join(",")
+        };
         format!("channel=eq.{channel}&id=in.({ids})&select=id,author_name,body&limit=1000")
     });
     let others = follow_list("rowcast.post", query);
@@ -433,13 +478,19 @@ fn answered(channel: i64, rows: Memo<Vec<Post>>) -> Memo<Vec<Post>> {
             });
             here.or_else(|| {
                 others.iter().find_map(|row| {
-                    let [of, author, body] = &row.cells[..] else { return None };
+                    let [of, author, body] = &row.cells[..] else {
+                        return None;
+                    };
                     (text(of)?.parse() == Ok(id)).then_some((text(author)?, text(body)?))
                 })
             })
         };
         for post in &mut posts {
-            if let Some(Answered { id, author_name, body }) = &mut post.answers
+            if let Some(Answered {
+                id,
+                author_name,
+                body,
+            }) = &mut post.answers
                 && let Some((author, said)) = found(*id)
             {
                 (*author_name, *body) = (author, said);
@@ -465,7 +516,9 @@ fn reactions(rows: Memo<Vec<Post>>) -> Memo<Vec<(i64, String)>> {
     Memo::new(move |_| {
         let rows = list.rows.read();
         let read = rows.iter().filter_map(|row| {
-            let [post, emoji] = &row.cells[..] else { return None };
+            let [post, emoji] = &row.cells[..] else {
+                return None;
+            };
             Some((text(post)?.parse().ok()?, text(emoji)?))
         });
         read.collect()
@@ -475,12 +528,17 @@ fn reactions(rows: Memo<Vec<Post>>) -> Memo<Vec<(i64, String)>> {
 /// Who is writing.
 fn typing(channel: i64, own: i64) -> Erased {
     let query = Memo::new(move |_| {
-        format!("channel=eq.{channel}&account=neq.{own}&at=gte.now-8s&order=name&select=name&limit=4")
+        format!(
+            "channel=eq.{channel}&account=neq.{own}&at=gte.now-8s&order=name&select=name&limit=4"
+        )
     });
     let list = follow_list("rowcast.typing", query);
     let said = move || {
         let rows = list.rows.read();
-        let names: Vec<String> = rows.iter().filter_map(|row| text(row.cells.first()?)).collect();
+        let names: Vec<String> = rows
+            .iter()
+            .filter_map(|row| text(row.cells.first()?))
+            .collect();
         match names.as_slice() {
             [] => String::new(),
             [one] => format!("{one} is typing…"),
@@ -495,7 +553,12 @@ fn typing(channel: i64, own: i64) -> Erased {
 fn mark_read(window: Window, channel: StoredValue<String>, read_to: i64) {
     let said = StoredValue::new(read_to);
     let waiting = StoredValue::new(false);
+    // What came while another page was in front is seen when this one is again.
+    let shown = RwSignal::new(());
+    let listener = window_event_listener_untyped("visibilitychange", move |_| shown.set(()));
+    on_cleanup(move || listener.remove());
     effect(move || {
+        shown.track();
         let seen = window.last_seen.get();
         if seen <= said.get_value() || waiting.get_value() {
             return;
@@ -547,10 +610,16 @@ fn click(
     scroller: NodeRef<leptos::html::Div>,
     refused: RwSignal<Option<String>>,
 ) {
-    let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
-    let Some(target) = target.filter(|_| !event.ctrl_key() && !event.meta_key()) else { return };
+    let target = event
+        .target()
+        .and_then(|target| target.dyn_into::<Element>().ok());
+    let Some(target) = target.filter(|_| !event.ctrl_key() && !event.meta_key()) else {
+        return;
+    };
     let closest = |selector: &str| target.closest(selector).ok().flatten();
-    let Some(item) = closest("li.post") else { return };
+    let Some(item) = closest("li.post") else {
+        return;
+    };
     let post = id_of(&item).and_then(|id| {
         posts.with_untracked(|posts| posts.iter().find(|post| post.id == id).cloned())
     });
@@ -569,13 +638,19 @@ fn click(
             event.prevent_default();
             focus(id);
         }
-    } else if let Some(emoji) = closest("[data-emoji]").and_then(|of| of.get_attribute("data-emoji")) {
+    } else if let Some(emoji) =
+        closest("[data-emoji]").and_then(|of| of.get_attribute("data-emoji"))
+    {
         if let Some(details) = closest("details.react") {
             let _ = details.remove_attribute("open");
         }
         let is_own = reacted.with_untracked(|all| all.contains(&(post.id, emoji.clone())));
         let address = format!("/api/posts/{}/reactions", post.id);
-        let body = format!("{{\"emoji\":{},\"on\":{}}}", serde_json::Value::from(emoji.as_str()), !is_own);
+        let body = format!(
+            "{{\"emoji\":{},\"on\":{}}}",
+            serde_json::Value::from(emoji.as_str()),
+            !is_own
+        );
         spawn_local(async move {
             let done = request("PUT", &address, Some(body)).await;
             refused.set(done.err().map(|refusal| refusal.text()));
@@ -585,12 +660,21 @@ fn click(
 
 /// Deletes a post, without leaving the page.
 fn submitted(event: &SubmitEvent, refused: RwSignal<Option<String>>) {
-    let form = event.target().and_then(|target| target.dyn_into::<HtmlFormElement>().ok());
-    let action = form.and_then(|form| form.get_attribute("action")).unwrap_or_default();
-    let Some(path) = action.strip_suffix("/delete") else { return };
+    let form = event
+        .target()
+        .and_then(|target| target.dyn_into::<HtmlFormElement>().ok());
+    let action = form
+        .and_then(|form| form.get_attribute("action"))
+        .unwrap_or_default();
+    let Some(path) = action.strip_suffix("/delete") else {
+        return;
+    };
     event.prevent_default();
     let id = path.rsplit('/').next().unwrap_or_default().to_owned();
-    if !window().confirm_with_message("Delete this post?").unwrap_or(false) {
+    if !window()
+        .confirm_with_message("Delete this post?")
+        .unwrap_or(false)
+    {
         return;
     }
     spawn_local(async move {

@@ -153,7 +153,9 @@ fn parse(body: &str) -> Vec<Node> {
                 continue;
             }
             Event::End(end) => {
-                let Some((kind, inner)) = open.pop() else { break };
+                let Some((kind, inner)) = open.pop() else {
+                    break;
+                };
                 closed(kind, inner, end)
             }
             Event::Text(text) => {
@@ -303,9 +305,7 @@ fn address_at(text: &str) -> Option<(usize, String)> {
     let end = text.find(char::is_whitespace).unwrap_or(text.len());
     let mut address = text[..end].trim_end_matches(['.', ',', ';', ':', '!', '?', '"', '\'']);
     // What closes a parenthesis that it does not open is behind it.
-    while address.ends_with(')')
-        && address.matches(')').count() > address.matches('(').count()
-    {
+    while address.ends_with(')') && address.matches(')').count() > address.matches('(').count() {
         address = &address[..address.len() - 1];
     }
     Some((address.len(), target(address)?))
@@ -352,8 +352,14 @@ mod tests {
         );
         let body = "<script>alert(1)</script>\n\n<img src=x onerror=alert(1)> & <b>b</b>";
         assert!(found(body).is_empty());
-        let said: String = parse(body).iter().map(|node| words(std::slice::from_ref(node))).collect();
-        assert!(said.contains("<script>alert(1)</script>") && said.contains("<b>b</b>"), "{said}");
+        let said: String = parse(body)
+            .iter()
+            .map(|node| words(std::slice::from_ref(node)))
+            .collect();
+        assert!(
+            said.contains("<script>alert(1)</script>") && said.contains("<b>b</b>"),
+            "{said}"
+        );
     }
 
     #[test]
@@ -378,22 +384,36 @@ mod tests {
         ] {
             assert_eq!(target(href).is_some(), leads, "{href}");
         }
-        assert!(found("[x](javascript:alert(1)) <javascript:alert(1)> [y](java&#115;cript:x)").is_empty());
+        assert!(
+            found("[x](javascript:alert(1)) <javascript:alert(1)> [y](java&#115;cript:x)")
+                .is_empty()
+        );
     }
 
     #[test]
     fn images_are_our_own() {
-        assert_eq!(found("![a](/feed/images/7)"), [Kind::Image("/feed/images/7".to_owned())]);
+        assert_eq!(
+            found("![a](/feed/images/7)"),
+            [Kind::Image("/feed/images/7".to_owned())]
+        );
         let elsewhere = "https://example.com/track.png";
-        assert_eq!(found(&format!("![a]({elsewhere})")), [Kind::Link(elsewhere.to_owned())]);
+        assert_eq!(
+            found(&format!("![a]({elsewhere})")),
+            [Kind::Link(elsewhere.to_owned())]
+        );
         assert!(found("![a](javascript:x) ![b](data:image/png;base64,x)").is_empty());
-        assert_eq!(found("![a](/feed/images/../x)"), [Kind::Link("/feed/images/../x".to_owned())]);
+        assert_eq!(
+            found("![a](/feed/images/../x)"),
+            [Kind::Link("/feed/images/../x".to_owned())]
+        );
     }
 
     #[test]
     fn addresses_and_names_are_found_outside_code() {
         assert_eq!(
-            found("see /tables/a?b=eq.1&c=eq.2, (https://x.example/a_(b)) and @ann. `@bob /tables/x`"),
+            found(
+                "see /tables/a?b=eq.1&c=eq.2, (https://x.example/a_(b)) and @ann. `@bob /tables/x`"
+            ),
             [
                 Kind::Link("/tables/a?b=eq.1&c=eq.2".to_owned()),
                 Kind::Link("https://x.example/a_(b)".to_owned()),
@@ -401,10 +421,16 @@ mod tests {
             ]
         );
         assert!(found("mail ann@example.com or a/tables/x\n\n```\n@ann\n```").is_empty());
-        assert_eq!(linked("@\"Ann Lee\"!"), Node::Of(Kind::Nothing, vec![
-            of(Kind::Mention, "@\"Ann Lee\""),
-            Node::Text("!".to_owned()),
-        ]));
+        assert_eq!(
+            linked("@\"Ann Lee\"!"),
+            Node::Of(
+                Kind::Nothing,
+                vec![
+                    of(Kind::Mention, "@\"Ann Lee\""),
+                    Node::Text("!".to_owned()),
+                ]
+            )
+        );
     }
 
     #[test]

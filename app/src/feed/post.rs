@@ -5,8 +5,7 @@ use rowcast_protocol::{Cell, message::Row};
 
 /// The columns that it is made of, in this order.
 #[cfg(feature = "hydrate")]
-pub const COLUMNS: &str =
-    "id,author,author_name,body,reply_to,reactions,at,edited_at,deleted_at";
+pub const COLUMNS: &str = "id,author,author_name,body,reply_to,reactions,at,edited_at,deleted_at";
 
 /// A post.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,8 +73,17 @@ impl Post {
     /// What a row of [`COLUMNS`] says.
     #[cfg(feature = "hydrate")]
     pub fn read(row: &Row, channel: &str) -> Option<Self> {
-        let [id, author, author_name, body, reply_to, reactions, at, edited_at, deleted_at] =
-            &row.cells[..]
+        let [
+            id,
+            author,
+            author_name,
+            body,
+            reply_to,
+            reactions,
+            at,
+            edited_at,
+            deleted_at,
+        ] = &row.cells[..]
         else {
             return None;
         };

@@ -111,9 +111,7 @@ fn entry(id: i64, shown: Shown) -> Erased {
         found().or_else(|| last.cloned()).unwrap_or_default()
     });
     // A part is made again if what it is made of has changed: the focus may be in another.
-    let body = Memo::new(move |_| {
-        post.with(|post| (post.body.clone(), post.is_deleted))
-    });
+    let body = Memo::new(move |_| post.with(|post| (post.body.clone(), post.is_deleted)));
     let is_deleted = Memo::new(move |_| post.read().is_deleted);
     let is_edited = Memo::new(move |_| post.read().is_edited && !post.read().is_deleted);
     let answers = Memo::new(move |_| post.read().answers.clone());
@@ -134,9 +132,7 @@ fn entry(id: i64, shown: Shown) -> Erased {
     };
     let is_own = first.author == Some(shown.own);
     let (channel, name) = (first.channel.clone(), first.author_name.clone());
-    let acts = move || {
-        (!is_deleted.get()).then(|| acts(id, &channel, &name, is_own, shown))
-    };
+    let acts = move || (!is_deleted.get()).then(|| acts(id, &channel, &name, is_own, shown));
     let is_program = first.author.is_none();
     view! {
         <li
@@ -172,7 +168,11 @@ fn entry(id: i64, shown: Shown) -> Erased {
 }
 
 fn answered(answered: Answered) -> Erased {
-    let Answered { id, author_name, body } = answered;
+    let Answered {
+        id,
+        author_name,
+        body,
+    } = answered;
     let said = match (author_name.is_empty(), body.is_empty()) {
         (true, _) => "an earlier post".to_owned(),
         (false, true) => format!("{author_name}: deleted"),
@@ -192,19 +192,26 @@ fn answered(answered: Answered) -> Erased {
 fn reactions(id: i64, post: Memo<Post>, shown: Shown) -> Erased {
     let emoji = move || {
         let post = post.read();
-        post.reactions.iter().map(|of| of.emoji.clone()).collect::<Vec<_>>()
+        post.reactions
+            .iter()
+            .map(|of| of.emoji.clone())
+            .collect::<Vec<_>>()
     };
     let one = move |emoji: String| {
         let of = emoji.clone();
         let now = Memo::new(move |_| {
             let post = post.read();
             let found = post.reactions.iter().find(|found| found.emoji == of);
-            found.map_or((0, String::new()), |Reaction { count, names, .. }| (*count, names.clone()))
+            found.map_or((0, String::new()), |Reaction { count, names, .. }| {
+                (*count, names.clone())
+            })
         });
         let of = emoji.clone();
         let is_own = Memo::new(move |_| {
             let reacted = shown.reacted.read();
-            reacted.iter().any(|(post, emoji)| *post == id && *emoji == of)
+            reacted
+                .iter()
+                .any(|(post, emoji)| *post == id && *emoji == of)
         });
         let count = move || now.read().0.to_string();
         let names = move || now.read().1.clone();

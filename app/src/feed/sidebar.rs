@@ -33,14 +33,21 @@ pub struct Channel {
 pub fn sidebar(channels: Signal<Vec<Channel>>, open: &str) -> Erased {
     let names = move || {
         let channels = channels.read();
-        channels.iter().map(|channel| channel.name.clone()).collect::<Vec<_>>()
+        channels
+            .iter()
+            .map(|channel| channel.name.clone())
+            .collect::<Vec<_>>()
     };
     let open = open.to_owned();
     let one = move |name: String| {
         let of = name.clone();
         let channel = Memo::new(move |_| {
             let channels = channels.read();
-            channels.iter().find(|channel| channel.name == of).cloned().unwrap_or_default()
+            channels
+                .iter()
+                .find(|channel| channel.name == of)
+                .cloned()
+                .unwrap_or_default()
         });
         let is_open = name == open;
         let unread = move || match channel.read().unread {

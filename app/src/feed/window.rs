@@ -35,11 +35,17 @@ pub struct Window {
 impl Window {
     /// One that begins around the posts that the server sent.
     pub fn new(offset: u64, total: u64) -> Self {
-        let middle = i64::try_from(offset).unwrap_or(0);
-        let first = Slice { offset: u64::MAX, limit: 0 };
-        let begin = slice::next(first, &(middle..middle + 50), total.max(offset + 50));
+        let sent = i64::try_from(offset).unwrap_or(0);
+        let first = Slice {
+            offset: u64::MAX,
+            limit: 0,
+        };
+        let begin = slice::next(first, &(sent + 10..sent + 40), total.max(offset + 50));
         Self {
-            slice: RwSignal::new(begin.unwrap_or(Slice { offset: 0, limit: 200 })),
+            slice: RwSignal::new(begin.unwrap_or(Slice {
+                offset: 0,
+                limit: 200,
+            })),
             offset: RwSignal::new(offset),
             held: RwSignal::new((0, total)),
             height: RwSignal::new(HEIGHT),
@@ -66,7 +72,9 @@ impl Window {
         let items = items(scroller);
         let rows = items.len() as i64;
         let first = items.iter().position(|item| bottom_of(item) > top);
-        let behind = items.iter().position(|item| item.offset_top() >= top + seen);
+        let behind = items
+            .iter()
+            .position(|item| item.offset_top() >= top + seen);
         let is_all = {
             let (held, total) = self.held.get_untracked();
             self.offset.get_untracked() + held >= total
@@ -117,7 +125,9 @@ impl Window {
         let end = i64::try_from(total).unwrap_or(0);
         self.at_end.set(true);
         self.anchor.set_value(None);
-        if let Some(next) = slice::next(self.slice.get_untracked(), &((end - 20).max(0)..end), total) {
+        if let Some(next) =
+            slice::next(self.slice.get_untracked(), &((end - 20).max(0)..end), total)
+        {
             self.slice.set(next);
         }
     }

@@ -82,7 +82,11 @@ const MIGRATIONS: [(i32, &str, &str); 17] = [
         "notifications",
         include_str!("../../../migrations/0016_notifications.sql"),
     ),
-    (18, "feed", include_str!("../../../migrations/0018_feed.sql")),
+    (
+        18,
+        "feed",
+        include_str!("../../../migrations/0018_feed.sql"),
+    ),
 ];
 
 /// The oldest PostgreSQL that is supported, as `server_version_num` has it.

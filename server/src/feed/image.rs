@@ -31,7 +31,21 @@ fn kind(bytes: &[u8]) -> Option<&'static str> {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
         [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some("image/gif"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        [
+            b'R',
+            b'I',
+            b'F',
+            b'F',
+            _,
+            _,
+            _,
+            _,
+            b'W',
+            b'E',
+            b'B',
+            b'P',
+            ..,
+        ] => Some("image/webp"),
         _ => None,
     }
 }
@@ -116,7 +130,12 @@ mod tests {
         assert_eq!(kind(b"\x89PNG\r\n\x1a\nrest"), Some("image/png"));
         assert_eq!(kind(b"RIFF\x01\x02\x03\x04WEBPVP8 "), Some("image/webp"));
         assert_eq!(kind(b"GIF89a"), Some("image/gif"));
-        for other in [&b"<svg xmlns='http://www.w3.org/2000/svg'>"[..], b"GIF", b"", b"RIFF1234WAVE"] {
+        for other in [
+            &b"<svg xmlns='http://www.w3.org/2000/svg'>"[..],
+            b"GIF",
+            b"",
+            b"RIFF1234WAVE",
+        ] {
             assert_eq!(kind(other), None);
         }
     }

@@ -62,7 +62,9 @@ pub async fn create(pool: &PgPool, maker: AccountId, new: &New) -> Result<i64, A
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let is_name = (1..=63).contains(&name.len())
         && name.bytes().next().is_some_and(is_plain)
-        && name.bytes().all(|byte| is_plain(byte) || b"-_".contains(&byte));
+        && name
+            .bytes()
+            .all(|byte| is_plain(byte) || b"-_".contains(&byte));
     // Its address would be that of something else.
     if !is_name || ["channels", "images", "search"].contains(&name) {
         return Err(invalid(

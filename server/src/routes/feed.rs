@@ -184,13 +184,7 @@ pub async fn post(
     state.check_origin(&headers)?;
     let channel = joined(&state, &identity, &channel).await?;
     let new: Added = json_body::read(&headers, &body)?;
-    let id = feed::add(
-        &state.housekeeping,
-        &channel,
-        participant(&identity)?,
-        &new,
-    )
-    .await?;
+    let id = feed::add(&state.housekeeping, &channel, participant(&identity)?, &new).await?;
     Ok((StatusCode::CREATED, Json(Made { id })))
 }
 

@@ -20,7 +20,8 @@ use crate::{
 };
 
 /// An image runs nothing and fetches nothing, whatever a browser takes it for.
-const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox; frame-ancestors 'none'");
+const POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; sandbox; frame-ancestors 'none'");
 
 /// What was kept.
 #[derive(Debug, Serialize)]
@@ -70,7 +71,10 @@ pub async fn show(
         (header::CONTENT_SECURITY_POLICY, POLICY),
         // It never is another; and it is asked for again, for who may see it changes.
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::CONTENT_DISPOSITION, HeaderValue::from_static("inline")),
+        (
+            header::CONTENT_DISPOSITION,
+            HeaderValue::from_static("inline"),
+        ),
     ];
     Ok((headers, image.bytes).into_response())
 }

@@ -92,7 +92,10 @@ pub async fn show(
     UrlQuery(asked): UrlQuery<Asked>,
     parts: Parts,
 ) -> Response {
-    let asked = Wanted { asked, ..Wanted::default() };
+    let asked = Wanted {
+        asked,
+        ..Wanted::default()
+    };
     page(&state, &identity, parts, Outcome::done(None), None, asked).await
 }
 
@@ -104,8 +107,19 @@ pub async fn show_channel(
     UrlQuery(asked): UrlQuery<Asked>,
     parts: Parts,
 ) -> Response {
-    let asked = Wanted { asked, ..Wanted::default() };
-    page(&state, &identity, parts, Outcome::done(None), Some(&channel), asked).await
+    let asked = Wanted {
+        asked,
+        ..Wanted::default()
+    };
+    page(
+        &state,
+        &identity,
+        parts,
+        Outcome::done(None),
+        Some(&channel),
+        asked,
+    )
+    .await
 }
 
 /// Makes a channel.
@@ -142,16 +156,27 @@ pub async fn post(
     parts: Parts,
     Form(sent): Form<Sent>,
 ) -> Response {
-    let new = Added { body: sent.body, reply_to: sent.reply_to };
+    let new = Added {
+        body: sent.body,
+        reply_to: sent.reply_to,
+    };
     let change = async {
-        let channel = feed::find(&state.housekeeping, &identity, &name).await?.joined()?;
+        let channel = feed::find(&state.housekeeping, &identity, &name)
+            .await?
+            .joined()?;
         feed::add(&state.housekeeping, &channel, participant(&identity)?, &new).await
     };
     match change.await {
         Ok(id) => Redirect::to(&format!("/feed/{name}?post={id}#post-{id}")).into_response(),
         Err(error) => {
-            let asked = Asked { reply: new.reply_to, ..Asked::default() };
-            let wanted = Wanted { asked, body: Some(new.body) };
+            let asked = Asked {
+                reply: new.reply_to,
+                ..Asked::default()
+            };
+            let wanted = Wanted {
+                asked,
+                body: Some(new.body),
+            };
             refuse(&state, &identity, parts, error, Some(&name), wanted).await
         }
     }
@@ -177,8 +202,14 @@ pub async fn change_post(
         Ok(()) => Redirect::to(&format!("/feed/{name}?post={id}#post-{id}")).into_response(),
         Err(error) => {
             let edit = (what == "edit").then_some(id);
-            let asked = Asked { edit, ..Asked::default() };
-            let wanted = Wanted { asked, body: edit.map(|_| sent.body) };
+            let asked = Asked {
+                edit,
+                ..Asked::default()
+            };
+            let wanted = Wanted {
+                asked,
+                body: edit.map(|_| sent.body),
+            };
             refuse(&state, &identity, parts, error, Some(&name), wanted).await
         }
     }
@@ -196,7 +227,17 @@ pub async fn change(
     let done = do_change(&state, &identity, &name, &what, about, sent).await;
     match done {
         Ok(()) => Redirect::to(&format!("/feed/{name}")).into_response(),
-        Err(error) => refuse(&state, &identity, parts, error, Some(&name), Wanted::default()).await,
+        Err(error) => {
+            refuse(
+                &state,
+                &identity,
+                parts,
+                error,
+                Some(&name),
+                Wanted::default(),
+            )
+            .await
+        }
     }
 }
 
@@ -217,11 +258,19 @@ async fn do_change(
             _ => feed::set_muted(pool, &channel, own, what == "mute").await,
         };
     }
-    let channel = managed(state, identity, name).await.map_err(|error| error.0)?;
-    let archived = |archived| Altered { archived: Some(archived), topic: None };
+    let channel = managed(state, identity, name)
+        .await
+        .map_err(|error| error.0)?;
+    let archived = |archived| Altered {
+        archived: Some(archived),
+        topic: None,
+    };
     match what {
         "topic" => {
-            let altered = Altered { topic: Some(sent.topic), archived: None };
+            let altered = Altered {
+                topic: Some(sent.topic),
+                archived: None,
+            };
             feed::alter(pool, &channel, &altered).await
         }
         "archive" => feed::alter(pool, &channel, &archived(true)).await,
@@ -384,7 +433,10 @@ async fn open(
     open.asked = asked.post.unwrap_or(0);
     (open.offset, open.total) = (page.offset, page.total);
     for post in page.posts {
-        let reacted = post.own_reactions.iter().map(|emoji| (post.id, emoji.clone()));
+        let reacted = post
+            .own_reactions
+            .iter()
+            .map(|emoji| (post.id, emoji.clone()));
         open.reacted.extend(reacted);
         open.posts.push(post_of(post));
     }
@@ -413,11 +465,13 @@ fn post_of(post: Post) -> shown::Post {
         author: post.author,
         author_name: post.author_name,
         body: post.body,
-        answers: post.reply_to.map(|(id, author_name, body)| shown::Answered {
-            id,
-            author_name,
-            body,
-        }),
+        answers: post
+            .reply_to
+            .map(|(id, author_name, body)| shown::Answered {
+                id,
+                author_name,
+                body,
+            }),
         reactions: shown::Reaction::read_all(&post.reactions),
         at: post.at,
         is_edited: post.is_edited,

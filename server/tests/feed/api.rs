@@ -23,7 +23,9 @@ pub async fn channels(world: &World) {
 pub async fn post(world: &World, token: &str, channel: &str, body: &str) -> i64 {
     let path = format!("/api/channels/{channel}/posts");
     let body = json!({"body": body}).to_string();
-    world.ok(token, "POST", &path, &body).await["id"].as_i64().unwrap()
+    world.ok(token, "POST", &path, &body).await["id"]
+        .as_i64()
+        .unwrap()
 }
 
 /// The bodies in a channel, as somebody reads them.
@@ -51,59 +53,233 @@ async fn who_may_posts_and_changes_what_is_theirs() {
             };
             let answer = world.send(token, method, &path, body).await;
             let error: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
-            (answer.status, error["error"]["code"].as_str().unwrap().to_owned())
+            (
+                answer.status,
+                error["error"]["code"].as_str().unwrap().to_owned(),
+            )
         }
     };
     let own = format!("/api/posts/{first}");
     for (who, method, path, body, status, code) in [
-        ("eve", "PATCH", own.clone(), r#"{"body":"x"}"#, 404, "unknown_post"),
-        ("ann", "PATCH", own.clone(), r#"{"body":"x"}"#, 404, "unknown_post"),
+        (
+            "eve",
+            "PATCH",
+            own.clone(),
+            r#"{"body":"x"}"#,
+            404,
+            "unknown_post",
+        ),
+        (
+            "ann",
+            "PATCH",
+            own.clone(),
+            r#"{"body":"x"}"#,
+            404,
+            "unknown_post",
+        ),
         ("eve", "DELETE", own.clone(), "", 404, "unknown_post"),
-        ("bob", "PATCH", own.clone(), r#"{"body":" \n"}"#, 400, "invalid_post"),
-        ("bob", "POST", "/api/channels/news/posts".into(), r#"{"body":"x"}"#, 403, "not_allowed"),
-        ("bob", "POST", "/api/channels/none/posts".into(), r#"{"body":"x"}"#, 404, "unknown_channel"),
-        ("eve", "POST", "/api/channels/den/posts".into(), r#"{"body":"x"}"#, 404, "unknown_channel"),
-        ("eve", "PUT", "/api/channels/den/settings".into(), r#"{"read_to":9}"#, 404, "unknown_channel"),
-        ("eve", "POST", "/api/channels/den/typing".into(), "", 404, "unknown_channel"),
-        ("eve", "PATCH", "/api/channels/den".into(), r#"{"topic":"x"}"#, 404, "unknown_channel"),
-        ("bob", "PATCH", "/api/channels/den".into(), r#"{"topic":"x"}"#, 403, "not_allowed"),
-        ("bob", "PUT", "/api/channels/den/members/eve".into(), "{}", 403, "not_allowed"),
-        ("bob", "POST", "/api/channels".into(), r#"{"name":"x","kind":"discussion"}"#, 403, "not_allowed"),
-        ("ann", "POST", "/api/channels".into(), r#"{"name":"X y","kind":"discussion"}"#, 400, "invalid_channel"),
-        ("ann", "POST", "/api/channels".into(), r#"{"name":"images","kind":"discussion"}"#, 400, "invalid_channel"),
-        ("ann", "POST", "/api/channels".into(), r#"{"name":"den","kind":"discussion"}"#, 409, "name_taken"),
-        ("ann", "PUT", "/api/channels/den/members/nobody".into(), "{}", 404, "unknown_account"),
-        ("bob", "PUT", format!("/api/posts/{first}/reactions"), r#"{"emoji":"x","on":true}"#, 400, "invalid_reaction"),
-        ("bob", "PUT", "/api/posts/99/reactions".into(), r#"{"emoji":"👍","on":true}"#, 404, "unknown_post"),
-        ("bob", "POST", "/api/channels/den/posts".into(), r#"{"body":"x","reply_to":1}"#, 400, "invalid_post"),
+        (
+            "bob",
+            "PATCH",
+            own.clone(),
+            r#"{"body":" \n"}"#,
+            400,
+            "invalid_post",
+        ),
+        (
+            "bob",
+            "POST",
+            "/api/channels/news/posts".into(),
+            r#"{"body":"x"}"#,
+            403,
+            "not_allowed",
+        ),
+        (
+            "bob",
+            "POST",
+            "/api/channels/none/posts".into(),
+            r#"{"body":"x"}"#,
+            404,
+            "unknown_channel",
+        ),
+        (
+            "eve",
+            "POST",
+            "/api/channels/den/posts".into(),
+            r#"{"body":"x"}"#,
+            404,
+            "unknown_channel",
+        ),
+        (
+            "eve",
+            "PUT",
+            "/api/channels/den/settings".into(),
+            r#"{"read_to":9}"#,
+            404,
+            "unknown_channel",
+        ),
+        (
+            "eve",
+            "POST",
+            "/api/channels/den/typing".into(),
+            "",
+            404,
+            "unknown_channel",
+        ),
+        (
+            "eve",
+            "PATCH",
+            "/api/channels/den".into(),
+            r#"{"topic":"x"}"#,
+            404,
+            "unknown_channel",
+        ),
+        (
+            "bob",
+            "PATCH",
+            "/api/channels/den".into(),
+            r#"{"topic":"x"}"#,
+            403,
+            "not_allowed",
+        ),
+        (
+            "bob",
+            "PUT",
+            "/api/channels/den/members/eve".into(),
+            "{}",
+            403,
+            "not_allowed",
+        ),
+        (
+            "bob",
+            "POST",
+            "/api/channels".into(),
+            r#"{"name":"x","kind":"discussion"}"#,
+            403,
+            "not_allowed",
+        ),
+        (
+            "ann",
+            "POST",
+            "/api/channels".into(),
+            r#"{"name":"X y","kind":"discussion"}"#,
+            400,
+            "invalid_channel",
+        ),
+        (
+            "ann",
+            "POST",
+            "/api/channels".into(),
+            r#"{"name":"images","kind":"discussion"}"#,
+            400,
+            "invalid_channel",
+        ),
+        (
+            "ann",
+            "POST",
+            "/api/channels".into(),
+            r#"{"name":"den","kind":"discussion"}"#,
+            409,
+            "name_taken",
+        ),
+        (
+            "ann",
+            "PUT",
+            "/api/channels/den/members/nobody".into(),
+            "{}",
+            404,
+            "unknown_account",
+        ),
+        (
+            "bob",
+            "PUT",
+            format!("/api/posts/{first}/reactions"),
+            r#"{"emoji":"x","on":true}"#,
+            400,
+            "invalid_reaction",
+        ),
+        (
+            "bob",
+            "PUT",
+            "/api/posts/99/reactions".into(),
+            r#"{"emoji":"👍","on":true}"#,
+            404,
+            "unknown_post",
+        ),
+        (
+            "bob",
+            "POST",
+            "/api/channels/den/posts".into(),
+            r#"{"body":"x","reply_to":1}"#,
+            400,
+            "invalid_post",
+        ),
     ] {
         let told = refused(who, method, path.clone(), body).await;
         assert_eq!(told, (status, code.to_owned()), "{who} {method} {path}");
     }
     let long = json!({"body": "x".repeat(10_001)}).to_string();
-    let answer = world.send(&world.bob, "POST", "/api/channels/general/posts", &long).await;
+    let answer = world
+        .send(&world.bob, "POST", "/api/channels/general/posts", &long)
+        .await;
     assert_eq!(answer.status, 400);
-    world.ok(&world.bob, "PATCH", &own, r#"{"body":"changed"}"#).await;
+    world
+        .ok(&world.bob, "PATCH", &own, r#"{"body":"changed"}"#)
+        .await;
     post(&world, &world.ann, "news", "told").await;
     world
-        .ok(&world.ann, "PUT", "/api/channels/news/members/bob", r#"{"may_post":true}"#)
+        .ok(
+            &world.ann,
+            "PUT",
+            "/api/channels/news/members/bob",
+            r#"{"may_post":true}"#,
+        )
         .await;
     post(&world, &world.bob, "news", "told too").await;
-    world.ok(&world.ann, "DELETE", "/api/channels/news/members/bob", "").await;
-    let told = refused("bob", "POST", "/api/channels/news/posts".into(), r#"{"body":"x"}"#).await;
+    world
+        .ok(&world.ann, "DELETE", "/api/channels/news/members/bob", "")
+        .await;
+    let told = refused(
+        "bob",
+        "POST",
+        "/api/channels/news/posts".into(),
+        r#"{"body":"x"}"#,
+    )
+    .await;
     assert_eq!(told.0, 403);
-    assert_eq!(bodies(&world, &world.bob).await, ["changed", "told", "told too"]);
+    assert_eq!(
+        bodies(&world, &world.bob).await,
+        ["changed", "told", "told too"]
+    );
     // A deleted one keeps its place, and nothing else.
     world.ok(&world.bob, "DELETE", &own, "").await;
     assert_eq!(bodies(&world, &world.bob).await, ["", "told", "told too"]);
     let again = refused("bob", "PATCH", own.clone(), r#"{"body":"back"}"#).await;
     assert_eq!(again.0, 404);
-    world.ok(&world.ann, "PATCH", "/api/channels/general", r#"{"archived":true}"#).await;
-    let told = refused("bob", "POST", "/api/channels/general/posts".into(), r#"{"body":"x"}"#).await;
+    world
+        .ok(
+            &world.ann,
+            "PATCH",
+            "/api/channels/general",
+            r#"{"archived":true}"#,
+        )
+        .await;
+    let told = refused(
+        "bob",
+        "POST",
+        "/api/channels/general/posts".into(),
+        r#"{"body":"x"}"#,
+    )
+    .await;
     assert_eq!(told, (403, "not_allowed".to_owned()));
     let path = "/api/rows/rowcast.audit?select=action&order=id&action=like.*channel*&limit=100";
     let noted = world.ok(&world.ann, "GET", path, "").await.to_string();
-    for action in ["channel_created", "channel_changed", "channel_member_added", "channel_member_changed"] {
+    for action in [
+        "channel_created",
+        "channel_changed",
+        "channel_member_added",
+        "channel_member_changed",
+    ] {
         assert!(noted.contains(action), "{action}: {noted}");
     }
     world.stop().await;
@@ -167,7 +343,10 @@ async fn what_was_read_is_no_more_unread_and_never_again() {
     assert_eq!(unread(world.eve.clone()).await, 0, "it does not go back");
     let own = "/api/rows/rowcast.channel_member?select=read_to";
     let kept = world.ok(&world.eve, "GET", own, "").await;
-    assert_eq!(kept["rows"][0]["cells"][0], second, "no further than there are posts");
+    assert_eq!(
+        kept["rows"][0]["cells"][0], second,
+        "no further than there are posts"
+    );
     post(&world, &world.bob, "general", "three").await;
     assert_eq!(unread(world.eve.clone()).await, 1);
     world.stop().await;

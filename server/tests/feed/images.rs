@@ -47,10 +47,17 @@ async fn an_image_is_for_those_who_are_in_its_channel() {
     assert_eq!((shown.status, shown.body.as_slice()), (200, &png(100)[..]));
     assert_eq!(shown.header("content-type"), Some("image/png"));
     assert_eq!(shown.header("x-content-type-options"), Some("nosniff"));
-    assert!(shown.header("content-security-policy").unwrap().contains("sandbox"));
+    assert!(
+        shown
+            .header("content-security-policy")
+            .unwrap()
+            .contains("sandbox")
+    );
     assert_eq!(world.send(&world.eve, "GET", &path, "").await.status, 404);
     // It goes with its post.
-    world.ok(&world.bob, "DELETE", &format!("/api/posts/{id}"), "").await;
+    world
+        .ok(&world.bob, "DELETE", &format!("/api/posts/{id}"), "")
+        .await;
     assert_eq!(world.send(&world.bob, "GET", &path, "").await.status, 404);
     world.stop().await;
 }
@@ -72,8 +79,18 @@ async fn what_is_no_image_is_refused_and_so_is_too_much() {
         let answer = bring(&world, &world.bob, "general", kind, bytes).await;
         assert_eq!(answer.status, status, "{kind}: {}", answer.text());
     }
-    assert_eq!(bring(&world, &world.eve, "den", "image/png", &png(9)).await.status, 404);
-    assert_eq!(bring(&world, &world.bob, "news", "image/png", &png(9)).await.status, 403);
+    assert_eq!(
+        bring(&world, &world.eve, "den", "image/png", &png(9))
+            .await
+            .status,
+        404
+    );
+    assert_eq!(
+        bring(&world, &world.bob, "news", "image/png", &png(9))
+            .await
+            .status,
+        403
+    );
     let own = world.send(&world.bob, "GET", "/feed/images/1", "").await;
     assert_eq!(own.header("content-type"), Some("image/png"));
     world

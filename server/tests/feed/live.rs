@@ -106,7 +106,9 @@ async fn no_query_route_or_role_gives_what_is_in_a_channel_to_others() {
             r#"{"name":"cave","kind":"discussion","private":true,"topic":"lemuria"}"#,
         )
         .await;
-    world.ok(&world.ann, "PUT", "/api/channels/cave/members/bob", "{}").await;
+    world
+        .ok(&world.ann, "PUT", "/api/channels/cave/members/bob", "{}")
+        .await;
     let id = post(&world, &world.bob, "cave", "zanzibar").await;
     let paths = [
         "/api/rows/rowcast.post".to_owned(),
@@ -135,14 +137,19 @@ async fn no_query_route_or_role_gives_what_is_in_a_channel_to_others() {
     for path in &paths {
         let answer = world.send(&world.eve, "GET", path, "").await;
         assert!(answer.status < 500, "{path}");
-        let text = answer.text().replace("q=zanzibar", "").replace("“zanzibar”", "");
+        let text = answer
+            .text()
+            .replace("q=zanzibar", "")
+            .replace("“zanzibar”", "");
         let text = text.replace("value=\"zanzibar\"", "");
         for mark in ["zanzibar", "lemuria"] {
             assert!(!text.contains(mark), "{path}: {text}");
         }
     }
     // Who manages it and is not in it knows of it, and not what is posted there.
-    world.ok(&world.ann, "DELETE", "/api/channels/cave/members/ann", "").await;
+    world
+        .ok(&world.ann, "DELETE", "/api/channels/cave/members/ann", "")
+        .await;
     for path in &paths {
         let text = world.send(&world.ann, "GET", path, "").await.text();
         let text = text.replace("q=zanzibar", "").replace("“zanzibar”", "");
@@ -150,20 +157,49 @@ async fn no_query_route_or_role_gives_what_is_in_a_channel_to_others() {
         assert!(!text.contains("zanzibar"), "{path}: {text}");
     }
     let answer = world
-        .send(&world.ann, "POST", "/api/channels/cave/posts", r#"{"body":"x"}"#)
+        .send(
+            &world.ann,
+            "POST",
+            "/api/channels/cave/posts",
+            r#"{"body":"x"}"#,
+        )
         .await;
     assert_eq!(answer.status, 404);
     for (method, path, body) in [
-        ("POST", "/api/rows/rowcast.post", r#"{"channel":1,"is_private":false,"author_name":"x","body":"y"}"#),
-        ("PATCH", "/api/rows/rowcast.post/1", r#"{"set":{"body":"x"}}"#),
+        (
+            "POST",
+            "/api/rows/rowcast.post",
+            r#"{"channel":1,"is_private":false,"author_name":"x","body":"y"}"#,
+        ),
+        (
+            "PATCH",
+            "/api/rows/rowcast.post/1",
+            r#"{"set":{"body":"x"}}"#,
+        ),
         ("DELETE", "/api/rows/rowcast.post/1", ""),
-        ("POST", "/api/bulk/rowcast.post?id=eq.1", r#"{"delete":true,"count":1}"#),
-        ("POST", "/api/rows/rowcast.channel_member", r#"{"channel":1,"account":3}"#),
-        ("PATCH", "/api/rows/rowcast.channel/1", r#"{"set":{"is_private":false}}"#),
+        (
+            "POST",
+            "/api/bulk/rowcast.post?id=eq.1",
+            r#"{"delete":true,"count":1}"#,
+        ),
+        (
+            "POST",
+            "/api/rows/rowcast.channel_member",
+            r#"{"channel":1,"account":3}"#,
+        ),
+        (
+            "PATCH",
+            "/api/rows/rowcast.channel/1",
+            r#"{"set":{"is_private":false}}"#,
+        ),
     ] {
         for token in [&world.ann, &world.bob] {
             let answer = world.send(token, method, path, body).await;
-            assert!((400..500).contains(&answer.status), "{method} {path}: {}", answer.status);
+            assert!(
+                (400..500).contains(&answer.status),
+                "{method} {path}: {}",
+                answer.status
+            );
         }
     }
     world.stop().await;

@@ -32,7 +32,10 @@ async fn of_5000_posts_a_page_holds_fifty_and_a_window_what_it_shows() {
     assert!(text.contains("data-offset=\"4950\"") && text.contains("data-total=\"5000\""));
     assert!(text.len() < 200_000, "{}", text.len());
     // One in the middle.
-    let answer = world.server.send("GET", "/feed/general?post=2500", &headers).await;
+    let answer = world
+        .server
+        .send("GET", "/feed/general?post=2500", &headers)
+        .await;
     let text = answer.text().replace("<!>", "");
     assert_eq!(text.matches("class=\"post-body\"").count(), 50);
     assert!(text.contains("id=\"post-2500\"") && text.contains("data-offset=\"2484\""));
@@ -40,7 +43,10 @@ async fn of_5000_posts_a_page_holds_fifty_and_a_window_what_it_shows() {
     let query = "channel=eq.1&order=id&select=id,body&limit=100&offset=2400";
     let begun = Instant::now();
     let window = Follower::of(world.server.addr, &world.bob, "rowcast.post", query).await;
-    println!("a window in it: {:.1} ms", begun.elapsed().as_secs_f64() * 1000.0);
+    println!(
+        "a window in it: {:.1} ms",
+        begun.elapsed().as_secs_f64() * 1000.0
+    );
     assert_eq!((window.held.len(), window.total), (100, 5000));
     assert_eq!(window.held.keys().next(), Some(&2401));
     world.stop().await;
@@ -57,14 +63,16 @@ async fn an_announcement_to_many_is_one_statement() {
         .await;
     let begun = Instant::now();
     crate::api::post(&world, &world.ann, "news", "all hands").await;
-    println!("told 5,002 accounts in {:.0} ms", begun.elapsed().as_secs_f64() * 1000.0);
+    println!(
+        "told 5,002 accounts in {:.0} ms",
+        begun.elapsed().as_secs_f64() * 1000.0
+    );
     let mut connection = world.server.database.connect().await;
-    let (told, transactions): (i64, i64) = sqlx::query_as(
-        "SELECT count(*), count(DISTINCT xmin::text) FROM rowcast.notification",
-    )
-    .fetch_one(&mut connection)
-    .await
-    .unwrap();
+    let (told, transactions): (i64, i64) =
+        sqlx::query_as("SELECT count(*), count(DISTINCT xmin::text) FROM rowcast.notification")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
     assert_eq!((told, transactions), (5002, 1));
     world.stop().await;
 }

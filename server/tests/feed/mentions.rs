@@ -11,9 +11,21 @@ use crate::{
 async fn those_are_told_whom_a_post_names_and_who_may_see_it() {
     let world = World::new().await;
     channels(&world).await;
-    let id = post(&world, &world.ann, "general", "@BOB, see `@eve` and ann@eve.example; @ann. @nobody").await;
-    assert_eq!(world.titles(&world.bob).await, ["ann mentioned you in general"]);
-    assert!(world.titles(&world.eve).await.is_empty(), "in code, and in an address");
+    let id = post(
+        &world,
+        &world.ann,
+        "general",
+        "@BOB, see `@eve` and ann@eve.example; @ann. @nobody",
+    )
+    .await;
+    assert_eq!(
+        world.titles(&world.bob).await,
+        ["ann mentioned you in general"]
+    );
+    assert!(
+        world.titles(&world.eve).await.is_empty(),
+        "in code, and in an address"
+    );
     assert!(world.titles(&world.ann).await.is_empty(), "their own");
     let path = "/api/rows/rowcast.notification?select=link,sender,body";
     let told = world.ok(&world.bob, "GET", path, "").await;
@@ -22,9 +34,14 @@ async fn those_are_told_whom_a_post_names_and_who_may_see_it() {
     assert_eq!(cells[1], "ann");
     // Whoever is named when it is changed is told, whoever was is not told again.
     let body = json!({"body": "@bob and now @eve, and\n```\n@eve\n```"}).to_string();
-    world.ok(&world.ann, "PATCH", &format!("/api/posts/{id}"), &body).await;
+    world
+        .ok(&world.ann, "PATCH", &format!("/api/posts/{id}"), &body)
+        .await;
     assert_eq!(world.titles(&world.bob).await.len(), 1);
-    assert_eq!(world.titles(&world.eve).await, ["ann mentioned you in general"]);
+    assert_eq!(
+        world.titles(&world.eve).await,
+        ["ann mentioned you in general"]
+    );
     // Not who is not in it, and not who wants to hear nothing of it.
     post(&world, &world.ann, "den", "@eve @bob").await;
     assert_eq!(world.titles(&world.eve).await.len(), 1);
@@ -42,12 +59,30 @@ async fn whoever_is_answered_is_told_and_of_announcements_everybody() {
     channels(&world).await;
     let id = post(&world, &world.bob, "general", "a question").await;
     let body = json!({"body": "an answer, @bob", "reply_to": id}).to_string();
-    world.ok(&world.eve, "POST", "/api/channels/general/posts", &body).await;
-    assert_eq!(world.titles(&world.bob).await, ["eve mentioned you in general"], "once");
+    world
+        .ok(&world.eve, "POST", "/api/channels/general/posts", &body)
+        .await;
+    assert_eq!(
+        world.titles(&world.bob).await,
+        ["eve mentioned you in general"],
+        "once"
+    );
     let body = json!({"body": "another", "reply_to": id}).to_string();
-    world.ok(&world.eve, "POST", "/api/channels/general/posts", &body).await;
-    assert_eq!(world.titles(&world.bob).await[1], "eve answered you in general");
-    world.ok(&world.eve, "PUT", "/api/channels/news/settings", r#"{"muted":true}"#).await;
+    world
+        .ok(&world.eve, "POST", "/api/channels/general/posts", &body)
+        .await;
+    assert_eq!(
+        world.titles(&world.bob).await[1],
+        "eve answered you in general"
+    );
+    world
+        .ok(
+            &world.eve,
+            "PUT",
+            "/api/channels/news/settings",
+            r#"{"muted":true}"#,
+        )
+        .await;
     post(&world, &world.ann, "news", "all hands").await;
     assert_eq!(world.titles(&world.bob).await[2], "ann announced in news");
     assert!(world.titles(&world.eve).await.is_empty() && world.titles(&world.ann).await.is_empty());

@@ -23,11 +23,15 @@ async fn the_page_is_whole_and_its_forms_do_what_they_say() {
     let mut eve = Browser::of(&world.server, "eve").await;
     let text = page(&mut bob, "/feed").await;
     for channel in ["general", "news", "den"] {
-        assert!(text.contains(&format!("href=\"/feed/{channel}\"")), "{channel}: {text}");
+        assert!(
+            text.contains(&format!("href=\"/feed/{channel}\"")),
+            "{channel}: {text}"
+        );
     }
     assert!(!text.contains("New channel"));
     assert!(!page(&mut eve, "/feed").await.contains("/feed/den"));
-    let body = "Hello **all**, <script>alert(1)</script>\n\n[x](javascript:alert(1)) /tables/item?id=eq.1";
+    let body =
+        "Hello **all**, <script>alert(1)</script>\n\n[x](javascript:alert(1)) /tables/item?id=eq.1";
     let answer = bob.post("/feed/general", &[("body", body)]).await;
     assert_eq!(
         (answer.status, answer.header("location")),
@@ -44,20 +48,35 @@ async fn the_page_is_whole_and_its_forms_do_what_they_say() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("href=\"javascript:") && !text.contains("<script>alert"));
-    assert!(!text.contains("/feed/general/posts/1/delete"), "it is bob's");
+    assert!(
+        !text.contains("/feed/general/posts/1/delete"),
+        "it is bob's"
+    );
     // An answer.
     let form = page(&mut eve, "/feed/general?reply=1").await;
-    assert!(form.contains("Answer bob") && form.contains("name=\"reply_to\" value=\"1\""), "{form}");
-    eve.post("/feed/general", &[("body", "Yes"), ("reply_to", "1")]).await;
+    assert!(
+        form.contains("Answer bob") && form.contains("name=\"reply_to\" value=\"1\""),
+        "{form}"
+    );
+    eve.post("/feed/general", &[("body", "Yes"), ("reply_to", "1")])
+        .await;
     let text = page(&mut bob, "/feed/general").await;
-    assert!(text.contains("Answers") && text.contains("bob: Hello all"), "{text}");
+    assert!(
+        text.contains("Answers") && text.contains("bob: Hello all"),
+        "{text}"
+    );
     // What is not taken is not lost.
-    let refused = eve.post("/feed/general", &[("body", &"x".repeat(10_001))]).await;
+    let refused = eve
+        .post("/feed/general", &[("body", &"x".repeat(10_001))])
+        .await;
     assert_eq!(refused.status, 400);
     assert!(refused.text().contains(&"x".repeat(10_001)));
     let form = page(&mut bob, "/feed/general?edit=1").await;
-    assert!(form.contains("action=\"/feed/general/posts/1/edit\"") && form.contains("Hello **all**"));
-    bob.post("/feed/general/posts/1/edit", &[("body", "Hello you")]).await;
+    assert!(
+        form.contains("action=\"/feed/general/posts/1/edit\"") && form.contains("Hello **all**")
+    );
+    bob.post("/feed/general/posts/1/edit", &[("body", "Hello you")])
+        .await;
     let text = page(&mut eve, "/feed/general").await;
     assert!(text.contains("Hello you") && text.contains("edited"));
     let answer = eve.post("/feed/general/posts/1/delete", &[]).await;
@@ -81,10 +100,24 @@ async fn words_are_found_where_one_is() {
     let mut eve = Browser::of(&world.server, "eve").await;
     let mut bob = Browser::of(&world.server, "bob").await;
     let text = page(&mut eve, "/feed?q=SECRET").await;
-    assert!(text.contains("1 post was found") && text.contains("no secret") && !text.contains("100%"));
-    assert!(page(&mut bob, "/feed?q=secret").await.contains("2 posts were found"));
-    assert!(page(&mut bob, "/feed/den?q=0%25").await.contains("1 post was found"));
-    assert!(page(&mut bob, "/feed/general?q=0%25").await.contains("Nothing was found"));
+    assert!(
+        text.contains("1 post was found") && text.contains("no secret") && !text.contains("100%")
+    );
+    assert!(
+        page(&mut bob, "/feed?q=secret")
+            .await
+            .contains("2 posts were found")
+    );
+    assert!(
+        page(&mut bob, "/feed/den?q=0%25")
+            .await
+            .contains("1 post was found")
+    );
+    assert!(
+        page(&mut bob, "/feed/general?q=0%25")
+            .await
+            .contains("Nothing was found")
+    );
     world.stop().await;
 }
 
@@ -94,23 +127,54 @@ async fn administrators_make_channels_and_say_who_is_in_them() {
     let mut ann = Browser::of(&world.server, "ann").await;
     let mut bob = Browser::of(&world.server, "bob").await;
     assert!(page(&mut ann, "/feed").await.contains("New channel"));
-    let sent = [("name", "plans"), ("topic", "What next?"), ("kind", "announcements"), ("private", "on")];
+    let sent = [
+        ("name", "plans"),
+        ("topic", "What next?"),
+        ("kind", "announcements"),
+        ("private", "on"),
+    ];
     assert_eq!(bob.post("/feed", &sent).await.status, 403);
     let answer = ann.post("/feed", &sent).await;
     assert_eq!(answer.header("location"), Some("/feed/plans"));
     let cookie = bob.cookie();
     let headers = [("Cookie", cookie.as_str()), ("Accept", "text/html")];
-    assert_eq!(world.server.send("GET", "/feed/plans", &headers).await.status, 404);
+    assert_eq!(
+        world
+            .server
+            .send("GET", "/feed/plans", &headers)
+            .await
+            .status,
+        404
+    );
     ann.post("/feed/plans/add", &[("user", "bob")]).await;
     let text = page(&mut bob, "/feed/plans").await;
-    assert!(text.contains("What next?") && text.contains("Only some post here"), "{text}");
-    assert_eq!(bob.post("/feed/plans/topic", &[("topic", "x")]).await.status, 403);
+    assert!(
+        text.contains("What next?") && text.contains("Only some post here"),
+        "{text}"
+    );
+    assert_eq!(
+        bob.post("/feed/plans/topic", &[("topic", "x")])
+            .await
+            .status,
+        403
+    );
     let text = page(&mut ann, "/feed/plans").await;
-    assert!(text.contains("Manage this channel") && text.contains("remove?user=%23"), "{text}");
-    ann.post("/feed/plans/add", &[("user", "bob"), ("may_post", "on")]).await;
+    assert!(
+        text.contains("Manage this channel") && text.contains("remove?user=%23"),
+        "{text}"
+    );
+    ann.post("/feed/plans/add", &[("user", "bob"), ("may_post", "on")])
+        .await;
     assert_eq!(bob.post("/feed/plans", &[("body", "x")]).await.status, 303);
     ann.post("/feed/plans/remove", &[("user", "bob")]).await;
-    assert_eq!(world.server.send("GET", "/feed/plans", &headers).await.status, 404);
+    assert_eq!(
+        world
+            .server
+            .send("GET", "/feed/plans", &headers)
+            .await
+            .status,
+        404
+    );
     ann.post("/feed/plans/archive", &[]).await;
     assert_eq!(ann.post("/feed/plans", &[("body", "x")]).await.status, 403);
     world.stop().await;

@@ -45,7 +45,9 @@ async fn what_is_rolled_back_is_never_posted_and_what_is_committed_once_in_order
 async fn who_calls_it_is_told_what_is_wrong_and_needs_the_right() {
     let world = World::new().await;
     channels(&world).await;
-    world.execute("UPDATE rowcast.channel SET archived_at = now() WHERE name = 'news'").await;
+    world
+        .execute("UPDATE rowcast.channel SET archived_at = now() WHERE name = 'news'")
+        .await;
     let mut connection = world.server.database.connect().await;
     let long = "x".repeat(10_001);
     for (channel, body, code) in [
@@ -67,10 +69,15 @@ async fn who_calls_it_is_told_what_is_wrong_and_needs_the_right() {
     // Roles are the whole cluster's, which other tests share.
     let role = format!("poster_{}", std::process::id());
     world
-        .execute(&format!("CREATE ROLE {role}; GRANT USAGE ON SCHEMA rowcast TO {role};"))
+        .execute(&format!(
+            "CREATE ROLE {role}; GRANT USAGE ON SCHEMA rowcast TO {role};"
+        ))
         .await;
     let take = format!("SET SESSION AUTHORIZATION {role}; SET application_name = 'nightly'");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(take)).execute(&mut connection).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(take))
+        .execute(&mut connection)
+        .await
+        .unwrap();
     for sql in [
         "SELECT rowcast.post('general', 'spam')",
         "SELECT rowcast.put_post(1, 1, 'ann', 'spam')",
@@ -78,7 +85,10 @@ async fn who_calls_it_is_told_what_is_wrong_and_needs_the_right() {
         "SELECT * FROM rowcast.post",
         "SELECT rowcast.delete_post(1, 1)",
     ] {
-        let refused = sqlx::raw_sql(sql).execute(&mut connection).await.unwrap_err();
+        let refused = sqlx::raw_sql(sql)
+            .execute(&mut connection)
+            .await
+            .unwrap_err();
         let refused = refused.into_database_error().unwrap();
         assert_eq!(refused.code().as_deref(), Some("42501"), "{sql}");
     }
@@ -86,13 +96,20 @@ async fn who_calls_it_is_told_what_is_wrong_and_needs_the_right() {
     world.execute(&grant).await;
     post(&mut connection, "general", "allowed").await;
     let rows = world
-        .ok(&world.bob, "GET", "/api/rows/rowcast.post?select=author,author_name", "")
+        .ok(
+            &world.bob,
+            "GET",
+            "/api/rows/rowcast.post?select=author,author_name",
+            "",
+        )
         .await;
     // It can't make up who it is.
     assert_eq!(rows["rows"][0]["cells"][0], serde_json::Value::Null);
     assert_eq!(rows["rows"][0]["cells"][1], format!("{role} (nightly)"));
     drop(connection);
-    world.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+    world
+        .execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
+        .await;
     world.stop().await;
 }
 
@@ -110,7 +127,10 @@ async fn the_terminal_posts_too() {
     };
     let output = run(["post", "news", "Version **2** is out"]).await.unwrap();
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(world.titles(&world.bob).await, ["rowcast post announced in news"]);
+    assert_eq!(
+        world.titles(&world.bob).await,
+        ["rowcast post announced in news"]
+    );
     let path = "/api/rows/rowcast.audit?action=eq.post_sent&select=means";
     let noted = world.ok(&world.ann, "GET", path, "").await;
     assert_eq!(noted["rows"][0]["cells"][0], "terminal");

@@ -64,8 +64,19 @@ pub struct Draft {
 
 /// The page.
 pub fn feed(options: LeptosOptions, page: Feed) -> impl IntoView {
-    let Feed { channels, open, found: words, own, is_administrator, now, notice: told } = page;
-    let name = open.as_ref().map(|open| open.channel.name.clone()).unwrap_or_default();
+    let Feed {
+        channels,
+        open,
+        found: words,
+        own,
+        is_administrator,
+        now,
+        notice: told,
+    } = page;
+    let name = open
+        .as_ref()
+        .map(|open| open.channel.name.clone())
+        .unwrap_or_default();
     let is_empty = channels.is_empty();
     let side = sidebar(Signal::stored(channels), &name);
     let search = search(&name, words.as_ref().map(|(words, _)| words.as_str()));
@@ -130,7 +141,17 @@ fn search(name: &str, words: Option<&str>) -> Erased {
 }
 
 fn channel(open: Open, own: i64, now: f64) -> Erased {
-    let Open { channel, may_post, posts, reacted, offset, total, asked, draft, .. } = open;
+    let Open {
+        channel,
+        may_post,
+        posts,
+        reacted,
+        offset,
+        total,
+        asked,
+        draft,
+        ..
+    } = open;
     let name = channel.name.clone();
     if !channel.is_member {
         return view! {
@@ -162,9 +183,15 @@ fn channel(open: Open, own: i64, now: f64) -> Erased {
     let is_empty = posts.is_empty();
     let last = posts.last().map_or(0, |post| post.id);
     let shown = shown_here(posts, reacted, own, may_post, first_new, now, Zone::Utc);
-    let nothing = is_empty.then(|| view! { <p class="nothing">"Nothing was posted here yet."</p> }.erased());
+    let nothing =
+        is_empty.then(|| view! { <p class="nothing">"Nothing was posted here yet."</p> }.erased());
     let unread = (channel.unread > 0).then(|| {
-        act(format!("/feed/{name}/read?to={last}"), "Mark as read", &name, "button")
+        act(
+            format!("/feed/{name}/read?to={last}"),
+            "Mark as read",
+            &name,
+            "button",
+        )
     });
     let mute = match channel.is_muted {
         true => act(format!("/feed/{name}/unmute"), "Unmute", &name, "button"),
@@ -208,17 +235,24 @@ fn channel(open: Open, own: i64, now: f64) -> Erased {
 /// What is written, as a form.
 fn write(channel: &str, draft: Draft) -> Erased {
     let (action, label, button) = match (draft.edit, &draft.reply) {
-        (Some(id), _) => (format!("/feed/{channel}/posts/{id}/edit"), "Change your post".to_owned(), "Save"),
-        (None, Some(of)) => (format!("/feed/{channel}"), format!("Answer {}", of.author_name), "Post"),
+        (Some(id), _) => (
+            format!("/feed/{channel}/posts/{id}/edit"),
+            "Change your post".to_owned(),
+            "Save",
+        ),
+        (None, Some(of)) => (
+            format!("/feed/{channel}"),
+            format!("Answer {}", of.author_name),
+            "Post",
+        ),
         (None, None) => (format!("/feed/{channel}"), "New post".to_owned(), "Post"),
     };
     let is_other = draft.edit.is_some() || draft.reply.is_some();
-    let reply = draft.reply.map(|of| {
-        view! { <input type="hidden" name="reply_to" value=of.id /> }.erased()
-    });
-    let back = is_other.then(|| {
-        view! { <a class="button" href=format!("/feed/{channel}")>"Cancel"</a> }.erased()
-    });
+    let reply = draft
+        .reply
+        .map(|of| view! { <input type="hidden" name="reply_to" value=of.id /> }.erased());
+    let back = is_other
+        .then(|| view! { <a class="button" href=format!("/feed/{channel}")>"Cancel"</a> }.erased());
     view! {
         <form id="write" class="sheet write" method="post" action=action>
             {reply}
@@ -271,7 +305,12 @@ fn manage(open: &Open) -> Erased {
     let channel = &open.channel;
     let name = &channel.name;
     let member = |(id, who, may_post): &(i64, String, bool)| {
-        let out = act(format!("/feed/{name}/remove?user=%23{id}"), "Remove", who, "button danger");
+        let out = act(
+            format!("/feed/{name}/remove?user=%23{id}"),
+            "Remove",
+            who,
+            "button danger",
+        );
         let about = (channel.is_announcements && *may_post).then_some("may post");
         view! {
             <li>
@@ -310,7 +349,12 @@ fn manage(open: &Open) -> Erased {
     });
     let archive = match channel.is_archived {
         true => act(format!("/feed/{name}/open"), "Open again", name, "button"),
-        false => act(format!("/feed/{name}/archive"), "Archive", name, "button danger"),
+        false => act(
+            format!("/feed/{name}/archive"),
+            "Archive",
+            name,
+            "button danger",
+        ),
     };
     view! {
         <details class="channel-manage">

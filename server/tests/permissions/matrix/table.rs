@@ -193,7 +193,7 @@ pub const HTTP: &[(&str, &str, &str)] = &[
     ("POST /notifications/{id}/{what}",      "POST /notifications/{others}/remove",              "in 404 404 404 404 404 404 in in 401"),
     ("GET /tables/{table}",                    "GET /tables/rowcast.post",                          "in 200 200 200 200 200 200 in in 401"),
     ("GET /feed",                              "GET /feed",                                         "in 200 200 200 200 200 200 in in 401"),
-    ("GET /feed",                              "GET /feed?q=lemuria-not",                           "in 200 200 200 200 200 200 in in 401"),
+    ("GET /feed",                              "GET /feed?q=emuri",                           "in 200 200 200 200 200 200 in in 401"),
     ("POST /feed",                             "POST /feed name=p{n}&kind=discussion",              "in 403 403 403 403 403 303 in in 401"),
     ("GET /feed/{channel}",                    "GET /feed/general",                                 "in 200 200 200 200 200 200 in in 401"),
     ("GET /feed/{channel}",                    "GET /feed/cave",                                    "in 404 404 404 404 404 200 in in 401"),
