@@ -26,6 +26,8 @@ pub struct Window {
     height: RwSignal<f64>,
     /// Whether the reader is at the end, and stays there when something comes.
     pub at_end: RwSignal<bool>,
+    /// Whether the reader has asked for the end, which is not in the page yet.
+    wants_end: StoredValue<bool>,
     /// The first post that is seen, and how far below the edge it begins.
     anchor: StoredValue<Option<(i64, i32)>>,
     /// The last post that is seen.
@@ -50,6 +52,7 @@ impl Window {
             held: RwSignal::new((0, total)),
             height: RwSignal::new(HEIGHT),
             at_end: RwSignal::new(false),
+            wants_end: StoredValue::new(false),
             anchor: StoredValue::new(None),
             last_seen: RwSignal::new(0),
         }
@@ -79,6 +82,10 @@ impl Window {
             let (held, total) = self.held.get_untracked();
             self.offset.get_untracked() + held >= total
         };
+        // Until it is there nothing else is looked for.
+        if self.wants_end.get_value() && !is_all {
+            return;
+        }
         let at_end = is_all && top + seen >= scroller.scroll_height() - NEAR;
         if self.at_end.get_untracked() != at_end {
             self.at_end.set(at_end);
@@ -124,6 +131,7 @@ impl Window {
         let (_, total) = self.held.get_untracked();
         let end = i64::try_from(total).unwrap_or(0);
         self.at_end.set(true);
+        self.wants_end.set_value(true);
         self.anchor.set_value(None);
         if let Some(next) =
             slice::next(self.slice.get_untracked(), &((end - 20).max(0)..end), total)
@@ -143,6 +151,10 @@ impl Window {
             self.height.set((all / items.len() as f64).max(20.0));
         }
         if self.at_end.get_untracked() {
+            let (held, total) = self.held.get_untracked();
+            if self.offset.get_untracked() + held >= total {
+                self.wants_end.set_value(false);
+            }
             scroller.set_scroll_top(scroller.scroll_height());
             return;
         }
