@@ -67,32 +67,48 @@ impl SignedIn {
     }
 }
 
-/// Who has signed in, with the way to their account and out.
+/// Who has signed in: a menu with the ways to their account, to what they see to, and out. It needs
+/// no script.
 #[component]
 pub fn AccountMenu() -> impl IntoView {
+    // Those are pages of their own.
+    let page = |href: &'static str, text: &'static str| {
+        view! {
+            <a href=href rel="external">
+                {text}
+            </a>
+        }
+    };
     SignedIn::current()
         .map(|SignedIn { name, is_administrator, .. }| {
             view! {
-                <span class="account">
-                    // Those are pages of their own.
+                <button
+                    type="button"
+                    class="button quiet account-button"
+                    popovertarget="account-menu"
+                    title="Your account"
+                >
+                    <span class="account-initial" aria-hidden="true">
+                        {name.chars().next().map(|first| first.to_uppercase().to_string())}
+                    </span>
+                    <span class="account-name">{name}</span>
+                </button>
+                <div id="account-menu" class="menu" popover="auto" role="group" aria-label="Your account">
+                    {page("/account", "Your account")}
                     {is_administrator
                         .then(|| {
                             view! {
-                                <a class="account-users" href="/users" rel="external">
-                                    "Users"
-                                </a>
-                                <a class="account-users" href=AUDIT rel="external">
-                                    "Audit log"
-                                </a>
+                                <hr />
+                                {page("/users", "Users")}
+                                {page("/permissions", "Permissions")}
+                                {page(AUDIT, "Audit log")}
                             }
-                        })} <a class="account-name" href="/account" rel="external" title="Your account">
-                        {name}
-                    </a> <form method="post" action="/logout">
-                        <button type="submit" class="button">
+                        })} <hr /> <form method="post" action="/logout">
+                        <button type="submit" class="menu-item">
                             "Sign out"
                         </button>
                     </form>
-                </span>
+                </div>
             }
         })
         .erased()

@@ -24,7 +24,8 @@ for (const javaScriptEnabled of [true, false]) {
         await page.goto(server.link!);
         await join(page, "Ann");
         await expect(page.getByRole("heading", { name: "Tables" })).toBeVisible();
-        await expect(page.getByRole("link", { name: "Ann" })).toBeVisible();
+        await page.getByRole("button", { name: "Ann" }).click();
+        await expect(page.getByRole("link", { name: "Your account" })).toBeVisible();
         await expect(page.getByRole("link", { name: "Users" })).toBeVisible();
         await page.goto(server.link!);
         await expect(page.getByText("This link leads nowhere").first()).toBeVisible();
@@ -42,6 +43,7 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(page.getByRole("alert")).toContainText("don’t fit");
       await signIn(page, name);
       await expect(page.locator("tr[data-key]")).toHaveCount(3);
+      await page.getByRole("button", { name }).click();
       await page.getByRole("button", { name: "Sign out" }).click();
       await expect(page.getByRole("button", { name: "Sign in" })).toBeVisible();
       await page.goto(items.path);

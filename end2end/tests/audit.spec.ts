@@ -41,6 +41,7 @@ test("an administrator sees what others do as they do it, and can't change that"
   const [ann, bob] = [account(server, "administrator"), account(server)];
   await page.goto("/");
   await signIn(page, ann);
+  await page.getByRole("button", { name: ann }).click();
   await page.getByRole("link", { name: "Audit log" }).click();
   await expectLive(page);
   await expect(rows(page).filter({ hasText: "audit_read" }).filter({ hasText: ann })).toHaveCount(1);

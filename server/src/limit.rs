@@ -12,6 +12,7 @@ mod rates;
 mod room;
 mod share;
 mod table;
+mod turns;
 
 use std::{
     net::IpAddr,
@@ -30,6 +31,7 @@ pub use self::{
     rates::Rates,
     room::{Place, Room},
     share::{Share, Shares},
+    turns::{Turn, Turns},
 };
 use crate::auth::{AccountId, Identity};
 

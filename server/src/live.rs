@@ -31,10 +31,10 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot, watch};
 
 use self::{
     figures::Figures,
-    hub::{Command, Following, Sink, Subscribe},
+    hub::{Asked, Command, Following, Sink, Subscribe},
     outbox::Outbox,
 };
-use crate::query::bound::BoundQuery;
+use crate::{limit::Subject, query::bound::BoundQuery};
 
 /// Names a subscription within the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,18 +78,17 @@ impl Live {
     }
 
     /// Follows a query under a new id: its events go to `outbox` under `number`, from the
-    /// cursor on where one is given.
+    /// cursor on where one is given. `subject`: by whom it is counted that rows are read for it.
     pub async fn subscribe(
         &self,
-        id: SubscriberId,
-        query: Arc<Query>,
-        bound: BoundQuery,
+        asked: Asked,
+        subject: Option<Subject>,
         cursor: Option<Cursor>,
         outbox: &Arc<Outbox>,
         number: u32,
     ) {
         let sink = Sink::Stream(Arc::clone(outbox), number);
-        self.send(id, query, bound, cursor, sink).await;
+        self.send(asked, subject, cursor, sink).await;
     }
 
     /// A name for a new subscription.
@@ -106,11 +105,13 @@ impl Live {
         &self,
         query: Arc<Query>,
         bound: BoundQuery,
+        subject: Option<Subject>,
     ) -> Result<Snapshot, ApiError> {
         let (reply, answer) = oneshot::channel();
         let id = self.new_id();
         let guard = Unsubscribe(self, id);
-        self.send(id, query, bound, None, Sink::Once(reply)).await;
+        let asked = Asked { id, query, bound };
+        self.send(asked, subject, None, Sink::Once(reply)).await;
         let snapshot = answer.await.unwrap_or_else(|_| Err(stopping()));
         drop(guard);
         snapshot
@@ -148,16 +149,14 @@ impl Live {
 
     async fn send(
         &self,
-        id: SubscriberId,
-        query: Arc<Query>,
-        bound: BoundQuery,
+        asked: Asked,
+        subject: Option<Subject>,
         cursor: Option<Cursor>,
         sink: Sink,
     ) {
         let subscribe = Subscribe {
-            id,
-            query,
-            bound,
+            asked,
+            subject,
             cursor,
             sink,
         };

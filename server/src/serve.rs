@@ -29,7 +29,7 @@ use crate::{
         readers::Readers,
     },
     feed,
-    limit::{Limits, Room},
+    limit::{Limits, Room, Turns},
     listen::{self, Tls, Way},
     live::{
         Live,
@@ -315,7 +315,11 @@ fn state(
             BODIES.max(2 * config.import_bytes as usize) / body::UNIT,
         )),
         list_bytes: config.list_bytes,
-        scans: Arc::new(Semaphore::new(SCANS)),
+        scans: Turns::new(SCANS, 1),
+        reading: Turns::new(
+            Semaphore::MAX_PERMITS,
+            config.connections.div_ceil(4).max(2) as usize,
+        ),
         housekeeping,
         presence: Presence::new(config.max_clients as usize),
         import_bytes: config.import_bytes,

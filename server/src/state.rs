@@ -20,7 +20,7 @@ use crate::{
     database::{catalog::Catalog, readers::Readers},
     error::{HttpError, database_unavailable},
     host::{same_origin, wrong_origin},
-    limit::{Limits, Room},
+    limit::{Limits, Room, Turns},
     live::{Live, hub::Following},
     metrics::Metrics,
     origin::Origins,
@@ -63,7 +63,9 @@ pub struct AppState {
     /// The most bytes of the rows of one list.
     pub list_bytes: u32,
     /// Room for questions that take going through a table or the log; who finds none waits.
-    pub scans: Arc<Semaphore>,
+    pub scans: Turns,
+    /// Room for reading rows at once; who finds none waits.
+    pub reading: Turns,
     /// Connections for writing what is ours.
     pub housekeeping: PgPool,
     /// Who looks at which table.

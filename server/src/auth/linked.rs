@@ -1,12 +1,15 @@
 //! Who the owners of accounts are at identity providers.
 
 use rowcast_protocol::ApiError;
-use sqlx::{PgConnection, PgPool, Row, postgres::PgRow};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row, postgres::PgRow};
 
 use super::{
     account::failed,
     identity::AccountId,
-    openid::{Person, flow},
+    openid::{
+        Person,
+        flow::{self, Flow, Kind, Purpose},
+    },
     secret::Digest,
 };
 
@@ -200,30 +203,74 @@ pub async fn unlink(
     transaction.commit().await.map_err(|error| failed(&error))
 }
 
-/// Takes the answer for a sign-in; whether it was not taken before.
+/// Keeps what a sign-in is for that does more than that, until its answer comes.
 ///
 /// # Errors
 /// Those of a write.
-pub async fn take_answer(pool: &PgPool, mark: Digest) -> Result<bool, ApiError> {
-    let taken = sqlx::query(
-        "INSERT INTO rowcast.openid_answer (flow_hash) VALUES ($1) ON CONFLICT DO NOTHING",
+pub async fn keep_purpose(pool: &PgPool, flow: &Flow, purpose: Purpose) -> Result<(), ApiError> {
+    let (link, account) = match purpose {
+        Purpose::SignIn => return Ok(()),
+        Purpose::Join(link) => (Some(link), None),
+        Purpose::Link(account) => (None, Some(account)),
+    };
+    sqlx::query(
+        "INSERT INTO rowcast.openid_flow (flow_hash, link_hash, account) VALUES ($1, $2, $3)",
     )
-    .bind(&mark.bytes()[..])
+    .bind(&flow.mark().bytes()[..])
+    .bind(link.map(|link| link.bytes().to_vec()))
+    .bind(account.map(|account| account.0))
     .execute(pool)
     .await
     .map_err(|error| failed(&error))?;
-    Ok(taken.rows_affected() == 1)
+    Ok(())
 }
 
-/// Removes what is kept of answers to sign-ins that can't be ended any more.
+/// Takes the answer for a sign-in: what that is for, if it was begun for it and its answer was not
+/// taken before.
+///
+/// # Errors
+/// Those of a write.
+pub async fn take_answer(pool: &PgPool, flow: &Flow) -> Result<Option<Purpose>, ApiError> {
+    let mark = flow.mark();
+    let row = sqlx::query(
+        "WITH taken AS (INSERT INTO rowcast.openid_answer (flow_hash) VALUES ($1) \
+                        ON CONFLICT DO NOTHING RETURNING flow_hash), \
+              begun AS (DELETE FROM rowcast.openid_flow f USING taken t \
+                         WHERE f.flow_hash = t.flow_hash RETURNING f.*) \
+         SELECT b.link_hash, b.account FROM taken LEFT JOIN begun b USING (flow_hash)",
+    )
+    .bind(&mark.bytes()[..])
+    .fetch_optional(pool)
+    .await
+    .map_err(|error| failed(&error))?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let link: Option<Vec<u8>> = row.try_get(0).map_err(|error| failed(&error))?;
+    let account: Option<i64> = row.try_get(1).map_err(|error| failed(&error))?;
+    Ok(match flow.kind {
+        Kind::SignIn => Some(Purpose::SignIn),
+        Kind::Join => link
+            .and_then(|link| Digest::from_bytes(&link))
+            .map(Purpose::Join),
+        Kind::Link => account.map(|account| Purpose::Link(AccountId(account))),
+    })
+}
+
+/// Removes what is kept of sign-ins that can't be ended any more.
 ///
 /// # Errors
 /// Those of a write.
 pub async fn forget(pool: &PgPool) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM rowcast.openid_answer WHERE at < now() - make_interval(secs => $1)")
-        .bind(2.0 * flow::LASTS.as_secs_f64())
-        .execute(pool)
-        .await?;
+    for table in ["openid_answer", "openid_flow"] {
+        let sql = format!(
+            "DELETE FROM rowcast.{table} WHERE at < pg_catalog.now() - pg_catalog.make_interval(secs => $1)"
+        );
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(2.0 * flow::LASTS.as_secs_f64())
+            .execute(pool)
+            .await?;
+    }
     Ok(())
 }
 

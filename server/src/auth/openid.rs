@@ -275,9 +275,10 @@ impl OpenId {
         };
         let keys = self.provider.keys(metadata).await?;
         match id_token::read(token, &keys, &expected) {
-            Err(TokenError::UnknownKey) => {
+            // It may have others by now, under names that they had before, or under none.
+            Err(error @ (TokenError::UnknownKey | TokenError::Signature)) => {
                 let newer = self.provider.newer_keys(metadata, &keys).await?;
-                let newer = newer.ok_or(TokenError::UnknownKey)?;
+                let newer = newer.ok_or(error)?;
                 Ok(id_token::read(token, &newer, &expected)?)
             }
             read => Ok(read?),

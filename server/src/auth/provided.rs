@@ -87,11 +87,11 @@ pub async fn enter(
             return Err(Refusal::Slowed(wait));
         }
     };
-    if !linked::take_answer(pool, flow.mark()).await? {
-        tracing::info!(%address, "an answer was refused that was taken before");
+    let Some(purpose) = linked::take_answer(pool, flow).await? else {
+        tracing::info!(%address, "an answer was refused that was taken before, or is for what nobody began");
         audit::counted(pool, "openid_refused", None).await?;
         return Err(Refusal::NotAsked);
-    }
+    };
     let person = match openid.person(flow, redirect, answered).await {
         Ok(person) => person,
         Err(error) => {
@@ -109,7 +109,7 @@ pub async fn enter(
             return Err(Refusal::Provider(error));
         }
     };
-    let entered = match flow.purpose {
+    let entered = match purpose {
         Purpose::SignIn => {
             let account = own(accounts, openid, &person, address).await?;
             admitted(accounts, openid, account, &person, client).await

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 /// The migrations, in order. One that has been released is never changed.
-const MIGRATIONS: [(i32, &str, &str); 17] = [
+const MIGRATIONS: &[(i32, &str, &str)] = &[
     (
         1,
         "capture",
@@ -81,6 +81,11 @@ const MIGRATIONS: [(i32, &str, &str); 17] = [
         16,
         "notifications",
         include_str!("../../../migrations/0016_notifications.sql"),
+    ),
+    (
+        17,
+        "owners",
+        include_str!("../../../migrations/0017_owners.sql"),
     ),
     (
         18,

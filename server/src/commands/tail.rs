@@ -18,6 +18,7 @@ use crate::{
     config::Config,
     live::{
         event::SharedEvent,
+        hub::Asked,
         outbox::{Due, Outbox},
         prepare::bind_live,
     },
@@ -39,11 +40,13 @@ pub async fn run(config: &Config, table: &str, query: &str) -> anyhow::Result<()
         .await
         .map_err(told)?;
     let outbox = Arc::new(Outbox::default());
-    let id = parts.live.new_id();
-    parts
-        .live
-        .subscribe(id, Arc::new(query), bound, None, &outbox, 0)
-        .await;
+    let asked = Asked {
+        id: parts.live.new_id(),
+        query: Arc::new(query),
+        bound,
+    };
+    let live = &parts.live;
+    live.subscribe(asked, None, None, &outbox, 0).await;
     let mut printer = Printer {
         heading: Heading::default(),
         for_people: std::io::stdout().is_terminal(),

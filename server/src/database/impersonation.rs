@@ -4,7 +4,11 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::{Map, Value, json};
-use sqlx::PgConnection;
+use sqlx::{
+    Connection, PgConnection, Postgres,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
 
 use super::catalog::TableMeta;
 
@@ -131,6 +135,28 @@ pub async fn take_on(connection: &mut PgConnection, table: &TableMeta) -> Result
         }
         Err(error) => Err(error),
     }
+}
+
+/// What a statement that writes nothing gives, run as whoever the table was asked for by: what a
+/// client sent may be read by functions of a type of somebody's.
+///
+/// # Errors
+/// The database's; [`RulesChanged`], as of [`take_on`].
+pub async fn fetch_as(
+    connection: &mut PgConnection,
+    table: &TableMeta,
+    query: Query<'_, Postgres, PgArguments>,
+) -> Result<Vec<PgRow>, sqlx::Error> {
+    if table.rules.is_none() {
+        return query.fetch_all(connection).await;
+    }
+    let mut transaction = connection.begin().await?;
+    let read = match take_on(&mut transaction, table).await {
+        Ok(()) => query.fetch_all(&mut *transaction).await,
+        Err(error) => Err(error),
+    };
+    transaction.rollback().await?;
+    read
 }
 
 /// What the database lets somebody see of a table is not any more as it was when they asked.

@@ -17,7 +17,35 @@ pub struct Readers(PgPool);
 pub struct Reader<'a> {
     connection: Option<PoolConnection<Postgres>>,
     table: &'a TableMeta,
-    is_transaction: bool,
+    transaction: Option<Transaction>,
+}
+
+/// What a reader's statements see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transaction {
+    /// Each what was committed when it began.
+    Statement,
+    /// All what was committed when the first began.
+    Version,
+}
+
+impl Transaction {
+    fn begin(self) -> &'static str {
+        match self {
+            Self::Statement => "BEGIN READ ONLY",
+            Self::Version => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        }
+    }
+
+    /// Asks for these after what was read. Behind a statement the table is still locked by it, so
+    /// what is the same was so all the while. Whoever sees one version would see them as of then,
+    /// though the rules that hold are others by now: so they are asked for after it.
+    fn check(self, asked: &str) -> String {
+        match self {
+            Self::Statement => format!("SET LOCAL ROLE NONE; SELECT {asked}; COMMIT"),
+            Self::Version => format!("COMMIT; SELECT {asked}"),
+        }
+    }
 }
 
 impl From<PgPool> for Readers {
@@ -38,8 +66,8 @@ impl Readers {
     /// # Errors
     /// The database's; [`RulesChanged`].
     pub async fn statement<'a>(&self, table: &'a TableMeta) -> Result<Reader<'a>, sqlx::Error> {
-        let begin = table.rules.is_some().then_some("BEGIN READ ONLY");
-        self.begin(table, begin).await
+        let transaction = table.rules.is_some().then_some(Transaction::Statement);
+        self.begin(table, transaction).await
     }
 
     /// One for statements about a table that see one version of the database.
@@ -47,22 +75,23 @@ impl Readers {
     /// # Errors
     /// The database's; [`RulesChanged`].
     pub async fn version<'a>(&self, table: &'a TableMeta) -> Result<Reader<'a>, sqlx::Error> {
-        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        self.begin(table, Some(begin)).await
+        self.begin(table, Some(Transaction::Version)).await
     }
 
     async fn begin<'a>(
         &self,
         table: &'a TableMeta,
-        begin: Option<&'static str>,
+        transaction: Option<Transaction>,
     ) -> Result<Reader<'a>, sqlx::Error> {
         let mut reader = Reader {
             connection: Some(self.0.acquire().await?),
             table,
-            is_transaction: begin.is_some(),
+            transaction,
         };
-        if let Some(begin) = begin {
-            sqlx::raw_sql(begin).execute(reader.connection()).await?;
+        if let Some(transaction) = transaction {
+            sqlx::raw_sql(transaction.begin())
+                .execute(reader.connection())
+                .await?;
             if let Err(error) = take_on(reader.connection(), table).await {
                 return reader.end(Err(error)).await;
             }
@@ -87,9 +116,9 @@ impl Reader<'_> {
     /// # Errors
     /// Those of the read; [`RulesChanged`].
     pub async fn end<T>(mut self, read: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
-        if self.is_transaction {
+        if let Some(transaction) = self.transaction {
             let ended = match &read {
-                Ok(_) => self.check().await,
+                Ok(_) => self.check(transaction).await,
                 Err(_) => sqlx::raw_sql("ROLLBACK")
                     .execute(self.connection())
                     .await
@@ -104,16 +133,14 @@ impl Reader<'_> {
         read
     }
 
-    /// Ends the transaction. What the table and its rules are is asked behind the read, which has
-    /// locked the table: so it was the same all the while.
-    async fn check(&mut self) -> Result<(), sqlx::Error> {
+    /// Ends the transaction, and asks what the table and its rules are.
+    async fn check(&mut self, transaction: Transaction) -> Result<(), sqlx::Error> {
         let table = self.table;
         let checked = match table.ruling_fingerprint_sql() {
             None => "COMMIT".to_owned(),
-            Some(rules) => format!(
-                "SET LOCAL ROLE NONE; SELECT {}::text, {rules}::text; COMMIT",
-                table.fingerprint_sql()
-            ),
+            Some(rules) => {
+                transaction.check(&format!("{}::text, {rules}::text", table.fingerprint_sql()))
+            }
         };
         let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(checked))
             .fetch_all(self.connection())
@@ -136,7 +163,7 @@ impl Reader<'_> {
 impl Drop for Reader<'_> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take()
-            && self.is_transaction
+            && self.transaction.is_some()
         {
             drop(connection.detach());
         }

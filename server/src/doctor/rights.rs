@@ -17,7 +17,7 @@ enum For {
 }
 
 /// Which rights serving needs, in the order of `docs/sql.md`.
-const NEEDED: [(&str, &[&str], For); 29] = [
+const NEEDED: &[(&str, &[&str], For)] = &[
     ("migration", &["SELECT"], For::Serving),
     ("setting", &["SELECT"], For::Serving),
     ("watched", &["SELECT"], For::Serving),
@@ -47,6 +47,7 @@ const NEEDED: [(&str, &[&str], For); 29] = [
     ("attempt", WRITTEN, For::Accounts),
     ("identity", WRITTEN, For::Accounts),
     ("openid_answer", WRITTEN, For::Accounts),
+    ("openid_flow", WRITTEN, For::Accounts),
 ];
 
 const WRITTEN: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE"];

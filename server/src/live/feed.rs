@@ -15,6 +15,7 @@ use rowcast_protocol::{
 
 use super::{channel::Channel, event::SharedEvent, place::Place};
 use crate::{
+    limit::Subject,
     permission::Limits,
     query::{bound::BoundQuery, list::aggregates},
 };
@@ -45,6 +46,8 @@ pub struct Feed {
     pub query: Arc<Query>,
     /// The query as it is bound now.
     pub bound: Arc<BoundQuery>,
+    /// By whom its first read is counted: whoever opened it.
+    pub subject: Option<Subject>,
     /// Who is told of it.
     pub channel: Arc<Channel>,
     /// When the last of them left.
@@ -93,7 +96,12 @@ impl FeedKey {
 
 impl Feed {
     /// A window without clients.
-    pub fn new(key: FeedKey, query: Arc<Query>, bound: Arc<BoundQuery>) -> Self {
+    pub fn new(
+        key: FeedKey,
+        query: Arc<Query>,
+        bound: Arc<BoundQuery>,
+        subject: Option<Subject>,
+    ) -> Self {
         let columns = bound.select.iter();
         let aggregates = bound.aggregates.iter();
         let heading = Heading {
@@ -106,6 +114,7 @@ impl Feed {
             key,
             query,
             bound,
+            subject,
             channel: Arc::default(),
             empty_since: None,
             last_whole_read: None,

@@ -54,6 +54,7 @@ use crate::{
         readers::Readers,
     },
     error::unknown_table,
+    limit::Subject,
     permission::Limits,
     query::{bound::BoundQuery, read::catalog_changed},
 };
@@ -122,16 +123,25 @@ pub enum Command {
 /// A subscription.
 #[derive(Debug)]
 pub struct Subscribe {
-    /// Its name.
+    /// What is followed.
+    pub asked: Asked,
+    /// By whom it is counted that rows are read for it.
+    pub subject: Option<Subject>,
+    /// Where the client stands, if it holds a list.
+    pub cursor: Option<Cursor>,
+    /// Who it is for.
+    pub sink: Sink,
+}
+
+/// What a subscription follows.
+#[derive(Debug)]
+pub struct Asked {
+    /// The subscription's name.
     pub id: SubscriberId,
     /// The query as the client wrote it.
     pub query: Arc<Query>,
     /// The query as it was bound.
     pub bound: BoundQuery,
-    /// Where the client stands, if it holds a list.
-    pub cursor: Option<Cursor>,
-    /// Who it is for.
-    pub sink: Sink,
 }
 
 /// Who a subscription is for.
@@ -160,8 +170,9 @@ struct Unbound {
     limits: Option<Arc<Limits>>,
     /// What the database lets them see.
     rules: Option<Arc<Rules>>,
-    /// The tables that it embeds, which they may read, and what the database lets them see of each.
-    joined: Vec<(u32, Option<Arc<Rules>>)>,
+    /// The tables that it embeds, which they may read, as they are defined, and what the database
+    /// lets them see of each.
+    joined: Vec<(u32, String, Option<Arc<Rules>>)>,
     members: Vec<SubscriberId>,
 }
 
@@ -180,13 +191,19 @@ impl Unbound {
     /// The table as its readers see it.
     ///
     /// # Errors
-    /// `catalog_changed` if the database lets them see something else of it now: what they may ask
-    /// is another query then. Those of reading the catalog.
+    /// `catalog_changed` if the database lets them see something else of it now, or what is hidden
+    /// is not there: what they may ask is another query then. Those of reading the catalog.
     async fn seen(
         &self,
         catalog: &Catalog,
         table: &Arc<TableMeta>,
     ) -> Result<Arc<TableMeta>, ApiError> {
+        // What was hidden may show under another name by now.
+        let has = |name: &String| table.table.column(name).is_some();
+        let is_known = |limits: &Arc<Limits>| limits.hidden.iter().all(has);
+        if !self.limits.as_ref().is_none_or(is_known) {
+            return Err(catalog_changed());
+        }
         let Some(rules) = &self.rules else {
             return Ok(table.limited(self.limits.clone()));
         };
@@ -197,8 +214,7 @@ impl Unbound {
         }
     }
 
-    /// The query as it is bound now, unless it embeds another table than its readers were let
-    /// see.
+    /// The query as it is bound now, unless it embeds something else than its readers were let see.
     ///
     /// # Errors
     /// `catalog_changed`.
@@ -210,10 +226,13 @@ impl Unbound {
     }
 }
 
-fn joined(bound: &BoundQuery) -> Vec<(u32, Option<Arc<Rules>>)> {
+fn joined(bound: &BoundQuery) -> Vec<(u32, String, Option<Arc<Rules>>)> {
     let joins = bound.table.joins().iter();
     joins
-        .map(|join| (join.table.oid, join.table.rules.clone()))
+        .map(|join| {
+            let table = &join.table;
+            (table.oid, table.fingerprint.clone(), table.rules.clone())
+        })
         .collect()
 }
 
@@ -281,6 +300,7 @@ pub struct Hub {
 #[derive(Debug)]
 struct Subscriber {
     sink: Sink,
+    subject: Option<Subject>,
     cursor: Option<Box<Cursor>>,
     /// Which window it follows, and where it sits in its channel.
     place: Option<(WindowId, Seat)>,

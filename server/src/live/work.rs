@@ -21,6 +21,7 @@ use self::queue::{Queue, Wanted};
 use super::{ask::ask, clock::Clock, hub::Command};
 use crate::{
     database::readers::Readers,
+    limit::Subject,
     query::{
         bound::BoundQuery,
         read::{Range, Totals, window},
@@ -69,6 +70,8 @@ pub enum Job {
         query: Arc<BoundQuery>,
         /// Whether somebody waits for a list that there is none of yet.
         is_first: bool,
+        /// By whom that is counted.
+        subject: Option<Subject>,
         /// There as long as the window is.
         alive: Weak<()>,
     },
@@ -130,10 +133,12 @@ impl Worker {
             Job::Read {
                 ref query,
                 is_first,
+                subject,
                 ..
             } => {
                 let key = Arc::clone(&query.identity);
-                lock(&self.0.reads).push(key, is_first, job);
+                let payer = subject.filter(|_| is_first);
+                lock(&self.0.reads).push(key, payer, is_first, job);
                 self.read_on();
             }
             Job::Ask { .. } => {

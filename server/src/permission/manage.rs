@@ -1,13 +1,15 @@
 //! Who may say what others may do with a table.
 
-use rowcast_protocol::ApiError;
+use rowcast_protocol::{ApiError, Table};
 
 use super::{
     Seen,
+    path::path,
     store::{By, Subject},
 };
 use crate::{
     auth::{Identity, rights::require_administrator},
+    database::impersonation::DatabaseUser,
     error::unknown_table,
 };
 
@@ -20,6 +22,34 @@ pub fn require_manager(identity: &Identity) -> Result<(), ApiError> {
         true => Ok(()),
         false => require_administrator(identity),
     }
+}
+
+/// The tables, by [`path`], of which somebody may say what others may do with them.
+///
+/// # Errors
+/// `not_allowed`; `database_unavailable`.
+pub async fn managed(seen: Seen<'_>, identity: &Identity) -> Result<Vec<String>, ApiError> {
+    require_manager(identity)?;
+    let is_administrator = identity.is_administrator();
+    let readable = match &identity.database {
+        _ if is_administrator => None,
+        DatabaseUser::Server => None,
+        DatabaseUser::Nobody => return Ok(Vec::new()),
+        DatabaseUser::Role(of) => Some(seen.catalog().readable(&of.role).await?),
+    };
+    let is_theirs = |table: &Table| {
+        let is_whole = readable.as_ref().is_none_or(|readable| {
+            let of = readable.get(&(table.schema.clone(), table.name.clone()));
+            of.is_some_and(|of| !of.is_secured && of.unreadable.is_empty())
+        });
+        is_administrator || is_whole && identity.rights.manage(&path(&table.schema, &table.name))
+    };
+    let tables = seen.catalog().tables().await?;
+    Ok(tables
+        .iter()
+        .filter(|table| is_theirs(table))
+        .map(|table| path(&table.schema, &table.name))
+        .collect())
 }
 
 /// By whose right somebody may say what others may do with this, which they asked for by `name`.

@@ -99,7 +99,7 @@ pub async fn preview(
         identity
     };
     // Going through a table may take long: as many do at a time as there is room for.
-    let _place = state.scans.acquire().await;
+    let _place = state.scans.take(None).await;
     // What there is to them, if nothing is kept back here.
     let all = as_somebody(Rights::All);
     let nothing = Preview {

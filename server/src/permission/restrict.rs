@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
+use percent_encoding::percent_decode_str;
 use rowcast_protocol::{
     ApiError, ColumnKind, Table,
     query::{Embed, Filter, Is, Operator, Query, Selected, Test, known_column},
@@ -266,8 +267,44 @@ pub async fn may_know_view(
     if is_everybodys && table.limits.as_ref().is_some_and(keeps_rows_back) {
         return false;
     }
+    let hidden = table.limits.iter().flat_map(|limits| &limits.hidden);
+    if hidden.into_iter().any(|name| says(query, name)) {
+        return false;
+    }
     match Query::parse(query) {
         Ok(query) => restrict(seen, table, query).await.is_ok(),
         Err(_) => false,
+    }
+}
+
+/// Whether a query's text, what only pages read of it too, has this name in it as a word.
+fn says(query: &str, name: &str) -> bool {
+    let query = percent_decode_str(query).decode_utf8_lossy();
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    query.match_indices(name).any(|(at, _)| {
+        let (before, after) = (
+            query[..at].chars().next_back(),
+            query[at + name.len()..].chars().next(),
+        );
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_said_as_a_word_wherever_it_stands() {
+        for query in [
+            "~columns=title,-salary",
+            "status=eq.a&~labels=salary:Pay",
+            "~charts=%73alary",
+            "order=salary.desc",
+        ] {
+            assert!(says(query, "salary"), "{query}");
+        }
+        assert!(!says("~columns=salary_note,my_salary", "salary"));
+        assert!(says("~columns=my%20pay,a", "my pay"));
     }
 }

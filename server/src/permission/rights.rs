@@ -264,6 +264,29 @@ impl Limits {
         }
     }
 
+    /// Takes back what is given by rules that ask for these columns, which can't be read: nobody
+    /// can say of which rows they hold.
+    pub(super) fn give_nothing_by(&mut self, unreadable: &BTreeSet<String>) {
+        let asks = |filter: &Filter| {
+            let tests = filter.tests();
+            tests.iter().any(|test| unreadable.contains(&test.column))
+        };
+        for rows in std::iter::once(&mut self.read).chain(&mut self.writes) {
+            match rows {
+                Rows::Some(filter) if !asks(filter) => {}
+                // What one role gives by a rule of its own stays.
+                Rows::Some(Filter::Or { negated: false, of }) => {
+                    of.retain(|filter| !asks(filter));
+                    if of.is_empty() {
+                        *rows = Rows::None;
+                    }
+                }
+                Rows::Some(_) => *rows = Rows::None,
+                Rows::All | Rows::None => {}
+            }
+        }
+    }
+
     /// Whether nothing is kept back.
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
@@ -389,6 +412,29 @@ mod tests {
             json!({"read": true, "rows": "or=(a.eq.1,x.eq.2)"}),
         ] {
             assert_eq!(limits(std::slice::from_ref(&grant)), None, "{grant}");
+        }
+    }
+
+    #[test]
+    fn a_rule_on_what_can_not_be_read_gives_nothing_and_takes_nothing_of_others() {
+        let of = |rows| json!({"read": true, "update": true, "rows": rows});
+        let unreadable = names(&["a"]);
+        for rule in [
+            "a=is.null",
+            "a=not.is.true",
+            "or=(a.is.null,b.eq.1)",
+            "b=eq.1&a=eq.2",
+        ] {
+            let alone = limits(&[of(rule)]);
+            let mut alone = alone.expect("readable");
+            alone.give_nothing_by(&unreadable);
+            assert_eq!(alone.read, Rows::None, "{rule}");
+            assert!(alone.written(Action::Update, "t").is_err(), "{rule}");
+            let mut two = limits(&[of(rule), of("b=eq.3")]).expect("readable");
+            two.give_nothing_by(&unreadable);
+            assert_eq!(two.conditions(None, &table()).len(), 1);
+            let left = format!("{:?}", two.read);
+            assert!(left.contains("\"3\"") && !left.contains("\"a\""), "{left}");
         }
     }
 

@@ -315,6 +315,7 @@ impl Limits {
     ) -> Option<Self> {
         self.hidden.extend(unreadable.iter().cloned());
         self.is_secured = is_secured;
+        self.give_nothing_by(unreadable);
         can_be_kept(&self, table).then_some(self)
     }
 }

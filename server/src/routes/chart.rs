@@ -11,7 +11,9 @@ use http::header;
 use percent_encoding::percent_decode_str;
 use rowcast_protocol::{ApiError, query::Query};
 
-use crate::{auth::Identity, chart, error::HttpError, permission::restrict, state::AppState};
+use crate::{
+    auth::Identity, chart, error::HttpError, limit::Subject, permission::restrict, state::AppState,
+};
 
 /// How the rows that match are spread over the column's values.
 ///
@@ -21,6 +23,7 @@ pub async fn read(
     State(state): State<AppState>,
     Path(table): Path<String>,
     Extension(identity): Extension<Arc<Identity>>,
+    subject: Option<Extension<Subject>>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, HttpError> {
     state.require_database().await?;
@@ -29,7 +32,10 @@ pub async fn read(
     let seen = state.seen(&identity);
     let table = seen.table(&table).await?;
     let query = restrict(seen, &table, Query::parse(&query)?).await?;
-    let _place = state.scans.acquire().await;
+    let _turn = state
+        .scans
+        .take(subject.map(|Extension(subject)| subject))
+        .await;
     let chart = chart::read(&state.catalog, &state.readers, table, query, &column).await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(chart)).into_response())
 }

@@ -20,6 +20,8 @@ use crate::{
         self, Change, DEFAULT_LIMIT, MAX_LIMIT,
         address::{key_values, row_address},
     },
+    limit::Subject,
+    query::read::catalog_changed,
     state::AppState,
 };
 
@@ -46,6 +48,7 @@ pub struct Answer {
 pub async fn read(
     State(state): State<AppState>,
     Extension(identity): Extension<Arc<Identity>>,
+    subject: Option<Extension<Subject>>,
     uri: Uri,
     Query(asked): Query<Asked>,
 ) -> Result<Response, HttpError> {
@@ -59,6 +62,10 @@ pub async fn read(
         )));
     }
     let (name, key) = row_address(uri.path(), "/api/history/")?;
+    let _turn = state
+        .scans
+        .take(subject.map(|Extension(subject)| subject))
+        .await;
     let seen = state.seen(&identity);
     let table = seen.table(&name).await?;
     // What is in those is of other tables, which not everybody may read.
@@ -70,7 +77,6 @@ pub async fn read(
         audit::reading(&state.housekeeping).await?;
     }
     let key = key_values(key, table.key.len())?;
-    let _place = state.scans.acquire().await;
     let found = history::read(
         state.readers.ours(),
         &table,
@@ -79,6 +85,10 @@ pub async fn read(
         asked.before.as_deref(),
     )
     .await?;
+    // It was read as the server: by what held then.
+    if !state.catalog.has_same_rules(&table).await? {
+        return Err(HttpError(catalog_changed()));
+    }
     let answer = Answer {
         changes: found.changes,
         since: calendar::unix_text(found.since),

@@ -19,6 +19,7 @@ use crate::{
     limit::{Place, Subject},
     live::{
         Live, SubscriberId,
+        hub::Asked,
         outbox::{Due, Outbox},
         prepare::{Prepared, prepare},
     },
@@ -40,9 +41,8 @@ pub async fn follow(
     subject: Option<Extension<Subject>>,
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
-    let permit = state
-        .clients
-        .take(subject.map(|Extension(subject)| subject))?;
+    let subject = subject.map(|Extension(subject)| subject);
+    let permit = state.clients.take(subject)?;
     let text = query.unwrap_or_default();
     let (text, in_address) = take_cursor(&text);
     let cursor = headers
@@ -59,7 +59,7 @@ pub async fn follow(
     let id = state.live.new_id();
     state
         .live
-        .subscribe(id, query, bound, cursor, &outbox, 0)
+        .subscribe(Asked { id, query, bound }, subject, cursor, &outbox, 0)
         .await;
     let session = Session {
         live: state.live.clone(),

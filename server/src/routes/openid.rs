@@ -25,7 +25,7 @@ use crate::{
         next::local,
         openid::{
             ANSWER_PATH, Answered, OpenId, OpenIdError,
-            flow::{self, Flow, Purpose},
+            flow::{self, Flow, Kind as For, Purpose},
             now,
         },
         provided::{Entered, Refusal, enter},
@@ -75,7 +75,7 @@ pub async fn begin(
     };
     match sent {
         Ok(response) => response,
-        Err(error) => login_page(&state, parts, refused(Refusal::Provider(error)), next).await,
+        Err(refusal) => login_page(&state, parts, refused(refusal), next).await,
     }
 }
 
@@ -110,7 +110,7 @@ pub async fn begin_link(
             let sent = leave(&state, &openid, purpose, "/account", parts.clone(), peer).await;
             match sent {
                 Ok(response) => return response,
-                Err(error) => refused(Refusal::Provider(error)),
+                Err(refusal) => refused(refusal),
             }
         }
         Err(sign_in::Refusal::Wrong) => {
@@ -151,7 +151,7 @@ pub async fn answer(
         &client,
     )
     .await;
-    let is_link = |flow: &Flow| matches!(flow.purpose, Purpose::Link(_));
+    let is_link = |flow: &Flow| flow.kind == For::Link;
     let mut response = match entered {
         Ok(Entered::SignedIn(signed_in)) => {
             let next = flow.as_ref().map_or("/", |flow| flow.next.as_str());
@@ -200,15 +200,17 @@ async fn leave(
     next: &str,
     parts: Parts,
     peer: Peer,
-) -> Result<Response, OpenIdError> {
-    let flow = Flow::begin(purpose, next, now());
+) -> Result<Response, Refusal> {
+    let flow = Flow::begin(purpose.kind(), next, now());
     let redirect = redirect(state, &parts, peer);
     let address = openid.address(&flow, &redirect).await;
     let address = address.inspect_err(|error| {
         tracing::warn!(reason = %error, "the provider can't be signed in by");
-    })?;
+    });
+    let address = address.map_err(Refusal::Provider)?;
     let refresh = HeaderValue::try_from(format!("0; url={address}"));
-    let refresh = refresh.map_err(|_| OpenIdError::Exchange)?;
+    let refresh = refresh.map_err(|_| Refusal::Provider(OpenIdError::Exchange))?;
+    linked::keep_purpose(state.accounts.pool(), &flow, purpose).await?;
     let view = move |options| accounts::leaving(options, address.clone());
     let mut response = pages::document(state, parts, StatusCode::OK, view).await;
     let headers = response.headers_mut();

@@ -1,6 +1,10 @@
 //! The pages, rendered here, and the files that they need.
 
-use std::{path::Path as FilePath, sync::Arc, time::Duration};
+use std::{
+    path::Path as FilePath,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -13,7 +17,7 @@ use axum::{
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
-use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
+use leptos_axum::{AxumRouteListing, LeptosRoutes, ResponseOptions, generate_route_list};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use rowcast_app::{
     App, address, design,
@@ -37,6 +41,7 @@ use super::{
 use crate::{
     audit::{self, Actor},
     auth::Identity,
+    limit::Subject,
     live::prepare::{Prepared, prepare},
     permission::{Rights, may_know_view},
     query::list,
@@ -110,14 +115,20 @@ pub fn router(state: &AppState) -> Router<AppState> {
             "/permissions/{table}/{role}",
             post(permissions_page::change),
         )
-        .leptos_routes_with_context(state, generate_route_list(App), context, move || {
-            shell(options.clone())
-        })
+        .leptos_routes_with_context(state, listed(), context, move || shell(options.clone()))
         .fallback(file_or_page)
         .layer(middleware::from_fn_with_state(
             state.clone(),
             notifications_page::count,
         ))
+}
+
+/// The addresses of the application's pages. They are listed once, before there is any page: while
+/// Leptos lists them, nothing that a page begins to load anywhere in the process ever comes
+/// (leptos-rs/leptos#4773).
+pub fn listed() -> Vec<AxumRouteListing> {
+    static LISTED: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_list(App));
+    LISTED.clone()
 }
 
 /// What is needed to find the files: the site's directory as the pages know it.
@@ -321,6 +332,7 @@ fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static + use
             actor: use_context::<Parts>()
                 .map(|parts| Actor::in_extensions(&parts.extensions))
                 .unwrap_or_default(),
+            subject: use_context::<Parts>().and_then(|parts| parts.extensions.get().copied()),
             reader: use_context::<Parts>().and_then(|parts| reader_of(&parts.headers)),
         });
         provide_context(data);
@@ -351,6 +363,8 @@ struct Data {
     identity: Arc<Identity>,
     /// The same for the audit log: pages are rendered by tasks of their own.
     actor: Actor,
+    /// By whom it is counted.
+    subject: Option<Subject>,
     /// What the reader is called, whose own views these are.
     reader: Option<String>,
 }
@@ -397,7 +411,7 @@ impl PageData for Data {
     fn snapshot(&self, table: &str, query: &str) -> BoxFuture<'_, Result<TablePage, ApiError>> {
         let (table, query) = (table.to_owned(), query.to_owned());
         Box::pin(async move {
-            let rows = first_rows(&self.state, &self.identity, &table, &query);
+            let rows = first_rows(&self.state, &self.identity, self.subject, &table, &query);
             let rows = audit::scope(self.actor.clone(), rows);
             match tokio::time::timeout(PATIENCE, rows).await {
                 Ok(page) => page,
@@ -426,6 +440,7 @@ fn shown(view: views::SavedView) -> SavedView {
 async fn first_rows(
     state: &AppState,
     identity: &Identity,
+    subject: Option<Subject>,
     table: &str,
     query: &str,
 ) -> Result<TablePage, ApiError> {
@@ -436,7 +451,7 @@ async fn first_rows(
             described: table,
             bound,
         }) => {
-            let snapshot = state.live.snapshot(query, bound).await?;
+            let snapshot = state.live.snapshot(query, bound, subject).await?;
             Ok(TablePage { table, snapshot })
         }
         // A table that is not live is read once. One that refers to such a table is not what
@@ -444,6 +459,7 @@ async fn first_rows(
         Err(error)
             if error.code == "not_live" && !state.seen(identity).table(table).await?.table.live =>
         {
+            let _turn = state.reading.take(subject).await;
             let seen = state.seen(identity);
             let (table, snapshot) =
                 list::read(seen, &state.readers, state.epoch(), table, query).await?;

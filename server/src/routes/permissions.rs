@@ -17,7 +17,7 @@ use crate::{
     error::HttpError,
     permission::{
         Grant, Permission,
-        manage::{require_manager, right_over},
+        manage::{managed, require_manager, right_over},
         path::EVERY_TABLE,
         preview::{Preview, Somebody, preview},
         roles::{self, Role},
@@ -134,8 +134,9 @@ pub async fn said(state: &AppState, identity: &Identity) -> Result<Vec<Permissio
     require_manager(identity)?;
     let mut permissions = store::list(state.accounts.pool()).await?;
     if !identity.is_administrator() {
+        let managed = managed(state.seen(identity), identity).await?;
         // What holds of a table may be what is said of every table.
-        permissions.retain(|of| of.table == EVERY_TABLE || identity.rights.manage(&of.table));
+        permissions.retain(|of| of.table == EVERY_TABLE || managed.contains(&of.table));
     }
     Ok(permissions)
 }

@@ -31,7 +31,8 @@ use crate::{
     error::status,
     permission::{
         Grant, Permission,
-        path::{EVERY_TABLE, parts as parts_of, path},
+        manage::managed,
+        path::{EVERY_TABLE, parts as parts_of},
         preview::{Preview, Somebody},
         roles::{Role, roles},
         store::{By, Subject},
@@ -286,12 +287,7 @@ async fn read(state: &AppState, identity: &Identity) -> Result<Permissions, ApiE
     let said = said(state, identity).await?;
     let is_administrator = identity.is_administrator();
     let mut paths: Vec<String> = vec![EVERY_TABLE.to_owned()];
-    for table in state.catalog.tables().await? {
-        let path = path(&table.schema, &table.name);
-        if is_administrator || identity.rights.manage(&path) {
-            paths.push(path);
-        }
-    }
+    paths.extend(managed(state.seen(identity), identity).await?);
     // What is said of a table that is gone can be taken away.
     for of in &said {
         if !paths.contains(&of.table) {

@@ -32,14 +32,16 @@ pub async fn read(
 ) -> Result<Response, HttpError> {
     state.require_database().await?;
     let query = query.unwrap_or_default();
+    let subject = subject.map(|Extension(subject)| subject);
     if let Some((exported, format)) = Format::of(&table) {
-        let (standing, subject) = (standing.clone(), subject.map(|Extension(subject)| subject));
+        let standing = standing.clone();
         match export::export(&state, standing, subject, exported, format, &query).await {
             // A table may itself be named csv, within a schema.
             Err(error) if error.0.code == "unknown_table" => {}
             response => return response,
         }
     }
+    let _turn = state.reading.take(subject).await;
     json(&state, standing.identity(), &table, &query).await
 }
 

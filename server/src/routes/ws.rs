@@ -33,7 +33,7 @@ use crate::{
     live::{
         SubscriberId,
         event::{Encoding, SharedEvent, compact},
-        hub::Following,
+        hub::{Asked, Following},
         outbox::{Due, Outbox, Waiting},
         prepare::{Prepared, prepare},
     },
@@ -194,17 +194,14 @@ impl Connection {
         loop {
             let (has_outgoing, is_acting) = (socket.has_outgoing(), acting.is_some());
             if outbox.is_cut_off() {
-                socket.queue_close(NORMAL, "");
+                session.end(socket);
                 return;
             }
             tokio::select! {
                 // What is sent all the time comes last: it must not keep the rest waiting.
                 biased;
                 () = &mut stopping => {
-                    if encoding == Encoding::Postcard {
-                        socket.queue_message(Opcode::Binary, &compact(&ServerMessage::Goodbye));
-                    }
-                    socket.queue_close(GOING_AWAY, "the server is stopping: connect again");
+                    session.end(socket);
                     return;
                 }
                 now = &mut changed => {
@@ -289,7 +286,7 @@ impl Connection {
                     // fresh list.
                     Due::Lost(ids) => live.resync(ids).await,
                     Due::Closed => {
-                        socket.queue_close(NORMAL, "");
+                        session.end(socket);
                         return;
                     }
                 },
@@ -320,6 +317,19 @@ impl Session {
 
     fn drain(&self) -> Vec<SubscriberId> {
         self.subscriptions().drain().map(|(_, id)| id).collect()
+    }
+
+    /// Ends the connection from here. Lists end with the server, so it may be known by that first
+    /// that it stops.
+    fn end(&self, socket: &mut Socket) {
+        if !*self.state.shutdown.borrow() {
+            socket.queue_close(NORMAL, "");
+            return;
+        }
+        if self.encoding == Encoding::Postcard {
+            socket.queue_message(Opcode::Binary, &compact(&ServerMessage::Goodbye));
+        }
+        socket.queue_close(GOING_AWAY, "the server is stopping: connect again");
     }
 
     /// Has an event sent, and what else waits.
@@ -476,7 +486,12 @@ impl Session {
         let live = &self.state.live;
         let subscriber = live.new_id();
         self.subscriptions().insert(id, subscriber);
-        live.subscribe(subscriber, query, bound, cursor, &self.outbox, id)
+        let asked = Asked {
+            id: subscriber,
+            query,
+            bound,
+        };
+        live.subscribe(asked, self.subject, cursor, &self.outbox, id)
             .await;
         Ok(())
     }

@@ -12,7 +12,7 @@ use super::{
     values::{Values, name},
 };
 use crate::{
-    database::catalog::TableMeta,
+    database::{catalog::TableMeta, impersonation::fetch_as},
     error::{Fault, fault},
 };
 
@@ -80,11 +80,8 @@ pub async fn one(
         definitions(table, &[at], read_as)
     );
     let json = format!("{{\"{}\":{}}}", name(at), value.get());
-    let read = sqlx::query(AssertSqlSafe(sql))
-        .persistent(false)
-        .bind(json)
-        .fetch_all(&mut *connection)
-        .await;
+    let query = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(json);
+    let read = fetch_as(connection, table, query).await;
     let Err(error) = read else {
         return Ok(None);
     };

@@ -27,7 +27,10 @@ use super::{
 };
 use crate::{
     audit::Entry,
-    database::{catalog::TableMeta, impersonation::take_on},
+    database::{
+        catalog::TableMeta,
+        impersonation::{fetch_as, take_on},
+    },
     permission::Action,
     query::sql::Params,
 };
@@ -289,8 +292,7 @@ impl<'a> Reading<'a> {
                 continue;
             }
             let (sql, params) = self.statement(&part, mode);
-            let once = self.table.is_planned_once();
-            match run(connection, sql, params, mode, once).await {
+            match run(connection, self.table, sql, params, mode).await {
                 Ok(inserted) => self.inserted += inserted,
                 Err(error) if !is_about_values(&error) => return Err(error),
                 Err(error) => match part.len() {
@@ -381,17 +383,17 @@ impl<'a> Reading<'a> {
 /// Runs a statement; in a transaction, one that fails leaves that as it was.
 async fn run(
     connection: &mut PgConnection,
+    table: &TableMeta,
     sql: String,
     params: Params,
     mode: Mode,
-    is_planned_once: bool,
 ) -> Result<u64, sqlx::Error> {
-    let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(is_planned_once);
+    let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(table.is_planned_once());
     for text in params.into_texts() {
         query = query.bind(text);
     }
     if mode == Mode::Check {
-        query.execute(connection).await?;
+        fetch_as(connection, table, query).await?;
         return Ok(0);
     }
     let mut savepoint = connection.begin().await?;

@@ -35,6 +35,7 @@ async fn no_route_of_tables_knows_the_tables_of_accounts() {
         "attempt",
         "identity",
         "openid_answer",
+        "openid_flow",
     ] {
         assert!(tables.iter().any(|table| table == needed), "{needed}");
     }

@@ -294,3 +294,59 @@ async fn one_leaves_the_others_places_for_exports() {
     drop(held);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn one_leaves_the_others_connections_that_rows_are_read_over() {
+    let server = Server::guarded(
+        "CREATE TABLE one (id int PRIMARY KEY); INSERT INTO one VALUES (1);
+         CREATE VIEW slow AS SELECT id FROM one WHERE pg_sleep(600) IS NOT NULL;",
+    )
+    .await;
+    let ann = account(&server, "ann", &["administrator"]).await;
+    let bob = account(&server, "bob", &["administrator"]).await;
+    let (ann, bob) = (bearer(&server, ann).await, bearer(&server, bob).await);
+    let mut connection = server.database.connect().await;
+    let mut held = Vec::new();
+    // Of 8 connections, each may have two; more than there are is asked for.
+    for (name, running) in [(&ann, 2_i64), (&bob, 4)] {
+        for nth in 0..12 {
+            // Charts go through a table, for which there is less room.
+            let path = if nth < 10 {
+                "rows/slow"
+            } else {
+                "chart/slow?chart=id"
+            };
+            let mut stream = TcpStream::connect(server.addr).await.unwrap();
+            let request = format!(
+                "GET /api/{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {name}\r\n\r\n"
+            );
+            stream.write_all(request.as_bytes()).await.unwrap();
+            held.push(stream);
+        }
+        let charts = running / 2;
+        let begun = async {
+            let asleep = "SELECT count(*) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND wait_event = 'PgSleep'";
+            loop {
+                let asleep: i64 = sqlx::query_scalar(asleep)
+                    .fetch_one(&mut connection)
+                    .await
+                    .unwrap();
+                assert!(asleep <= running + charts, "{asleep} of {running}");
+                if asleep == running + charts {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), begun)
+            .await
+            .expect("as many run as may");
+    }
+    let eve = account(&server, "eve", &["administrator"]).await;
+    let eve = bearer(&server, eve).await;
+    let headers = [("Authorization", eve.as_str())];
+    let read = server.send("GET", "/api/rows/one", &headers).await;
+    assert_eq!(read.status, 200, "{}", read.text());
+    drop(held);
+    server.stop().await;
+}

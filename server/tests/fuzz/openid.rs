@@ -3,7 +3,7 @@
 
 use rowcast::auth::openid::{
     Address, Exchanged,
-    flow::{Flow, Purpose},
+    flow::{Flow, Kind},
     id_token::{self, Expected},
     keys::Keys,
     metadata::Metadata,
@@ -240,7 +240,7 @@ fn claims_that_are_signed() {
 /// is another's.
 #[test]
 fn flows() {
-    let whole = Flow::begin(Purpose::SignIn, "/tables/t?a=eq.1", NOW);
+    let whole = Flow::begin(Kind::SignIn, "/tables/t?a=eq.1", NOW);
     let corpus = [whole.cookie().as_bytes(), b"...", b"A.1.l7.Lw"];
     Trial::new().run(
         |random| broken(random, &corpus),

@@ -1,5 +1,9 @@
 //! Whom an account is found by: linked by its owner, and by nothing else.
 
+use rowcast::auth::{
+    link as invitations,
+    openid::{flow::Flow, now},
+};
 use serde_json::json;
 
 use crate::{
@@ -149,6 +153,56 @@ async fn a_link_is_ended_by_whoever_began_it() {
     assert_eq!(
         sign_in(&mut world.browser(), &world.provider).await.status,
         403
+    );
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_sign_in_does_what_it_was_begun_for_and_no_more() {
+    let world = World::new().await;
+    account(&world.server, "ann", &[]).await;
+    let pool = world.server.database.pool(1).await;
+    let invitation = invitations::invite(&pool, None, &[]).await.unwrap();
+    for kind in ["l", "j"] {
+        let mut ann = Browser::of(&world.server, "ann").await;
+        let sent = ann.post("/login/openid", &[("next", "/")]).await;
+        // All that a browser has and sends may be made up, but nothing was asked of the server.
+        let begun = ann.cookies["rowcast-openid"].clone();
+        let made_up = begun.replace(".s.", &format!(".{kind}."));
+        let flow = |text: &str| Flow::read(text, now()).unwrap();
+        let (from, to) = (flow(&begun), flow(&made_up));
+        let address = led_to(&sent)
+            .replace(&from.state(), &to.state())
+            .replace(&from.nonce(), &to.nonce())
+            .replace(&from.challenge(), &to.challenge());
+        let path = world.provider.sign_in(&address);
+        ann.cookies.insert("rowcast-openid".to_owned(), made_up);
+        let answer = ann.get(&path).await;
+        assert_eq!(answer.status, 400, "{kind}: {}", answer.text());
+    }
+    // Nor is a link ended by a token of its owner's, which reaches less far.
+    let mut ann = Browser::of(&world.server, "ann").await;
+    let sent = ann.post("/account/openid", &[("now", PASSWORD)]).await;
+    let path = world.provider.sign_in(&led_to(&sent));
+    let cookie = format!("rowcast-openid={}", ann.cookies["rowcast-openid"]);
+    let id = rowcast::auth::account::named(&pool, "ann").await.unwrap();
+    let token = crate::browser::token(&world.server, id, "admin").await;
+    let bearer = crate::browser::bearer(&token);
+    let headers = [("Authorization", bearer.as_str()), ("Cookie", &cookie)];
+    let answer = world.server.send("GET", &path, &headers).await;
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    assert_eq!(
+        sign_in(&mut world.browser(), &world.provider).await.status,
+        403,
+        "nobody was linked, and nobody has joined"
+    );
+    assert_eq!(
+        world
+            .browser()
+            .get(&invitations::path(&invitation))
+            .await
+            .status,
+        200
     );
     world.stop().await;
 }

@@ -100,6 +100,7 @@ async fn who_signs_in_and_is_linked_is_noted_with_the_provider_and_refusals_are_
         "SELECT concat((SELECT string_agg(x::text, '') FROM rowcast.audit x), \
                 (SELECT string_agg(x::text, '') FROM rowcast.identity x), \
                 (SELECT string_agg(x::text, '') FROM rowcast.openid_answer x), \
+                (SELECT string_agg(x::text, '') FROM rowcast.openid_flow x), \
                 (SELECT string_agg(x::text, '') FROM rowcast.session x))",
     )
     .fetch_one(&mut connection)

@@ -169,6 +169,17 @@ async fn new_keys_are_read_when_a_token_names_one_but_not_each_time() {
 }
 
 #[tokio::test]
+async fn a_new_key_under_the_name_of_the_old_one_is_read_too() {
+    let world = World::set(|s| s.openid.openid_join = Some("anybody".to_owned())).await;
+    let status = async || sign_in(&mut world.browser(), &world.provider).await.status;
+    assert_eq!(status().await, 303);
+    world.provider.set().key = Key::p256();
+    assert_eq!(status().await, 303);
+    assert_eq!(world.provider.set().asked.keys, 2);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_client_without_a_secret_and_one_that_sends_it_in_the_form_sign_in() {
     let world = World::set(|s| {
         s.openid.openid_client_secret_file = None;

@@ -184,3 +184,27 @@ async fn those_who_see_the_same_share_a_window_and_others_do_not() {
     }
     world.server.stop().await;
 }
+
+#[tokio::test]
+async fn a_column_that_takes_the_place_of_another_by_its_name_does_not_show() {
+    let world = World::new().await;
+    let rule = r#"{"read":true,"hidden":["note"]}"#;
+    world.grant("member", "ticket", rule).await;
+    let path = "/api/live/ticket?select=id,title&order=id";
+    let mut stream = Stream::open(&world.server, &world.bob, path).await;
+    stream.next().await.unwrap();
+    let sql = "UPDATE ticket SET note = 'quagga'; ALTER TABLE ticket DROP COLUMN title; \
+               ALTER TABLE ticket RENAME note TO title";
+    world
+        .server
+        .database
+        .execute(&format!("BEGIN; {sql}; COMMIT"))
+        .await;
+    let (event, ended) = stream.next().await.unwrap();
+    assert_eq!(event, "error");
+    assert!(ended.to_string().contains("catalog_changed"), "{ended}");
+    assert!(!stream.heard.contains("quagga"), "{}", stream.heard);
+    let again = Stream::open(&world.server, &world.bob, path).await;
+    assert!(!again.heard.contains("quagga"), "{}", again.heard);
+    world.server.stop().await;
+}

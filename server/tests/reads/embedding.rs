@@ -2,7 +2,7 @@
 
 use rowcast_protocol::ApiError;
 
-use crate::support::Fixture;
+use crate::{cluster::Cluster, support::Fixture};
 
 const TABLES: &str = "
     CREATE TABLE people (id bigint PRIMARY KEY, name text, age int, \"odd.name\" text, doc json);
@@ -283,7 +283,13 @@ async fn what_is_read_is_one_version_of_all_tables() {
 
 #[tokio::test]
 async fn a_foreign_key_refers_to_its_table_alone_and_by_its_own_comparison() {
-    let fixture = Fixture::new(
+    // From 18 on one is not compared by another collation than its own where that folds.
+    let own = if Cluster::shared().major() < 18 {
+        "\"C\""
+    } else {
+        "folded"
+    };
+    let fixture = Fixture::new(&format!(
         "CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
          CREATE TABLE parent (id int PRIMARY KEY, name text);
          CREATE TABLE child () INHERITS (parent);
@@ -291,11 +297,11 @@ async fn a_foreign_key_refers_to_its_table_alone_and_by_its_own_comparison() {
          CREATE TABLE parts (id int, name text, PRIMARY KEY (id)) PARTITION BY RANGE (id);
          CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10);
          CREATE TABLE tasks (id int PRIMARY KEY, part bigint REFERENCES parts,
-             p int REFERENCES parent, code text COLLATE \"C\" REFERENCES coded);
+             p int REFERENCES parent, code text COLLATE {own} REFERENCES coded);
          INSERT INTO parent VALUES (1, 'own'); INSERT INTO child VALUES (1, 'inherited');
          INSERT INTO coded VALUES ('Abc', 'folded'); INSERT INTO parts VALUES (7, 'part');
          INSERT INTO tasks VALUES (1, 7, 1, 'aBC');",
-    )
+    ))
     .await;
     assert_eq!(
         rows(

@@ -93,3 +93,66 @@ async fn of_related_rows_the_role_sees_what_it_would_by_a_join() {
     .await;
     assert!(!live.heard().contains("door") && !live.heard().contains("zanzibar"));
 }
+
+#[tokio::test]
+async fn a_rule_that_asks_for_what_the_role_may_not_read_gives_nothing() {
+    let sql = "CREATE ROLE {db}_ann; CREATE ROLE {db}_bob;
+        CREATE TABLE doc (id int PRIMARY KEY, title text, archived date, flag bool);
+        INSERT INTO doc VALUES (1, 'zanzibar', '2020-01-01', true), (2, 'zanzibar', NULL, false);
+        GRANT SELECT (id, title), UPDATE (title) ON doc TO {db}_bob;
+        GRANT SELECT ON doc TO {db}_ann;
+        SELECT rowcast.watch('doc');";
+    let world = World::new(sql).await;
+    let live = Follower::new(&world.server, &world.bob, "/api/live/doc");
+    live.until_keys(&[1, 2]).await;
+    for rule in [
+        "archived=is.null",
+        "flag=not.is.true",
+        "or=(archived.is.null,id.gt.0)",
+        "flag=not.eq.true",
+    ] {
+        let grant = json!({"read": true, "update": true, "rows": rule}).to_string();
+        let path = "/api/permissions/member/doc";
+        let said = world.send(&world.ann, "PUT", path, &grant).await;
+        assert_eq!(said.status, 200, "{}", said.text());
+        for path in [
+            "/api/rows/doc",
+            "/api/rows/doc.csv",
+            "/api/chart/doc?chart=title",
+        ] {
+            let answer = world.get(&world.bob, path).await;
+            assert!(
+                !answer.text().contains("zanzibar"),
+                "{rule}: {}",
+                answer.text()
+            );
+        }
+        live.until_keys(&[]).await;
+        let set = r#"{"set":{"title":"changed"}}"#;
+        for (method, path) in [("PATCH", "/api/rows/doc/1"), ("PATCH", "/api/rows/doc/2")] {
+            let written = world.send(&world.bob, method, path, set).await;
+            assert_eq!(written.status, 403, "{rule}: {}", written.text());
+        }
+        let path = "/api/bulk/doc?id=gt.0";
+        let written = world.send(&world.bob, "POST", path, set).await;
+        assert!(
+            !written.text().contains("\"count\":1"),
+            "{}",
+            written.text()
+        );
+        assert_eq!(
+            world
+                .json(&world.ann, "/api/rows/doc?title=eq.zanzibar")
+                .await["total"],
+            json!(2),
+            "{rule}"
+        );
+        // What another role gives by what can be read is as before.
+        let public = json!({"read": true, "rows": "id=eq.2"}).to_string();
+        let path = "/api/permissions/public/doc";
+        world.send(&world.ann, "PUT", path, &public).await;
+        live.until_keys(&[2]).await;
+        world.send(&world.ann, "DELETE", path, "").await;
+        live.until_keys(&[]).await;
+    }
+}

@@ -168,6 +168,78 @@ async fn a_list_ends_when_the_rules_are_others_and_begins_again_by_those() {
 }
 
 #[tokio::test]
+async fn what_the_owner_of_a_view_or_a_function_may_decides_too() {
+    let sql = &format!(
+        "CREATE ROLE {{db}}_own BYPASSRLS; CREATE ROLE {{db}}_boss NOINHERIT; {NOTES}
+        GRANT SELECT ON note TO {{db}}_own;
+        CREATE VIEW whole AS SELECT * FROM note;
+        ALTER VIEW whole OWNER TO {{db}}_own;
+        GRANT SELECT ON whole TO {{db}}_ann;
+        CREATE TABLE thing (id int PRIMARY KEY);
+        INSERT INTO thing VALUES (1), (2);
+        CREATE TABLE allowed (id int PRIMARY KEY);
+        INSERT INTO allowed VALUES (1), (2);
+        ALTER TABLE allowed ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY first ON allowed TO {{db}}_own USING (id = 1);
+        CREATE POLICY all_of_it ON allowed TO {{db}}_boss USING (true);
+        GRANT SELECT ON allowed TO {{db}}_own;
+        CREATE FUNCTION is_allowed(int) RETURNS boolean STABLE SECURITY DEFINER LANGUAGE sql
+            BEGIN ATOMIC SELECT EXISTS (SELECT FROM allowed a WHERE a.id = $1); END;
+        ALTER FUNCTION is_allowed(int) OWNER TO {{db}}_own;
+        ALTER TABLE thing ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY allowed ON thing USING (is_allowed(id));
+        GRANT SELECT ON thing TO {{db}}_ann;
+        SELECT rowcast.watch('thing'), rowcast.watch('allowed');"
+    );
+    let world = World::new(sql).await;
+    let view = Follower::new(&world.server, &world.ann, "/api/live/whole?order=id");
+    let thing = Follower::new(&world.server, &world.ann, "/api/live/thing?order=id");
+    view.until("all", |list| list.total == 4).await;
+    thing.until_keys(&[1, 2]).await;
+    world.execute("ALTER ROLE {db}_own NOBYPASSRLS").await;
+    view.until("the role's", |list| list.total == 2).await;
+    thing.until_keys(&[1]).await;
+    world.execute("GRANT {db}_boss TO {db}_own").await;
+    thing.until_keys(&[1, 2]).await;
+}
+
+#[tokio::test]
+async fn what_an_operator_or_a_domain_looks_at_is_followed() {
+    let sql = "CREATE ROLE {db}_ann; CREATE ROLE {db}_bob;
+        CREATE TABLE acl (id int PRIMARY KEY);
+        INSERT INTO acl VALUES (1), (2);
+        CREATE FUNCTION may(a int, b int) RETURNS boolean STABLE LANGUAGE sql
+            BEGIN ATOMIC SELECT EXISTS (SELECT FROM acl WHERE acl.id = a); END;
+        CREATE OPERATOR ##> (FUNCTION = may, LEFTARG = int, RIGHTARG = int);
+        CREATE TABLE place (id int PRIMARY KEY);
+        INSERT INTO place VALUES (1), (2), (3);
+        ALTER TABLE place ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY listed ON place USING (id ##> 1);
+        CREATE TABLE shop (id int PRIMARY KEY, opens text);
+        INSERT INTO shop VALUES (1, 'now'), (2, 'infinity');
+        ALTER TABLE shop ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY now ON shop USING (opens::timestamptz < '2100-01-01');
+        GRANT SELECT ON place, acl, shop TO {db}_ann;
+        SELECT rowcast.watch('place'), rowcast.watch('shop');";
+    let world = World::new(sql).await;
+    let refused = world.get(&world.ann, "/api/live/place").await;
+    assert_eq!(refused.error().1, "not_live", "its acl is not");
+    world.execute("SELECT rowcast.watch('acl')").await;
+    let place = Follower::new(&world.server, &world.ann, "/api/live/place?order=id");
+    place.until_keys(&[1, 2]).await;
+    world.execute("DELETE FROM acl WHERE id = 1").await;
+    place.until_keys(&[2]).await;
+    let mut connection = world.server.database.connect().await;
+    let untold: Vec<bool> = sqlx::query_scalar(
+        "SELECT rowcast.is_ruled_untold(r) FROM unnest('{place,shop}'::regclass[]) AS r",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    assert_eq!(untold, [false, true]);
+}
+
+#[tokio::test]
 async fn a_role_that_is_dropped_ends_its_lists() {
     let sql = format!("{NOTES} GRANT {{db}}_bob TO {{db}}_eve;");
     let world = World::new(&sql).await;

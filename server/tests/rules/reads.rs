@@ -224,3 +224,40 @@ async fn a_membership_counts_from_its_commit_on_in_sessions_that_knew_another() 
         world.execute("REVOKE {db}_eve FROM {db}_ann").await;
     }
 }
+
+#[tokio::test]
+async fn a_chart_that_waited_for_a_change_of_the_rules_is_by_those_that_are_now() {
+    let world = World::new(NOTES).await;
+    let database = &world.server.database;
+    let mut migration = database.connect().await;
+    sqlx::raw_sql(
+        "BEGIN; ALTER TABLE note DISABLE ROW LEVEL SECURITY; DELETE FROM note WHERE size % 2 = 0",
+    )
+    .execute(&mut migration)
+    .await
+    .unwrap();
+    let chart = world.get(&world.ann, "/api/chart/note?chart=body");
+    let commit = async {
+        // Behind its snapshot, which shows bob's notes still.
+        let mut connection = database.connect().await;
+        loop {
+            let is_waiting: bool = sqlx::query_scalar(
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'note'::regclass AND NOT granted)",
+            )
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+            if is_waiting {
+                break;
+            }
+        }
+        sqlx::raw_sql("COMMIT")
+            .execute(&mut migration)
+            .await
+            .unwrap();
+    };
+    let (chart, ()) = tokio::join!(chart, commit);
+    assert!(!chart.text().contains("bobsnote"), "{}", chart.text());
+    let now = world.json(&world.ann, "/api/chart/note?chart=body").await;
+    assert!(now.to_string().contains("annsnote"), "{now}");
+}

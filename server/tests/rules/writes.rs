@@ -197,3 +197,44 @@ async fn rights_that_the_role_lacks_are_told_as_what_one_may_not_do() {
     // The server's own role is what it was before and behind all of it.
     assert_eq!(world.keys(&world.bob, "/api/rows/note").await.1, 2);
 }
+
+#[tokio::test]
+async fn what_was_sent_is_read_as_the_role_also_to_say_what_is_wrong_with_it() {
+    // Whose input function or check it is says whoever made the type.
+    let sql = "CREATE ROLE {db}_ann; CREATE ROLE {db}_bob;
+        CREATE DOMAIN own AS text CHECK (current_user = '{db}_ann');
+        CREATE TABLE thing (id int PRIMARY KEY, kept own, size int);
+        GRANT SELECT, INSERT, UPDATE ON thing TO {db}_ann;
+        SELECT rowcast.watch('thing');";
+    let world = World::new(sql).await;
+    let path = "/api/import/thing?dry_run=true";
+    let looked = world
+        .send(&world.ann, "POST", path, "id,kept,size\n1,a,1\n")
+        .await;
+    assert_eq!(looked.status, 200, "{}", looked.text());
+    let report: Value = serde_json::from_slice(&looked.body).unwrap();
+    assert_eq!(report["errors"], json!([]), "{report}");
+    let wrong = "id,kept,size\n1,a,1\n2,b,x\n";
+    for path in [path, "/api/import/thing"] {
+        let looked = world.send(&world.ann, "POST", path, wrong).await;
+        let report: Value = serde_json::from_slice(&looked.body).unwrap();
+        let errors = report["errors"].as_array().unwrap();
+        assert_eq!(errors.len(), 1, "{report}");
+        assert_eq!(errors[0]["column"], "size", "{report}");
+    }
+    let body = r#"{"id": 1, "kept": "a", "size": "x"}"#;
+    let refused = world
+        .send(&world.ann, "POST", "/api/rows/thing", body)
+        .await;
+    let error: Value = serde_json::from_slice(&refused.body).unwrap();
+    assert_eq!(error["columns"], json!(["size"]), "{error}");
+    let added = world
+        .send(
+            &world.ann,
+            "POST",
+            "/api/import/thing",
+            "id,kept,size\n1,a,1\n",
+        )
+        .await;
+    assert_eq!(added.status, 201, "{}", added.text());
+}

@@ -75,6 +75,17 @@ impl Cluster {
         SHARED.get_or_init(|| Self::start(&[]))
     }
 
+    /// PostgreSQL's major version.
+    pub fn major(&self) -> u32 {
+        let output = Command::new(self.bin.join("postgres"))
+            .arg("--version")
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let version = text.split(' ').nth(2).unwrap();
+        version.split(['.', '\n']).next().unwrap().parse().unwrap()
+    }
+
     /// A cluster of the caller's own, `settings` overriding those for tests.
     pub fn start(settings: &[(&str, &str)]) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);

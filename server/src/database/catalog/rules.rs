@@ -183,6 +183,27 @@ impl Catalog {
         Ok(Arc::new(ruled))
     }
 
+    /// Whether the database lets whoever asked for a table see of it still what it did then.
+    ///
+    /// # Errors
+    /// `database_unavailable`.
+    pub async fn has_same_rules(&self, table: &TableMeta) -> Result<bool, ApiError> {
+        let of: Vec<(u32, u32)> = table
+            .all_rules()
+            .map(|(oid, rules)| (rules.role, oid))
+            .collect();
+        if of.is_empty() {
+            return Ok(true);
+        }
+        let now = self.ruling_fingerprints(&of).await;
+        let now = now.map_err(|error| read_error(&error, &table.table.path()))?;
+        let is_same = |(oid, rules): (u32, &Rules)| {
+            now.get(&(rules.role, oid))
+                .is_some_and(|now| now.as_ref() == Some(&rules.fingerprint))
+        };
+        Ok(table.all_rules().all(is_same))
+    }
+
     /// The fingerprints of rules, of these roles and relations as they are now; `None` of what is
     /// gone.
     ///

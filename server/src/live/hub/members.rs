@@ -7,9 +7,8 @@ use super::*;
 impl Hub {
     pub(super) fn subscribe(&mut self, subscribe: Subscribe) {
         let Subscribe {
-            id,
-            query,
-            bound,
+            asked: Asked { id, query, bound },
+            subject,
             cursor,
             sink,
         } = subscribe;
@@ -17,6 +16,7 @@ impl Hub {
             id,
             Subscriber {
                 sink,
+                subject,
                 cursor: cursor.map(Box::new),
                 place: None,
                 reset: None,
@@ -169,8 +169,10 @@ impl Hub {
                     *self.windows_of.entry(table.oid).or_default() += 1;
                 }
                 self.ruled += usize::from(bound.table.rules.is_some());
+                let first = members.iter().find_map(|id| self.subscribers.get(id));
+                let subject = first.and_then(|subscriber| subscriber.subject);
                 self.feeds
-                    .insert(window, Feed::new(key, query, Arc::new(bound)));
+                    .insert(window, Feed::new(key, query, Arc::new(bound), subject));
                 self.act(outputs);
                 window
             }

@@ -66,6 +66,7 @@ impl Hub {
                         wanted,
                         query: Arc::clone(&feed.bound),
                         is_first: !self.engine.is_ready(window),
+                        subject: feed.subject,
                         alive: feed.alive(),
                     };
                     self.worker.start(job, delay);

@@ -4,6 +4,8 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::limit::Subject;
+
 /// How many reads for live queries run at once. Other requests use the rest of the pool.
 const READS: usize = 6;
 
@@ -33,8 +35,9 @@ pub trait Wanted {
 /// How many reads may wait before those are looked for that nobody wants any more.
 const UNSWEPT: usize = 64;
 
-/// Reads that wait and run. Queries take turns, and each has one read running at the most, so
-/// one of which much is wanted waits behind itself alone. What nobody wants any more is not
+/// Reads that wait and run. Those who are counted take turns, and have a part of the places each;
+/// so do the queries of one, and each has one read running at the most. So one of which much is
+/// wanted, or who wants much, waits behind themselves alone. What nobody wants any more is not
 /// started, and at most as many such reads are kept as there are others, or [`UNSWEPT`].
 #[derive(Debug)]
 pub struct Queue<J> {
@@ -48,10 +51,14 @@ pub struct Queue<J> {
     sweep_at: usize,
 }
 
+/// By whom a read is counted, if it is.
+type Payer = Option<Subject>;
+
 /// What has to be given back when a read is done.
 #[derive(Debug)]
 pub struct Ticket {
     line: usize,
+    payer: Payer,
     key: Key,
 }
 
@@ -59,7 +66,19 @@ pub struct Ticket {
 struct Line<J> {
     kind: Kind,
     running: usize,
-    /// Queries of which something waits and nothing runs in this line.
+    /// Those of whom something may be started.
+    turns: VecDeque<Payer>,
+    /// All of whom something waits or runs.
+    payers: FxHashMap<Payer, Account<J>>,
+}
+
+/// What one payer has in a line.
+#[derive(Debug)]
+struct Account<J> {
+    running: usize,
+    /// Whether it has a turn.
+    is_waiting: bool,
+    /// Queries of which something waits and nothing runs.
     turns: VecDeque<Key>,
     /// What waits, by query. A query of which something runs is here too, if with nothing.
     waiting: FxHashMap<Key, VecDeque<J>>,
@@ -74,6 +93,27 @@ impl Kind {
             Self::Costly => 2,
         }
     }
+
+    /// How many of these may be one payer's. What keeps lists up to date is counted by nobody: they
+    /// are shared.
+    fn places_of(self, payer: Payer) -> usize {
+        match (payer, self) {
+            (None, _) => READS,
+            (Some(_), Self::Costly) => 1,
+            (Some(_), Self::First | Self::Again) => 2,
+        }
+    }
+}
+
+impl<J> Default for Account<J> {
+    fn default() -> Self {
+        Self {
+            running: 0,
+            is_waiting: false,
+            turns: VecDeque::new(),
+            waiting: FxHashMap::default(),
+        }
+    }
 }
 
 impl<J> Default for Queue<J> {
@@ -82,7 +122,7 @@ impl<J> Default for Queue<J> {
             kind,
             running: 0,
             turns: VecDeque::new(),
-            waiting: FxHashMap::default(),
+            payers: FxHashMap::default(),
         };
         Self {
             lines: [Kind::First, Kind::Again, Kind::Costly].map(line),
@@ -95,8 +135,8 @@ impl<J> Default for Queue<J> {
 }
 
 impl<J: Wanted> Queue<J> {
-    /// Adds a read of a query.
-    pub fn push(&mut self, key: Key, is_first: bool, job: J) {
+    /// Adds a read of a query; `payer`: by whom it is counted.
+    pub fn push(&mut self, key: Key, payer: Payer, is_first: bool, job: J) {
         let kind = if self.costly.contains(&key) {
             Kind::Costly
         } else if is_first {
@@ -109,12 +149,14 @@ impl<J: Wanted> Queue<J> {
         }
         self.count += 1;
         let line = &mut self.lines[kind as usize];
-        if let Some(waiting) = line.waiting.get_mut(&key) {
+        let account = line.payers.entry(payer).or_default();
+        if let Some(waiting) = account.waiting.get_mut(&key) {
             waiting.push_back(job);
         } else {
-            line.waiting.insert(Arc::clone(&key), [job].into());
-            line.turns.push_back(key);
+            account.waiting.insert(Arc::clone(&key), [job].into());
+            account.turns.push_back(key);
         }
+        line.give_turn(payer);
     }
 
     /// The next read to start, if there is one and room for it.
@@ -139,11 +181,21 @@ impl<J: Wanted> Queue<J> {
             .find(|at| self.lines[*at].can_start())?;
         self.last = at;
         let line = &mut self.lines[at];
-        let key = line.turns.pop_front()?;
-        let job = line.waiting.get_mut(&key)?.pop_front()?;
+        let payer = line.turns.pop_front()?;
+        let account = line.payers.get_mut(&payer)?;
+        account.is_waiting = false;
+        let key = account.turns.pop_front()?;
+        let job = account.waiting.get_mut(&key)?.pop_front()?;
+        account.running += 1;
         line.running += 1;
+        line.give_turn(payer);
         self.count -= 1;
-        Some((Ticket { line: at, key }, job))
+        let ticket = Ticket {
+            line: at,
+            payer,
+            key,
+        };
+        Some((ticket, job))
     }
 
     /// Notes that a read is done, and how long it took the database.
@@ -160,15 +212,19 @@ impl<J: Wanted> Queue<J> {
         }
     }
 
-    /// Frees a read's place: the next one of its query may have it.
+    /// Frees a read's place: the next one may have it.
     fn give_back(&mut self, ticket: Ticket) -> Key {
-        let Ticket { line, key } = ticket;
+        let Ticket { line, payer, key } = ticket;
         let line = &mut self.lines[line];
         line.running -= 1;
-        if line.waiting.get(&key).is_some_and(VecDeque::is_empty) {
-            line.waiting.remove(&key);
-        } else {
-            line.turns.push_back(Arc::clone(&key));
+        if let Some(account) = line.payers.get_mut(&payer) {
+            account.running -= 1;
+            if account.waiting.get(&key).is_some_and(VecDeque::is_empty) {
+                account.waiting.remove(&key);
+            } else {
+                account.turns.push_back(Arc::clone(&key));
+            }
+            line.give_turn(payer);
         }
         key
     }
@@ -177,18 +233,28 @@ impl<J: Wanted> Queue<J> {
     /// done each time that their number has doubled.
     fn sweep(&mut self) {
         self.count = 0;
-        for Line { turns, waiting, .. } in &mut self.lines {
-            for jobs in waiting.values_mut() {
-                jobs.retain(J::is_wanted);
-                self.count += jobs.len();
-            }
-            // Of a query without a turn something runs.
-            turns.retain(|key| {
-                let stays = waiting.get(key).is_some_and(|jobs| !jobs.is_empty());
-                if !stays {
-                    waiting.remove(key);
+        for Line { turns, payers, .. } in &mut self.lines {
+            for Account { turns, waiting, .. } in payers.values_mut() {
+                for jobs in waiting.values_mut() {
+                    jobs.retain(J::is_wanted);
+                    self.count += jobs.len();
                 }
-                stays
+                // Of a query without a turn something runs.
+                turns.retain(|key| {
+                    let stays = waiting.get(key).is_some_and(|jobs| !jobs.is_empty());
+                    if !stays {
+                        waiting.remove(key);
+                    }
+                    stays
+                });
+            }
+            payers.retain(|_, account| !account.is_idle());
+            turns.retain(|payer| match payers.get_mut(payer) {
+                Some(account) => {
+                    account.is_waiting = !account.turns.is_empty();
+                    account.is_waiting
+                }
+                None => false,
             });
         }
         self.sweep_at = (2 * self.count).max(UNSWEPT);
@@ -199,11 +265,33 @@ impl<J> Line<J> {
     fn can_start(&self) -> bool {
         !self.turns.is_empty() && self.running < self.kind.places()
     }
+
+    /// Gives a payer a turn if there is something to start and room for it, and forgets one of whom
+    /// there is nothing.
+    fn give_turn(&mut self, payer: Payer) {
+        let Some(account) = self.payers.get_mut(&payer) else {
+            return;
+        };
+        let may_start = !account.turns.is_empty() && account.running < self.kind.places_of(payer);
+        if may_start && !account.is_waiting {
+            account.is_waiting = true;
+            self.turns.push_back(payer);
+        } else if account.is_idle() {
+            self.payers.remove(&payer);
+        }
+    }
+}
+
+impl<J> Account<J> {
+    fn is_idle(&self) -> bool {
+        self.running == 0 && self.waiting.is_empty()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::AccountId;
 
     impl Wanted for u32 {
         fn is_wanted(&self) -> bool {
@@ -227,16 +315,16 @@ mod tests {
     fn queries_take_turns_whatever_one_of_them_wants() {
         let mut queue = Queue::default();
         for nth in 0..100 {
-            queue.push("greedy".into(), false, nth);
+            queue.push("greedy".into(), None, false, nth);
         }
-        queue.push("modest".into(), false, 1000);
+        queue.push("modest".into(), None, false, 1000);
         let running = taken(&mut queue);
         let jobs: Vec<u32> = running.iter().map(|(_, job)| *job).collect();
         assert_eq!(jobs, [0, 1000], "one read of each");
         for (ticket, _) in running {
             queue.finish(ticket, QUICK);
         }
-        queue.push("modest".into(), false, 1001);
+        queue.push("modest".into(), None, false, 1001);
         let jobs: Vec<u32> = taken(&mut queue).iter().map(|(_, job)| *job).collect();
         assert_eq!(jobs, [1, 1001]);
     }
@@ -246,36 +334,63 @@ mod tests {
         for is_first in [true, false] {
             let mut queue = Queue::default();
             for nth in 0..20 {
-                queue.push(nth.to_string().into(), is_first, nth);
+                queue.push(nth.to_string().into(), None, is_first, nth);
             }
             assert!(taken(&mut queue).len() < READS);
-            queue.push("other".into(), !is_first, 1000);
+            queue.push("other".into(), None, !is_first, 1000);
             assert_eq!(taken(&mut queue).first().map(|(_, job)| *job), Some(1000));
         }
+    }
+
+    #[test]
+    fn one_who_wants_much_leaves_the_others_places_and_turns() {
+        let [ann, bob] = [1, 2].map(|id| Some(Subject::Account(AccountId(id))));
+        let mut queue = Queue::default();
+        for nth in 0..100 {
+            queue.push(nth.to_string().into(), ann, true, nth);
+        }
+        queue.push("bob's".into(), bob, true, 1000);
+        let mut running = taken(&mut queue);
+        let jobs: Vec<u32> = running.iter().map(|(_, job)| *job).collect();
+        assert_eq!(jobs, [0, 1000, 1], "two of hers, and his between");
+        queue.push("kept up to date".into(), None, false, 2000);
+        assert_eq!(taken(&mut queue).len(), 1);
+        for (ticket, _) in running.drain(..) {
+            queue.finish(ticket, COSTLY);
+        }
+        // What took long counts apart, one of each.
+        for nth in [0, 1] {
+            queue.push(nth.to_string().into(), ann, true, nth);
+        }
+        let jobs: Vec<u32> = taken(&mut queue).iter().map(|(_, job)| *job).collect();
+        assert_eq!(jobs.len(), 3, "{jobs:?}");
+        queue.push("bob's".into(), bob, true, 1001);
+        let jobs: Vec<u32> = taken(&mut queue).iter().map(|(_, job)| *job).collect();
+        assert_eq!(jobs, [1001]);
     }
 
     #[test]
     fn costly_queries_have_few_places_together() {
         let mut queue = Queue::default();
         for nth in 0..4 {
-            queue.push(nth.to_string().into(), false, nth);
+            queue.push(nth.to_string().into(), None, false, nth);
         }
         for (ticket, _) in taken(&mut queue) {
             queue.finish(ticket, COSTLY);
         }
         for nth in 0..4 {
-            queue.push(nth.to_string().into(), false, nth);
+            queue.push(nth.to_string().into(), None, false, nth);
         }
         let running = taken(&mut queue);
         assert_eq!(running.len(), Kind::Costly.places());
-        queue.push("quick".into(), false, 1000);
+        queue.push("quick".into(), None, false, 1000);
         assert_eq!(taken(&mut queue).len(), 1);
         // One that is quick again is among the others again.
         for (ticket, _) in running {
             queue.finish(ticket, QUICK);
         }
-        queue.push("0".into(), false, 5);
-        queue.push("1".into(), false, 6);
+        queue.push("0".into(), None, false, 5);
+        queue.push("1".into(), None, false, 6);
         assert_eq!(taken(&mut queue).len(), 4);
     }
 
@@ -284,13 +399,18 @@ mod tests {
         let mut queue = Queue::default();
         let (wanted, unwanted) = (Arc::new(()), Arc::new(()));
         for nth in 0..50 {
-            queue.push(nth.to_string().into(), true, Arc::downgrade(&unwanted));
+            queue.push(
+                nth.to_string().into(),
+                None,
+                true,
+                Arc::downgrade(&unwanted),
+            );
         }
         let mut running = Vec::new();
         while let Some((ticket, _)) = queue.take() {
             running.push(ticket);
         }
-        queue.push("last".into(), true, Arc::downgrade(&wanted));
+        queue.push("last".into(), None, true, Arc::downgrade(&wanted));
         drop(unwanted);
         queue.finish(running.pop().expect("some run"), QUICK);
         let (_, job) = queue.take().expect("a place is free");
@@ -305,31 +425,33 @@ mod tests {
         for nth in 0..READS {
             queue.push(
                 format!("running {nth}").into(),
+                None,
                 true,
                 Arc::downgrade(&wanted),
             );
         }
         while queue.take().is_some() {}
-        queue.push("wanted".into(), true, Arc::downgrade(&wanted));
+        queue.push("wanted".into(), None, true, Arc::downgrade(&wanted));
         for nth in 0..10_000 {
             let left = Arc::new(());
-            queue.push(nth.to_string().into(), true, Arc::downgrade(&left));
+            queue.push(nth.to_string().into(), None, true, Arc::downgrade(&left));
         }
         let waiting = |queue: &Queue<_>| -> usize {
             let lines = queue.lines.iter();
-            lines.map(|line: &Line<_>| line.waiting.len()).sum()
+            let accounts = lines.flat_map(|line: &Line<_>| line.payers.values());
+            accounts.map(|of| of.waiting.len()).sum()
         };
         assert!(waiting(&queue) <= 2 * UNSWEPT, "{}", waiting(&queue));
         queue.sweep();
         assert!(waiting(&queue) <= 2 * READS, "{}", waiting(&queue));
-        assert!(queue.lines[0].waiting.contains_key("wanted"));
+        assert!(queue.lines[0].payers[&None].waiting.contains_key("wanted"));
     }
 
     #[test]
     fn nothing_is_kept_of_what_is_done() {
         let mut queue = Queue::default();
         for nth in 0..100 {
-            queue.push(nth.to_string().into(), nth % 2 == 0, nth);
+            queue.push(nth.to_string().into(), None, nth % 2 == 0, nth);
         }
         let mut done = 0;
         loop {
@@ -343,6 +465,6 @@ mod tests {
             }
         }
         assert_eq!(done, 100);
-        assert!(queue.lines.iter().all(|line| line.waiting.is_empty()));
+        assert!(queue.lines.iter().all(|line| line.payers.is_empty()));
     }
 }

@@ -17,7 +17,7 @@ pub fn declared() -> Vec<String> {
     let mut routes = vec!["GET fallback".to_owned()];
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     read(&source, &mut routes);
-    for listing in leptos_axum::generate_route_list(rowcast_app::App) {
+    for listing in rowcast::routes::pages::listed() {
         for method in listing.methods() {
             let method = format!("{method:?}").to_uppercase();
             routes.push(format!("{method} {}", listing.path()));
