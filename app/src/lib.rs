@@ -18,6 +18,7 @@ pub mod design;
 pub mod document;
 pub mod edit;
 pub mod erased;
+pub mod feed;
 pub mod filter;
 pub mod filtering;
 pub mod format;
@@ -58,13 +59,15 @@ use crate::{
 /// Begins in the browser, on whichever page the server sent.
 #[cfg(feature = "hydrate")]
 pub fn start() {
-    let is_of_notifications = leptos::prelude::document()
-        .get_element_by_id("told-live")
-        .is_some();
-    if is_of_notifications {
-        // That page is whole without it.
+    let has = |id: &str| leptos::prelude::document().get_element_by_id(id).is_some();
+    // Those pages are whole without it.
+    if has("told-live") {
         wasm_bindgen_futures::spawn_local(async {
             let _ = parts::notifications().await;
+        });
+    } else if has("side-live") {
+        wasm_bindgen_futures::spawn_local(async {
+            let _ = parts::feed().await;
         });
     } else {
         leptos::mount::hydrate_body(App);

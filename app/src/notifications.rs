@@ -24,6 +24,7 @@ pub use told::Told;
 use crate::{
     components::icon,
     erased::{Erase, changing},
+    feed::News,
     signed_in::SignedIn,
 };
 
@@ -43,11 +44,12 @@ impl Unread {
 
     /// The context, followed from now on for whoever has signed in.
     pub fn provide() {
-        let unread = Self::new();
+        let (unread, news) = (Self::new(), News::default());
         provide_context(unread);
+        provide_context(news);
         #[cfg(feature = "hydrate")]
         if SignedIn::current().is_some() {
-            follow_later(unread);
+            follow_later(unread, news);
         }
     }
 }
@@ -60,14 +62,14 @@ impl Default for Unread {
 
 /// Loads what follows it when the page is there, and again later if that fails.
 #[cfg(feature = "hydrate")]
-fn follow_later(unread: Unread) {
+fn follow_later(unread: Unread, news: News) {
     use crate::lazy::{self, Lazy};
     use std::time::Duration;
 
     const LATER: Duration = Duration::from_millis(300);
     const AGAIN: Duration = Duration::from_secs(30);
 
-    let part = Lazy::<()>::new(lazy::part!(bell(unread)));
+    let part = Lazy::<()>::new(lazy::part!(bell(unread, news)));
     let want_in = move |time| set_timeout(move || part.want(), time);
     part.on_end(move |loaded| {
         if loaded.is_none() {

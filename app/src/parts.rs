@@ -16,6 +16,7 @@ use crate::{
     },
     edit::{EditHost, Handler, session::Session},
     erased::MakeView,
+    feed::{self, News},
     filtering::{self, highlight},
     grid::GridState,
     live::{
@@ -117,9 +118,11 @@ part! {
 }
 
 part! {
-    /// Notifications: counts what is not read from then on, and shows what comes.
-    bell(unread: Unread) -> () {
+    /// Notifications: counts what is not read from then on, and shows what comes; and tells whether
+    /// something in the feed waits.
+    bell(unread: Unread, news: News) -> () {
         notifications::follow::begin(unread);
+        feed::dot::begin(news);
     }
 }
 
@@ -127,6 +130,13 @@ part! {
     /// The page of notifications: makes it live.
     notifications() -> () {
         notifications::live::begin();
+    }
+}
+
+part! {
+    /// The page of the feed: makes it live.
+    feed() -> () {
+        feed::live::begin();
     }
 }
 

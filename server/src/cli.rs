@@ -107,6 +107,17 @@ pub enum Command {
         #[arg(long, value_name = "LINK", default_value = "")]
         link: String,
     },
+    /// Post into a channel of the feed
+    #[command(
+        after_help = "SELECT rowcast.post('releases', 'Version 2 is out') in SQL does the same.\n\n\
+                      Example: rowcast post releases 'Version **2** is out'"
+    )]
+    Post {
+        /// Which channel, by its name
+        channel: String,
+        /// What, in Markdown
+        body: String,
+    },
     /// Examine the database: version, rights, settings, triggers, log, clock
     #[command(
         after_help = "One line for each thing that was looked at, and how to mend what is wrong. \

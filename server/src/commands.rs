@@ -3,6 +3,7 @@
 mod demo;
 mod doctor;
 mod notify;
+mod post;
 mod prompt;
 mod serve;
 mod tables;
@@ -57,6 +58,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             };
             notify::run(&config, &user, &new).await
         }
+        Command::Post { channel, body } => post::run(&config, &channel, &body).await,
         Command::Doctor => doctor::run(&config).await,
         Command::Demo { rate, serve } => demo::run(&config, rate, serve).await,
         // Answered above.

@@ -56,6 +56,9 @@ pub fn status(code: &str) -> StatusCode {
         | "unknown_invitation"
         | "unknown_identity"
         | "unknown_notification"
+        | "unknown_channel"
+        | "unknown_post"
+        | "unknown_image"
         | "not_found" => StatusCode::NOT_FOUND,
         "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
         "unauthenticated" => StatusCode::UNAUTHORIZED,
@@ -79,7 +82,9 @@ pub fn status(code: &str) -> StatusCode {
         | "too_many_tokens"
         | "too_many_links"
         | "too_many_identities"
-        | "too_many_permissions" => StatusCode::UNPROCESSABLE_ENTITY,
+        | "too_many_permissions"
+        | "too_many_channels"
+        | "too_many_images" => StatusCode::UNPROCESSABLE_ENTITY,
         "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "uri_too_long" => StatusCode::URI_TOO_LONG,
         "request_timeout" => StatusCode::REQUEST_TIMEOUT,

@@ -5,8 +5,8 @@
 //! through [`query`] with what [`database`] knows of the tables and change rows through
 //! [`write`](mod@write); [`live`] keeps queries up to date with what [`capture`] reads from the
 //! change log, and [`history`] reads that backward. [`auth`] knows who makes each
-//! request, [`permission`] what they may do, and [`audit`] what they did. [`views`], [`presence`] and
-//! [`notification`] are about tables of our own that are live like any.
+//! request, [`permission`] what they may do, and [`audit`] what they did. [`views`], [`presence`],
+//! [`notification`] and [`feed`] are about tables of our own that are live like any.
 
 pub mod audit;
 pub mod auth;
@@ -21,6 +21,7 @@ pub mod database;
 pub mod demo;
 pub mod doctor;
 pub mod error;
+pub mod feed;
 pub mod history;
 pub mod host;
 pub mod limit;

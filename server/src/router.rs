@@ -19,10 +19,12 @@ use crate::{
     body::{self, BodyLimit},
     bounds::{Bounds, bound},
     error::HttpError,
+    feed::IMAGE_BYTES,
     host, limit, metrics, refusal,
     routes::{
-        accounts, batch, bulk, chart, health, history, import, live, me, metrics as metrics_page,
-        notifications, pages, permissions, presence, row, rows, tables, views, ws,
+        accounts, batch, bulk, chart, feed, feed_images, health, history, import, live, me,
+        metrics as metrics_page, notifications, pages, permissions, presence, row, rows, tables,
+        views, ws,
     },
     security,
     state::AppState,
@@ -98,6 +100,18 @@ pub fn router(state: AppState) -> Router {
             "/api/notifications/{id}",
             patch(notifications::mark).delete(notifications::delete),
         )
+        .route("/api/channels", get(feed::list).post(feed::create))
+        .route("/api/channels/{channel}", patch(feed::alter))
+        .route("/api/channels/{channel}/members", get(feed::members))
+        .route(
+            "/api/channels/{channel}/members/{user}",
+            put(feed::set_member).delete(feed::remove_member),
+        )
+        .route("/api/channels/{channel}/posts", post(feed::post))
+        .route("/api/channels/{channel}/settings", put(feed::set))
+        .route("/api/channels/{channel}/typing", post(feed::typing))
+        .route("/api/posts/{id}", patch(feed::edit).delete(feed::delete))
+        .route("/api/posts/{id}/reactions", put(feed::react))
         .route("/api/sessions", get(me::sessions).delete(me::end_sessions))
         .route("/api/sessions/{id}", delete(me::end_session))
         .route("/api/tokens", get(me::tokens).post(me::create_token))
@@ -115,6 +129,10 @@ pub fn router(state: AppState) -> Router {
         .route_layer(short.clone())
         .layer(limited(BODY_MAX))
         .merge(rows.route_layer(short.clone()).layer(limited(ROW_MAX)));
+    let images = Router::new()
+        .route("/api/channels/{channel}/images", post(feed_images::add))
+        .route_layer(short.clone())
+        .layer(limited(IMAGE_BYTES));
     let import = Router::new()
         .route("/api/import/{table}", post(import::insert))
         .route_layer(long.clone())
@@ -132,6 +150,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api", axum::routing::any(unknown_resource))
         .layer(limited(BODY_MAX))
         .merge(bounded_api)
+        .merge(images)
         .merge(long_api)
         .layer(middleware::from_fn(errors_as_json));
     let pages = pages::router(&state).layer(short);

@@ -28,6 +28,7 @@ use crate::{
         pool::{self, editors, housekeepers, readers, session},
         readers::Readers,
     },
+    feed,
     limit::{Limits, Room, Turns},
     listen::{self, Tls, Way},
     live::{
@@ -215,6 +216,7 @@ pub async fn serve(
         config.notification_retention,
         shutdown.receiver(),
     ));
+    let feeding = tokio::spawn(feed::tidy::run(housekeeping.clone(), shutdown.receiver()));
     let editors = editors(bounded(database.clone(), config.list_bytes), WRITERS);
     let accounts = Accounts::with_roles(
         pool::accounts(database.clone()),
@@ -259,6 +261,7 @@ pub async fn serve(
     retention.abort();
     tidying.abort();
     notifying.abort();
+    feeding.abort();
     showing.abort();
     if accounts.is_required() {
         let _ = tokio::time::timeout(CLOSING, accounts.write_down()).await;

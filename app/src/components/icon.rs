@@ -34,6 +34,8 @@ icons! {
     views "views";
     /// What one was told.
     bell "bell";
+    /// What people write to each other.
+    feed "feed";
     /// It stays as it is.
     hold "hold";
     /// Into the table.

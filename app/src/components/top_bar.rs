@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::appearance::Appearance;
 use crate::{
     erased::{Content, Erase},
+    feed::FeedLink,
     notifications::Bell,
     palette::PaletteButton,
     signed_in::AccountMenu,
@@ -19,6 +20,7 @@ pub fn TopBar(#[prop(optional)] children: Option<Content>) -> impl IntoView {
             {children.map(Content::make)}
             <div class="top-end">
                 <AccountMenu />
+                <FeedLink />
                 <Bell />
                 <PaletteButton />
                 <Appearance />

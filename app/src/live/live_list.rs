@@ -1,6 +1,7 @@
 //! A short list beside the page's rows, followed as a whole.
 
 use std::{
+    borrow::Cow,
     cell::{Cell, RefCell},
     rc::Rc,
     time::Duration,
@@ -38,7 +39,11 @@ pub struct LiveList {
 
 /// Follows a query of a table, and whichever query comes after it. Until the next one's rows are
 /// there those of the last stay.
-pub fn follow_list(table: &'static str, query: Memo<String>) -> LiveList {
+pub fn follow_list(table: impl Into<Cow<'static, str>>, query: Memo<String>) -> LiveList {
+    follow(table.into(), query)
+}
+
+fn follow(table: Cow<'static, str>, query: Memo<String>) -> LiveList {
     let shown = LiveList {
         rows: RwSignal::default(),
         total: RwSignal::new(0),
@@ -50,7 +55,7 @@ pub fn follow_list(table: &'static str, query: Memo<String>) -> LiveList {
         let follower = Rc::new(Follower {
             shown,
             status,
-            table,
+            table: table.clone(),
             query: query.get(),
             list: RefCell::default(),
             subscription: Cell::default(),
@@ -67,7 +72,7 @@ pub fn follow_list(table: &'static str, query: Memo<String>) -> LiveList {
 struct Follower {
     shown: LiveList,
     status: LiveStatus,
-    table: &'static str,
+    table: Cow<'static, str>,
     query: String,
     list: RefCell<Option<List>>,
     subscription: Cell<Option<u32>>,
@@ -78,7 +83,7 @@ impl Follower {
     fn ask(self: &Rc<Self>) {
         let follower = Rc::downgrade(self);
         let id = Connection::shared(self.status).subscribe(Subscription {
-            table: self.table.to_owned(),
+            table: self.table.clone().into_owned(),
             query: self.query.clone(),
             cursor: None,
             heading: Heading::default(),

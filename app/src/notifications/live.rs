@@ -17,6 +17,7 @@ use super::{
 use crate::{
     edit::api::request,
     erased::{Erase, Erased, changing, effect},
+    feed::{FeedLink, News, dot},
     format::zone::Zone,
     live::{live_list::follow_list, status::LiveStatus},
 };
@@ -45,8 +46,12 @@ pub fn begin() {
     if let Some(bell) = bell {
         bell.set_inner_html("");
         mount_to(bell, move || {
+            let news = News::default();
+            provide_context(LiveStatus::default());
+            provide_context(news);
             provide_context(unread);
-            view! { <Bell /> }
+            dot::begin(news);
+            view! { <FeedLink /> <Bell /> }
         })
         .forget();
     }

@@ -3,6 +3,7 @@
 //! Each is a document of its own, of plain forms: nothing of it needs a script, and who has not
 //! signed in is sent none but the theme's.
 
+mod feed;
 mod join;
 mod login;
 mod notifications;
@@ -14,6 +15,7 @@ mod users;
 use leptos::prelude::*;
 
 pub use self::{
+    feed::{Draft, Feed, Open, feed},
     join::{Join, JoinPurpose, join},
     login::{Login, login},
     notifications::{Notifications, notifications},
@@ -26,6 +28,7 @@ use crate::{
     components::{appearance::Appearance, message::Message, top_bar::Brand},
     document::Files,
     erased::{Erase, Erased},
+    feed::FeedLink,
     format::{time::instant, zone::Zone},
     notifications::{Bell, Unread, titled},
     signed_in::AccountMenu,
@@ -103,6 +106,7 @@ fn around(head: Erased, title: &'static str, content: Erased) -> impl IntoView {
                         <div class="top-end">
                             <AccountMenu />
                             <span class="bell-place">
+                                <FeedLink />
                                 <Bell />
                             </span>
                             <Appearance />

@@ -75,6 +75,8 @@ pub struct Identity {
     pub rights: Arc<Rights>,
     /// What rules may say of them.
     pub attributes: Map<String, Value>,
+    /// The private channels of the feed that they are in.
+    pub channels: BTreeSet<i64>,
     /// As whom the database is asked for their rows.
     pub database: DatabaseUser,
     /// How far what they proved themselves by reaches.
@@ -109,6 +111,7 @@ impl Identity {
             rights: Arc::new(rights),
             attributes,
             scope,
+            channels: BTreeSet::new(),
             database: DatabaseUser::Server,
             credential: Some(credential),
             is_unguarded: false,
@@ -124,6 +127,7 @@ impl Identity {
             rights: Arc::new(Rights::All),
             attributes: Map::new(),
             scope: Scope::Admin,
+            channels: BTreeSet::new(),
             database: DatabaseUser::Server,
             credential: None,
             is_unguarded: true,
@@ -139,6 +143,7 @@ impl Identity {
             rights: Arc::new(rights),
             attributes: Map::new(),
             scope: Scope::Read,
+            channels: BTreeSet::new(),
             database: DatabaseUser::Server,
             credential: None,
             is_unguarded: false,
@@ -148,6 +153,12 @@ impl Identity {
     /// The same, for whose rows the database is asked so.
     pub fn asking_as(mut self, database: DatabaseUser) -> Self {
         self.database = database;
+        self
+    }
+
+    /// The same, who is in these private channels.
+    pub fn in_channels(mut self, channels: impl IntoIterator<Item = i64>) -> Self {
+        self.channels = channels.into_iter().collect();
         self
     }
 

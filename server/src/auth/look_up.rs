@@ -38,7 +38,10 @@ const SQL: &str = "\
     SELECT s.token_hash, s.id, NULL::text[], \
            extract(epoch FROM least(s.expires_at, s.seen_at + make_interval(secs => $2)) - now())::float8, \
            a.id, a.name, a.attributes::text, \
-           ARRAY(SELECT r.role FROM rowcast.account_role r WHERE r.account = a.id), a.database_role \
+           ARRAY(SELECT r.role FROM rowcast.account_role r WHERE r.account = a.id), a.database_role, \
+           ARRAY(SELECT m.channel FROM rowcast.channel_member m \
+                   JOIN rowcast.channel c ON c.id = m.channel AND c.is_private \
+                  WHERE m.account = a.id) \
       FROM rowcast.session s JOIN rowcast.account a ON a.id = s.account \
      WHERE s.token_hash = ANY ($1) AND a.disabled_at IS NULL \
        AND s.expires_at > now() AND s.seen_at + make_interval(secs => $2) > now() \
@@ -46,7 +49,10 @@ const SQL: &str = "\
     SELECT t.token_hash, t.id, t.scopes, \
            least(extract(epoch FROM t.expires_at - now()), 31536000)::float8, \
            a.id, a.name, a.attributes::text, \
-           ARRAY(SELECT r.role FROM rowcast.account_role r WHERE r.account = a.id), a.database_role \
+           ARRAY(SELECT r.role FROM rowcast.account_role r WHERE r.account = a.id), a.database_role, \
+           ARRAY(SELECT m.channel FROM rowcast.channel_member m \
+                   JOIN rowcast.channel c ON c.id = m.channel AND c.is_private \
+                  WHERE m.account = a.id) \
       FROM rowcast.token t JOIN rowcast.account a ON a.id = t.account \
      WHERE t.token_hash = ANY ($1) AND a.disabled_at IS NULL AND t.revoked_at IS NULL \
        AND (t.expires_at IS NULL OR t.expires_at > now())";
@@ -160,9 +166,10 @@ fn read(
         attributes: &identity.attributes,
     };
     let user = database.of_account(row.try_get(8)?, who);
+    let channels: Vec<i64> = row.try_get(9)?;
     Ok(Found {
         digest,
-        identity: identity.asking_as(user),
+        identity: identity.asking_as(user).in_channels(channels),
         left: Duration::try_from_secs_f64(left).unwrap_or_default(),
     })
 }

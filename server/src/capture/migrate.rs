@@ -87,6 +87,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "owners",
         include_str!("../../../migrations/0017_owners.sql"),
     ),
+    (
+        18,
+        "feed",
+        include_str!("../../../migrations/0018_feed.sql"),
+    ),
 ];
 
 /// The oldest PostgreSQL that is supported, as `server_version_num` has it.

@@ -19,7 +19,7 @@ pub use self::{
     column::ColumnMeta,
     embedding::{Embedding, Join},
     rules::Rules,
-    table::{ForeignKey, TableMeta, Target, is_audit, is_notifications},
+    table::{ForeignKey, TableMeta, Target, Theirs, is_audit, theirs},
 };
 use self::{
     load::{Version, fingerprint_sql},

@@ -7,7 +7,7 @@ use std::{
 
 use rowcast_protocol::{
     ApiError, Table,
-    query::{Filter, Operator, Test},
+    query::{Filter, Is, Operator, Test},
 };
 
 use super::{
@@ -227,6 +227,38 @@ impl Limits {
                 negated: false,
                 operator: Operator::Eq(account.0.to_string()),
             })),
+            ..Self::to_reading()
+        }
+    }
+
+    /// From all rows but those of channels that are not private, and of these.
+    pub fn to_channels(channel: &str, is_private: &str, channels: &BTreeSet<i64>) -> Self {
+        let test = |column: &str, operator| {
+            Filter::Test(Test {
+                column: column.to_owned(),
+                negated: false,
+                operator,
+            })
+        };
+        let open = test(is_private, Operator::Is(Is::False));
+        let read = if channels.is_empty() {
+            open
+        } else {
+            let these = channels.iter().map(ToString::to_string).collect();
+            Filter::Or {
+                negated: false,
+                of: vec![open, test(channel, Operator::In(these))],
+            }
+        };
+        Self {
+            read: Rows::Some(read),
+            ..Self::to_reading()
+        }
+    }
+
+    /// From writing.
+    pub fn to_reading() -> Self {
+        Self {
             writes: [Rows::None, Rows::None, Rows::None],
             ..Self::default()
         }

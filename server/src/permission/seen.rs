@@ -16,7 +16,7 @@ use crate::{
     audit,
     auth::Identity,
     database::{
-        catalog::{Catalog, ForeignKey, TableMeta, is_audit, is_notifications},
+        catalog::{Catalog, ForeignKey, TableMeta, Theirs, is_audit, theirs},
         impersonation::DatabaseUser,
     },
     error::unknown_table,
@@ -187,9 +187,10 @@ impl<'a> Seen<'a> {
         if is_audit(table) {
             return Ok(self.identity.is_administrator().then(Limits::default));
         }
-        // What somebody is told nobody else reads, whoever that is.
-        if is_notifications(table) {
-            return Ok(self.identity.account.map(Limits::to_account));
+        // What somebody is told nobody else reads, nor what is written where they are not, whoever
+        // that is.
+        if let Some(theirs) = theirs(table) {
+            return Ok(self.limits_by_account(theirs, table));
         }
         // What we keep of tables is for those who may read them: `restrict` sees to that.
         if table.schema == "rowcast" && self.identity.rights.may_read_anything() {
@@ -199,12 +200,26 @@ impl<'a> Seen<'a> {
         Ok(limits.filter(|limits| can_be_kept(limits, table)))
     }
 
+    fn limits_by_account(self, theirs: Theirs, table: &Table) -> Option<Limits> {
+        let account = self.identity.account?;
+        Some(match theirs {
+            Theirs::Own => Limits::to_account(account),
+            // Administrators say who is in a channel; to read what is in it they have to be.
+            Theirs::Channels(..) if table.name == "channel" && self.identity.is_administrator() => {
+                Limits::to_reading()
+            }
+            Theirs::Channels(channel, is_private) => {
+                Limits::to_channels(channel, is_private, &self.identity.channels)
+            }
+        })
+    }
+
     async fn limited(
         self,
         table: Arc<TableMeta>,
         mut limits: Limits,
     ) -> Result<Arc<TableMeta>, ApiError> {
-        if table.is_notifications() {
+        if table.is_by_account() {
             return Ok(table.limited(Some(Arc::new(limits))));
         }
         // Also where nothing is kept back: what else there is in the database is not told.

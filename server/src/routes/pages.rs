@@ -34,7 +34,7 @@ use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
 use super::{
-    join, login,
+    feed_images, feed_page, join, login,
     notifications_page::{self, Unread},
     openid, own_account, permissions_page, users,
 };
@@ -86,6 +86,17 @@ pub fn router(state: &AppState) -> Router<AppState> {
         .route(
             "/notifications/{id}/{what}",
             post(notifications_page::change),
+        )
+        .route("/feed", get(feed_page::show).post(feed_page::create))
+        .route("/feed/images/{id}", get(feed_images::show))
+        .route(
+            "/feed/{channel}",
+            get(feed_page::show_channel).post(feed_page::post),
+        )
+        .route("/feed/{channel}/{what}", post(feed_page::change))
+        .route(
+            "/feed/{channel}/posts/{id}/{what}",
+            post(feed_page::change_post),
         )
         .route("/users", get(users::show))
         .route("/users/invite", post(users::invite))

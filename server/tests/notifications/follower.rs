@@ -21,6 +21,8 @@ const QUERY: &str = "read_at=is.null&order=id&select=id,title&limit=1000";
 pub struct Follower {
     address: String,
     token: String,
+    table: &'static str,
+    query: String,
     socket: Option<WebSocketStream<MaybeTlsStream<TcpStream>>>,
     cursor: Option<Value>,
     /// What is in the list, and its title.
@@ -47,10 +49,27 @@ impl Follower {
         follower
     }
 
+    /// One that follows a table's numbers and something else of it, and has its first list.
+    #[allow(dead_code, reason = "not every test does")]
+    pub async fn of(address: impl ToString, token: &str, table: &'static str, query: &str) -> Self {
+        let mut follower = Self {
+            table,
+            query: query.to_owned(),
+            ..Self::without_list(&address.to_string(), token)
+        };
+        assert!(follower.connect().await);
+        while follower.cursor.is_none() {
+            assert!(follower.step().await, "a first list: {}", follower.heard);
+        }
+        follower
+    }
+
     fn without_list(address: &str, token: &str) -> Self {
         Self {
             address: address.to_owned(),
             token: token.to_owned(),
+            table: "rowcast.notification",
+            query: QUERY.to_owned(),
             socket: None,
             cursor: None,
             held: BTreeMap::new(),
@@ -83,8 +102,8 @@ impl Follower {
         let Ok((mut socket, _)) = connect_async(request).await else {
             return false;
         };
-        let mut message = json!({"type": "subscribe", "id": 1, "query": QUERY,
-            "table": "rowcast.notification"});
+        let mut message = json!({"type": "subscribe", "id": 1, "query": self.query,
+            "table": self.table});
         if let Some(cursor) = &self.cursor {
             message["cursor"] = cursor.clone();
         }

@@ -64,9 +64,27 @@ pub fn is_audit(table: &Table) -> bool {
     table.schema == "rowcast" && table.name == "audit"
 }
 
-/// Whether a table holds what people are told: each of them sees their own rows of it.
-pub fn is_notifications(table: &Table) -> bool {
-    table.schema == "rowcast" && table.name == "notification"
+/// By what somebody sees some rows of a table of ours, whatever is said of tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Theirs {
+    /// Those of their account.
+    Own,
+    /// Those of the channels that they are in, by these columns: the channel's number, and whether it
+    /// is private.
+    Channels(&'static str, &'static str),
+}
+
+/// By what each account sees rows of a table; `None` if that is ruled as of any table.
+pub fn theirs(table: &Table) -> Option<Theirs> {
+    if table.schema != "rowcast" {
+        return None;
+    }
+    match table.name.as_str() {
+        "notification" | "channel_member" | "reaction" => Some(Theirs::Own),
+        "channel" => Some(Theirs::Channels("id", "is_private")),
+        "post" | "typing" => Some(Theirs::Channels("channel", "is_private")),
+        _ => None,
+    }
 }
 
 /// A foreign key.
@@ -195,9 +213,9 @@ impl TableMeta {
         is_audit(&self.table)
     }
 
-    /// Whether it holds what people are told, each of whom sees their own rows.
-    pub fn is_notifications(&self) -> bool {
-        is_notifications(&self.table)
+    /// Whether each account sees rows of it by who it is, whatever is said of tables.
+    pub fn is_by_account(&self) -> bool {
+        theirs(&self.table).is_some()
     }
 
     /// Whether its rows have a name of their own, not one made of their content.

@@ -44,6 +44,13 @@ const SQL: &str = "
     CREATE TABLE vault (id int PRIMARY KEY, content text);
     INSERT INTO vault VALUES (1, 'carcosa');
     INSERT INTO rowcast.notification (account, title, body, sender) VALUES (999999, 'lemuria', 'lemuria', 'lemuria');
+    INSERT INTO rowcast.channel (name, kind, is_private) VALUES ('general', 'discussion', false), ('cave', 'discussion', true);
+    INSERT INTO rowcast.post (channel, is_private, author, author_name, body)
+        SELECT id, true, 999999, 'lemuria', 'lemuria' FROM rowcast.channel WHERE name = 'cave';
+    INSERT INTO rowcast.typing (channel, account, is_private, name)
+        SELECT id, 999999, true, 'lemuria' FROM rowcast.channel WHERE name = 'cave';
+    INSERT INTO rowcast.post_image (channel, account, post, kind, bytes)
+        SELECT p.channel, 999999, p.id, 'image/gif', 'GIF89a lemuria' FROM rowcast.post p;
     SELECT rowcast.watch('ticket'), rowcast.watch('vault');
     DELETE FROM rowcast.permission;
     INSERT INTO rowcast.role (name) VALUES ('filtered'), ('sealed'), ('reader'), ('editor');
@@ -135,6 +142,8 @@ impl People {
             "UPDATE ticket SET title = '{ROW} {n}', note = '{ROW} {VALUE} {n}' WHERE assignee = 'stranger'; \
              UPDATE ticket SET note = '{VALUE} {n}' WHERE id BETWEEN 500 AND 599; \
              UPDATE rowcast.notification SET body = '{OTHERS} {n}' WHERE account = 999999; \
+             UPDATE rowcast.post SET body = '{OTHERS} {n}' WHERE is_private; \
+             UPDATE rowcast.typing SET at = now() WHERE is_private; \
              UPDATE vault SET content = '{TABLE} {n}';"
         ))
         .await;
@@ -227,6 +236,30 @@ impl People {
             (
                 "{others}",
                 "SELECT id::text FROM rowcast.notification WHERE account = 999999".to_owned(),
+            ),
+            (
+                "{post}",
+                format!(
+                    "INSERT INTO rowcast.post (channel, is_private, author, author_name, body) \
+                     SELECT c.id, false, {account}, 'x', 'own' FROM rowcast.channel c \
+                      WHERE c.name = 'general' RETURNING id::text"
+                ),
+            ),
+            (
+                "{hidden}",
+                "SELECT id::text FROM rowcast.post WHERE is_private".to_owned(),
+            ),
+            (
+                "{image}",
+                format!(
+                    "INSERT INTO rowcast.post_image (channel, account, kind, bytes) \
+                     SELECT c.id, {account}, 'image/gif', 'GIF89a' FROM rowcast.channel c \
+                      WHERE c.name = 'general' RETURNING id::text"
+                ),
+            ),
+            (
+                "{hidden-image}",
+                "SELECT id::text FROM rowcast.post_image WHERE account = 999999".to_owned(),
             ),
             (
                 "{user}",

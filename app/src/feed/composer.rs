@@ -1,0 +1,312 @@
+//! The dialog that posts are written in.
+
+use leptos::{ev::KeyboardEvent, prelude::*, task::spawn_local};
+use serde::Deserialize;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    File, Headers, HtmlDialogElement, HtmlInputElement, HtmlTextAreaElement, RequestInit, Response,
+};
+
+use super::{LONGEST, Post};
+use crate::{
+    edit::api::{Refusal, parse, request},
+    erased::{Erase, Erased, changing, handler},
+};
+
+/// How long after one word that somebody is writing the next is said, in milliseconds.
+const APART: f64 = 3_000.0;
+
+/// What is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Writing {
+    /// A post.
+    #[default]
+    New,
+    /// One that answers this.
+    Reply(i64, String),
+    /// One that takes this one's place.
+    Edit(i64),
+}
+
+/// The dialog.
+#[derive(Clone, Copy)]
+pub struct Composer {
+    channel: StoredValue<String>,
+    writing: RwSignal<Writing>,
+    dialog: NodeRef<leptos::html::Dialog>,
+    text: NodeRef<leptos::html::Textarea>,
+    refused: RwSignal<Option<String>>,
+    busy: RwSignal<bool>,
+    /// When it was last said that somebody is writing.
+    told: StoredValue<f64>,
+    /// A post that has just been written.
+    pub posted: RwSignal<Option<i64>>,
+}
+
+#[derive(Deserialize)]
+struct Made {
+    id: i64,
+}
+
+#[derive(Deserialize)]
+struct Kept {
+    path: String,
+}
+
+impl Composer {
+    /// For a channel.
+    pub fn new(channel: &str) -> Self {
+        Self {
+            channel: StoredValue::new(channel.to_owned()),
+            writing: RwSignal::default(),
+            dialog: NodeRef::new(),
+            text: NodeRef::new(),
+            refused: RwSignal::new(None),
+            busy: RwSignal::new(false),
+            told: StoredValue::new(0.0),
+            posted: RwSignal::new(None),
+        }
+    }
+
+    /// Opens it for a new post.
+    pub fn write(self) {
+        self.open(Writing::New, None);
+    }
+
+    /// Opens it for an answer.
+    pub fn reply(self, post: &Post) {
+        self.open(Writing::Reply(post.id, post.author_name.clone()), None);
+    }
+
+    /// Opens it to change a post.
+    pub fn edit(self, post: &Post) {
+        self.open(Writing::Edit(post.id), Some(post.body.clone()));
+    }
+
+    fn open(self, writing: Writing, body: Option<String>) {
+        let Some(text) = self.text.get_untracked() else {
+            return;
+        };
+        // What was begun stays, unless something else is to be changed or was.
+        let was_edit = matches!(self.writing.get_untracked(), Writing::Edit(_));
+        if body.is_some() || was_edit {
+            text.set_value(&body.unwrap_or_default());
+        }
+        self.writing.set(writing);
+        self.refused.set(None);
+        if let Some(dialog) = self.dialog.get_untracked()
+            && !dialog.open()
+        {
+            let _ = dialog.show_modal();
+        }
+        let _ = text.focus();
+    }
+
+    fn close(self) {
+        if let Some(dialog) = self.dialog.get_untracked() {
+            close(&dialog);
+        }
+    }
+
+    fn send(self) {
+        let Some(text) = self.text.get_untracked() else {
+            return;
+        };
+        let body = text.value();
+        if body.trim().is_empty() || self.busy.get_untracked() {
+            return;
+        }
+        let channel = self.channel.get_value();
+        let (method, address, more) = match self.writing.get_untracked() {
+            Writing::New => (
+                "POST",
+                format!("/api/channels/{channel}/posts"),
+                String::new(),
+            ),
+            Writing::Reply(id, _) => (
+                "POST",
+                format!("/api/channels/{channel}/posts"),
+                format!(",\"reply_to\":{id}"),
+            ),
+            Writing::Edit(id) => ("PATCH", format!("/api/posts/{id}"), String::new()),
+        };
+        let sent = format!("{{\"body\":{}{more}}}", serde_json::Value::from(body));
+        self.busy.set(true);
+        spawn_local(async move {
+            let done = request(method, &address, Some(sent)).await;
+            self.busy.set(false);
+            match done {
+                Ok(answer) => {
+                    text.set_value("");
+                    self.refused.set(None);
+                    self.close();
+                    if let Ok(Made { id }) = parse(&answer) {
+                        self.posted.set(Some(id));
+                    }
+                }
+                Err(refusal) => self.refused.set(Some(refusal.text())),
+            }
+        });
+    }
+
+    /// Says that somebody is writing, now and then.
+    fn typed(self) {
+        let now = js_sys::Date::now();
+        if now - self.told.get_value() < APART
+            || matches!(self.writing.get_untracked(), Writing::Edit(_))
+        {
+            return;
+        }
+        self.told.set_value(now);
+        let address = format!("/api/channels/{}/typing", self.channel.get_value());
+        spawn_local(async move {
+            // Nothing depends on it.
+            let _ = request("POST", &address, None).await;
+        });
+    }
+
+    /// Brings an image, and shows it where the cursor is.
+    fn bring(self, file: File) {
+        let address = format!("/api/channels/{}/images", self.channel.get_value());
+        self.busy.set(true);
+        self.refused.set(None);
+        spawn_local(async move {
+            let name = file.name().replace(['[', ']', '\\', '\n'], " ");
+            let done = upload(&address, &file).await;
+            self.busy.set(false);
+            match done {
+                Ok(Kept { path }) => {
+                    if let Some(text) = self.text.get_untracked() {
+                        insert(&text, &format!("![{name}]({path})"));
+                    }
+                }
+                Err(refusal) => self.refused.set(Some(refusal.text())),
+            }
+        });
+    }
+
+    /// The dialog itself.
+    pub fn view(self) -> Erased {
+        let title = move || match self.writing.get() {
+            Writing::New => "New post".to_owned(),
+            Writing::Reply(_, name) => format!("Reply to {name}"),
+            Writing::Edit(_) => "Edit your post".to_owned(),
+        };
+        let label = move || match self.writing.get() {
+            Writing::Edit(_) => "Save",
+            _ => "Post",
+        };
+        let key = move |event: KeyboardEvent| {
+            if event.key() == "Enter" && (event.ctrl_key() || event.meta_key()) {
+                event.prevent_default();
+                self.send();
+            }
+        };
+        let chosen = move |event: leptos::ev::Event| {
+            let input = event
+                .target()
+                .and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
+            let Some(input) = input else { return };
+            let file = input.files().and_then(|files| files.get(0));
+            // The same one may be chosen again.
+            input.set_value("");
+            if let Some(file) = file {
+                self.bring(file);
+            }
+        };
+        let submit = move |event: leptos::ev::SubmitEvent| {
+            event.prevent_default();
+            self.send();
+        };
+        view! {
+            <dialog class="dialog write-dialog" node_ref=self.dialog aria-labelledby="write-title">
+                <form on:submit=handler(submit)>
+                    <h2 id="write-title">{changing(title)}</h2>
+                    <textarea
+                        node_ref=self.text
+                        rows="8"
+                        maxlength=LONGEST
+                        dir="auto"
+                        aria-labelledby="write-title"
+                        aria-describedby="write-about"
+                        on:keydown=handler(key)
+                        on:input=handler(move |_| self.typed())
+                    ></textarea>
+                    <p id="write-about" class="muted">
+                        "Markdown: **strong**, *emphasis*, `code`, lists, links. @name tells somebody. Ctrl+Enter posts."
+                    </p>
+                    <p class="notice refused" role="alert" hidden=move || self.refused.read().is_none()>
+                        {changing(move || self.refused.get())}
+                    </p>
+                    <div class="write-acts">
+                        <button type="submit" class="button primary" disabled=move || self.busy.get()>
+                            {changing(label)}
+                        </button>
+                        <button type="button" class="button" on:click=handler(move |_| self.close())>
+                            "Cancel"
+                        </button>
+                        <label class="button write-image">
+                            <input
+                                type="file"
+                                class="sr-only"
+                                accept="image/png,image/jpeg,image/webp,image/gif"
+                                on:change=handler(chosen)
+                            />
+                            "Add an image"
+                        </label>
+                    </div>
+                </form>
+            </dialog>
+        }
+        .here_once()
+    }
+}
+
+fn close(dialog: &HtmlDialogElement) {
+    dialog.close();
+}
+
+/// Puts words where the cursor is, on a line of their own.
+fn insert(text: &HtmlTextAreaElement, words: &str) {
+    let now = text.value();
+    let before = if now.is_empty() || now.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
+    let whole = [now.as_str(), before, words, "\n"].concat();
+    text.set_value(&whole);
+    let _ = text.focus();
+}
+
+async fn upload(address: &str, file: &File) -> Result<Kept, Refusal> {
+    #[derive(Deserialize)]
+    struct Refused {
+        error: rowcast_protocol::ApiError,
+    }
+    let away = || {
+        Refusal::from(rowcast_protocol::ApiError::new(
+            "unavailable",
+            "The server can’t be reached.",
+            "Try again in a moment.",
+        ))
+    };
+    let answer = async {
+        let options = RequestInit::new();
+        options.set_method("POST");
+        let headers = Headers::new()?;
+        headers.set("Content-Type", &file.type_())?;
+        options.set_headers(&headers);
+        options.set_body(file.as_ref());
+        let fetched = window().fetch_with_str_and_init(address, &options);
+        let response: Response = JsFuture::from(fetched).await?.dyn_into()?;
+        let text = JsFuture::from(response.text()?).await?;
+        Ok::<_, JsValue>((response.ok(), text.as_string().unwrap_or_default()))
+    };
+    let (is_ok, text) = answer.await.map_err(|_| away())?;
+    match is_ok {
+        true => parse(&text),
+        false => Err(parse::<Refused>(&text).map_or_else(|refusal| refusal, |of| of.error.into())),
+    }
+}

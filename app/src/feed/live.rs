@@ -1,0 +1,685 @@
+//! The page of the feed, as it is now: it takes the place of what the server sent.
+
+use std::time::Duration;
+
+use js_sys::Date;
+use leptos::{
+    ev::{MouseEvent, SubmitEvent},
+    mount::mount_to,
+    prelude::*,
+    task::spawn_local,
+};
+use wasm_bindgen::JsCast;
+use web_sys::{Element, HtmlElement, HtmlFormElement};
+
+use super::{
+    Answered, Channel, FeedLink, News, Post,
+    chip::chip,
+    composer::Composer,
+    dot,
+    post::{COLUMNS, text},
+    posts::{Shown, list},
+    sidebar::sidebar,
+    window::{Window, id_of},
+};
+use crate::{
+    edit::api::request,
+    erased::{Erase, Erased, changing, effect, handler},
+    format::zone::Zone,
+    live::{live_list::follow_list, status::LiveStatus},
+    notifications::{Bell, Unread, follow, titled},
+};
+
+/// How often the times that are told by their distance go on.
+const BEAT: Duration = Duration::from_secs(5);
+
+/// How long what is seen is gathered before it is said to be read.
+const GATHERED: Duration = Duration::from_millis(300);
+
+/// How many channels are followed for what is unread in them.
+const FOLLOWED: usize = 60;
+
+/// What the server said of the channel that is open.
+#[derive(Clone)]
+struct Open {
+    id: i64,
+    name: String,
+    own: i64,
+    may_post: bool,
+    offset: u64,
+    total: u64,
+    asked: i64,
+    read_to: i64,
+}
+
+/// Makes the page live. Nothing is left to be done where it is not this one.
+pub fn begin() {
+    let status = LiveStatus::default();
+    let unread = Unread::new();
+    let body = document().body();
+    let find = |selector: &str| find(body.as_deref(), selector);
+    if let Some(place) = find("#side-live") {
+        let number = |name: &str| place.get_attribute(name).and_then(|text| text.parse().ok());
+        let own: i64 = number("data-own").unwrap_or(0);
+        let open = place.get_attribute("data-open").unwrap_or_default();
+        mount_to(place, move || {
+            provide_context(status);
+            provide_context(unread);
+            follow::begin(unread);
+            effect(move || document().set_title(&titled("Feed", unread.0.get())));
+            side(own, &open)
+        })
+        .forget();
+    }
+    if let Some(bell) = find(".bell-place") {
+        bell.set_inner_html("");
+        mount_to(bell, move || {
+            let news = News::default();
+            provide_context(status);
+            provide_context(news);
+            provide_context(unread);
+            dot::begin(news);
+            view! { <FeedLink /> <Bell /> }
+        })
+        .forget();
+    }
+    if let Some(place) = find("#feed-live") {
+        let text = |name: &str| place.get_attribute(name).unwrap_or_default();
+        let open = Open {
+            id: text("data-channel").parse().unwrap_or(0),
+            name: text("data-name"),
+            own: text("data-own").parse().unwrap_or(0),
+            may_post: place.has_attribute("data-may-post"),
+            offset: text("data-offset").parse().unwrap_or(0),
+            total: text("data-total").parse().unwrap_or(0),
+            asked: text("data-asked").parse().unwrap_or(0),
+            read_to: text("data-read-to").parse().unwrap_or(0),
+        };
+        mount_to(place, move || {
+            provide_context(status);
+            channel(open)
+        })
+        .forget();
+    }
+}
+
+fn find(within: Option<&Element>, selector: &str) -> Option<HtmlElement> {
+    within?.query_selector(selector).ok()??.dyn_into().ok()
+}
+
+/// The channels, with what is unread in each.
+fn side(own: i64, open: &str) -> Erased {
+    let channels = follow_list(
+        "rowcast.channel",
+        Memo::new(|_| {
+            "order=name&select=id,name,topic,kind,is_private,archived_at&limit=1000".to_owned()
+        }),
+    );
+    let members = follow_list(
+        "rowcast.channel_member",
+        Memo::new(|_| "select=channel,read_to,is_muted&limit=1000".to_owned()),
+    );
+    let unread = RwSignal::new(Vec::<(i64, u64)>::new());
+    let how = Memo::new(move |_| {
+        let rows = members.rows.read();
+        let read = rows.iter().filter_map(|row| {
+            let [channel, read_to, muted] = &row.cells[..] else {
+                return None;
+            };
+            let number = |cell| text(cell)?.parse::<i64>().ok();
+            let is_muted = *muted == rowcast_protocol::Cell::Bool(true);
+            Some((number(channel)?, number(read_to)?, is_muted))
+        });
+        read.collect::<Vec<_>>()
+    });
+    let all = Memo::new(move |_| {
+        let rows = channels.rows.read();
+        let how = how.read();
+        let mut all: Vec<Channel> = rows
+            .iter()
+            .filter_map(|row| {
+                let [id, name, topic, kind, private, archived] = &row.cells[..] else {
+                    return None;
+                };
+                let id: i64 = text(id)?.parse().ok()?;
+                let mine = how.iter().find(|(channel, ..)| *channel == id);
+                let is_private = *private == rowcast_protocol::Cell::Bool(true);
+                Some(Channel {
+                    id,
+                    name: text(name)?,
+                    topic: text(topic)?,
+                    is_announcements: text(kind)? == "announcements",
+                    is_private,
+                    is_archived: *archived != rowcast_protocol::Cell::Null,
+                    is_member: !is_private || mine.is_some(),
+                    is_muted: mine.is_some_and(|(.., muted)| *muted),
+                    read_to: mine.map_or(0, |(_, to, _)| *to),
+                    unread: 0,
+                })
+            })
+            .collect();
+        all.sort_by_key(|channel| channel.is_archived);
+        all
+    });
+    let shown = Signal::derive(move || {
+        let unread = unread.read();
+        let mut shown = all.get();
+        for channel in &mut shown {
+            let found = unread.iter().find(|(id, _)| *id == channel.id);
+            channel.unread = found.map_or(0, |(_, count)| (*count).min(100));
+        }
+        shown
+    });
+    let followed = move || {
+        let all = all.read();
+        let ids = all.iter().filter(|of| of.is_member && !of.is_archived);
+        ids.map(|of| of.id).take(FOLLOWED).collect::<Vec<_>>()
+    };
+    let count = move |id: i64| {
+        let read_to = Memo::new(move |_| {
+            all.read()
+                .iter()
+                .find(|of| of.id == id)
+                .map_or(0, |of| of.read_to)
+        });
+        let list = follow_list(
+            "rowcast.post",
+            Memo::new(move |_| {
+                format!(
+                    "channel=eq.{id}&id=gt.{}&deleted_at=is.null&or=(author.is.null,author.neq.{own})\
+                     &order=id&select=id&limit=1",
+                    read_to.get()
+                )
+            }),
+        );
+        effect(move || {
+            if !list.arrived.get() {
+                return;
+            }
+            let count = list.total.get();
+            unread.update(|unread| {
+                unread.retain(|(of, _)| *of != id);
+                unread.push((id, count));
+            });
+        });
+        on_cleanup(move || {
+            let _ = unread.try_update(|unread| unread.retain(|(of, _)| *of != id));
+        });
+    };
+    let here = Memo::new(move |_| channels.arrived.get() && members.arrived.get());
+    let open = open.to_owned();
+    view! {
+        <For each=followed key=|id| *id let:id>
+            {count(id)}
+        </For>
+        {changing(move || {
+            here.get()
+                .then(|| {
+                    if let Some(sent) = find(document().body().as_deref(), "#side-sent") {
+                        sent.remove();
+                    }
+                    sidebar(shown, &open)
+                })
+        })}
+    }
+    .here_once()
+}
+
+/// The channel that is open.
+fn channel(open: Open) -> Erased {
+    let Open {
+        id,
+        own,
+        may_post,
+        offset,
+        total,
+        asked,
+        read_to,
+        ..
+    } = open;
+    let name = StoredValue::new(open.name.clone());
+    let window = Window::new(offset, total);
+    let query = Memo::new(move |_| {
+        let slice = window.slice.get();
+        format!(
+            "channel=eq.{id}&order=id&select={COLUMNS}&limit={}&offset={}",
+            slice.limit, slice.offset
+        )
+    });
+    let followed = follow_list("rowcast.post", query);
+    let rows = Memo::new(move |_| {
+        let rows = followed.rows.read();
+        name.with_value(|name| {
+            rows.iter()
+                .filter_map(|row| Post::read(row, name))
+                .collect::<Vec<_>>()
+        })
+    });
+    let posts = answered(id, rows);
+    let reacted = reactions(rows);
+    let first_new = RwSignal::new(0);
+    let composer = Composer::new(&open.name);
+    let scroller = NodeRef::<leptos::html::Div>::new();
+    let refused = RwSignal::new(None::<String>);
+    let shown = Shown {
+        posts: posts.into(),
+        own,
+        may_post,
+        first_new: first_new.into(),
+        reacted: reacted.into(),
+        now: clock(),
+        zone: Zone::Reader,
+        chip,
+        is_live: true,
+    };
+    let is_begun = StoredValue::new(false);
+    // What has come is put where it belongs, once it is there.
+    effect(move || {
+        let count = rows.read().len() as u64;
+        let total = followed.total.get();
+        if !followed.arrived.get() {
+            return;
+        }
+        window
+            .offset
+            .set(window.slice.get_untracked().offset.min(total));
+        window.held.set((count, total));
+        request_animation_frame(move || {
+            let Some(scroller) = scroller.get_untracked() else {
+                return;
+            };
+            if is_begun.get_value() {
+                window.settle(&scroller);
+            } else {
+                is_begun.set_value(true);
+                let new = rows.with_untracked(|rows| {
+                    let of_others = rows
+                        .iter()
+                        .find(|post| post.id > read_to && post.author != Some(own));
+                    of_others.map_or(0, |post| post.id)
+                });
+                // Who was here before begins where they had stopped.
+                let new = if read_to > 0 { new } else { 0 };
+                first_new.set(new);
+                let to = if asked > 0 { asked } else { new };
+                request_animation_frame(move || {
+                    if to == 0 || !window.show(&scroller, to) {
+                        window.at_end.set(true);
+                        window.settle(&scroller);
+                    } else if asked > 0 {
+                        focus(asked);
+                    }
+                    window.look(&scroller);
+                });
+                return;
+            }
+            window.look(&scroller);
+        });
+    });
+    mark_read(window, name, read_to);
+    effect(move || {
+        if composer.posted.get().is_some() {
+            untrack(|| window.go_to_end());
+            request_animation_frame(move || {
+                if let Some(scroller) = scroller.get_untracked() {
+                    window.settle(&scroller);
+                }
+            });
+        }
+    });
+    // Whoever is put out of it knows of it no more.
+    let known = follow_list(
+        "rowcast.channel",
+        Memo::new(move |_| format!("id=eq.{id}&select=id&limit=1")),
+    );
+    let is_lost = Memo::new(move |_| known.arrived.get() && known.rows.read().is_empty());
+    let here = Memo::new(move |_| followed.arrived.get() && !is_lost.get());
+    let lost = move || {
+        is_lost.get().then(|| {
+            view! {
+                <p class="notice refused" role="alert">"You are not in this channel any more."</p>
+            }
+            .made_here()
+        })
+    };
+    let waiting = StoredValue::new(false);
+    let scrolled = move |_| {
+        if waiting.get_value() {
+            return;
+        }
+        waiting.set_value(true);
+        request_animation_frame(move || {
+            waiting.set_value(false);
+            if let Some(scroller) = scroller.get_untracked() {
+                window.look(&scroller);
+            }
+        });
+    };
+    let clicked = move |event: MouseEvent| {
+        click(&event, posts, reacted, composer, window, scroller, refused);
+    };
+    let room = move |of: fn((f64, f64)) -> f64| move || format!("{}px", of(window.room()).round());
+    let not_at_end = move || !window.at_end.get();
+    let to_end = move |_| {
+        window.go_to_end();
+        request_animation_frame(move || {
+            if let Some(scroller) = scroller.get_untracked() {
+                window.settle(&scroller);
+            }
+        });
+    };
+    let is_empty = move || followed.total.get() == 0;
+    view! {
+        {changing(lost)}
+        {changing(move || {
+            here.get()
+                .then(|| {
+                    take_place();
+                    view! {
+                        <div class="posts-live" on:click=handler(clicked) on:submit=handler(move |event| submitted(&event, refused))>
+                            <p class="notice refused" role="alert" hidden=move || refused.read().is_none()>
+                                {changing(move || refused.get())}
+                            </p>
+                            <div
+                                class="posts-scroll"
+                                node_ref=scroller
+                                tabindex="0"
+                                role="region"
+                                aria-label="Posts, the newest last"
+                                on:scroll=handler(scrolled)
+                            >
+                                <div class="posts-room" style:height=room(|(before, _)| before)></div>
+                                {list(shown)}
+                                <div class="posts-room" style:height=room(|(_, behind)| behind)></div>
+                                <p class="nothing" hidden=move || !is_empty()>"Nothing was posted here yet."</p>
+                            </div>
+                            <div class="posts-foot">
+                                {typing(id, own)}
+                                <button
+                                    type="button"
+                                    class="button"
+                                    hidden=move || !not_at_end()
+                                    on:click=handler(to_end)
+                                >
+                                    "To the newest"
+                                </button>
+                                {may_post
+                                    .then(|| {
+                                        view! {
+                                            <button
+                                                type="button"
+                                                class="button primary"
+                                                on:click=handler(move |_| composer.write())
+                                            >
+                                                "New post"
+                                            </button>
+                                        }
+                                            .made_here()
+                                    })}
+                            </div>
+                            {composer.view()}
+                        </div>
+                    }
+                        .here_once()
+                })
+        })}
+    }
+    .here_once()
+}
+
+/// The time, which goes on.
+fn clock() -> Signal<f64> {
+    let status = expect_context::<LiveStatus>();
+    let now = RwSignal::new(Date::now());
+    let timer = set_interval_with_handle(
+        move || now.set(Date::now() + status.ahead().unwrap_or(0.0)),
+        BEAT,
+    );
+    on_cleanup(move || {
+        if let Ok(timer) = timer {
+            timer.clear();
+        }
+    });
+    now.into()
+}
+
+/// The posts with what they answer, also where that is in another part of the channel.
+fn answered(channel: i64, rows: Memo<Vec<Post>>) -> Memo<Vec<Post>> {
+    let elsewhere = Memo::new(move |_| {
+        let rows = rows.read();
+        let ids = rows
+            .iter()
+            .filter_map(|post| post.answers.as_ref().map(|of| of.id));
+        let mut ids: Vec<i64> = ids
+            .filter(|id| !rows.iter().any(|post| post.id == *id))
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    });
+    let query = Memo::new(move |_| {
+        let ids = elsewhere.read();
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let ids = if ids.is_empty() {
+            "0".to_owned()
+        } else {
+            ids.join(",")
+        };
+        format!("channel=eq.{channel}&id=in.({ids})&select=id,author_name,body&limit=1000")
+    });
+    let others = follow_list("rowcast.post", query);
+    Memo::new(move |_| {
+        let others = others.rows.read();
+        let mut posts = rows.get();
+        let found = |id: i64| {
+            let here = rows.with(|rows| {
+                let post = rows.iter().find(|post| post.id == id)?;
+                Some((post.author_name.clone(), post.body.clone()))
+            });
+            here.or_else(|| {
+                others.iter().find_map(|row| {
+                    let [of, author, body] = &row.cells[..] else {
+                        return None;
+                    };
+                    (text(of)?.parse() == Ok(id)).then_some((text(author)?, text(body)?))
+                })
+            })
+        };
+        for post in &mut posts {
+            if let Some(Answered {
+                id,
+                author_name,
+                body,
+            }) = &mut post.answers
+                && let Some((author, said)) = found(*id)
+            {
+                (*author_name, *body) = (author, said);
+            }
+        }
+        posts
+    })
+}
+
+/// The reader's own reactions to these posts.
+fn reactions(rows: Memo<Vec<Post>>) -> Memo<Vec<(i64, String)>> {
+    let ends = Memo::new(move |_| {
+        let rows = rows.read();
+        // A few posts more are no other query.
+        let last = rows.last().map_or(0, |post| post.id / 100 * 100 + 100);
+        (rows.first().map_or(0, |post| post.id), last)
+    });
+    let query = Memo::new(move |_| {
+        let (first, last) = ends.get();
+        format!("post=gte.{first}&post=lte.{last}&select=post,emoji&limit=1000")
+    });
+    let list = follow_list("rowcast.reaction", query);
+    Memo::new(move |_| {
+        let rows = list.rows.read();
+        let read = rows.iter().filter_map(|row| {
+            let [post, emoji] = &row.cells[..] else {
+                return None;
+            };
+            Some((text(post)?.parse().ok()?, text(emoji)?))
+        });
+        read.collect()
+    })
+}
+
+/// Who is writing.
+fn typing(channel: i64, own: i64) -> Erased {
+    let query = Memo::new(move |_| {
+        format!(
+            "channel=eq.{channel}&account=neq.{own}&at=gte.now-8s&order=name&select=name&limit=4"
+        )
+    });
+    let list = follow_list("rowcast.typing", query);
+    let said = move || {
+        let rows = list.rows.read();
+        let names: Vec<String> = rows
+            .iter()
+            .filter_map(|row| text(row.cells.first()?))
+            .collect();
+        match names.as_slice() {
+            [] => String::new(),
+            [one] => format!("{one} is typing…"),
+            [one, other] => format!("{one} and {other} are typing…"),
+            _ => "Several are typing…".to_owned(),
+        }
+    };
+    view! { <p class="typing" role="status">{changing(said)}</p> }.made_here()
+}
+
+/// Says what was seen to be read, while the page is.
+fn mark_read(window: Window, channel: StoredValue<String>, read_to: i64) {
+    let said = StoredValue::new(read_to);
+    let waiting = StoredValue::new(false);
+    // What came while another page was in front is seen when this one is again.
+    let shown = RwSignal::new(());
+    let listener = window_event_listener_untyped("visibilitychange", move |_| shown.set(()));
+    on_cleanup(move || listener.remove());
+    effect(move || {
+        shown.track();
+        let seen = window.last_seen.get();
+        if seen <= said.get_value() || waiting.get_value() {
+            return;
+        }
+        waiting.set_value(true);
+        set_timeout(
+            move || {
+                waiting.set_value(false);
+                let seen = window.last_seen.get_untracked();
+                if document().hidden() || seen <= said.get_value() {
+                    return;
+                }
+                said.set_value(seen);
+                let address = format!("/api/channels/{}/settings", channel.get_value());
+                spawn_local(async move {
+                    let body = format!("{{\"read_to\":{seen}}}");
+                    if request("PUT", &address, Some(body)).await.is_err() {
+                        // What is seen next says it again.
+                        said.set_value(0);
+                    }
+                });
+            },
+            GATHERED,
+        );
+    });
+}
+
+/// Removes what the server sent; what had been written there is not lost by that.
+fn take_place() {
+    if let Some(sent) = find(document().body().as_deref(), "#feed-sent") {
+        sent.remove();
+    }
+}
+
+fn focus(id: i64) {
+    let element = document().get_element_by_id(&format!("post-{id}"));
+    if let Some(element) = element.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
+        let _ = element.focus();
+    }
+}
+
+/// Does what a link or button of a post says, without leaving the page.
+fn click(
+    event: &MouseEvent,
+    posts: Memo<Vec<Post>>,
+    reacted: Memo<Vec<(i64, String)>>,
+    composer: Composer,
+    window: Window,
+    scroller: NodeRef<leptos::html::Div>,
+    refused: RwSignal<Option<String>>,
+) {
+    let target = event
+        .target()
+        .and_then(|target| target.dyn_into::<Element>().ok());
+    let Some(target) = target.filter(|_| !event.ctrl_key() && !event.meta_key()) else {
+        return;
+    };
+    let closest = |selector: &str| target.closest(selector).ok().flatten();
+    let Some(item) = closest("li.post") else {
+        return;
+    };
+    let post = id_of(&item).and_then(|id| {
+        posts.with_untracked(|posts| posts.iter().find(|post| post.id == id).cloned())
+    });
+    let Some(post) = post else { return };
+    if let Some(act) = closest("[data-act]").and_then(|act| act.get_attribute("data-act")) {
+        event.prevent_default();
+        match act.as_str() {
+            "reply" => composer.reply(&post),
+            _ => composer.edit(&post),
+        }
+    } else if let Some(to) = closest("[data-to]").and_then(|to| to.get_attribute("data-to")) {
+        let scroller = scroller.get_untracked();
+        let id = to.parse().unwrap_or(0);
+        // One in another part of the channel has a page of its own.
+        if scroller.is_some_and(|scroller| window.show(&scroller, id)) {
+            event.prevent_default();
+            focus(id);
+        }
+    } else if let Some(emoji) =
+        closest("[data-emoji]").and_then(|of| of.get_attribute("data-emoji"))
+    {
+        if let Some(details) = closest("details.react") {
+            let _ = details.remove_attribute("open");
+        }
+        let is_own = reacted.with_untracked(|all| all.contains(&(post.id, emoji.clone())));
+        let address = format!("/api/posts/{}/reactions", post.id);
+        let body = format!(
+            "{{\"emoji\":{},\"on\":{}}}",
+            serde_json::Value::from(emoji.as_str()),
+            !is_own
+        );
+        spawn_local(async move {
+            let done = request("PUT", &address, Some(body)).await;
+            refused.set(done.err().map(|refusal| refusal.text()));
+        });
+    }
+}
+
+/// Deletes a post, without leaving the page.
+fn submitted(event: &SubmitEvent, refused: RwSignal<Option<String>>) {
+    let form = event
+        .target()
+        .and_then(|target| target.dyn_into::<HtmlFormElement>().ok());
+    let action = form
+        .and_then(|form| form.get_attribute("action"))
+        .unwrap_or_default();
+    let Some(path) = action.strip_suffix("/delete") else {
+        return;
+    };
+    event.prevent_default();
+    let id = path.rsplit('/').next().unwrap_or_default().to_owned();
+    if !window()
+        .confirm_with_message("Delete this post?")
+        .unwrap_or(false)
+    {
+        return;
+    }
+    spawn_local(async move {
+        let done = request("DELETE", &format!("/api/posts/{id}"), None).await;
+        refused.set(done.err().map(|refusal| refusal.text()));
+        focus(id.parse().unwrap_or(0));
+    });
+}

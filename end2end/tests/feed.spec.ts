@@ -1,0 +1,270 @@
+import type { Page } from "@playwright/test";
+import { account, another, signIn, test } from "../accounts";
+import { expect, expectNoSeriousViolation } from "../fixtures";
+
+// Each signs in several times, which is made to cost.
+test.describe.configure({ timeout: 120_000 });
+
+const posts = (page: Page) => page.getByRole("list", { name: "Posts" }).locator("> li");
+const post = (page: Page, words: string) =>
+  posts(page).filter({ has: page.locator(".post-body", { hasText: words }) });
+const channel = (page: Page, name: string) =>
+  page.getByRole("navigation", { name: "Channels" }).getByRole("link", { name });
+const dialog = (page: Page) => page.getByRole("dialog");
+
+/** The page is live once there is the dialog's button, which no server sends. */
+const expectLiveFeed = (page: Page) =>
+  expect(page.getByRole("region", { name: /^Posts/ })).toBeVisible();
+
+async function write(page: Page, words: string) {
+  await page.getByRole("button", { name: "New post" }).click();
+  await dialog(page).getByRole("textbox").fill(words);
+  await dialog(page).getByRole("button", { name: "Post" }).click();
+  await expect(dialog(page)).toBeHidden();
+}
+
+let made = 0;
+
+/** A channel that this test alone uses. */
+async function newChannel(sql: (text: string) => Promise<unknown>, isPrivate = false): Promise<string> {
+  const name = `c${Date.now().toString(36)}${made++}`;
+  await sql(
+    `INSERT INTO rowcast.channel (name, kind, is_private) VALUES ('${name}', 'discussion', ${isPrivate})`,
+  );
+  return name;
+}
+
+const letIn = (name: string, who: string) =>
+  `INSERT INTO rowcast.channel_member (channel, account)
+   SELECT c.id, a.id FROM rowcast.channel c, rowcast.account a WHERE c.name = '${name}' AND a.name = '${who}'`;
+
+test("two people write to each other: posts, answers, changes, reactions, names", async ({
+  page,
+  browser,
+  server,
+}) => {
+  const [ann, bob] = [account(server), account(server)];
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  const name = await newChannel((text) => server.sql(text));
+  await page.goto(`/feed/${name}`);
+  await signIn(page, ann);
+  await expectLiveFeed(page);
+  const other = await another(browser, server);
+  other.on("pageerror", (error) => errors.push(error.message));
+  await other.goto(`/feed/${name}`);
+  await signIn(other, bob);
+  await expectLiveFeed(other);
+
+  await write(page, `Hello **all**, and @"${bob}"\n\n<b>no markup</b>`);
+  await expect(post(other, "Hello all").locator("strong")).toHaveText("all");
+  await expect(post(other, "Hello all")).toContainText("<b>no markup</b>");
+  await expect(other.getByRole("link", { name: "Notifications, 1 unread" })).toBeVisible();
+
+  // An answer, with the keyboard alone.
+  await post(other, "Hello all").getByRole("link", { name: /^Reply/ }).focus();
+  await other.keyboard.press("Enter");
+  await expect(dialog(other)).toBeVisible();
+  await other.keyboard.type("Hello yourself");
+  await other.keyboard.press("Control+Enter");
+  await expect(dialog(other)).toBeHidden();
+  await expect(post(page, "Hello yourself")).toContainText("Answers");
+  await expect(post(page, "Hello yourself")).toContainText(`${ann}: Hello all`);
+
+  // Whoever wrote it changes it, and nobody else.
+  await expect(post(other, "Hello all").getByRole("link", { name: "Edit" })).toHaveCount(0);
+  await post(page, "no markup").first().hover();
+  await post(page, "no markup").first().getByRole("link", { name: "Edit" }).click();
+  await dialog(page).getByRole("textbox").fill("Changed");
+  await dialog(page).getByRole("button", { name: "Save" }).click();
+  await expect(post(other, "Changed").first()).toContainText("edited");
+
+  const answer = post(page, "Hello yourself");
+  await answer.hover();
+  await answer.getByText("React", { exact: true }).click();
+  await answer.getByRole("button", { name: "React 🎉" }).click();
+  await expect(answer.locator(".reactions").getByRole("button", { name: "🎉 1" })).toHaveAttribute(
+    "aria-pressed",
+    "true",
+  );
+  const seen = post(other, "Hello yourself").locator(".reactions").getByRole("button", { name: "🎉" });
+  await expect(seen).toHaveAttribute("aria-pressed", "false");
+  await seen.click();
+  await expect(seen).toHaveText("🎉2");
+  await expect(seen).toHaveAttribute("aria-pressed", "true");
+
+  // Somebody is typing.
+  await other.getByRole("button", { name: "New post" }).click();
+  await dialog(other).getByRole("textbox").pressSequentially("wor");
+  await expect(page.getByText(`${bob} is typing…`)).toBeVisible();
+  await other.keyboard.press("Escape");
+  await expect(dialog(other)).toBeHidden();
+
+  page.on("dialog", (asked) => void asked.accept());
+  await post(page, "Changed").first().hover();
+  await post(page, "Changed").first().getByRole("button", { name: "Delete" }).click();
+  await expect(posts(other).first()).toContainText("This post was deleted.");
+  await expectNoSeriousViolation(page);
+  expect(errors).toEqual([]);
+});
+
+test("what came while a page was away is there when it comes back, and unread until it is seen", async ({
+  page,
+  server,
+}) => {
+  const ann = account(server);
+  const [open, other] = [
+    await newChannel((text) => server.sql(text)),
+    await newChannel((text) => server.sql(text)),
+  ];
+  await page.goto(`/feed/${open}`);
+  await signIn(page, ann);
+  await expectLiveFeed(page);
+  server.rowcast(["post", other, "Elsewhere"]);
+  await expect(channel(page, other)).toHaveAccessibleName(new RegExp(`${other}.*1 unread`));
+  await page.context().setOffline(true);
+  server.rowcast(["post", open, "While away"]);
+  await page.context().setOffline(false);
+  await expect(posts(page)).toHaveCount(1, { timeout: 30_000 });
+  await expect(post(page, "While away")).toBeVisible();
+  await expect(channel(page, open)).toHaveAccessibleName(new RegExp(`^${open}$`));
+  await channel(page, other).click();
+  await expectLiveFeed(page);
+  await expect(post(page, "Elsewhere")).toBeVisible();
+  await expect(channel(page, other)).toHaveAccessibleName(new RegExp(`^${other}$`));
+});
+
+test("whoever is put out of a channel while it is open sees no more of it", async ({ page, server }) => {
+  const ann = account(server);
+  const name = await newChannel((text) => server.sql(text), true);
+  await server.sql(letIn(name, ann));
+  server.rowcast(["post", name, "A secret"]);
+  await page.goto(`/feed/${name}`);
+  await signIn(page, ann);
+  await expectLiveFeed(page);
+  await expect(post(page, "A secret")).toBeVisible();
+  await server.sql(
+    `DELETE FROM rowcast.channel_member m USING rowcast.channel c WHERE c.id = m.channel AND c.name = '${name}'`,
+  );
+  server.rowcast(["post", name, "Another secret"]);
+  await expect(posts(page)).toHaveCount(0);
+  await expect(channel(page, name)).toHaveCount(0);
+  await expect(page.getByText("Another secret")).toHaveCount(0);
+  await expect(page.getByText("You are not in this channel any more.")).toBeVisible();
+  expect((await page.request.get(`/feed/${name}`)).status()).toBe(404);
+});
+
+test("5,000 posts scroll, and few of them are in the document", async ({ page, server }) => {
+  const ann = account(server);
+  const name = await newChannel((text) => server.sql(text));
+  await server.sql(
+    `INSERT INTO rowcast.post (channel, is_private, author_name, body)
+     SELECT c.id, false, 'program', 'number ' || n || repeat(' and more', n % 40)
+       FROM rowcast.channel c, generate_series(1, 5000) n WHERE c.name = '${name}' ORDER BY n`,
+  );
+  await page.goto(`/feed/${name}`);
+  await signIn(page, ann);
+  await expectLiveFeed(page);
+  const scroller = page.getByRole("region", { name: /^Posts/ });
+  await expect(post(page, "number 5000").first()).toBeInViewport();
+  const count = () => posts(page).count();
+  expect(await count()).toBeLessThanOrEqual(250);
+  // Up, a screen at a time: what is seen goes on without a jump or a gap.
+  const first = () =>
+    scroller.evaluate((element) => {
+      const top = element.getBoundingClientRect().top;
+      const items = [...element.querySelectorAll(".post")];
+      const seen = items.find((item) => item.getBoundingClientRect().bottom > top + 1);
+      return Number(seen?.querySelector(".post-body")?.textContent?.match(/number (\d+)/)?.[1] ?? 0);
+    });
+  let last = await first();
+  await scroller.hover();
+  for (let step = 0; step < 60; step++) {
+    await page.mouse.wheel(0, -500);
+    await expect.poll(first).toBeLessThan(last);
+    const now = await first();
+    expect(last - now).toBeLessThan(30);
+    last = now;
+  }
+  expect(last).toBeLessThan(4800);
+  expect(await count()).toBeLessThanOrEqual(250);
+  // To the very beginning, at once.
+  await scroller.evaluate((element) => element.scrollTo(0, 0));
+  await expect(post(page, "number 1").first()).toBeInViewport();
+  await page.getByRole("button", { name: "To the newest" }).click();
+  await expect(post(page, "number 5000").first()).toBeInViewport();
+});
+
+test("a link to rows tells how many they are, and goes on telling it", async ({ page, server, items }) => {
+  const ann = account(server, "administrator");
+  const name = await newChannel((text) => server.sql(text));
+  server.rowcast(["post", name, `See ${items.path}?id=lte.3 and [this](/tables/no_such_table)`]);
+  await page.goto(`/feed/${name}`);
+  await signIn(page, ann);
+  await expectLiveFeed(page);
+  const chip = page.locator(".row-chip").first();
+  await expect(chip).toContainText("3 rows");
+  await server.sql(`DELETE FROM ${items.name} WHERE id = 1`);
+  await expect(chip).toContainText("2 rows");
+});
+
+test("an image is brought and shown", async ({ page, server }) => {
+  const ann = account(server);
+  const name = await newChannel((text) => server.sql(text));
+  await page.goto(`/feed/${name}`);
+  await signIn(page, ann);
+  await expectLiveFeed(page);
+  await page.getByRole("button", { name: "New post" }).click();
+  const dot =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+  await page.getByLabel("Add an image").setInputFiles({
+    name: "dot.png",
+    mimeType: "image/png",
+    buffer: Buffer.from(dot, "base64"),
+  });
+  await expect(dialog(page).getByRole("textbox")).toHaveValue(/!\[dot\.png\]\(\/feed\/images\/\d+\)/);
+  await dialog(page).getByRole("button", { name: "Post" }).click();
+  const image = posts(page).getByRole("img", { name: "dot.png" });
+  await expect.poll(() => image.evaluate((element: HTMLImageElement) => element.naturalWidth)).toBe(1);
+});
+
+for (const theme of ["light", "dark"] as const) {
+  test(`the page fits a phone and has no serious violation in the ${theme} theme`, async ({ page, server }) => {
+    await page.emulateMedia({ colorScheme: theme });
+    await page.setViewportSize({ width: 390, height: 800 });
+    const ann = account(server, "administrator");
+    const name = await newChannel((text) => server.sql(text));
+    server.rowcast(["post", name, "Some `code` and a list\n\n- one\n- two\n\n> quoted\n\n```\nlong line of code here\n```"]);
+    await page.goto(`/feed/${name}`);
+    await signIn(page, ann);
+    await expectLiveFeed(page);
+    await expectNoSeriousViolation(page);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    expect(wide).toBeLessThanOrEqual(390);
+    await page.getByRole("button", { name: "New post" }).click();
+    await expectNoSeriousViolation(page);
+    await page.keyboard.press("Escape");
+    await expect(page.getByRole("button", { name: "New post" })).toBeFocused();
+  });
+}
+
+test.describe("without JavaScript", () => {
+  test.use({ javaScriptEnabled: false });
+
+  test("channels and posts are read and written", async ({ page, server }) => {
+    const ann = account(server);
+    const name = await newChannel((text) => server.sql(text));
+    server.rowcast(["post", name, "Hello **all**"]);
+    await page.goto("/feed");
+    await signIn(page, ann);
+    await channel(page, name).click();
+    await expect(post(page, "Hello all")).toBeVisible();
+    await page.getByLabel("New post").fill("From a form");
+    await page.getByRole("button", { name: "Post", exact: true }).click();
+    await expect(post(page, "From a form")).toBeVisible();
+    await post(page, "Hello all").getByRole("link", { name: /^Reply/ }).click();
+    await page.getByLabel(/^Answer/).fill("An answer");
+    await page.getByRole("button", { name: "Post", exact: true }).click();
+    await expect(post(page, "An answer")).toContainText("Answers");
+  });
+});

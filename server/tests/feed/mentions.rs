@@ -1,0 +1,115 @@
+//! Who is told of a post.
+
+use serde_json::json;
+
+use crate::{
+    api::{channels, post},
+    world::World,
+};
+
+#[tokio::test]
+async fn those_are_told_whom_a_post_names_and_who_may_see_it() {
+    let world = World::new().await;
+    channels(&world).await;
+    let id = post(
+        &world,
+        &world.ann,
+        "general",
+        "@BOB, see `@eve` and ann@eve.example; @ann. @nobody",
+    )
+    .await;
+    assert_eq!(
+        world.titles(&world.bob).await,
+        ["ann mentioned you in general"]
+    );
+    assert!(
+        world.titles(&world.eve).await.is_empty(),
+        "in code, and in an address"
+    );
+    assert!(world.titles(&world.ann).await.is_empty(), "their own");
+    let path = "/api/rows/rowcast.notification?select=link,sender,body";
+    let told = world.ok(&world.bob, "GET", path, "").await;
+    let cells = &told["rows"][0]["cells"];
+    assert_eq!(cells[0], format!("/feed/general?post={id}#post-{id}"));
+    assert_eq!(cells[1], "ann");
+    // Whoever is named when it is changed is told, whoever was is not told again.
+    let body = json!({"body": "@bob and now @eve, and\n```\n@eve\n```"}).to_string();
+    world
+        .ok(&world.ann, "PATCH", &format!("/api/posts/{id}"), &body)
+        .await;
+    assert_eq!(world.titles(&world.bob).await.len(), 1);
+    assert_eq!(
+        world.titles(&world.eve).await,
+        ["ann mentioned you in general"]
+    );
+    // Not who is not in it, and not who wants to hear nothing of it.
+    post(&world, &world.ann, "den", "@eve @bob").await;
+    assert_eq!(world.titles(&world.eve).await.len(), 1);
+    assert_eq!(world.titles(&world.bob).await.len(), 2);
+    let path = "/api/channels/den/settings";
+    world.ok(&world.bob, "PUT", path, r#"{"muted":true}"#).await;
+    post(&world, &world.ann, "den", "@bob again").await;
+    assert_eq!(world.titles(&world.bob).await.len(), 2);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_is_answered_is_told_and_of_announcements_everybody() {
+    let world = World::new().await;
+    channels(&world).await;
+    let id = post(&world, &world.bob, "general", "a question").await;
+    let body = json!({"body": "an answer, @bob", "reply_to": id}).to_string();
+    world
+        .ok(&world.eve, "POST", "/api/channels/general/posts", &body)
+        .await;
+    assert_eq!(
+        world.titles(&world.bob).await,
+        ["eve mentioned you in general"],
+        "once"
+    );
+    let body = json!({"body": "another", "reply_to": id}).to_string();
+    world
+        .ok(&world.eve, "POST", "/api/channels/general/posts", &body)
+        .await;
+    assert_eq!(
+        world.titles(&world.bob).await[1],
+        "eve answered you in general"
+    );
+    world
+        .ok(
+            &world.eve,
+            "PUT",
+            "/api/channels/news/settings",
+            r#"{"muted":true}"#,
+        )
+        .await;
+    post(&world, &world.ann, "news", "all hands").await;
+    assert_eq!(world.titles(&world.bob).await[2], "ann announced in news");
+    assert!(world.titles(&world.eve).await.is_empty() && world.titles(&world.ann).await.is_empty());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn names_are_found_however_they_are_written() {
+    let world = World::new().await;
+    world
+        .execute("INSERT INTO rowcast.account (name) VALUES ('Ann Lee'), ('zoë'), ('a.b')")
+        .await;
+    for (body, named) in [
+        ("@\"ann lee\" hi", "Ann Lee"),
+        ("(@zoë)", "zoë"),
+        ("@a.b.", "a.b"),
+        ("```\n@zoë\n```\n@bob", "bob"),
+        ("`@zoë` @eve", "eve"),
+        ("~~~\n@zoë", ""),
+        ("x@zoë @@zoë /@zoë", ""),
+    ] {
+        let sql = format!(
+            "DO $do$ BEGIN IF (SELECT coalesce(string_agg(a.name, ','), '') FROM rowcast.account a \
+               WHERE a.id IN (SELECT rowcast.mentioned($x${body}$x$))) <> '{named}' \
+             THEN RAISE EXCEPTION 'not {named}'; END IF; END $do$"
+        );
+        world.execute(&sql).await;
+    }
+    world.stop().await;
+}
