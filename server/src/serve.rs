@@ -18,7 +18,7 @@ use crate::{
     auth::{self, Accounts, openid::OpenId},
     body,
     capture::{
-        TailOptions,
+        TailHandle, TailOptions,
         migrate::{MigrateError, migrate},
         retention, tail,
     },
@@ -43,6 +43,7 @@ use crate::{
     routes::pages::{build_id, site_options},
     shutdown::Shutdown,
     state::AppState,
+    watching::{self, Evaluator, Watching},
 };
 
 /// How many whole tables may be exported at once, each over a connection of its own.
@@ -65,7 +66,12 @@ const FOLLOWERS: u32 = 3;
 
 /// How many connections to the database a server opens at most.
 pub fn connections_needed(config: &Config) -> u32 {
-    config.connections + WRITERS + pool::HOUSEKEEPERS + pool::ACCOUNTS + FOLLOWERS
+    let ours = WRITERS + pool::HOUSEKEEPERS + pool::ACCOUNTS + FOLLOWERS;
+    let watchers = match config.auth {
+        Auth::On => pool::WATCHERS,
+        Auth::Off => 0,
+    };
+    config.connections + ours + watchers
 }
 
 /// How long the database's connections have to say goodbye.
@@ -129,6 +135,8 @@ pub struct LiveParts {
     pub live: Live,
     /// Which history of the database they follow.
     pub epoch: Arc<AtomicU64>,
+    /// Follows the log.
+    pub follower: TailHandle,
     hub: JoinHandle<()>,
     tail: JoinHandle<()>,
 }
@@ -155,6 +163,7 @@ impl LiveParts {
         let figures = Arc::new(Figures::default());
         let (following, followed) = watch::channel(Following(true));
         let epoch = Arc::new(AtomicU64::new(started.epoch));
+        let follower = started.handle.clone();
         let (hub, commands, receiver) = Hub::new(HubParts {
             catalog: Arc::clone(&catalog),
             readers: pool.clone().into(),
@@ -169,6 +178,7 @@ impl LiveParts {
             readers: pool.into(),
             live: Live::new(commands, followed, figures),
             epoch,
+            follower,
             hub: tokio::spawn(hub.run(receiver, started.events, stop)),
             tail: started.task,
         })
@@ -242,6 +252,21 @@ pub async fn serve(
         openid,
         &shutdown,
     );
+    let watchers = pool::watchers(database.clone());
+    let mut watching = Vec::new();
+    // Nobody has an account where nobody has to sign in, so nobody is told anything.
+    if accounts.is_required() {
+        let parts = watching::Parts {
+            catalog: Arc::clone(&parts.catalog),
+            readers: parts.readers.clone(),
+            accounts: accounts.clone(),
+            pool: watchers.clone(),
+            tail: parts.follower.clone(),
+            watching: state.watching.clone(),
+        };
+        let evaluator = Evaluator::new(parts);
+        watching.push(tokio::spawn(watching::run(evaluator, shutdown.receiver())));
+    }
     let showing = tokio::spawn(presence::run(
         state.presence.clone(),
         housekeeping.clone(),
@@ -260,6 +285,10 @@ pub async fn serve(
     tidying.abort();
     notifying.abort();
     showing.abort();
+    for task in watching {
+        // What it is at is done whole or not at all.
+        task.abort();
+    }
     if accounts.is_required() {
         let _ = tokio::time::timeout(CLOSING, accounts.write_down()).await;
     }
@@ -271,6 +300,7 @@ pub async fn serve(
         tokio::join!(
             housekeeping.close(),
             editors.close(),
+            watchers.close(),
             accounts.pool().close()
         )
     };
@@ -324,6 +354,7 @@ fn state(
         accounts,
         openid: openid.map(Arc::new),
         origins: Arc::new(config.entrance.origins.clone()),
+        watching: Watching::default(),
         limits: match config.auth {
             Auth::On => Limits::new(config.entrance.rates),
             Auth::Off => Limits::default(),

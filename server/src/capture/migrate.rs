@@ -87,6 +87,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "owners",
         include_str!("../../../migrations/0017_owners.sql"),
     ),
+    (
+        19,
+        "watching",
+        include_str!("../../../migrations/0019_watching.sql"),
+    ),
 ];
 
 /// The oldest PostgreSQL that is supported, as `server_version_num` has it.
