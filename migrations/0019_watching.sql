@@ -108,6 +108,48 @@ CREATE INDEX delivery_waiting ON rowcast.delivery (next_at) WHERE state = 'waiti
 CREATE INDEX delivery_rule ON rowcast.delivery (rule, id);
 CREATE INDEX delivery_account ON rowcast.delivery (account, id);
 
+-- What is asked for is noted; what is found is not.
+CREATE FUNCTION rowcast.note_watch() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    changed jsonb;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        SELECT jsonb_agg(d.key ORDER BY d.key) INTO changed
+          FROM jsonb_each(to_jsonb(NEW)) AS d JOIN jsonb_each(to_jsonb(OLD)) AS o USING (key)
+         WHERE d.key NOT IN ('updated_at', 'since', 'is_beyond') AND d.value <> o.value;
+        IF changed IS NULL THEN
+            RETURN NULL;
+        END IF;
+    ELSIF TG_OP = 'DELETE' THEN
+        NEW := OLD;
+    END IF;
+    PERFORM rowcast.note(
+        CASE TG_OP WHEN 'INSERT' THEN 'watch_made' WHEN 'UPDATE' THEN 'watch_changed' ELSE 'watch_removed' END,
+        table_path => NEW.table_path, details => jsonb_build_object(
+            'watch', NEW.id, 'name', NEW.name, 'kind', NEW.kind, 'role', NEW.role, 'changed', changed));
+    RETURN NULL;
+END $$;
+REVOKE ALL ON FUNCTION rowcast.note_watch() FROM PUBLIC;
+CREATE TRIGGER rowcast_note
+    AFTER INSERT OR DELETE OR UPDATE OF name, query, kind, role, paused_at, expires_at, group_seconds, mail
+    ON rowcast.watch_rule FOR EACH ROW EXECUTE FUNCTION rowcast.note_watch();
+
+-- That what a rule finds is sent elsewhere is noted, with the host alone: an address may hold a secret.
+CREATE FUNCTION rowcast.note_webhook() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        NEW := OLD;
+    END IF;
+    PERFORM rowcast.note(CASE TG_OP WHEN 'DELETE' THEN 'webhook_removed' ELSE 'webhook_set' END,
+        details => jsonb_build_object('watch', NEW.rule, 'host', substring(NEW.url from '^[a-z]+://([^/?#]*)')));
+    RETURN NULL;
+END $$;
+REVOKE ALL ON FUNCTION rowcast.note_webhook() FROM PUBLIC;
+CREATE TRIGGER rowcast_note AFTER INSERT OR DELETE OR UPDATE ON rowcast.webhook
+    FOR EACH ROW EXECUTE FUNCTION rowcast.note_webhook();
+
 -- Roles that serve, who may write what is ours, get these rights too.
 DO $$
 DECLARE

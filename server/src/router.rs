@@ -22,7 +22,7 @@ use crate::{
     host, limit, metrics, refusal,
     routes::{
         accounts, batch, bulk, chart, health, history, import, live, me, metrics as metrics_page,
-        notifications, pages, permissions, presence, row, rows, tables, views, ws,
+        notifications, pages, permissions, presence, row, rows, tables, views, watches, ws,
     },
     security,
     state::AppState,
@@ -98,6 +98,13 @@ pub fn router(state: AppState) -> Router {
             "/api/notifications/{id}",
             patch(notifications::mark).delete(notifications::delete),
         )
+        .route("/api/watches", get(watches::list).post(watches::create))
+        .route(
+            "/api/watches/{id}",
+            patch(watches::alter).delete(watches::delete),
+        )
+        .route("/api/watches/{id}/test", post(watches::test))
+        .route("/api/watches/{id}/deliveries", get(watches::deliveries))
         .route("/api/sessions", get(me::sessions).delete(me::end_sessions))
         .route("/api/sessions/{id}", delete(me::end_session))
         .route("/api/tokens", get(me::tokens).post(me::create_token))

@@ -43,7 +43,10 @@ use crate::{
     routes::pages::{build_id, site_options},
     shutdown::Shutdown,
     state::AppState,
-    watching::{self, Evaluator, Watching},
+    watching::{
+        self, Evaluator, Watching,
+        delivery::{self, Delivers},
+    },
 };
 
 /// How many whole tables may be exported at once, each over a connection of its own.
@@ -208,6 +211,8 @@ pub async fn serve(
     let tls = tls.map(|files| Tls::start(files, shutdown.clone()));
     let tls = tls.transpose()?;
     let openid = config.openid.as_ref().map(OpenId::new).transpose()?;
+    let address = listener.local_addr().map_err(sqlx::Error::Io)?;
+    let delivers = Delivers::new(&config.watching, entrance.address(address))?;
     let parts = LiveParts::start(database, config, config.connections, shutdown.receiver()).await?;
     let housekeeping = housekeepers(database.clone());
     let retention = tokio::spawn(retention::run(
@@ -250,6 +255,7 @@ pub async fn serve(
         housekeeping.clone(),
         accounts.clone(),
         openid,
+        delivers.clone(),
         &shutdown,
     );
     let watchers = pool::watchers(database.clone());
@@ -266,6 +272,12 @@ pub async fn serve(
         };
         let evaluator = Evaluator::new(parts);
         watching.push(tokio::spawn(watching::run(evaluator, shutdown.receiver())));
+        watching.push(tokio::spawn(delivery::run(
+            watchers.clone(),
+            delivers,
+            state.watching.clone(),
+            shutdown.receiver(),
+        )));
     }
     let showing = tokio::spawn(presence::run(
         state.presence.clone(),
@@ -308,6 +320,7 @@ pub async fn serve(
     Ok(())
 }
 
+#[expect(clippy::too_many_arguments, reason = "each is a part of it")]
 fn state(
     config: &Config,
     parts: &LiveParts,
@@ -315,6 +328,7 @@ fn state(
     housekeeping: PgPool,
     accounts: Accounts,
     openid: Option<OpenId>,
+    delivers: Delivers,
     shutdown: &Shutdown,
 ) -> AppState {
     let site: &Path = &config.site;
@@ -354,6 +368,7 @@ fn state(
         accounts,
         openid: openid.map(Arc::new),
         origins: Arc::new(config.entrance.origins.clone()),
+        delivers,
         watching: Watching::default(),
         limits: match config.auth {
             Auth::On => Limits::new(config.entrance.rates),

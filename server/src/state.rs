@@ -26,7 +26,7 @@ use crate::{
     origin::Origins,
     permission::Seen,
     presence::Presence,
-    watching::Watching,
+    watching::{Watching, delivery::Delivers},
 };
 
 /// How long a database that was away a moment ago has to accept a connection.
@@ -81,6 +81,8 @@ pub struct AppState {
     pub openid: Option<Arc<OpenId>>,
     /// By which addresses it is reached.
     pub origins: Arc<Origins>,
+    /// How hits are told beside the page.
+    pub delivers: Delivers,
     /// Tells of changed rules and of what is to be delivered.
     pub watching: Watching,
     /// How often who may ask.

@@ -10,13 +10,15 @@
 //! nothing for it.
 
 pub mod cursor;
-mod evaluator;
+pub mod delivery;
+pub mod evaluator;
 mod look;
 mod net;
 mod part;
 mod rule;
 mod run;
 mod seen;
+pub mod store;
 mod tell;
 mod total;
 mod words;
@@ -29,6 +31,7 @@ pub use self::{
     evaluator::{Evaluator, Parts},
     rule::{Kind, Total},
     run::run,
+    store::{Edit, NewRule},
 };
 
 /// Tells what works behind the requests of this server that there is something to do.

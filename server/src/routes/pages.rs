@@ -36,7 +36,7 @@ use tower_http::services::ServeDir;
 use super::{
     join, login,
     notifications_page::{self, Unread},
-    openid, own_account, permissions_page, users,
+    openid, own_account, permissions_page, users, watches_page,
 };
 use crate::{
     audit::{self, Actor},
@@ -87,6 +87,16 @@ pub fn router(state: &AppState) -> Router<AppState> {
             "/notifications/{id}/{what}",
             post(notifications_page::change),
         )
+        .route(
+            "/watches",
+            get(watches_page::show).post(watches_page::create),
+        )
+        .route("/watches/mail", post(watches_page::set_address))
+        .route(
+            "/watches/confirm",
+            get(watches_page::show_link).post(watches_page::confirm),
+        )
+        .route("/watches/{id}/{what}", post(watches_page::change))
         .route("/users", get(users::show))
         .route("/users/invite", post(users::invite))
         .route("/users/invitations/{id}", post(users::withdraw))

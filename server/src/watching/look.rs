@@ -219,7 +219,7 @@ pub async fn look(
     looking.settle();
     looking.count_unsure(evaluator).await;
     // Of two transactions that did something to one row, the later one has logged later.
-    looking.hits.sort_by_key(|hit| (hit.at, hit.xid));
+    looking.hits.sort_by_key(|hit| (hit.at, hit.xid, hit.watch));
     looked.hits = looking.hits;
     looked.watches = looking.watches;
     Ok(looked)
