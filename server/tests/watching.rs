@@ -6,6 +6,8 @@
     reason = "a test that can't have its database has failed"
 )]
 
+#[path = "watching/api.rs"]
+mod api;
 #[path = "accounts/browser.rs"]
 #[allow(dead_code, reason = "other tests use the rest of it")]
 mod browser;
@@ -13,12 +15,16 @@ mod browser;
 mod bulk;
 #[path = "support/cluster.rs"]
 mod cluster;
+#[path = "watching/deliveries.rs"]
+mod deliveries;
 #[path = "watching/hits.rs"]
 mod hits;
 #[path = "support/server.rs"]
 mod process;
 #[path = "oracle/random.rs"]
 mod random;
+#[path = "watching/receiver.rs"]
+mod receiver;
 #[path = "watching/restarts.rs"]
 mod restarts;
 #[path = "http/server.rs"]

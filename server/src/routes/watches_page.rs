@@ -23,7 +23,6 @@ use crate::{
     auth::Identity,
     notification::reader,
     state::AppState,
-    views::{self, Person},
     watching::{
         Edit, NewRule,
         delivery::address as mail,
@@ -315,10 +314,7 @@ async fn draft(
     let path = table.table.path();
     let (mut query, mut name) = (asked.query.clone(), path.clone());
     if let Some(view) = asked.view {
-        let person = Person::of(identity, None);
-        let views = views::list(state.readers.ours(), &path, &person).await?;
-        let found = views.into_iter().find(|known| known.id == view);
-        let found = found.ok_or_else(|| views::unknown_view(view))?;
+        let found = store::view_of(state, identity, &table, view).await?;
         (query, name) = (found.query, found.name);
     }
     let described = table.described();

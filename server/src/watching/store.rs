@@ -1,5 +1,7 @@
 //! Making rules, changing them, and what their owners are shown of them.
 
+use std::sync::Arc;
+
 use rowcast_protocol::ApiError;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
@@ -14,9 +16,11 @@ use super::{
 };
 use crate::{
     auth::{AccountId, Identity, secret::Secret, token::lasting},
+    database::catalog::TableMeta,
     error::{read_error, write_error},
+    permission::may_know_view,
     state::AppState,
-    views::{self, Person},
+    views::{self, Person, SavedView},
 };
 
 /// The most rules of one account.
@@ -196,10 +200,7 @@ pub async fn create(
     let path = table.table.path();
     let (mut query, mut name) = (new.query.clone(), new.name.clone());
     if let Some(view) = new.view {
-        let pool = state.readers.ours();
-        let views = views::list(pool, &path, &Person::of(identity, None)).await?;
-        let found = views.into_iter().find(|known| known.id == view);
-        let found = found.ok_or_else(|| views::unknown_view(view))?;
+        let found = view_of(state, identity, &table, view).await?;
         query = found.query;
         name = if name.trim().is_empty() {
             found.name
@@ -306,6 +307,27 @@ pub async fn create(
         id,
         secret: secret.map(|secret| secret.reveal().to_owned()),
     })
+}
+
+/// A saved view that somebody may know of.
+///
+/// # Errors
+/// `unknown_view`; those of a read.
+pub async fn view_of(
+    state: &AppState,
+    identity: &Identity,
+    table: &Arc<TableMeta>,
+    id: i64,
+) -> Result<SavedView, ApiError> {
+    let person = Person::of(identity, None);
+    let views = views::list(state.readers.ours(), &table.table.path(), &person).await?;
+    let found = views.into_iter().find(|known| known.id == id);
+    let found = found.ok_or_else(|| views::unknown_view(id))?;
+    let seen = state.seen(identity);
+    match may_know_view(seen, table, &found.query, found.owner.is_none()).await {
+        true => Ok(found),
+        false => Err(views::unknown_view(id)),
+    }
 }
 
 async fn set_hook(

@@ -11,7 +11,7 @@ use crate::{
     server::{Answer, Server},
 };
 
-const SQL: &str = "
+pub const SQL: &str = "
     CREATE TABLE ticket (id int PRIMARY KEY, status text, assignee text, amount numeric, secret text);
     SELECT rowcast.watch('ticket');
     DELETE FROM rowcast.permission;
@@ -110,27 +110,28 @@ impl World {
     /// of the administrator's, and told after all before it.
     pub async fn settled(&self) {
         self.sql(
-            "CREATE TABLE IF NOT EXISTS mark (id serial PRIMARY KEY); SELECT rowcast.watch('mark'); \
-             INSERT INTO rowcast.watch_rule (account, name, table_path, query, kind, group_seconds) \
-             SELECT id, 'mark', 'mark', '', 'enters', 0 FROM rowcast.account WHERE name = 'ann' \
-                AND NOT EXISTS (SELECT FROM rowcast.watch_rule WHERE name = 'mark');",
+            "CREATE TABLE IF NOT EXISTS mark (id serial PRIMARY KEY); SELECT rowcast.watch('mark')",
         )
         .await;
-        let id: i32 = self
+        // It also has rules looked at that were made in SQL.
+        let mark = r#"{"name":"mark","table":"mark","kind":"enters","group_seconds":0}"#;
+        let made = self.ok(&self.ann.1, "POST", "/api/watches", mark).await;
+        let row: i32 = self
             .one("INSERT INTO mark DEFAULT VALUES RETURNING id")
             .await;
         let asked = format!(
-            "SELECT count(*) FROM rowcast.notification WHERE title LIKE 'mark: %' AND body = 'mark: id {id}'"
+            "SELECT count(*) FROM rowcast.notification WHERE title LIKE 'mark: %' AND body = 'mark: id {row}'"
         );
         let asking = async {
             while self.one::<i64>(&asked).await == 0 {
                 tokio::task::yield_now().await;
             }
         };
-        // A rule that is made in SQL is found when it is looked the next time.
         tokio::time::timeout(Duration::from_secs(60), asking)
             .await
             .expect("a mark");
+        let path = format!("/api/watches/{}", made["id"]);
+        self.ok(&self.ann.1, "DELETE", &path, "").await;
         self.sql("DELETE FROM rowcast.notification WHERE title LIKE 'mark: %'")
             .await;
     }
