@@ -230,7 +230,7 @@ async fn e_mail_goes_to_an_address_that_was_confirmed() {
         400
     );
     world
-        .sql("INSERT INTO ticket VALUES (2, 'open', 'eve', 1, 'xanadu'), (3, 'open', 'bob')")
+        .sql("INSERT INTO ticket VALUES (2, 'open', 'eve', 1, 'xanadu'), (3, 'open', 'bob', 1, 'xanadu')")
         .await;
     let letter = post.next().await;
     assert_eq!(letter.to, "eve@example.com");
