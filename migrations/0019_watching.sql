@@ -105,6 +105,7 @@ CREATE TABLE rowcast.delivery (
     done_at timestamptz
 );
 CREATE INDEX delivery_waiting ON rowcast.delivery (next_at) WHERE state = 'waiting';
+CREATE INDEX delivery_waiting_rule ON rowcast.delivery (rule, id) WHERE state = 'waiting';
 CREATE INDEX delivery_rule ON rowcast.delivery (rule, id);
 CREATE INDEX delivery_account ON rowcast.delivery (account, id);
 

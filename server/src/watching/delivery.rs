@@ -76,6 +76,8 @@ pub struct Due {
     pub created_at: String,
     url: Option<String>,
     secret: Option<String>,
+    /// Why it is not for them any more whom it was for.
+    void: Option<&'static str>,
 }
 
 impl Delivers {
@@ -116,6 +118,9 @@ impl Delivers {
 
     async fn deliver(&self, due: &Due) -> Result<(), String> {
         let ways = &self.0;
+        if let Some(why) = due.void {
+            return Err(why.to_owned());
+        }
         match due.channel.as_str() {
             "mail" => match &ways.mail {
                 Some(mail) => mail.send(&due.target, due, &ways.origin).await,
@@ -227,8 +232,13 @@ async fn lease(pool: &PgPool, busy: &[i64]) -> Result<(Vec<Vec<Due>>, Duration),
                FROM due WHERE d.id = due.id RETURNING d.*) \
          SELECT d.id, d.token::text, d.rule, d.channel, d.target, d.content::text, d.attempts, \
                 d.created_at < clock_timestamp() - make_interval(secs => $3), \
-                to_jsonb(d.created_at) #>> '{}', w.url, w.secret \
-           FROM leased d LEFT JOIN rowcast.webhook w ON w.rule = d.rule ORDER BY d.id",
+                to_jsonb(d.created_at) #>> '{}', w.url, w.secret, a.disabled_at IS NOT NULL, \
+                d.channel = 'mail' AND NOT EXISTS ( \
+                    SELECT FROM rowcast.account_mail m \
+                     WHERE m.account = d.account AND m.address = d.target \
+                       AND m.confirmed_at IS NOT NULL) \
+           FROM leased d JOIN rowcast.account a ON a.id = d.account \
+           LEFT JOIN rowcast.webhook w ON w.rule = d.rule ORDER BY d.id",
     )
     .bind(LEASE.as_secs_f64())
     .bind(i64::try_from(AT_ONCE).unwrap_or(1))
@@ -277,6 +287,11 @@ fn due(row: &PgRow) -> Result<Due, sqlx::Error> {
         created_at: row.try_get(8)?,
         url: row.try_get(9)?,
         secret: row.try_get(10)?,
+        void: match (row.try_get(11)?, row.try_get(12)?) {
+            (true, _) => Some("the account is disabled"),
+            (_, true) => Some("the address is not the account's any more"),
+            (false, false) => None,
+        },
     })
 }
 

@@ -23,6 +23,7 @@ use crate::{
         catalog::{Catalog, TableMeta},
         readers::Readers,
     },
+    error::sqlstate,
     permission::{Seen, path},
 };
 
@@ -31,6 +32,9 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 
 /// How long the cursor may stand while nothing is found.
 const STANDS: Duration = Duration::from_secs(20);
+
+/// `serialization_failure`
+const SERIALIZATION: &str = "40001";
 
 /// The most accounts that one rule tells.
 pub const RECIPIENTS: i64 = 1_000;
@@ -110,7 +114,10 @@ impl Evaluator {
     /// # Errors
     /// Why that was not done: then nothing of it was.
     pub async fn round(&mut self) -> Result<Round, Failed> {
-        let mut transaction = self.parts.pool.clone().begin().await?;
+        // One version of the database: a rule that is not seen yet is of later than all that is
+        // looked at, and what is removed from the log meanwhile is seen.
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ";
+        let mut transaction = self.parts.pool.clone().begin_with(begin).await?;
         let connection = &mut *transaction;
         let rules = rule::active(connection).await?;
         if rules.is_empty() {
@@ -139,9 +146,18 @@ impl Evaluator {
             let of: BTreeSet<u32> = of.map(|(relation, _)| *relation).collect();
             round.totals.push((rule.clone(), of));
         }
-        let Some(place) = place(connection).await? else {
-            round.is_taken = true;
-            return Ok(round);
+        let place = match place(connection).await {
+            Ok(Some(place)) => place,
+            Ok(None) => {
+                round.is_taken = true;
+                return Ok(round);
+            }
+            // Another was at it a moment ago.
+            Err(error) if sqlstate(&error) == SERIALIZATION => {
+                round.is_taken = true;
+                return Ok(round);
+            }
+            Err(error) => return Err(error.into()),
         };
         if !place.is_ours {
             tell::begin_anew(connection, &rules).await?;
@@ -150,7 +166,7 @@ impl Evaluator {
             round.has_more = true;
             return Ok(round);
         }
-        let from = begin(&place.seen, &rules);
+        let from = beginning(&place.seen, &rules);
         let lost: Vec<&Rule> = rules
             .iter()
             .filter(|rule| place.purged_below > from.xmin.max(rule.since.xmin))
@@ -380,7 +396,7 @@ async fn place(connection: &mut PgConnection) -> Result<Option<Place>, sqlx::Err
 }
 
 /// From where the log is looked at: what was before all rules is of no concern.
-fn begin(seen: &PgSnapshot, rules: &[Rule]) -> PgSnapshot {
+fn beginning(seen: &PgSnapshot, rules: &[Rule]) -> PgSnapshot {
     let mut rules = rules.iter().map(|rule| &rule.since);
     let first = rules.next().map(|first| {
         rules.fold(first, |oldest, since| match oldest.covers(since) {

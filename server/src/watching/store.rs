@@ -29,6 +29,9 @@ pub const MOST: i64 = 100;
 /// The longest time for which hits are told together, in seconds.
 pub const LONGEST_GROUP: i32 = 86_400;
 
+/// How many tests of a rule are sent within a minute.
+const TESTS: i64 = 6;
+
 /// How many deliveries are listed.
 pub const LISTED: i64 = 100;
 
@@ -441,7 +444,7 @@ pub async fn delete(pool: &PgPool, owner: AccountId, id: i64) -> Result<(), ApiE
 /// Tells a rule's owner, by every way that the rule tells, that this is a test.
 ///
 /// # Errors
-/// `unknown_watch`; those of a write.
+/// `unknown_watch`, `too_many_requests`; those of a write.
 pub async fn test(state: &AppState, owner: AccountId, id: i64) -> Result<(), ApiError> {
     let tested = async {
         let mut transaction = state.housekeeping.begin().await?;
@@ -457,8 +460,22 @@ pub async fn test(state: &AppState, owner: AccountId, id: i64) -> Result<(), Api
         .fetch_optional(&mut *transaction)
         .await?;
         let Some(row) = row else {
-            return Ok(false);
+            return Ok(Err(unknown()));
         };
+        let lately: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM rowcast.delivery d \
+              WHERE d.rule = $1 AND d.content ? 'test' AND d.created_at > now() - interval '1 min'",
+        )
+        .bind(id)
+        .fetch_one(&mut *transaction)
+        .await?;
+        if lately >= TESTS {
+            return Ok(Err(ApiError::new(
+                "too_many_requests",
+                "the rule was tested several times within a minute",
+                "try again in a minute",
+            )));
+        }
         let (name, table, kind): (String, String, String) =
             (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         let title = format!("{name}: this is a test");
@@ -493,12 +510,11 @@ pub async fn test(state: &AppState, owner: AccountId, id: i64) -> Result<(), Api
             }
         }
         transaction.commit().await?;
-        Ok(true)
+        Ok(Ok(()))
     };
-    let is_known = tested
+    tested
         .await
-        .map_err(|error: sqlx::Error| write_error(&error))?;
-    known(u64::from(is_known))?;
+        .map_err(|error: sqlx::Error| write_error(&error))??;
     state.watching.queued.notify_one();
     Ok(())
 }

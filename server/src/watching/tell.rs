@@ -14,6 +14,9 @@ use super::{
 /// Who tells it.
 pub const SENDER: &str = "Watch rule";
 
+/// The most deliveries of one rule that wait: what comes then is told with the last of them.
+const MOST_WAITING: i64 = 1_000;
+
 /// How long it takes until somebody is told again that a rule may have missed something.
 const MISSED_APART: &str = "1 h";
 
@@ -360,6 +363,18 @@ pub struct Delivery<'a> {
 }
 
 impl Delivery<'_> {
+    /// Whether so many wait for the rule's receivers that no more are added.
+    async fn has_many_waiting(self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        sqlx::query_scalar(
+            "SELECT count(*) >= $2 FROM (SELECT FROM rowcast.delivery d \
+              WHERE d.rule = $1 AND d.state = 'waiting' LIMIT $2) AS waiting",
+        )
+        .bind(self.rule)
+        .bind(MOST_WAITING)
+        .fetch_one(connection)
+        .await
+    }
+
     /// Queues it, with so many rows.
     ///
     /// # Errors
@@ -370,13 +385,15 @@ impl Delivery<'_> {
         content: &Value,
         rows: i64,
     ) -> Result<(), sqlx::Error> {
-        if self.merges {
+        if self.merges || self.has_many_waiting(connection).await? {
             let merged = sqlx::query(
                 "UPDATE rowcast.delivery d \
                     SET content = $4::text::jsonb || jsonb_build_object( \
                             'rows', (d.content ->> 'rows')::int8 + $5) \
-                  WHERE d.rule = $1 AND d.account = $2 AND d.channel = $3 AND d.state = 'waiting' \
-                    AND d.attempts = 0 AND d.leased_until IS NULL AND NOT d.content ? 'test'",
+                  WHERE d.id = (SELECT max(o.id) FROM rowcast.delivery o \
+                                 WHERE o.rule = $1 AND o.account = $2 AND o.channel = $3 \
+                                   AND o.state = 'waiting' AND NOT o.content ? 'test') \
+                    AND d.state = 'waiting' AND d.attempts = 0 AND d.leased_until IS NULL",
             )
             .bind(self.rule)
             .bind(self.account)

@@ -244,3 +244,35 @@ async fn a_saved_view_is_watched_in_two_clicks_without_a_script() {
     );
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rule_that_is_made_misses_nothing_from_then_on() {
+    let world = World::new().await;
+    let new = rule("busy", "status=eq.busy", "enters");
+    world
+        .ok(&world.ann.1, "POST", "/api/watches", &new.to_string())
+        .await;
+    // It is looked all the time meanwhile.
+    let pool = world.server.database.pool(1).await;
+    let noise = tokio::spawn(async move {
+        for n in 10_000.. {
+            let sql = "INSERT INTO ticket VALUES ($1, 'busy')";
+            if sqlx::query(sql).bind(n).execute(&pool).await.is_err() {
+                return;
+            }
+        }
+    });
+    let mut expected = Vec::new();
+    for n in 0..60 {
+        let new = rule(&format!("r{n}"), &format!("id=eq.{n}"), "enters");
+        world
+            .ok(&world.bob.1, "POST", "/api/watches", &new.to_string())
+            .await;
+        world.sql(&format!("INSERT INTO ticket VALUES ({n})")).await;
+        expected.push(format!("r{n}: a row entered"));
+    }
+    noise.abort();
+    let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+    world.told(world.bob.0, &expected).await;
+    world.stop().await;
+}
