@@ -151,21 +151,7 @@ REVOKE ALL ON FUNCTION rowcast.note_webhook() FROM PUBLIC;
 CREATE TRIGGER rowcast_note AFTER INSERT OR DELETE OR UPDATE ON rowcast.webhook
     FOR EACH ROW EXECUTE FUNCTION rowcast.note_webhook();
 
--- Roles that serve, who may write what is ours, get these rights too.
-DO $$
-DECLARE
-    serving regrole;
-BEGIN
-    FOR serving IN
-        SELECT DISTINCT a.grantee::regrole
-          FROM pg_class c, aclexplode(c.relacl) AS a
-         WHERE c.oid = 'rowcast.session'::regclass AND a.privilege_type = 'DELETE'
-           AND a.grantee NOT IN (0, c.relowner)
-    LOOP
-        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE '
-                       'ON rowcast.watch_rule, rowcast.watch_cursor, rowcast.watch_group, rowcast.webhook, '
-                       'rowcast.account_mail, rowcast.delivery TO %s', serving);
-    END LOOP;
-END $$;
+SELECT rowcast.give_to_serving('rowcast.watch_rule', 'rowcast.watch_cursor', 'rowcast.watch_group',
+                               'rowcast.webhook', 'rowcast.account_mail', 'rowcast.delivery');
 
 SELECT rowcast.set_busy(false);
