@@ -50,10 +50,7 @@ pub fn said(
         (0, Some(_)) => "rows".to_owned(),
         (rows, Some(_)) => format!("up to {} rows", grouped(rows)),
     };
-    let may = match (rows, unsure) {
-        (0, Some(_)) => true,
-        _ => false,
-    };
+    let may = matches!((rows, unsure), (0, Some(_)));
     let what = match (&rule.kind, may) {
         (Kind::Enters, false) => format!("{number} entered"),
         (Kind::Enters, true) => "rows may have entered".to_owned(),

@@ -5,7 +5,10 @@ use crate::world::World;
 /// Rules of somebody's, each told at once.
 async fn rules(world: &World, name: &str, of: &[(&str, &str, &str)]) {
     for (rule, query, kind) in of {
-        let column = (*kind == "changes").then_some("'amount'").unwrap_or("NULL");
+        let column = match *kind {
+            "changes" => "'amount'",
+            _ => "NULL",
+        };
         world
             .sql(&format!(
                 "INSERT INTO rowcast.watch_rule \
