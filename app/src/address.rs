@@ -30,6 +30,16 @@ pub fn table_where(path: &str, column: &str, value: &str) -> String {
     table(path, &query)
 }
 
+/// The page on which one says what one wants to be told of the rows of a saved view.
+pub fn watch_view(path: &str, view: i64) -> String {
+    format!("/watches?table={}&view={view}", encode(path))
+}
+
+/// The same of the rows that a query of the table called `path` gives.
+pub fn watch(path: &str, query: &str) -> String {
+    format!("/watches?table={}&query={}", encode(path), encode(query))
+}
+
 /// An address of the HTTP interface for a query over a table.
 pub fn api(resource: &str, path: &str, query: &str) -> String {
     with_query(&format!("/api/{resource}/{}", encode(path)), query)

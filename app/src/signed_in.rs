@@ -95,6 +95,7 @@ pub fn AccountMenu() -> impl IntoView {
                 </button>
                 <div id="account-menu" class="menu" popover="auto" role="group" aria-label="Your account">
                     {page("/account", "Your account")}
+                    {page("/watches", "Watch rules")}
                     {is_administrator
                         .then(|| {
                             view! {

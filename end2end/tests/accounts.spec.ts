@@ -80,7 +80,7 @@ test("a new password signs out everywhere else", async ({ page, browser, server 
   await signIn(elsewhere, name);
   await expect(elsewhere.getByRole("alert")).toBeVisible();
   await signIn(elsewhere, name, changed);
-  await expect(elsewhere.getByRole("link", { name })).toBeVisible();
+  await expect(elsewhere.getByRole("button", { name })).toBeVisible();
   await elsewhere.context().close();
 });
 
@@ -94,7 +94,7 @@ test("an administrator invites somebody, and disables them", async ({ page, brow
   await invited.goto(link!);
   const guest = `guest of ${name}`;
   await join(invited, guest);
-  await expect(invited.getByRole("link", { name: guest })).toBeVisible();
+  await expect(invited.getByRole("button", { name: guest })).toBeVisible();
   await page.goto("/users");
   await page.getByRole("button", { name: `Disable: ${guest}` }).click();
   await expect(page.getByRole("status")).toContainText("disabled");

@@ -6,6 +6,7 @@
 //! database and replaces what is remembered, and what is connected hears of it by its
 //! [`Standing`].
 
+pub mod absent;
 pub mod account;
 pub mod cookie;
 pub mod device;

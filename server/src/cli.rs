@@ -2,11 +2,13 @@
 
 mod entrance;
 mod openid;
+mod watching;
 
 use clap::{Args, Parser, Subcommand};
 
 pub use entrance::EntranceSettings;
 pub use openid::OpenIdSettings;
+pub use watching::WatchSettings;
 
 /// Any PostgreSQL table, live in the browser.
 ///
@@ -393,6 +395,9 @@ pub struct Settings {
     /// How one signs in by an identity provider.
     #[command(flatten)]
     pub openid: OpenIdSettings,
+    /// What watch rules tell beside the page.
+    #[command(flatten)]
+    pub watching: WatchSettings,
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -2,6 +2,7 @@
 
 mod entrance;
 mod openid;
+pub mod watching;
 
 use std::{
     fmt,
@@ -15,6 +16,7 @@ use sqlx::postgres::PgConnectOptions;
 
 pub use entrance::Entrance;
 pub use openid::{Join, OpenIdConfig};
+pub use watching::{MailConfig, WatchConfig};
 
 use crate::{
     cli::Settings,
@@ -36,6 +38,8 @@ pub struct Config {
     pub openid: Option<OpenIdConfig>,
     /// Whether the database's own rules decide what everybody sees and writes.
     pub database_roles: DatabaseRoles,
+    /// How hits of watch rules are told beside the page.
+    pub watching: WatchConfig,
     /// How long changes are kept.
     pub retention: Duration,
     /// How long entries of the audit log are kept.
@@ -114,6 +118,7 @@ impl Config {
             auth,
             openid: OpenIdConfig::new(&settings.openid, auth)?,
             database_roles: database_roles(settings, auth)?,
+            watching: WatchConfig::new(&settings.watching)?,
             retention: retention(&settings.retention)?,
             audit_retention: days("ROWCAST_AUDIT_DAYS", settings.audit_days.as_deref(), 365)?,
             notification_retention: days(
@@ -140,6 +145,11 @@ impl Config {
 }
 
 impl InvalidSetting {
+    /// `name` has a value that is wrong, and may hold a secret; that is allowed.
+    pub fn hidden(name: &str, allowed: &str) -> Self {
+        Self(format!("{name} can't be used: allowed is {allowed}"))
+    }
+
     /// `name` has this value, which is wrong for this reason; that is allowed.
     pub fn new(name: &str, value: &str, why: &str, allowed: &str) -> Self {
         Self(format!(

@@ -59,6 +59,7 @@ pub fn status(code: &str) -> StatusCode {
         | "unknown_channel"
         | "unknown_post"
         | "unknown_image"
+        | "unknown_watch"
         | "not_found" => StatusCode::NOT_FOUND,
         "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
         "unauthenticated" => StatusCode::UNAUTHORIZED,
@@ -79,6 +80,7 @@ pub fn status(code: &str) -> StatusCode {
         | "refused"
         | "invalid_rows"
         | "too_many_views"
+        | "too_many_watches"
         | "too_many_tokens"
         | "too_many_links"
         | "too_many_identities"

@@ -44,5 +44,6 @@ pub mod shutdown;
 pub mod state;
 pub mod telemetry;
 pub mod views;
+pub mod watching;
 pub mod websocket;
 pub mod write;

@@ -24,7 +24,7 @@ use crate::{
     routes::{
         accounts, batch, bulk, chart, feed, feed_images, health, history, import, live, me,
         metrics as metrics_page, notifications, pages, permissions, presence, row, rows, tables,
-        views, ws,
+        views, watches, ws,
     },
     security,
     state::AppState,
@@ -112,6 +112,13 @@ pub fn router(state: AppState) -> Router {
         .route("/api/channels/{channel}/typing", post(feed::typing))
         .route("/api/posts/{id}", patch(feed::edit).delete(feed::delete))
         .route("/api/posts/{id}/reactions", put(feed::react))
+        .route("/api/watches", get(watches::list).post(watches::create))
+        .route(
+            "/api/watches/{id}",
+            patch(watches::alter).delete(watches::delete),
+        )
+        .route("/api/watches/{id}/test", post(watches::test))
+        .route("/api/watches/{id}/deliveries", get(watches::deliveries))
         .route("/api/sessions", get(me::sessions).delete(me::end_sessions))
         .route("/api/sessions/{id}", delete(me::end_session))
         .route("/api/tokens", get(me::tokens).post(me::create_token))

@@ -31,4 +31,6 @@ pub mod rows;
 pub mod tables;
 pub mod users;
 pub mod views;
+pub mod watches;
+pub mod watches_page;
 pub mod ws;

@@ -18,7 +18,7 @@ use crate::{
     auth::{self, Accounts, openid::OpenId},
     body,
     capture::{
-        TailOptions,
+        TailHandle, TailOptions,
         migrate::{MigrateError, migrate},
         retention, tail,
     },
@@ -44,6 +44,10 @@ use crate::{
     routes::pages::{build_id, site_options},
     shutdown::Shutdown,
     state::AppState,
+    watching::{
+        self, Evaluator, Watching,
+        delivery::{self, Delivers},
+    },
 };
 
 /// How many whole tables may be exported at once, each over a connection of its own.
@@ -66,7 +70,12 @@ const FOLLOWERS: u32 = 3;
 
 /// How many connections to the database a server opens at most.
 pub fn connections_needed(config: &Config) -> u32 {
-    config.connections + WRITERS + pool::HOUSEKEEPERS + pool::ACCOUNTS + FOLLOWERS
+    let ours = WRITERS + pool::HOUSEKEEPERS + pool::ACCOUNTS + FOLLOWERS;
+    let watchers = match config.auth {
+        Auth::On => pool::WATCHERS,
+        Auth::Off => 0,
+    };
+    config.connections + ours + watchers
 }
 
 /// How long the database's connections have to say goodbye.
@@ -130,6 +139,8 @@ pub struct LiveParts {
     pub live: Live,
     /// Which history of the database they follow.
     pub epoch: Arc<AtomicU64>,
+    /// Follows the log.
+    pub follower: TailHandle,
     hub: JoinHandle<()>,
     tail: JoinHandle<()>,
 }
@@ -156,6 +167,7 @@ impl LiveParts {
         let figures = Arc::new(Figures::default());
         let (following, followed) = watch::channel(Following(true));
         let epoch = Arc::new(AtomicU64::new(started.epoch));
+        let follower = started.handle.clone();
         let (hub, commands, receiver) = Hub::new(HubParts {
             catalog: Arc::clone(&catalog),
             readers: pool.clone().into(),
@@ -170,6 +182,7 @@ impl LiveParts {
             readers: pool.into(),
             live: Live::new(commands, followed, figures),
             epoch,
+            follower,
             hub: tokio::spawn(hub.run(receiver, started.events, stop)),
             tail: started.task,
         })
@@ -199,6 +212,8 @@ pub async fn serve(
     let tls = tls.map(|files| Tls::start(files, shutdown.clone()));
     let tls = tls.transpose()?;
     let openid = config.openid.as_ref().map(OpenId::new).transpose()?;
+    let address = listener.local_addr().map_err(sqlx::Error::Io)?;
+    let delivers = Delivers::new(&config.watching, entrance.address(address))?;
     let parts = LiveParts::start(database, config, config.connections, shutdown.receiver()).await?;
     let housekeeping = housekeepers(database.clone());
     let retention = tokio::spawn(retention::run(
@@ -242,8 +257,30 @@ pub async fn serve(
         housekeeping.clone(),
         accounts.clone(),
         openid,
+        delivers.clone(),
         &shutdown,
     );
+    let watchers = pool::watchers(database.clone());
+    let mut watching = Vec::new();
+    // Nobody has an account where nobody has to sign in, so nobody is told anything.
+    if accounts.is_required() {
+        let parts = watching::Parts {
+            catalog: Arc::clone(&parts.catalog),
+            readers: parts.readers.clone(),
+            accounts: accounts.clone(),
+            pool: watchers.clone(),
+            tail: parts.follower.clone(),
+            watching: state.watching.clone(),
+        };
+        let evaluator = Evaluator::new(parts);
+        watching.push(tokio::spawn(watching::run(evaluator, shutdown.receiver())));
+        watching.push(tokio::spawn(delivery::run(
+            watchers.clone(),
+            delivers,
+            state.watching.clone(),
+            shutdown.receiver(),
+        )));
+    }
     let showing = tokio::spawn(presence::run(
         state.presence.clone(),
         housekeeping.clone(),
@@ -263,6 +300,10 @@ pub async fn serve(
     notifying.abort();
     feeding.abort();
     showing.abort();
+    for task in watching {
+        // What it is at is done whole or not at all.
+        task.abort();
+    }
     if accounts.is_required() {
         let _ = tokio::time::timeout(CLOSING, accounts.write_down()).await;
     }
@@ -274,6 +315,7 @@ pub async fn serve(
         tokio::join!(
             housekeeping.close(),
             editors.close(),
+            watchers.close(),
             accounts.pool().close()
         )
     };
@@ -281,6 +323,7 @@ pub async fn serve(
     Ok(())
 }
 
+#[expect(clippy::too_many_arguments, reason = "each is a part of it")]
 fn state(
     config: &Config,
     parts: &LiveParts,
@@ -288,6 +331,7 @@ fn state(
     housekeeping: PgPool,
     accounts: Accounts,
     openid: Option<OpenId>,
+    delivers: Delivers,
     shutdown: &Shutdown,
 ) -> AppState {
     let site: &Path = &config.site;
@@ -327,6 +371,8 @@ fn state(
         accounts,
         openid: openid.map(Arc::new),
         origins: Arc::new(config.entrance.origins.clone()),
+        delivers,
+        watching: Watching::default(),
         limits: match config.auth {
             Auth::On => Limits::new(config.entrance.rates),
             Auth::Off => Limits::default(),

@@ -26,6 +26,7 @@ use crate::{
     origin::Origins,
     permission::Seen,
     presence::Presence,
+    watching::{Watching, delivery::Delivers},
 };
 
 /// How long a database that was away a moment ago has to accept a connection.
@@ -80,6 +81,10 @@ pub struct AppState {
     pub openid: Option<Arc<OpenId>>,
     /// By which addresses it is reached.
     pub origins: Arc<Origins>,
+    /// How hits are told beside the page.
+    pub delivers: Delivers,
+    /// Tells of changed rules and of what is to be delivered.
+    pub watching: Watching,
     /// How often who may ask.
     pub limits: Limits,
 }

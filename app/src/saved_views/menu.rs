@@ -14,11 +14,12 @@ use super::{
 };
 use crate::{
     address,
-    components::table_header::close,
+    components::{icon, table_header::close},
     edit::api::Refusal,
     erased::{Erase, Erased, MakeView, changing, effect},
     live::live_list::LiveList,
     reader::Reader,
+    signed_in::SignedIn,
 };
 
 /// How long what is said stays.
@@ -255,6 +256,15 @@ fn menu(views: Views) -> Erased {
             None => None,
         }
     };
+    let watch = SignedIn::current().map(|_| {
+        let href = move || address::watch(&views.table(), &host.state.read());
+        view! {
+            <a class="button" href=href rel="external">
+                "Watch these rows…"
+            </a>
+        }
+        .erased()
+    });
     view! {
         {changing(changes)}
         <div class="saved-views menu-list">{changing(all)} {of(false)} {of(true)}</div>
@@ -262,6 +272,7 @@ fn menu(views: Views) -> Erased {
         <button type="button" class="button" on:click=move |_| views.open(Dialog::SaveAs)>
             "Save as new view…"
         </button>
+        {watch}
     }
     .made_here()
 }
@@ -281,6 +292,23 @@ fn entry(views: Views, id: i64) -> Erased {
         parameters.map(|parameters| address::table_at(&views.table(), &parameters))
     };
     let label = move || format!("Change “{}”", name().unwrap_or_default());
+    let table = view.path.get_value();
+    // Who has not signed in is told nothing.
+    let watch = SignedIn::current().map(|_| {
+        let label = move || format!("Watch “{}”", name().unwrap_or_default());
+        view! {
+            <a
+                class="icon-button"
+                href=address::watch_view(&table, id)
+                rel="external"
+                aria-label=label
+                title="Tell me when rows enter, leave or change"
+            >
+                {icon::bell()}
+            </a>
+        }
+        .erased()
+    });
     let more = RwSignal::new(false);
     let open = move |dialog: fn(SavedView) -> Dialog| {
         if let Some(saved) = saved.get_untracked() {
@@ -337,6 +365,7 @@ fn entry(views: Views, id: i64) -> Erased {
                 <span class="name">{changing(name)}</span>
                 {changing(mark)}
             </a>
+            {watch}
             <button
                 type="button"
                 class="icon-button"

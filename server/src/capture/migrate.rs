@@ -92,6 +92,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "feed",
         include_str!("../../../migrations/0018_feed.sql"),
     ),
+    (
+        19,
+        "watching",
+        include_str!("../../../migrations/0019_watching.sql"),
+    ),
 ];
 
 /// The oldest PostgreSQL that is supported, as `server_version_num` has it.

@@ -8,6 +8,7 @@
 mod connection;
 mod doorbell;
 mod locks;
+mod news;
 mod others;
 mod pace;
 mod reading;
@@ -32,6 +33,7 @@ use tokio::{
 
 use self::{
     connection::{Bell, Connection, Rung, lost, within},
+    news::News,
     others::Others,
     pace::{Pace, Rhythm, straggler_beat},
 };
@@ -100,6 +102,7 @@ struct Shared {
     reads: AtomicU64,
     rows: AtomicU64,
     bells: AtomicU64,
+    news: News,
 }
 
 impl Shared {
@@ -110,6 +113,7 @@ impl Shared {
             reads: AtomicU64::new(0),
             rows: AtomicU64::new(0),
             bells: AtomicU64::new(0),
+            news: News::default(),
         }
     }
 }
@@ -145,6 +149,17 @@ impl TailHandle {
     /// Whether the tail reads at a beat, so that writers skip the bell.
     pub fn awake(&self) -> state::Receiver<bool> {
         self.shared.awake.subscribe()
+    }
+
+    /// From now on it is kept what was found.
+    pub fn hear(&self) {
+        self.shared.news.hear();
+    }
+
+    /// Waits until something was found of a relation, or may have been, and says of which; `None`
+    /// stands for any.
+    pub async fn news(&self) -> Option<BTreeSet<u32>> {
+        self.shared.news.wait().await
     }
 
     /// How often the log was read, how many rows it had, how often the bell rang.
@@ -290,6 +305,7 @@ impl Follower {
             };
             match taken_up {
                 Ok((connection, event)) => {
+                    self.shared.news.tell_of_any();
                     events.send(event).await.ok()?;
                     return Some(connection);
                 }

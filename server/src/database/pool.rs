@@ -129,6 +129,18 @@ pub fn housekeepers(options: PgConnectOptions) -> PgPool {
     ]))
 }
 
+/// How many connections look after watch rules and what they deliver.
+pub const WATCHERS: u32 = 2;
+
+/// Connections for watch rules and what they deliver.
+pub fn watchers(options: PgConnectOptions) -> PgPool {
+    let timeout = STATEMENT_TIMEOUT.as_millis().to_string();
+    noted(WATCHERS).connect_lazy_with(session(options).options([
+        ("statement_timeout", timeout.as_str()),
+        ("lock_timeout", "5000"),
+    ]))
+}
+
 /// How many connections know about accounts.
 pub const ACCOUNTS: u32 = 3;
 

@@ -36,7 +36,7 @@ use tower_http::services::ServeDir;
 use super::{
     feed_images, feed_page, join, login,
     notifications_page::{self, Unread},
-    openid, own_account, permissions_page, users,
+    openid, own_account, permissions_page, users, watches_page,
 };
 use crate::{
     audit::{self, Actor},
@@ -98,6 +98,16 @@ pub fn router(state: &AppState) -> Router<AppState> {
             "/feed/{channel}/posts/{id}/{what}",
             post(feed_page::change_post),
         )
+        .route(
+            "/watches",
+            get(watches_page::show).post(watches_page::create),
+        )
+        .route("/watches/mail", post(watches_page::set_address))
+        .route(
+            "/watches/confirm",
+            get(watches_page::show_link).post(watches_page::confirm),
+        )
+        .route("/watches/{id}/{what}", post(watches_page::change))
         .route("/users", get(users::show))
         .route("/users/invite", post(users::invite))
         .route("/users/invitations/{id}", post(users::withdraw))

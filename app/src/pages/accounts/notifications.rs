@@ -77,6 +77,11 @@ pub fn notifications(options: LeptosOptions, page: Notifications) -> impl IntoVi
     let content = view! {
         <main class="accounts notifications">
             {notice(page.notice)} {lost} <div id="told-sent">{told}</div> {live} {older} {newest}
+            <p>
+                <a href="/watches" rel="external">
+                    "Watch rules"
+                </a>
+            </p>
             {settings(page.quiet, page.kept_days, page.kept)}
         </main>
     };

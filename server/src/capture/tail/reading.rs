@@ -23,6 +23,10 @@ impl Follower {
         let found = transactions(&read);
         let to = read.to.clone();
         if found > 0 {
+            let relations = read.rows.iter().map(|row| row.relation);
+            self.shared
+                .news
+                .tell(relations.chain(read.overflow.iter().copied()));
             self.compare_touched(connection, &read).await?;
         }
         if found > 0 || self.report_next || !self.untold.is_empty() {

@@ -234,6 +234,22 @@ impl People {
                 ),
             ),
             (
+                "{watch}",
+                format!(
+                    "INSERT INTO rowcast.watch_rule (account, name, table_path, query, kind) \
+                     SELECT id, 'made {n}', 'ticket', '', 'enters' FROM rowcast.account \
+                      WHERE id = {account} OR ({account} = 0 AND name = 'none') RETURNING id::text"
+                ),
+            ),
+            (
+                "{strange}",
+                format!(
+                    "INSERT INTO rowcast.watch_rule (account, name, table_path, query, kind, paused_at) \
+                     SELECT id, 'lemuria {n}', 'ticket', '', 'enters', now() FROM rowcast.account \
+                      WHERE name = 'revoked' RETURNING id::text"
+                ),
+            ),
+            (
                 "{others}",
                 "SELECT id::text FROM rowcast.notification WHERE account = 999999".to_owned(),
             ),

@@ -1,0 +1,374 @@
+//! `/watches`: of which rows one is told, and what was sent. It is whole without a script.
+
+use leptos::prelude::*;
+
+use super::{Notice, act, document, notice, time};
+use crate::erased::{Erase, Erased};
+
+/// What the page shows.
+#[derive(Clone, Debug, Default)]
+pub struct Watches {
+    /// One's own rules.
+    pub rules: Vec<WatchRow>,
+    /// A rule that may be made.
+    pub draft: Option<WatchDraft>,
+    /// Where one gets e-mail, and whether that is confirmed.
+    pub address: Option<(String, bool)>,
+    /// Whether the server sends e-mail.
+    pub has_mail: bool,
+    /// What signs what is sent to a new receiver: it is shown this once.
+    pub secret: Option<String>,
+    /// What was sent of one of the rules: its name, and that.
+    pub sent: Option<(String, Vec<SentRow>)>,
+    /// What came of what was sent.
+    pub notice: Option<Notice>,
+}
+
+/// A rule.
+#[derive(Clone, Debug, Default)]
+pub struct WatchRow {
+    /// Names it.
+    pub id: i64,
+    /// What it is called.
+    pub name: String,
+    /// What it tells, in words.
+    pub what: String,
+    /// Where its rows are.
+    pub link: String,
+    /// How it tells, in words.
+    pub ways: String,
+    /// Whether it is paused.
+    pub is_paused: bool,
+    /// Whether it has expired.
+    pub is_expired: bool,
+    /// Until when there is such a rule.
+    pub expires_at: Option<String>,
+    /// How many rows have hit it.
+    pub hits: i64,
+    /// When the last did.
+    pub last_hit_at: Option<String>,
+    /// Why it tells nothing now.
+    pub problem: Option<String>,
+    /// What it may have missed, and when.
+    pub missed: Option<(String, String)>,
+}
+
+/// A rule that may be made.
+#[derive(Clone, Debug, Default)]
+pub struct WatchDraft {
+    /// The table.
+    pub table: String,
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// Which rows.
+    pub query: String,
+    /// The saved view that they are of.
+    pub view: Option<i64>,
+    /// What it is called.
+    pub name: String,
+    /// Whether others can be told.
+    pub has_roles: bool,
+}
+
+/// Something that was sent, or is to be.
+#[derive(Clone, Debug, Default)]
+pub struct SentRow {
+    /// What it says.
+    pub title: String,
+    /// By which way, and where to.
+    pub to: String,
+    /// What became of it.
+    pub state: String,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// When it came to be.
+    pub created_at: String,
+}
+
+/// The page.
+pub fn watches(options: LeptosOptions, page: Watches) -> impl IntoView {
+    let secret = page.secret.map(|secret| {
+        view! {
+            <div class="notice done" role="status">
+                <p>"What is sent there is signed with this. It is shown this once:"</p>
+                <code class="secret">{secret}</code>
+            </div>
+        }
+        .erased()
+    });
+    let can_mail = page.has_mail && matches!(page.address, Some((_, true)));
+    let draft = page.draft.map(|draft| form(draft, can_mail));
+    let has_none = page.rules.is_empty();
+    let none = has_none.then(|| {
+        view! {
+            <p class="nothing">
+                "There are no watch rules. Open a table, choose the rows, and take “Watch” in its list of views."
+            </p>
+        }
+        .erased()
+    });
+    let sent = page.sent.map(|(name, sent)| deliveries(name, sent));
+    let mail = page.has_mail.then(|| address(page.address));
+    let content = view! {
+        <main class="accounts watches">
+            {notice(page.notice)} {secret} {draft} {sent} <section aria-labelledby="rules">
+                <h2 id="rules">"Watch rules"</h2>
+                <ul class="lines">{page.rules.into_iter().map(rule).collect_view()}</ul>
+                {none}
+            </section> {mail}
+        </main>
+    };
+    document(options, "Watch rules", content.erased())
+}
+
+fn rule(row: WatchRow) -> Erased {
+    let action = |what: &str| format!("/watches/{}/{what}", row.id);
+    let toggle = match row.is_paused {
+        true => act(action("resume"), "Resume", &row.name, "button"),
+        false => act(action("pause"), "Pause", &row.name, "button"),
+    };
+    let test = act(action("test"), "Test", &row.name, "button");
+    let remove = act(action("remove"), "Remove", &row.name, "button danger");
+    let state = match (row.is_expired, row.is_paused) {
+        (true, _) => Some("Expired"),
+        (false, true) => Some("Paused"),
+        (false, false) => None,
+    };
+    let ends = row.expires_at.filter(|_| !row.is_expired);
+    let ends = ends.map(|at| view! { ", until " {time(&at)} }.erased());
+    let hits = match row.last_hit_at {
+        Some(at) => view! { {format!("{} hits, the last ", row.hits)} {time(&at)} }.erased(),
+        None => "no hits yet".erased(),
+    };
+    let problem = row.problem.map(|why| {
+        view! { <p class="refused">{format!("It tells nothing now: {why}.")}</p> }.erased()
+    });
+    let missed = row.missed.map(|(why, at)| {
+        view! { <p class="refused">"Hits may have been missed " {time(&at)} ": " {why}</p> }
+            .erased()
+    });
+    view! {
+        <li>
+            <span class="line-name">
+                <a href=row.link rel="external">
+                    <bdi>{row.name.clone()}</bdi>
+                </a>
+                " "
+                <span class="told-state">{state}</span>
+            </span>
+            <div class="line-about">
+                <p>
+                    <bdi>{row.what}</bdi>
+                    " · "
+                    {row.ways}
+                    {ends}
+                    " · "
+                    {hits}
+                    " · "
+                    <a href=format!("/watches?sent={}", row.id)>"What was sent"</a>
+                </p>
+                {problem}
+                {missed}
+            </div>
+            <span class="line-acts">{toggle} {test} {remove}</span>
+        </li>
+    }
+    .erased()
+}
+
+fn form(draft: WatchDraft, can_mail: bool) -> Erased {
+    let columns = |none: &'static str| {
+        let columns = draft.columns.clone().into_iter();
+        view! {
+            <option value="">{none}</option>
+            {columns.map(|name| view! { <option value=name.clone()>{name.clone()}</option> }).collect_view()}
+        }
+        .erased()
+    };
+    let changed = columns("– choose –");
+    let summed = columns("the number of rows");
+    let mail = can_mail.then(|| {
+        view! {
+            <label class="form-field">
+                <span class="field-name">"E-mail, too"</span>
+                <input type="checkbox" name="mail" value="on" />
+            </label>
+        }
+        .erased()
+    });
+    let role = draft.has_roles.then(|| {
+        view! {
+            <label class="form-field">
+                <span class="field-name">"For a role instead of yourself"</span>
+                <input type="text" name="role" autocomplete="off" placeholder="member" />
+            </label>
+        }
+        .erased()
+    });
+    let view_id = draft
+        .view
+        .map(|id| view! { <input type="hidden" name="view" value=id.to_string() /> }.erased());
+    view! {
+        <section aria-labelledby="new-watch">
+            <h2 id="new-watch">
+                "Watch “" <bdi>{draft.name.clone()}</bdi> "” in " <bdi>{draft.table.clone()}</bdi>
+            </h2>
+            <form class="sheet" method="post" action="/watches">
+                <input type="hidden" name="table" value=draft.table.clone() />
+                <input type="hidden" name="query" value=draft.query.clone() />
+                {view_id}
+                <label class="form-field">
+                    <span class="field-name">"Tell me when"</span>
+                    <select name="kind">
+                        <option value="enters">"a row enters"</option>
+                        <option value="leaves">"a row leaves"</option>
+                        <option value="changes">"a value changes"</option>
+                        <option value="total">"a total crosses a bound"</option>
+                    </select>
+                </label>
+                <details>
+                    <summary>"More"</summary>
+                    <label class="form-field">
+                        <span class="field-name">"Its name"</span>
+                        <input type="text" name="name" value=draft.name.clone() maxlength="100" />
+                    </label>
+                    <label class="form-field">
+                        <span class="field-name">"The value that changes"</span>
+                        <select name="changed">{changed}</select>
+                    </label>
+                    <label class="form-field">
+                        <span class="field-name">"The total of"</span>
+                        <select name="summed">{summed}</select>
+                    </label>
+                    <label class="form-field">
+                        <span class="field-name">"Goes"</span>
+                        <select name="direction">
+                            <option value="above">"above"</option>
+                            <option value="below">"below"</option>
+                        </select>
+                    </label>
+                    <label class="form-field">
+                        <span class="field-name">"The bound"</span>
+                        <input type="text" name="bound" inputmode="decimal" autocomplete="off" />
+                    </label>
+                    <label class="form-field">
+                        <span class="field-name">"Told together"</span>
+                        <select name="group_seconds">
+                            <option value="300">"what comes within 5 minutes"</option>
+                            <option value="3600">"what comes within an hour"</option>
+                            <option value="86400">"what comes within a day"</option>
+                            <option value="0">"only what is of one commit"</option>
+                        </select>
+                    </label>
+                    <label class="form-field">
+                        <span class="field-name">"Ends"</span>
+                        <select name="expires">
+                            <option value="never">"never"</option>
+                            <option value="1d">"after a day"</option>
+                            <option value="7d">"after a week"</option>
+                            <option value="30d">"after 30 days"</option>
+                        </select>
+                    </label>
+                    {mail}
+                    <label class="form-field">
+                        <span class="field-name">"Webhook, too"</span>
+                        <input
+                            type="text"
+                            name="webhook"
+                            inputmode="url"
+                            autocomplete="off"
+                            placeholder="https://"
+                            maxlength="2000"
+                        />
+                    </label>
+                    {role}
+                </details>
+                <button type="submit" class="button primary">
+                    "Watch"
+                </button>
+            </form>
+        </section>
+    }
+    .erased()
+}
+
+fn deliveries(name: String, sent: Vec<SentRow>) -> Erased {
+    let none = sent
+        .is_empty()
+        .then(|| view! { <p class="nothing">"Nothing was sent beside the page."</p> }.erased());
+    let line = |row: SentRow| {
+        let error = row
+            .error
+            .map(|why| view! { <p class="refused">{why}</p> }.erased());
+        view! {
+            <li>
+                <span class="line-name">
+                    <bdi>{row.title}</bdi>
+                </span>
+                <div class="line-about">
+                    <p>
+                        <bdi>{row.to}</bdi>
+                        " · "
+                        {row.state}
+                        " · "
+                        {time(&row.created_at)}
+                    </p>
+                    {error}
+                </div>
+            </li>
+        }
+    };
+    view! {
+        <section aria-labelledby="sent">
+            <h2 id="sent">"What was sent of “" <bdi>{name}</bdi> "”"</h2>
+            <ul class="lines">{sent.into_iter().map(line).collect_view()}</ul>
+            {none}
+        </section>
+    }
+    .erased()
+}
+
+fn address(known: Option<(String, bool)>) -> Erased {
+    let said = match &known {
+        None => "No e-mail is sent to you.".to_owned(),
+        Some((address, true)) => format!("E-mail is sent to {address}."),
+        Some((address, false)) => {
+            format!(
+                "A letter was sent to {address}. Nothing else is, until you open the link in it."
+            )
+        }
+    };
+    let value = known.map(|(address, _)| address).unwrap_or_default();
+    view! {
+        <section aria-labelledby="mail">
+            <h2 id="mail">"E-mail"</h2>
+            <form class="sheet" method="post" action="/watches/mail">
+                <label class="form-field">
+                    <span class="field-name">"Address"</span>
+                    <input type="email" name="address" value=value autocomplete="email" maxlength="254" />
+                </label>
+                <p class="about">{said} " Leave it empty for none."</p>
+                <button type="submit" class="button">
+                    "Send a letter to confirm it"
+                </button>
+            </form>
+        </section>
+    }
+    .erased()
+}
+
+/// The page that the link in a letter opens: what it does, a button does, not whoever looks at links.
+pub fn confirm_mail(options: LeptosOptions, token: String) -> impl IntoView {
+    let content = view! {
+        <main class="accounts">
+            <form class="sheet" method="post" action="/watches/confirm">
+                <input type="hidden" name="token" value=token />
+                <p class="about">"This says that e-mail for you may be sent there."</p>
+                <button type="submit" class="button primary">
+                    "It is my address"
+                </button>
+            </form>
+        </main>
+    };
+    document(options, "Your address", content.erased())
+}

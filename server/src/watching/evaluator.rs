@@ -1,0 +1,411 @@
+//! Going once over what is new: from the cursor to what is told, in one transaction.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rowcast_protocol::PgSnapshot;
+use sqlx::{PgConnection, PgPool, Row};
+
+use super::{
+    Watching,
+    look::{Recipient, Watch, is_passing, look},
+    rule::{self, Kind, Rule},
+    seen::Condition,
+    tell, words,
+};
+use crate::{
+    auth::{AccountId, Accounts, Identity, absent, identity::MEMBER},
+    capture::TailHandle,
+    database::{
+        catalog::{Catalog, TableMeta},
+        readers::Readers,
+    },
+    error::sqlstate,
+    permission::{Seen, path},
+};
+
+/// How long what a rule looks for is remembered: a filter may say `today`.
+const REMEMBERED: Duration = Duration::from_secs(60);
+
+/// How long the cursor may stand while nothing is found.
+const STANDS: Duration = Duration::from_secs(20);
+
+/// `serialization_failure`
+const SERIALIZATION: &str = "40001";
+
+/// The most accounts that one rule tells.
+pub const RECIPIENTS: i64 = 1_000;
+
+/// What an evaluator works with.
+#[derive(Debug)]
+pub struct Parts {
+    /// What tables there are.
+    pub catalog: Arc<Catalog>,
+    /// For reading them.
+    pub readers: Readers,
+    /// Who may see what.
+    pub accounts: Accounts,
+    /// Connections of its own.
+    pub pool: PgPool,
+    /// Says that there is something to read.
+    pub tail: TailHandle,
+    /// Tells of changed rules, and is told of what is queued.
+    pub watching: Watching,
+}
+
+/// Looks at what is new by all rules.
+#[derive(Debug)]
+pub struct Evaluator {
+    pub(super) parts: Parts,
+    known: HashMap<(i64, i64), Known>,
+    /// When the cursor was last moved.
+    moved: Option<Instant>,
+}
+
+/// What a rule looks for, and what that follows from.
+#[derive(Debug)]
+struct Known {
+    rule: (String, Kind),
+    identity: Identity,
+    fingerprint: String,
+    since: Instant,
+    condition: Option<Arc<Condition>>,
+}
+
+/// How going over it ended.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// Relations of which a change may be told.
+    pub relations: BTreeSet<u32>,
+    /// Whether another server is at it.
+    pub is_taken: bool,
+    /// Whether there is more to be looked at.
+    pub has_more: bool,
+    /// Those of the rules that are about totals, with the relations by which they change.
+    pub totals: Vec<(Rule, BTreeSet<u32>)>,
+}
+
+/// Why it is done again.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// The database's reason.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// Somebody could not be asked just now.
+    #[error("it could not be looked at just now")]
+    Passing,
+}
+
+impl Evaluator {
+    /// One that has looked at nothing.
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            parts,
+            known: HashMap::new(),
+            moved: None,
+        }
+    }
+
+    /// Looks at the next part of what is new, and tells of it.
+    ///
+    /// # Errors
+    /// Why that was not done: then nothing of it was.
+    pub async fn round(&mut self) -> Result<Round, Failed> {
+        // One version of the database: a rule that is not seen yet is of later than all that is
+        // looked at, and what is removed from the log meanwhile is seen.
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ";
+        let mut transaction = self.parts.pool.clone().begin_with(begin).await?;
+        let connection = &mut *transaction;
+        let rules = rule::active(connection).await?;
+        if rules.is_empty() {
+            self.known.clear();
+            return Ok(Round::default());
+        }
+        sqlx::query(
+            "SELECT set_config('synchronous_commit', 'on', true), \
+                    set_config('idle_in_transaction_session_timeout', '60s', true), \
+                    set_config('statement_timeout', '10min', true)",
+        )
+        .execute(&mut *connection)
+        .await?;
+        let tables = self.tables(&rules).await?;
+        let mut round = Round {
+            relations: tables.keys().copied().collect(),
+            ..Round::default()
+        };
+        for rule in rules
+            .iter()
+            .filter(|rule| matches!(rule.kind, Kind::Total(_)))
+        {
+            let of = tables
+                .iter()
+                .filter(|(_, of)| of.table.path() == rule.table);
+            let of: BTreeSet<u32> = of.map(|(relation, _)| *relation).collect();
+            round.totals.push((rule.clone(), of));
+        }
+        let place = match place(connection).await {
+            Ok(Some(place)) => place,
+            Ok(None) => {
+                round.is_taken = true;
+                return Ok(round);
+            }
+            // Another was at it a moment ago.
+            Err(error) if sqlstate(&error) == SERIALIZATION => {
+                round.is_taken = true;
+                return Ok(round);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if !place.is_ours {
+            tell::begin_anew(connection, &rules).await?;
+            transaction.commit().await?;
+            self.moved = None;
+            round.has_more = true;
+            return Ok(round);
+        }
+        let from = beginning(&place.seen, &rules);
+        let lost: Vec<&Rule> = rules
+            .iter()
+            .filter(|rule| place.purged_below > from.xmin.max(rule.since.xmin))
+            .collect();
+        let looked = look(self, connection, &rules, &tables, &from).await?;
+        round.has_more = looked.has_more;
+        let is_still = self.moved.is_some_and(|moved| moved.elapsed() < STANDS);
+        if looked.rows == 0 && lost.is_empty() && is_still {
+            return Ok(round);
+        }
+        let queued = tell::tell(connection, &rules, &looked).await?;
+        tell::miss(connection, &lost, words::PURGED).await?;
+        sqlx::query("UPDATE rowcast.watch_cursor SET seen = $1::text::pg_snapshot")
+            .bind(looked.seen.to_string())
+            .execute(&mut *connection)
+            .await?;
+        transaction.commit().await?;
+        self.moved = Some(Instant::now());
+        if queued {
+            self.parts.watching.queued.notify_one();
+        }
+        Ok(round)
+    }
+
+    /// The tables of the rules, by all relations that they are made of. What is no table has none.
+    async fn tables(&self, rules: &[Rule]) -> Result<HashMap<u32, Arc<TableMeta>>, Failed> {
+        let paths: BTreeSet<&str> = rules.iter().map(|rule| rule.table.as_str()).collect();
+        let mut tables = HashMap::new();
+        for path in paths {
+            let table = match self.parts.catalog.table(path).await {
+                Ok(table) => table,
+                Err(error) if is_passing(&error) => return Err(Failed::Passing),
+                Err(_) => continue,
+            };
+            for partition in &table.partitions {
+                tables.insert(*partition, Arc::clone(&table));
+            }
+            tables.insert(table.oid, table);
+        }
+        Ok(tables)
+    }
+
+    /// What is looked for in a table, and for whom, by what each of them may see now.
+    pub(super) async fn watches(
+        &mut self,
+        rules: &[Rule],
+        table: &Arc<TableMeta>,
+    ) -> Result<Vec<Watch>, Failed> {
+        let path = table.table.path();
+        let of: Vec<usize> = (0..rules.len())
+            .filter(|at| rules[*at].table == path && !matches!(rules[*at].kind, Kind::Total(_)))
+            .collect();
+        let audience = self.audience(of.iter().map(|at| &rules[*at])).await?;
+        let mut watches: Vec<Watch> = Vec::new();
+        for at in of {
+            let rule = &rules[at];
+            let begin = watches.len();
+            for recipient in audience.of(rule, table) {
+                let identity = &audience.identities[&recipient.account];
+                let Some(condition) = self.condition(rule, identity, table).await? else {
+                    continue;
+                };
+                let mut known = watches[begin..].iter_mut();
+                let same =
+                    known.find(|watch| watch.condition.bound.identity == condition.bound.identity);
+                match same {
+                    Some(watch) => watch.to.push(recipient),
+                    None => watches.push(Watch {
+                        rule: at,
+                        condition,
+                        to: vec![recipient],
+                    }),
+                }
+            }
+        }
+        Ok(watches)
+    }
+
+    /// Who is told of these rules.
+    pub(super) async fn audience<'a>(
+        &self,
+        rules: impl Iterator<Item = &'a Rule> + Clone,
+    ) -> Result<Audience, Failed> {
+        let pool = self.parts.accounts.pool();
+        let roles: BTreeSet<&str> = rules
+            .clone()
+            .filter_map(|rule| rule.role.as_deref())
+            .collect();
+        let mut members: HashMap<String, Vec<i64>> = HashMap::new();
+        for role in roles {
+            let accounts = sqlx::query_scalar(
+                "SELECT a.id FROM rowcast.account a \
+                  WHERE a.disabled_at IS NULL \
+                    AND ($1 = $2 OR EXISTS (SELECT FROM rowcast.account_role r \
+                                             WHERE r.account = a.id AND r.role = $1)) \
+                  ORDER BY a.id LIMIT $3",
+            )
+            .bind(role)
+            .bind(MEMBER)
+            .bind(RECIPIENTS)
+            .fetch_all(pool)
+            .await?;
+            members.insert(role.to_owned(), accounts);
+        }
+        let mut all: BTreeSet<i64> = members.values().flatten().copied().collect();
+        all.extend(rules.map(|rule| rule.account));
+        let all: Vec<i64> = all.into_iter().collect();
+        let identities = absent::identities(pool, self.parts.accounts.database(), &all).await?;
+        Ok(Audience {
+            members,
+            identities,
+        })
+    }
+
+    /// What a rule looks for as somebody sees it; `None` if they may not see it.
+    pub(super) async fn condition(
+        &mut self,
+        rule: &Rule,
+        identity: &Identity,
+        table: &Arc<TableMeta>,
+    ) -> Result<Option<Arc<Condition>>, Failed> {
+        let account = identity.account.map_or(0, |AccountId(id)| id);
+        if let Some(known) = self.known.get(&(rule.id, account))
+            && known.since.elapsed() < REMEMBERED
+            && known.fingerprint == table.fingerprint
+            && (known.rule.0 == rule.query && known.rule.1 == rule.kind)
+            && known.identity == *identity
+        {
+            return Ok(known.condition.clone());
+        }
+        let seen = Seen::new(&self.parts.catalog, identity);
+        let pool = self.parts.readers.ours();
+        let condition = match Condition::new(seen, pool, table, &rule.query, &rule.kind).await {
+            Ok(condition) => Some(Arc::new(condition)),
+            Err(error) if is_passing(&error) => return Err(Failed::Passing),
+            Err(_) => None,
+        };
+        let known = Known {
+            rule: (rule.query.clone(), rule.kind.clone()),
+            identity: identity.clone(),
+            fingerprint: table.fingerprint.clone(),
+            since: Instant::now(),
+            condition: condition.clone(),
+        };
+        self.known.insert((rule.id, account), known);
+        Ok(condition)
+    }
+}
+
+/// Who is told of rules.
+#[derive(Debug)]
+pub struct Audience {
+    members: HashMap<String, Vec<i64>>,
+    /// What they may.
+    pub identities: HashMap<i64, Identity>,
+}
+
+impl Audience {
+    /// Those who are told of a rule, and whoever's receiver is.
+    pub fn of(&self, rule: &Rule, table: &TableMeta) -> Vec<Recipient> {
+        let Some(owner) = self.identities.get(&rule.account) else {
+            return Vec::new();
+        };
+        let told = |account: &i64| Recipient {
+            account: *account,
+            is_told: true,
+        };
+        let Some(role) = &rule.role else {
+            return vec![told(&rule.account)];
+        };
+        if !may_tell_others(owner, table) {
+            return Vec::new();
+        }
+        let members = self
+            .members
+            .get(role)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let is_there = |account: &&i64| self.identities.contains_key(account);
+        let mut to: Vec<Recipient> = members.iter().filter(is_there).map(told).collect();
+        if rule.hook.is_some() && !members.contains(&rule.account) {
+            to.push(Recipient {
+                account: rule.account,
+                is_told: false,
+            });
+        }
+        to
+    }
+}
+
+/// Whether somebody makes rules for others about a table: who says what they may do with it.
+pub fn may_tell_others(identity: &Identity, table: &TableMeta) -> bool {
+    let path = path::path(&table.table.schema, &table.table.name);
+    identity.is_administrator() || identity.rights.manage(&path)
+}
+
+/// Where all rules stand.
+struct Place {
+    is_ours: bool,
+    seen: PgSnapshot,
+    purged_below: u64,
+}
+
+/// Takes the cursor for this transaction; `None` if another has it.
+async fn place(connection: &mut PgConnection) -> Result<Option<Place>, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT c.epoch = s.epoch, c.seen::text, s.purged_below::text \
+           FROM rowcast.watch_cursor c, rowcast.state s FOR UPDATE OF c SKIP LOCKED",
+    )
+    .fetch_optional(connection)
+    .await?;
+    let decoded = |what: &'static str| sqlx::Error::Decode(what.into());
+    row.map(|row| {
+        Ok(Place {
+            is_ours: row.try_get(0)?,
+            seen: row
+                .try_get::<&str, _>(1)?
+                .parse()
+                .map_err(|_| decoded("no snapshot"))?,
+            purged_below: row
+                .try_get::<&str, _>(2)?
+                .parse()
+                .map_err(|_| decoded("no transaction's number"))?,
+        })
+    })
+    .transpose()
+}
+
+/// From where the log is looked at: what was before all rules is of no concern.
+fn beginning(seen: &PgSnapshot, rules: &[Rule]) -> PgSnapshot {
+    let mut rules = rules.iter().map(|rule| &rule.since);
+    let first = rules.next().map(|first| {
+        rules.fold(first, |oldest, since| match oldest.covers(since) {
+            true => since,
+            false => oldest,
+        })
+    });
+    match first {
+        Some(oldest) if oldest.covers(seen) => oldest.clone(),
+        _ => seen.clone(),
+    }
+}

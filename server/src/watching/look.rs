@@ -1,0 +1,432 @@
+//! Looking at a part of the log: which transactions hit which rules.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use futures::TryStreamExt;
+use rowcast_engine::{
+    datum::decode_image,
+    query::{Question, QuestionId},
+    record::Record,
+    transaction::Side,
+};
+use rowcast_protocol::{ApiError, PgSnapshot};
+use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::types::Oid};
+
+use super::{
+    cursor::advanced,
+    evaluator::{Evaluator, Failed},
+    net::{Hashes, Net, Outcome},
+    part::{self, NEW},
+    rule::{Kind, Rule},
+    seen::Condition,
+    words,
+};
+use crate::{
+    capture::ChangeKind,
+    database::catalog::TableMeta,
+    live::ask::ask,
+    query::sql::{Params, where_sql},
+};
+
+/// How many images are looked at together.
+const TOGETHER: usize = 1_000;
+
+/// How long it is looked for what a statement may have done that was not recorded.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A rule, for those who see the same rows.
+#[derive(Debug)]
+pub struct Watch {
+    /// The rule's place among those of the round.
+    pub rule: usize,
+    /// What it looks for.
+    pub condition: Arc<Condition>,
+    /// Who is told.
+    pub to: Vec<Recipient>,
+}
+
+/// Somebody who is told of a rule's hits.
+#[derive(Clone, Copy, Debug)]
+pub struct Recipient {
+    /// Who.
+    pub account: i64,
+    /// Whether they are told, and not only whatever is theirs that hits are sent to.
+    pub is_told: bool,
+}
+
+/// A transaction that hit a rule.
+#[derive(Debug)]
+pub struct Hit {
+    /// Of which [`Watch`].
+    pub watch: usize,
+    /// When the transaction last logged something: microseconds since 1970.
+    pub at: i64,
+    xid: u64,
+    /// What it did.
+    pub outcome: Outcome,
+    /// Why it may have done less, or more.
+    pub unsure: Option<&'static str>,
+}
+
+/// What a part of the log comes to.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// The rules that were looked at.
+    pub watches: Vec<Watch>,
+    /// In the order in which the transactions followed each other.
+    pub hits: Vec<Hit>,
+    /// How many rows of the log it had.
+    pub rows: usize,
+    /// Up to where all has been looked at now.
+    pub seen: PgSnapshot,
+    /// Whether there is more.
+    pub has_more: bool,
+}
+
+/// An image that waits to be looked at.
+struct Waiting {
+    table: u32,
+    xid: u64,
+    at: i64,
+    side: Side,
+    record: Arc<Record>,
+}
+
+/// The state of looking at one part.
+struct Looking<'a> {
+    rules: &'a [Rule],
+    hashes: Hashes,
+    watches: Vec<Watch>,
+    /// Of a table.
+    of: HashMap<u32, Vec<usize>>,
+    waiting: Vec<Waiting>,
+    xid: u64,
+    at: i64,
+    nets: HashMap<usize, Net>,
+    /// What the transaction did that is not recorded by row, for each.
+    unsure: HashMap<usize, &'static str>,
+    hits: Vec<Hit>,
+}
+
+/// Looks at what is new since `from`. `tables`: those of the rules, by relation.
+///
+/// # Errors
+/// The database's, and what is wrong with it while a rule is looked at.
+pub async fn look(
+    evaluator: &mut Evaluator,
+    connection: &mut PgConnection,
+    rules: &[Rule],
+    tables: &HashMap<u32, Arc<TableMeta>>,
+    from: &PgSnapshot,
+) -> Result<Looked, Failed> {
+    let relations: Vec<Oid> = tables.keys().map(|relation| Oid(*relation)).collect();
+    let (end, has_more) = part::end(connection, from, &relations).await?;
+    let sql = format!(
+        "SELECT s.now, l.xid::text, (extract(epoch FROM l.at) * 1000000)::int8, l.relation, \
+                l.kind::text, l.layout, l.old, l.new \
+           FROM (SELECT pg_current_snapshot()::text AS now) AS s \
+           LEFT JOIN (SELECT * FROM rowcast.change_log c \
+                       WHERE {NEW} AND c.xid < $4::text::xid8) AS l ON true \
+          ORDER BY l.xid"
+    );
+    let mut looking = Looking {
+        rules,
+        hashes: Hashes::default(),
+        watches: Vec::new(),
+        of: HashMap::new(),
+        waiting: Vec::new(),
+        xid: 0,
+        at: 0,
+        nets: HashMap::new(),
+        unsure: HashMap::new(),
+        hits: Vec::new(),
+    };
+    let mut looked = Looked {
+        has_more,
+        ..Looked::default()
+    };
+    let mut rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(from.xmax.to_string())
+        .bind(part::running(from))
+        .bind(&relations)
+        .bind(end.to_string())
+        .fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        if looked.rows == 0 {
+            let now: PgSnapshot = row.try_get::<&str, _>(0)?.parse().map_err(decoded)?;
+            looked.seen = advanced(from, &now, end);
+        }
+        let Some(xid) = row.try_get::<Option<&str>, _>(1)? else {
+            break;
+        };
+        looked.rows += 1;
+        let xid: u64 = xid.parse().map_err(decoded)?;
+        let at: i64 = row.try_get(2)?;
+        let Some(table) = tables.get(&row.try_get::<Oid, _>(3)?.0) else {
+            continue;
+        };
+        if !looking.of.contains_key(&table.oid) {
+            let watches = evaluator.watches(rules, table).await?;
+            let begin = looking.watches.len();
+            looking.watches.extend(watches);
+            let of = (begin..looking.watches.len()).collect();
+            looking.of.insert(table.oid, of);
+        }
+        if looking.of[&table.oid].is_empty() {
+            continue;
+        }
+        let kind = ChangeKind::of(row.try_get(4)?);
+        let layout: Option<i32> = row.try_get(5)?;
+        let why = match kind {
+            ChangeKind::Images if layout == Some(table.layout) => {
+                let sides = [(Side::Old, 6), (Side::New, 7)];
+                let mut is_read = true;
+                for (side, column) in sides {
+                    let mut images = row.try_get::<Option<&[u8]>, _>(column)?.unwrap_or_default();
+                    while is_read && !images.is_empty() {
+                        match decode_image(&mut images, &table.codecs) {
+                            Ok(values) => looking.waiting.push(Waiting {
+                                table: table.oid,
+                                xid,
+                                at,
+                                side,
+                                record: Record::new(&table.schema, values),
+                            }),
+                            Err(_) => is_read = false,
+                        }
+                        if looking.waiting.len() >= TOGETHER {
+                            looking.take(evaluator).await?;
+                        }
+                    }
+                }
+                if is_read {
+                    continue;
+                }
+                words::ALTERED
+            }
+            ChangeKind::Images => words::ALTERED,
+            ChangeKind::Keys => words::LARGE,
+            ChangeKind::Truncate => words::EMPTIED,
+            ChangeKind::Unknown => words::BULK,
+            ChangeKind::Definition => continue,
+        };
+        looking.take(evaluator).await?;
+        looking.go_to(xid, at);
+        looking.doubt(table.oid, why);
+    }
+    drop(rows);
+    looking.take(evaluator).await?;
+    looking.settle();
+    looking.count_unsure(evaluator).await;
+    // Of two transactions that did something to one row, the later one has logged later.
+    looking.hits.sort_by_key(|hit| (hit.at, hit.xid, hit.watch));
+    looked.hits = looking.hits;
+    looked.watches = looking.watches;
+    Ok(looked)
+}
+
+impl Looking<'_> {
+    /// Looks at the images that wait.
+    async fn take(&mut self, evaluator: &Evaluator) -> Result<(), Failed> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        let mut verdicts: HashMap<(usize, usize), bool> = HashMap::new();
+        let mut asked: Vec<(usize, Vec<usize>)> = Vec::new();
+        for (nth, image) in waiting.iter().enumerate() {
+            for &watch in &self.of[&image.table] {
+                let of = &self.watches[watch];
+                if self.rules[of.rule].since.sees(image.xid) {
+                    continue;
+                }
+                match of.condition.holds(&image.record, image.at) {
+                    Some(holds) => {
+                        verdicts.insert((nth, watch), holds);
+                    }
+                    None => match asked.iter_mut().find(|(known, _)| *known == watch) {
+                        Some((_, rows)) => rows.push(nth),
+                        None => asked.push((watch, vec![nth])),
+                    },
+                }
+            }
+        }
+        let failed = self.ask(evaluator, &waiting, &asked, &mut verdicts).await?;
+        for (nth, image) in waiting.iter().enumerate() {
+            self.go_to(image.xid, image.at);
+            let mut key = None;
+            for at in 0..self.of[&image.table].len() {
+                let watch = self.of[&image.table][at];
+                if failed.contains(&watch) {
+                    self.unsure.insert(watch, words::FAILED);
+                }
+                if verdicts.get(&(nth, watch)) != Some(&true) {
+                    continue;
+                }
+                let key = *key.get_or_insert_with(|| self.hashes.of_key(image.record.key()));
+                let of = &self.watches[watch];
+                let value = match (&self.rules[of.rule].kind, of.condition.column) {
+                    (Kind::Changes(_), Some(at)) => self.hashes.of(&image.record.values()[at]),
+                    _ => 0,
+                };
+                let net = self.nets.entry(watch).or_default();
+                net.add(key, value, image.side, &image.record);
+            }
+        }
+        Ok(())
+    }
+
+    /// Has PostgreSQL decide what it alone knows. Returns the watches of which it can't.
+    async fn ask(
+        &self,
+        evaluator: &Evaluator,
+        waiting: &[Waiting],
+        asked: &[(usize, Vec<usize>)],
+        verdicts: &mut HashMap<(usize, usize), bool>,
+    ) -> Result<Vec<usize>, Failed> {
+        let mut failed = Vec::new();
+        // Those of one table share statements.
+        let mut tables: Vec<u32> = Vec::new();
+        for (watch, _) in asked {
+            let table = self.watches[*watch].condition.bound.table.oid;
+            if !tables.contains(&table) {
+                tables.push(table);
+            }
+        }
+        for table in tables {
+            let of_table = |watch: usize| self.watches[watch].condition.bound.table.oid == table;
+            let of: Vec<_> = asked.iter().filter(|(watch, _)| of_table(*watch)).collect();
+            let questions: Vec<Question> = of
+                .iter()
+                .map(|(_, rows)| Question {
+                    id: QuestionId(0),
+                    verdicts: rows
+                        .iter()
+                        .map(|at| Arc::clone(&waiting[*at].record))
+                        .collect(),
+                    rankings: Vec::new(),
+                })
+                .collect();
+            let pairs: Vec<_> = of
+                .iter()
+                .zip(&questions)
+                .map(|((watch, _), question)| (&self.watches[*watch].condition.bound, question))
+                .collect();
+            let answers = ask(evaluator.parts.readers.ours(), &pairs).await;
+            for ((watch, rows), answer) in of.into_iter().zip(answers) {
+                match answer {
+                    Ok(answer) => {
+                        for (at, holds) in rows.iter().zip(answer.verdicts) {
+                            verdicts.insert((*at, *watch), holds);
+                        }
+                    }
+                    Err(error) if is_passing(&error) => return Err(Failed::Passing),
+                    // An operator that fails on a value fails always.
+                    Err(_) => failed.push(*watch),
+                }
+            }
+        }
+        Ok(failed)
+    }
+
+    fn go_to(&mut self, xid: u64, at: i64) {
+        if xid != self.xid {
+            self.settle();
+            (self.xid, self.at) = (xid, at);
+        }
+        self.at = self.at.max(at);
+    }
+
+    /// Something happened to a table that is not recorded by row.
+    fn doubt(&mut self, table: u32, why: &'static str) {
+        for &watch in &self.of[&table] {
+            let rule = &self.rules[self.watches[watch].rule];
+            let is_empty = why == words::EMPTIED && rule.kind != Kind::Leaves;
+            if !is_empty && !rule.since.sees(self.xid) {
+                self.unsure.insert(watch, why);
+            }
+        }
+    }
+
+    /// The transaction is over: what it did stands.
+    fn settle(&mut self) {
+        let nothing = || Outcome {
+            rows: 0,
+            one: None,
+            is_beyond: false,
+        };
+        let mut unsure = std::mem::take(&mut self.unsure);
+        for (watch, net) in self.nets.drain() {
+            let kind = &self.rules[self.watches[watch].rule].kind;
+            let Some(outcome) = net.outcome(kind) else {
+                continue;
+            };
+            let beyond = outcome.is_beyond.then_some(words::BEYOND);
+            self.hits.push(Hit {
+                watch,
+                at: self.at,
+                xid: self.xid,
+                outcome,
+                unsure: unsure.remove(&watch).or(beyond),
+            });
+        }
+        for (watch, why) in unsure {
+            self.hits.push(Hit {
+                watch,
+                at: self.at,
+                xid: self.xid,
+                outcome: nothing(),
+                unsure: Some(why),
+            });
+        }
+    }
+
+    /// Of what was not recorded by row, those rows are counted that the transaction wrote and that
+    /// are among those looked for now: no more than these have come.
+    async fn count_unsure(&mut self, evaluator: &Evaluator) {
+        for hit in &mut self.hits {
+            let watch = &self.watches[hit.watch];
+            let is_counted = matches!(hit.unsure, Some(words::BULK | words::LARGE))
+                && self.rules[watch.rule].kind == Kind::Enters;
+            if is_counted {
+                let counting = count_written(evaluator, &watch.condition, hit.xid);
+                if let Ok(Ok(rows)) = tokio::time::timeout(PATIENCE, counting).await {
+                    hit.outcome.rows = hit.outcome.rows.max(rows.unsigned_abs());
+                }
+            }
+        }
+    }
+}
+
+async fn count_written(
+    evaluator: &Evaluator,
+    condition: &Condition,
+    xid: u64,
+) -> Result<i64, sqlx::Error> {
+    let table = &condition.bound.table;
+    let mut params = Params::default();
+    let filter = where_sql(table, &condition.bound.filter, "t", &mut params);
+    // A row says the number of whoever wrote it without what goes beyond 32 bits.
+    let writer = params.push((xid & 0xffff_ffff).to_string());
+    let sql = format!(
+        "SELECT count(*) FROM {} AS t WHERE {filter} AND t.xmin = {writer}::xid",
+        table.sql_name()
+    );
+    let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
+    for text in params.into_texts() {
+        query = query.bind(text);
+    }
+    query.fetch_one(evaluator.parts.readers.ours()).await
+}
+
+/// Whether it is the database that is away, or busy, not the question that is wrong.
+pub fn is_passing(error: &ApiError) -> bool {
+    matches!(
+        error.code.as_str(),
+        "database_unavailable" | "too_slow" | "catalog_changed"
+    )
+}
+
+fn decoded<E: std::error::Error + Send + Sync + 'static>(error: E) -> sqlx::Error {
+    sqlx::Error::Decode(Box::new(error))
+}

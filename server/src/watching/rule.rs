@@ -1,0 +1,188 @@
+//! Rules as they are kept.
+
+use rowcast_protocol::{ApiError, PgSnapshot, query::Query};
+use sqlx::{PgConnection, Row, postgres::PgRow};
+
+/// What a rule tells of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A row that was not among them is.
+    Enters,
+    /// A row that was among them is not any more.
+    Leaves,
+    /// The value of this column changed, in a row that was among them and is.
+    Changes(String),
+    /// Their number, or a sum, crossed a bound.
+    Total(Total),
+}
+
+/// A total, and what it crosses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Total {
+    /// The column that is summed up; `None`: rows are counted.
+    pub column: Option<String>,
+    /// The bound, as a number's text.
+    pub bound: String,
+    /// Whether it is told when the total comes to lie above it, not below.
+    pub is_above: bool,
+}
+
+/// A rule that is neither paused nor expired.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Names it.
+    pub id: i64,
+    /// Whose it is.
+    pub account: i64,
+    /// Whose accounts are told instead.
+    pub role: Option<String>,
+    /// What people call it.
+    pub name: String,
+    /// The table, as addresses name it.
+    pub table: String,
+    /// Which of its rows.
+    pub query: String,
+    /// What is told.
+    pub kind: Kind,
+    /// For how long what follows is told together with what was first.
+    pub group_seconds: i32,
+    /// What this has seen was before the rule.
+    pub since: PgSnapshot,
+    /// Whether e-mail is sent.
+    pub mail: bool,
+    /// The host that hits are sent to.
+    pub hook: Option<String>,
+}
+
+const COLUMNS: &str = "r.id, r.account, r.role, r.name, r.table_path, r.query, r.kind, \
+     r.column_name, r.bound::text, r.direction, r.group_seconds, r.since::text, r.mail, \
+     (SELECT substring(w.url from '^[a-z]+://([^/?#]*)') FROM rowcast.webhook w WHERE w.rule = r.id)";
+
+/// The rules that may have something to tell, in their order.
+///
+/// # Errors
+/// Those of a read.
+pub async fn active(connection: &mut PgConnection) -> Result<Vec<Rule>, sqlx::Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM rowcast.watch_rule r \
+           JOIN rowcast.account a ON a.id = r.account AND a.disabled_at IS NULL \
+          WHERE r.paused_at IS NULL AND (r.expires_at IS NULL OR r.expires_at > now()) \
+          ORDER BY r.id"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// What a rule asks for, without what only decides how a page shows it.
+///
+/// # Errors
+/// Those of the grammar.
+pub fn conditions(query: &str) -> Result<Query, ApiError> {
+    let asked: Vec<&str> = query
+        .split('&')
+        .filter(|parameter| !parameter.starts_with('~'))
+        .collect();
+    let query = Query::parse(&asked.join("&"))?;
+    Ok(Query {
+        filter: query.filter,
+        search: query.search,
+        ..Query::default()
+    })
+}
+
+impl Kind {
+    /// The word for it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Enters => "enters",
+            Self::Leaves => "leaves",
+            Self::Changes(_) => "changes",
+            Self::Total(_) => "total",
+        }
+    }
+
+    /// The kind that is kept so; `None` for what is none.
+    pub fn of(
+        word: &str,
+        column: Option<String>,
+        bound: Option<String>,
+        direction: Option<&str>,
+    ) -> Option<Self> {
+        Some(match (word, column, bound, direction) {
+            ("enters", None, None, None) => Self::Enters,
+            ("leaves", None, None, None) => Self::Leaves,
+            ("changes", Some(column), None, None) => Self::Changes(column),
+            ("total", column, Some(bound), Some(direction)) => Self::Total(Total {
+                column,
+                bound,
+                is_above: match direction {
+                    "above" => true,
+                    "below" => false,
+                    _ => return None,
+                },
+            }),
+            _ => return None,
+        })
+    }
+}
+
+fn read(row: &PgRow) -> Result<Rule, sqlx::Error> {
+    let kind: String = row.try_get(6)?;
+    let direction: Option<String> = row.try_get(9)?;
+    let kind = Kind::of(
+        &kind,
+        row.try_get(7)?,
+        row.try_get(8)?,
+        direction.as_deref(),
+    );
+    let since: String = row.try_get(11)?;
+    Ok(Rule {
+        id: row.try_get(0)?,
+        account: row.try_get(1)?,
+        role: row.try_get(2)?,
+        name: row.try_get(3)?,
+        table: row.try_get(4)?,
+        query: row.try_get(5)?,
+        kind: kind.ok_or_else(|| sqlx::Error::Decode("a rule of no kind".into()))?,
+        group_seconds: row.try_get(10)?,
+        since: since
+            .parse()
+            .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+        mail: row.try_get(12)?,
+        hook: row.try_get(13)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_page_adds_and_how_it_orders_decides_about_no_row() {
+        let query = conditions("status=eq.open&~view=7&order=id.desc&q=oak&limit=10").expect("one");
+        assert_eq!(query.filter.len(), 1);
+        assert_eq!(query.search.as_deref(), Some("oak"));
+        assert!(query.order.is_empty() && query.select.is_none());
+        assert!(conditions("status=is.what").is_err());
+    }
+
+    #[test]
+    fn a_kind_has_what_belongs_to_it_and_nothing_else() {
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(Kind::of("enters", None, None, None), Some(Kind::Enters));
+        assert_eq!(Kind::of("enters", text("a"), None, None), None);
+        assert_eq!(Kind::of("changes", None, None, None), None);
+        assert_eq!(Kind::of("total", None, text("7"), None), None);
+        assert_eq!(Kind::of("total", None, text("7"), Some("beside")), None);
+        let total = Kind::of("total", text("amount"), text("7"), Some("below"));
+        assert!(matches!(
+            total,
+            Some(Kind::Total(Total {
+                is_above: false,
+                ..
+            }))
+        ));
+    }
+}

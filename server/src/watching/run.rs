@@ -1,0 +1,179 @@
+//! When it is looked.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    sync::watch,
+    time::{sleep, sleep_until},
+};
+
+use super::{
+    evaluator::{Evaluator, Failed, Round},
+    rule::Rule,
+    total,
+};
+use crate::error::sqlstate;
+
+/// How often it is looked without a reason: for rules made elsewhere, and so that the cursor stays
+/// ahead of what is removed from the log.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// The shortest time between two looks.
+const APART: Duration = Duration::from_millis(5);
+
+/// How soon it is tried again while another server is at it.
+const TAKEN: Duration = Duration::from_millis(200);
+
+/// How long it takes after a failure; twice as long each time.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+
+/// At the most.
+const LAST_RETRY: Duration = Duration::from_secs(5);
+
+/// The shortest time between two readings of a total.
+const TOTAL_APART: Duration = Duration::from_secs(1);
+
+/// So many times as long as it took, it takes until a total is read again.
+const TOTAL_SPACING: u32 = 10;
+
+/// When each total may be read again, and whether it is to be.
+#[derive(Debug, Default)]
+struct Totals {
+    rules: Vec<(Rule, BTreeSet<u32>)>,
+    due: BTreeSet<i64>,
+    not_before: HashMap<i64, Instant>,
+}
+
+/// Looks at all that happens, until `stop` says so.
+pub async fn run(mut evaluator: Evaluator, mut stop: watch::Receiver<bool>) {
+    let tail = evaluator.parts.tail.clone();
+    let changed = std::sync::Arc::clone(&evaluator.parts.watching.changed);
+    tail.hear();
+    let mut relations = BTreeSet::new();
+    let mut totals = Totals::default();
+    let mut retry = FIRST_RETRY;
+    // What happened meanwhile is looked at first, totals too.
+    let mut next = Instant::now();
+    let mut not_before = next;
+    let mut is_anything_due = true;
+    loop {
+        let wake = totals.next().map_or(next, |due| due.min(next));
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return,
+            news = tail.news(), if next > Instant::now() => {
+                match news {
+                    None => is_anything_due = true,
+                    Some(found) if found.is_disjoint(&relations) => continue,
+                    Some(found) => totals.touch(&found),
+                }
+                next = Instant::now().max(not_before);
+                continue;
+            }
+            () = changed.notified() => {
+                is_anything_due = true;
+                next = Instant::now();
+                continue;
+            }
+            () = sleep_until(wake.into()) => {}
+        }
+        if next <= Instant::now() {
+            let begun = Instant::now();
+            let round = tokio::select! {
+                round = evaluator.round() => round,
+                _ = stop.wait_for(|stop| *stop) => return,
+            };
+            // A busy table is looked at half of the time at the most.
+            not_before = Instant::now() + begun.elapsed().max(APART);
+            match round {
+                Ok(round) => {
+                    retry = FIRST_RETRY;
+                    relations = round.relations.clone();
+                    next = begun + next_after(&round);
+                    totals.know(round, is_anything_due);
+                    is_anything_due = false;
+                }
+                Err(error) => {
+                    tell_of(&error);
+                    tokio::select! {
+                        () = sleep(retry) => {}
+                        _ = stop.wait_for(|stop| *stop) => return,
+                    }
+                    retry = (retry * 2).min(LAST_RETRY);
+                }
+            }
+        }
+        if let Some(rule) = totals.take() {
+            let begun = Instant::now();
+            let looked = tokio::select! {
+                looked = total::look(&mut evaluator, &rule) => looked,
+                _ = stop.wait_for(|stop| *stop) => return,
+            };
+            if let Err(error) = looked {
+                tell_of(&error);
+                totals.due.insert(rule.id);
+            }
+            let apart = TOTAL_APART.max(begun.elapsed() * TOTAL_SPACING);
+            totals.not_before.insert(rule.id, Instant::now() + apart);
+        }
+    }
+}
+
+fn next_after(round: &Round) -> Duration {
+    match (round.has_more, round.is_taken) {
+        (true, _) => Duration::ZERO,
+        (_, true) => TAKEN,
+        _ => LOOK,
+    }
+}
+
+fn tell_of(error: &Failed) {
+    let reason = match error {
+        Failed::Database(error) => sqlstate(error),
+        Failed::Passing => "passing".into(),
+    };
+    tracing::debug!(%reason, "watch rules could not be looked at; trying again");
+}
+
+impl Totals {
+    fn know(&mut self, round: Round, is_anything_due: bool) {
+        let known: BTreeSet<i64> = self.rules.iter().map(|(rule, _)| rule.id).collect();
+        self.rules = round.totals;
+        let there: BTreeSet<i64> = self.rules.iter().map(|(rule, _)| rule.id).collect();
+        self.due.retain(|id| there.contains(id));
+        self.not_before.retain(|id, _| there.contains(id));
+        let new = there
+            .iter()
+            .filter(|id| is_anything_due || !known.contains(id));
+        self.due.extend(new);
+    }
+
+    fn touch(&mut self, relations: &BTreeSet<u32>) {
+        let of = self
+            .rules
+            .iter()
+            .filter(|(_, of)| !of.is_disjoint(relations));
+        self.due.extend(of.map(|(rule, _)| rule.id));
+    }
+
+    /// When the next one may be read that is to be.
+    fn next(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let due = self.due.iter();
+        due.map(|id| self.not_before.get(id).copied().unwrap_or(now))
+            .min()
+    }
+
+    /// One that is to be read now.
+    fn take(&mut self) -> Option<Rule> {
+        let now = Instant::now();
+        let is_ready = |id: &&i64| self.not_before.get(id).is_none_or(|at| *at <= now);
+        let id = *self.due.iter().find(is_ready)?;
+        self.due.remove(&id);
+        let found = self.rules.iter().find(|(rule, _)| rule.id == id);
+        found.map(|(rule, _)| rule.clone())
+    }
+}
