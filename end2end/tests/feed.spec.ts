@@ -143,6 +143,11 @@ test("whoever is put out of a channel while it is open sees no more of it", asyn
   await signIn(page, ann);
   await expectLiveFeed(page);
   await expect(post(page, "A secret")).toBeVisible();
+  // What was seen is said to be read before that can't be said any more.
+  const read = () =>
+    server.sql(`SELECT FROM rowcast.channel_member m JOIN rowcast.channel c ON c.id = m.channel
+                 WHERE c.name = '${name}' AND m.read_to > 0`);
+  await expect.poll(async () => (await read()).length).toBe(1);
   await server.sql(
     `DELETE FROM rowcast.channel_member m USING rowcast.channel c WHERE c.id = m.channel AND c.name = '${name}'`,
   );

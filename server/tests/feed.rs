@@ -27,7 +27,6 @@ mod mentions;
 #[path = "feed/page.rs"]
 mod page;
 #[path = "support/server.rs"]
-#[allow(dead_code, reason = "other tests use the rest of it")]
 mod process;
 #[path = "oracle/random.rs"]
 #[allow(dead_code, reason = "other tests use the rest of it")]

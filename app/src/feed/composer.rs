@@ -138,6 +138,8 @@ impl Composer {
             self.busy.set(false);
             match done {
                 Ok(answer) => {
+                    // Who has posted is not writing any more; the next word is said at once.
+                    self.told.set_value(0.0);
                     text.set_value("");
                     self.refused.set(None);
                     self.close();
