@@ -1,6 +1,10 @@
 //! Looking at a part of the log: which transactions hit which rules.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::TryStreamExt;
 use rowcast_engine::{
@@ -31,8 +35,11 @@ use crate::{
 /// How many images are looked at together.
 const TOGETHER: usize = 1_000;
 
-/// How long it is looked for what a statement may have done that was not recorded.
+/// How long a round looks for what statements may have done that was not recorded.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How much longer than a statement may take its answer is waited for.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// A rule, for those who see the same rows.
 #[derive(Debug)]
@@ -320,6 +327,10 @@ impl Looking<'_> {
                             verdicts.insert((*at, *watch), holds);
                         }
                     }
+                    Err(error) if error.code == "too_slow" => {
+                        let rule = self.watches[*watch].rule;
+                        return Err(Failed::Rule(self.rules[rule].id));
+                    }
                     Err(error) if is_passing(&error) => return Err(Failed::Passing),
                     // An operator that fails on a value fails always.
                     Err(_) => failed.push(*watch),
@@ -382,15 +393,21 @@ impl Looking<'_> {
     }
 
     /// Of what was not recorded by row, those rows are counted that the transaction wrote and that
-    /// are among those looked for now: no more than these have come.
+    /// are among those looked for now: no more than these have come. What there is no time left for
+    /// has no number.
     async fn count_unsure(&mut self, evaluator: &Evaluator) {
+        let until = Instant::now() + PATIENCE;
         for hit in &mut self.hits {
             let watch = &self.watches[hit.watch];
             let is_counted = matches!(hit.unsure, Some(words::BULK | words::LARGE))
                 && self.rules[watch.rule].kind == Kind::Enters;
             if is_counted {
-                let counting = count_written(evaluator, &watch.condition, hit.xid);
-                if let Ok(Ok(rows)) = tokio::time::timeout(PATIENCE, counting).await {
+                let left = until.saturating_duration_since(Instant::now());
+                if left.as_millis() == 0 {
+                    return;
+                }
+                let counting = count_written(evaluator, &watch.condition, hit.xid, left);
+                if let Ok(Ok(rows)) = tokio::time::timeout(left + GRACE, counting).await {
                     hit.outcome.rows = hit.outcome.rows.max(rows.unsigned_abs());
                 }
             }
@@ -402,6 +419,7 @@ async fn count_written(
     evaluator: &Evaluator,
     condition: &Condition,
     xid: u64,
+    left: Duration,
 ) -> Result<i64, sqlx::Error> {
     let table = &condition.bound.table;
     let mut params = Params::default();
@@ -416,7 +434,13 @@ async fn count_written(
     for text in params.into_texts() {
         query = query.bind(text);
     }
-    query.fetch_one(evaluator.parts.readers.ours()).await
+    // Nothing goes on behind whoever has stopped waiting.
+    let mut transaction = evaluator.parts.readers.ours().begin().await?;
+    sqlx::query("SELECT set_config('statement_timeout', $1, true)")
+        .bind(left.as_millis().to_string())
+        .execute(&mut *transaction)
+        .await?;
+    query.fetch_one(&mut *transaction).await
 }
 
 /// Whether it is the database that is away, or busy, not the question that is wrong.

@@ -19,6 +19,9 @@ pub const ALTERED: &str = "The table was altered before its changes were looked 
 pub const FAILED: &str = "The conditions could not be decided for some rows.";
 /// There were too many.
 pub const BEYOND: &str = "More rows changed in one transaction than are told apart.";
+/// It can't be looked at for long.
+pub const SLOW: &str = "Looking at it failed or took too long several times in a row, so it was \
+     passed over.";
 /// The log was emptied first.
 pub const PURGED: &str = "Changes were removed from the log before they were looked at \
      (ROWCAST_RETENTION), so hits may have been missed.";
