@@ -163,6 +163,8 @@ impl Evaluator {
             self.known.clear();
             return Ok(Round::default());
         }
+        let there: BTreeSet<i64> = rules.iter().map(|rule| rule.id).collect();
+        self.known.retain(|(rule, _), _| there.contains(rule));
         sqlx::query(
             "SELECT set_config('synchronous_commit', 'on', true), \
                     set_config('idle_in_transaction_session_timeout', '60s', true), \

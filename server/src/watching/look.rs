@@ -1,7 +1,7 @@
 //! Looking at a part of the log: which transactions hit which rules.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -19,7 +19,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::types::Oid};
 use super::{
     cursor::advanced,
     evaluator::{Evaluator, Failed},
-    net::{Hashes, Net, Outcome},
+    net::{Hashes, Net, Outcome, Room},
     part::{self, NEW},
     rule::{Kind, Rule},
     seen::Condition,
@@ -34,6 +34,12 @@ use crate::{
 
 /// How many images are looked at together.
 const TOGETHER: usize = 1_000;
+
+/// Or how many bytes of them.
+const BYTES: usize = 8 << 20;
+
+/// How many are told of hits in one round, if one transaction does not tell more.
+const TOLD: usize = 20_000;
 
 /// How long a round looks for what statements may have done that was not recorded.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -107,9 +113,18 @@ struct Looking<'a> {
     /// Of a table.
     of: HashMap<u32, Vec<usize>>,
     waiting: Vec<Waiting>,
+    /// How many bytes these were.
+    bytes: usize,
     xid: u64,
     at: i64,
     nets: HashMap<usize, Net>,
+    room: Room,
+    /// How many are told of the hits.
+    told: usize,
+    /// How many may be, when what waits has been looked at.
+    may_be_told: usize,
+    /// Watches that are told of once in a round.
+    grouped: HashSet<usize>,
     /// What the transaction did that is not recorded by row, for each.
     unsure: HashMap<usize, &'static str>,
     hits: Vec<Hit>,
@@ -142,9 +157,14 @@ pub async fn look(
         watches: Vec::new(),
         of: HashMap::new(),
         waiting: Vec::new(),
+        bytes: 0,
         xid: 0,
         at: 0,
         nets: HashMap::new(),
+        room: Room::default(),
+        told: 0,
+        may_be_told: 0,
+        grouped: HashSet::new(),
         unsure: HashMap::new(),
         hits: Vec::new(),
     };
@@ -158,16 +178,31 @@ pub async fn look(
         .bind(&relations)
         .bind(end.to_string())
         .fetch(connection);
+    let mut now = None;
+    let mut last = 0;
     while let Some(row) = rows.try_next().await? {
+        let now: &PgSnapshot = match &mut now {
+            Some(now) => now,
+            None => now.insert(row.try_get::<&str, _>(0)?.parse().map_err(decoded)?),
+        };
         if looked.rows == 0 {
-            let now: PgSnapshot = row.try_get::<&str, _>(0)?.parse().map_err(decoded)?;
-            looked.seen = advanced(from, &now, end);
+            looked.seen = advanced(from, now, end);
         }
         let Some(xid) = row.try_get::<Option<&str>, _>(1)? else {
             break;
         };
-        looked.rows += 1;
         let xid: u64 = xid.parse().map_err(decoded)?;
+        if xid != last && looking.may_be_told > TOLD {
+            looking.take(evaluator).await?;
+            looking.settle();
+            looking.may_be_told = looking.told;
+            if looking.told >= TOLD {
+                looked.seen = advanced(from, now, xid);
+                looked.has_more = true;
+                break;
+            }
+        }
+        looked.rows += 1;
         let at: i64 = row.try_get(2)?;
         let Some(table) = tables.get(&row.try_get::<Oid, _>(3)?.0) else {
             continue;
@@ -182,6 +217,10 @@ pub async fn look(
         if looking.of[&table.oid].is_empty() {
             continue;
         }
+        if xid != last {
+            looking.expect(table.oid);
+            last = xid;
+        }
         let kind = ChangeKind::of(row.try_get(4)?);
         let layout: Option<i32> = row.try_get(5)?;
         let why = match kind {
@@ -191,6 +230,7 @@ pub async fn look(
                 for (side, column) in sides {
                     let mut images = row.try_get::<Option<&[u8]>, _>(column)?.unwrap_or_default();
                     while is_read && !images.is_empty() {
+                        let before = images.len();
                         match decode_image(&mut images, &table.codecs) {
                             Ok(values) => looking.waiting.push(Waiting {
                                 table: table.oid,
@@ -201,7 +241,8 @@ pub async fn look(
                             }),
                             Err(_) => is_read = false,
                         }
-                        if looking.waiting.len() >= TOGETHER {
+                        looking.bytes += before.saturating_sub(images.len());
+                        if looking.waiting.len() >= TOGETHER || looking.bytes >= BYTES {
                             looking.take(evaluator).await?;
                         }
                     }
@@ -239,6 +280,7 @@ impl Looking<'_> {
             return Ok(());
         }
         let waiting = std::mem::take(&mut self.waiting);
+        self.bytes = 0;
         let mut verdicts: HashMap<(usize, usize), bool> = HashMap::new();
         let mut asked: Vec<(usize, Vec<usize>)> = Vec::new();
         for (nth, image) in waiting.iter().enumerate() {
@@ -277,7 +319,7 @@ impl Looking<'_> {
                     _ => 0,
                 };
                 let net = self.nets.entry(watch).or_default();
-                net.add(key, value, image.side, &image.record);
+                net.add(key, value, image.side, image.record.key(), &mut self.room);
             }
         }
         Ok(())
@@ -367,6 +409,8 @@ impl Looking<'_> {
             is_beyond: false,
         };
         let mut unsure = std::mem::take(&mut self.unsure);
+        let begin = self.hits.len();
+        self.room = Room::default();
         for (watch, net) in self.nets.drain() {
             let kind = &self.rules[self.watches[watch].rule].kind;
             let Some(outcome) = net.outcome(kind) else {
@@ -389,6 +433,24 @@ impl Looking<'_> {
                 outcome: nothing(),
                 unsure: Some(why),
             });
+        }
+        for hit in &self.hits[begin..] {
+            let watch = &self.watches[hit.watch];
+            let is_grouped = self.rules[watch.rule].group_seconds > 0;
+            if !is_grouped || self.grouped.insert(hit.watch) {
+                self.told += watch.to.len();
+            }
+        }
+    }
+
+    /// A transaction did something to a table: whoever watches it may be told.
+    fn expect(&mut self, table: u32) {
+        for watch in &self.of[&table] {
+            let of = &self.watches[*watch];
+            let is_grouped = self.rules[of.rule].group_seconds > 0;
+            if !is_grouped || !self.grouped.contains(watch) {
+                self.may_be_told += of.to.len();
+            }
         }
     }
 

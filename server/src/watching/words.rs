@@ -102,8 +102,7 @@ pub fn total(rule: &Rule, value: &str, bound: &str, is_above: bool) -> Said {
 
 /// The key of the row that a hit names.
 pub fn key_of(hit: &Hit, names: &[String]) -> Option<Vec<(String, String)>> {
-    let record = hit.outcome.one.as_ref()?;
-    let values = record.key().values().iter();
+    let values = hit.outcome.one.as_ref()?.values().iter();
     names
         .iter()
         .zip(values)
