@@ -49,7 +49,9 @@ CREATE TABLE rowcast.watch_cursor (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     -- Of which database: a copy that was restored has another.
     epoch int8 NOT NULL,
-    seen pg_snapshot NOT NULL
+    seen pg_snapshot NOT NULL,
+    -- When all that had been committed had been looked at.
+    looked_at timestamptz NOT NULL DEFAULT now()
 );
 INSERT INTO rowcast.watch_cursor (epoch, seen) SELECT s.epoch, pg_current_snapshot() FROM rowcast.state s;
 
@@ -104,14 +106,18 @@ CREATE TABLE rowcast.delivery (
     state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'done', 'failed')),
     attempts int4 NOT NULL DEFAULT 0,
     next_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- Until when somebody is at it.
+    -- When it is due first.
+    first_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- Until when somebody is at it, and who: nobody else writes down what became of it.
     leased_until timestamptz,
+    lease uuid,
     last_error text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     done_at timestamptz
 );
 CREATE INDEX delivery_waiting ON rowcast.delivery (next_at) WHERE state = 'waiting';
-CREATE INDEX delivery_waiting_rule ON rowcast.delivery (rule, id) WHERE state = 'waiting';
+CREATE INDEX delivery_waiting_rule ON rowcast.delivery (rule, account, channel, id) WHERE state = 'waiting';
+CREATE INDEX delivery_old ON rowcast.delivery (created_at) WHERE state <> 'waiting';
 CREATE INDEX delivery_rule ON rowcast.delivery (rule, id);
 CREATE INDEX delivery_account ON rowcast.delivery (account, id);
 
@@ -141,6 +147,18 @@ REVOKE ALL ON FUNCTION rowcast.note_watch() FROM PUBLIC;
 CREATE TRIGGER rowcast_note
     AFTER INSERT OR DELETE OR UPDATE OF name, query, kind, role, paused_at, expires_at, group_seconds, mail
     ON rowcast.watch_rule FOR EACH ROW EXECUTE FUNCTION rowcast.note_watch();
+
+-- What happens while an account is disabled is not told it afterwards.
+CREATE FUNCTION rowcast.begin_watches_anew() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE rowcast.watch_rule SET since = pg_current_snapshot(), is_beyond = NULL WHERE account = NEW.id;
+    RETURN NULL;
+END $$;
+REVOKE ALL ON FUNCTION rowcast.begin_watches_anew() FROM PUBLIC;
+CREATE TRIGGER rowcast_watches AFTER UPDATE OF disabled_at ON rowcast.account
+    FOR EACH ROW WHEN (OLD.disabled_at IS NOT NULL AND NEW.disabled_at IS NULL)
+    EXECUTE FUNCTION rowcast.begin_watches_anew();
 
 -- That what a rule finds is sent elsewhere is noted, with the host alone: an address may hold a secret.
 CREATE FUNCTION rowcast.note_webhook() RETURNS trigger

@@ -130,7 +130,7 @@ pub fn housekeepers(options: PgConnectOptions) -> PgPool {
 }
 
 /// How many connections look after watch rules and what they deliver.
-pub const WATCHERS: u32 = 2;
+pub const WATCHERS: u32 = 3;
 
 /// Connections for watch rules and what they deliver.
 pub fn watchers(options: PgConnectOptions) -> PgPool {

@@ -9,7 +9,10 @@ pub mod mail;
 pub mod target;
 mod webhook;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rowcast_protocol::ApiError;
 use serde_json::Value;
@@ -41,6 +44,22 @@ const GIVEN_UP: Duration = Duration::from_secs(86_400);
 /// How many are leased at once, and how many rules' receivers are waited for.
 const AT_ONCE: usize = 16;
 
+/// How many of these places one account has at the most.
+const SHARE: i32 = 4;
+
+/// How many are looked at for that.
+const LOOKED_AT: i64 = 64;
+
+/// What is the first that waits of its rule for its receiver: a receiver has them in order. Tests go
+/// past what is tried again.
+const FIRST: &str = "(d.rule IS NULL OR d.content ? 'test' OR NOT EXISTS ( \
+     SELECT FROM rowcast.delivery o \
+      WHERE o.rule = d.rule AND o.account = d.account AND o.channel = d.channel \
+        AND o.state = 'waiting' AND o.id < d.id AND NOT o.content ? 'test'))";
+
+/// How often what is old is removed.
+const FORGETS: Duration = Duration::from_secs(3600);
+
 /// How often it is looked without a reason.
 const LOOK: Duration = Duration::from_secs(30);
 
@@ -63,6 +82,9 @@ struct Ways {
 #[derive(Debug)]
 pub struct Due {
     id: i64,
+    account: i64,
+    /// Says that it is ours to send.
+    lease: String,
     /// By which its receiver knows it.
     pub token: String,
     rule: Option<i64>,
@@ -143,16 +165,18 @@ pub async fn run(
 ) {
     let mut wait = Duration::ZERO;
     // Rules to whose receivers something is being sent: one that is slow takes one place.
-    let mut busy: Vec<i64> = Vec::new();
+    let mut busy: Vec<(Option<i64>, i64)> = Vec::new();
     let mut sending = JoinSet::new();
+    let mut forgotten: Option<Instant> = None;
     loop {
         tokio::select! {
             () = sleep(wait), if sending.len() < AT_ONCE => {}
             () = watching.queued.notified() => {}
             Some(sent) = sending.join_next() => {
                 // One that panicked has said so, and its lease runs out.
-                if let Ok(rule) = sent {
-                    busy.retain(|known| Some(*known) != rule);
+                if let Ok(of) = sent {
+                    let at = busy.iter().position(|known| *known == of);
+                    at.map(|at| busy.swap_remove(at));
                 } else {
                     busy.clear();
                 }
@@ -166,15 +190,20 @@ pub async fn run(
             leased = lease(&pool, &busy) => leased,
             _ = stop.wait_for(|stop| *stop) => return,
         };
+        if forgotten.is_none_or(|at| at.elapsed() > FORGETS) && forget(&pool).await.is_ok() {
+            forgotten = Some(Instant::now());
+        }
         wait = match leased {
             Ok((rules, next)) => {
                 for of in rules {
-                    let rule = of.first().and_then(|due| due.rule);
-                    busy.extend(rule);
+                    let Some(place) = of.first().map(|due| (due.rule, due.account)) else {
+                        continue;
+                    };
+                    busy.push(place);
                     let (pool, delivers) = (pool.clone(), delivers.clone());
                     sending.spawn(async move {
                         send(&pool, &delivers, of).await;
-                        rule
+                        place
                     });
                 }
                 next.min(LOOK)
@@ -193,19 +222,24 @@ pub async fn run(
 /// Sends what is of one rule, one after another, so that its receiver has it in order. What can't be
 /// written down is sent again under its name.
 async fn send(pool: &PgPool, delivers: &Delivers, of: Vec<Due>) {
-    for due in of {
-        let renewed = sqlx::query(
-            "UPDATE rowcast.delivery SET leased_until = clock_timestamp() + make_interval(secs => $2) \
-              WHERE id = $1 AND state = 'waiting' AND leased_until > clock_timestamp()",
+    for mut due in of {
+        // An attempt counts when it is made.
+        let renewed = sqlx::query_scalar(
+            "UPDATE rowcast.delivery \
+                SET leased_until = clock_timestamp() + make_interval(secs => $2), \
+                    attempts = attempts + 1 \
+              WHERE id = $1 AND state = 'waiting' AND lease = $3::text::uuid RETURNING attempts",
         )
         .bind(due.id)
         .bind(LEASE.as_secs_f64())
-        .execute(pool)
+        .bind(&due.lease)
+        .fetch_optional(pool)
         .await;
-        if renewed.is_ok_and(|renewed| renewed.rows_affected() == 0) {
-            // Somebody else is at it.
+        // Else somebody else is at it, or will be.
+        let Ok(Some(attempts)) = renewed else {
             continue;
-        }
+        };
+        due.attempts = attempts;
         let outcome = delivers.deliver(&due).await;
         if let Err(error) = write_down(pool, &due, outcome).await {
             tracing::debug!(
@@ -217,35 +251,58 @@ async fn send(pool: &PgPool, delivers: &Delivers, of: Vec<Due>) {
 }
 
 /// What is due now, by rule, but what is of these; and when it is to be looked for more.
-async fn lease(pool: &PgPool, busy: &[i64]) -> Result<(Vec<Vec<Due>>, Duration), sqlx::Error> {
-    let rows = sqlx::query(
+async fn lease(
+    pool: &PgPool,
+    busy: &[(Option<i64>, i64)],
+) -> Result<(Vec<Vec<Due>>, Duration), sqlx::Error> {
+    let accounts: Vec<i64> = busy.iter().map(|(_, account)| *account).collect();
+    let busy: Vec<i64> = busy.iter().filter_map(|(rule, _)| *rule).collect();
+    let sql = format!(
         "WITH due AS ( \
-             SELECT d.id FROM rowcast.delivery d \
+             SELECT d.id, d.account, d.next_at FROM rowcast.delivery d \
               WHERE d.state = 'waiting' AND d.next_at <= clock_timestamp() \
                 AND (d.leased_until IS NULL OR d.leased_until < clock_timestamp()) \
                 AND (d.rule IS NULL OR d.rule <> ALL ($4)) \
-              ORDER BY d.next_at, d.id LIMIT $2 FOR UPDATE SKIP LOCKED), \
+                AND (SELECT count(*) FROM unnest($5::int8[]) AS b WHERE b = d.account) < $6 \
+                AND {FIRST} \
+              ORDER BY d.next_at, d.id LIMIT $7), \
+         shared AS ( \
+             SELECT e.id FROM ( \
+                 SELECT due.*, row_number() OVER (PARTITION BY due.account \
+                                                      ORDER BY due.next_at, due.id) AS place FROM due) AS e \
+              WHERE e.place + (SELECT count(*) FROM unnest($5::int8[]) AS b WHERE b = e.account) <= $6 \
+              ORDER BY e.next_at, e.id LIMIT $2), \
+         locked AS ( \
+             SELECT d.id FROM rowcast.delivery d JOIN shared USING (id) \
+              WHERE d.state = 'waiting' AND d.next_at <= clock_timestamp() \
+                AND (d.leased_until IS NULL OR d.leased_until < clock_timestamp()) \
+                FOR UPDATE OF d SKIP LOCKED), \
          leased AS ( \
              UPDATE rowcast.delivery d \
                 SET leased_until = clock_timestamp() + make_interval(secs => $1), \
-                    attempts = d.attempts + 1 \
-               FROM due WHERE d.id = due.id RETURNING d.*) \
+                    lease = gen_random_uuid() \
+               FROM locked WHERE d.id = locked.id RETURNING d.*) \
          SELECT d.id, d.token::text, d.rule, d.channel, d.target, d.content::text, d.attempts, \
-                d.created_at < clock_timestamp() - make_interval(secs => $3), \
-                to_jsonb(d.created_at) #>> '{}', w.url, w.secret, a.disabled_at IS NOT NULL, \
+                d.first_at < clock_timestamp() - make_interval(secs => $3), \
+                to_jsonb(d.created_at) #>> '{{}}', w.url, w.secret, a.disabled_at IS NOT NULL, \
                 d.channel = 'mail' AND NOT EXISTS ( \
                     SELECT FROM rowcast.account_mail m \
                      WHERE m.account = d.account AND m.address = d.target \
-                       AND m.confirmed_at IS NOT NULL) \
+                       AND m.confirmed_at IS NOT NULL), \
+                d.account, d.lease::text \
            FROM leased d JOIN rowcast.account a ON a.id = d.account \
-           LEFT JOIN rowcast.webhook w ON w.rule = d.rule ORDER BY d.id",
-    )
-    .bind(LEASE.as_secs_f64())
-    .bind(i64::try_from(AT_ONCE).unwrap_or(1))
-    .bind(GIVEN_UP.as_secs_f64())
-    .bind(busy)
-    .fetch_all(pool)
-    .await?;
+           LEFT JOIN rowcast.webhook w ON w.rule = d.rule ORDER BY d.id"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(LEASE.as_secs_f64())
+        .bind(i64::try_from(AT_ONCE).unwrap_or(1))
+        .bind(GIVEN_UP.as_secs_f64())
+        .bind(&busy)
+        .bind(&accounts)
+        .bind(SHARE)
+        .bind(LOOKED_AT)
+        .fetch_all(pool)
+        .await?;
     let mut rules: Vec<Vec<Due>> = Vec::new();
     for row in &rows {
         let due = due(row)?;
@@ -258,16 +315,19 @@ async fn lease(pool: &PgPool, busy: &[i64]) -> Result<(Vec<Vec<Due>>, Duration),
     if !rules.is_empty() {
         return Ok((rules, Duration::ZERO));
     }
-    forget(pool).await?;
-    let next: Option<f64> = sqlx::query_scalar(
+    let sql = format!(
         "SELECT extract(epoch FROM min(greatest(d.next_at, d.leased_until)) \
                                    - clock_timestamp())::float8 \
            FROM rowcast.delivery d \
-          WHERE d.state = 'waiting' AND (d.rule IS NULL OR d.rule <> ALL ($1))",
-    )
-    .bind(busy)
-    .fetch_one(pool)
-    .await?;
+          WHERE d.state = 'waiting' AND (d.rule IS NULL OR d.rule <> ALL ($1)) \
+            AND (SELECT count(*) FROM unnest($2::int8[]) AS b WHERE b = d.account) < $3 AND {FIRST}"
+    );
+    let next: Option<f64> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+        .bind(&busy)
+        .bind(&accounts)
+        .bind(SHARE)
+        .fetch_one(pool)
+        .await?;
     let next = next.and_then(|next| Duration::try_from_secs_f64(next.max(0.01)).ok());
     Ok((rules, next.unwrap_or(LOOK)))
 }
@@ -276,6 +336,8 @@ fn due(row: &PgRow) -> Result<Due, sqlx::Error> {
     let content: &str = row.try_get(5)?;
     Ok(Due {
         id: row.try_get(0)?,
+        account: row.try_get(13)?,
+        lease: row.try_get(14)?,
         token: row.try_get(1)?,
         rule: row.try_get(2)?,
         channel: row.try_get(3)?,
@@ -307,14 +369,15 @@ async fn write_down(
     };
     sqlx::query(
         "UPDATE rowcast.delivery SET state = $2, last_error = coalesce($3, last_error), \
-                leased_until = NULL, next_at = clock_timestamp() + make_interval(secs => $4), \
+                leased_until = NULL, lease = NULL, next_at = clock_timestamp() + make_interval(secs => $4), \
                 done_at = CASE WHEN $2 <> 'waiting' THEN clock_timestamp() END \
-          WHERE id = $1 AND state = 'waiting'",
+          WHERE id = $1 AND state = 'waiting' AND lease = $5::text::uuid",
     )
     .bind(due.id)
     .bind(state)
     .bind(error)
     .bind(backoff(due.attempts).as_secs_f64())
+    .bind(&due.lease)
     .execute(pool)
     .await?;
     Ok(())
@@ -336,7 +399,7 @@ async fn forget(pool: &PgPool) -> Result<(), sqlx::Error> {
         "DELETE FROM rowcast.delivery WHERE id IN ( \
              SELECT d.id FROM rowcast.delivery d \
               WHERE d.state <> 'waiting' AND d.created_at < now() - make_interval(days => $1) \
-              ORDER BY d.id LIMIT 1000)",
+              ORDER BY d.created_at LIMIT 10000)",
     )
     .bind(KEPT_DAYS)
     .execute(pool)

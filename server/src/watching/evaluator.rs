@@ -11,7 +11,7 @@ use sqlx::{PgConnection, PgPool, Row};
 
 use super::{
     Watching,
-    look::{Recipient, Watch, is_passing, look},
+    look::{Recipient, Watch, is_lasting, is_passing, look},
     rule::{self, Kind, Rule},
     seen::Condition,
     tell, words,
@@ -43,7 +43,7 @@ const SERIALIZATION: &str = "40001";
 pub const RECIPIENTS: i64 = 1_000;
 
 /// What an evaluator works with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Parts {
     /// What tables there are.
     pub catalog: Arc<Catalog>,
@@ -65,6 +65,8 @@ pub struct Evaluator {
     pub(super) parts: Parts,
     known: HashMap<(i64, i64), Known>,
     failures: Failures,
+    /// Rules that can't be looked at as their owners ask.
+    refused: BTreeSet<i64>,
     /// When the cursor was last moved.
     moved: Option<Instant>,
 }
@@ -123,7 +125,9 @@ impl Failures {
     /// A round went well. What it went on without is tried once in the next one.
     fn went_well(&mut self) {
         self.0.retain(|_, failed| *failed >= FAILURES);
-        self.0.values_mut().for_each(|failed| *failed = FAILURES - 1);
+        self.0
+            .values_mut()
+            .for_each(|failed| *failed = FAILURES - 1);
     }
 }
 
@@ -134,6 +138,7 @@ impl Evaluator {
             parts,
             known: HashMap::new(),
             failures: Failures::default(),
+            refused: BTreeSet::new(),
             moved: None,
         }
     }
@@ -165,6 +170,7 @@ impl Evaluator {
         }
         let there: BTreeSet<i64> = rules.iter().map(|rule| rule.id).collect();
         self.known.retain(|(rule, _), _| there.contains(rule));
+        self.refused.clear();
         sqlx::query(
             "SELECT set_config('synchronous_commit', 'on', true), \
                     set_config('idle_in_transaction_session_timeout', '60s', true), \
@@ -179,7 +185,7 @@ impl Evaluator {
         };
         for rule in rules
             .iter()
-            .filter(|rule| matches!(rule.kind, Kind::Total(_)))
+            .filter(|rule| matches!(rule.kind, Kind::Total(_)) && !rule.is_over)
         {
             let of = tables
                 .iter()
@@ -225,10 +231,15 @@ impl Evaluator {
         let queued = tell::tell(connection, &rules, &looked).await?;
         tell::miss(connection, &lost, words::PURGED).await?;
         tell::miss(connection, &left_out, words::SLOW).await?;
-        sqlx::query("UPDATE rowcast.watch_cursor SET seen = $1::text::pg_snapshot")
-            .bind(looked.seen.to_string())
-            .execute(&mut *connection)
-            .await?;
+        tell::note_missed(connection, &self.refused, words::REFUSED).await?;
+        sqlx::query(
+            "UPDATE rowcast.watch_cursor SET seen = $1::text::pg_snapshot, \
+                    looked_at = CASE WHEN $2 THEN looked_at ELSE now() END",
+        )
+        .bind(looked.seen.to_string())
+        .bind(looked.has_more)
+        .execute(&mut *connection)
+        .await?;
         transaction.commit().await?;
         self.moved = Some(Instant::now());
         if queued {
@@ -244,8 +255,8 @@ impl Evaluator {
         for path in paths {
             let table = match self.parts.catalog.table(path).await {
                 Ok(table) => table,
-                Err(error) if is_passing(&error) => return Err(Failed::Passing),
-                Err(_) => continue,
+                Err(error) if is_lasting(&error) => continue,
+                Err(_) => return Err(Failed::Passing),
             };
             for partition in &table.partitions {
                 tables.insert(*partition, Arc::clone(&table));
@@ -277,6 +288,9 @@ impl Evaluator {
             for recipient in audience.of(rule, table) {
                 let identity = &audience.identities[&recipient.account];
                 let Some(condition) = self.condition(rule, identity, table).await? else {
+                    if rule.role.is_none() {
+                        self.refused.insert(rule.id);
+                    }
                     continue;
                 };
                 let mut known = watches[begin..].iter_mut();
@@ -351,9 +365,11 @@ impl Evaluator {
         let pool = self.parts.readers.ours();
         let condition = match Condition::new(seen, pool, table, &rule.query, &rule.kind).await {
             Ok(condition) => Some(Arc::new(condition)),
-            Err(error) if error.code == "too_slow" => return Err(Failed::Rule(rule.id)),
-            Err(error) if is_passing(&error) => return Err(Failed::Passing),
-            Err(_) => None,
+            Err(error) if is_lasting(&error) => None,
+            Err(error) if error.code != "too_slow" && is_passing(&error) => {
+                return Err(Failed::Passing);
+            }
+            Err(_) => return Err(Failed::Rule(rule.id)),
         };
         let known = Known {
             rule: (rule.query.clone(), rule.kind.clone()),

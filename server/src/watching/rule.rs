@@ -27,7 +27,7 @@ pub struct Total {
     pub is_above: bool,
 }
 
-/// A rule that is neither paused nor expired.
+/// A rule that may have something to tell.
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// Names it.
@@ -48,6 +48,10 @@ pub struct Rule {
     pub group_seconds: i32,
     /// What this has seen was before the rule.
     pub since: PgSnapshot,
+    /// What is later than this is not looked at: microseconds since 1970.
+    pub until: Option<i64>,
+    /// Whether that is over.
+    pub is_over: bool,
     /// Whether e-mail is sent.
     pub mail: bool,
     /// The host that hits are sent to.
@@ -56,9 +60,12 @@ pub struct Rule {
 
 const COLUMNS: &str = "r.id, r.account, r.role, r.name, r.table_path, r.query, r.kind, \
      r.column_name, r.bound::text, r.direction, r.group_seconds, r.since::text, r.mail, \
-     (SELECT substring(w.url from '^[a-z]+://([^/?#]*)') FROM rowcast.webhook w WHERE w.rule = r.id)";
+     (SELECT substring(w.url from '^[a-z]+://([^/?#]*)') FROM rowcast.webhook w WHERE w.rule = r.id), \
+     (extract(epoch FROM least(r.paused_at, r.expires_at)) * 1000000)::int8, \
+     coalesce(least(r.paused_at, r.expires_at) <= now(), false)";
 
-/// The rules that may have something to tell, in their order.
+/// The rules that may have something to tell, in their order: those that are paused or expired, too,
+/// until what happened before that has been looked at.
 ///
 /// # Errors
 /// Those of a read.
@@ -66,7 +73,8 @@ pub async fn active(connection: &mut PgConnection) -> Result<Vec<Rule>, sqlx::Er
     let sql = format!(
         "SELECT {COLUMNS} FROM rowcast.watch_rule r \
            JOIN rowcast.account a ON a.id = r.account AND a.disabled_at IS NULL \
-          WHERE r.paused_at IS NULL AND (r.expires_at IS NULL OR r.expires_at > now()) \
+           CROSS JOIN rowcast.watch_cursor c \
+          WHERE coalesce(least(r.paused_at, r.expires_at) > c.looked_at - interval '1 min', true) \
           ORDER BY r.id"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -152,6 +160,8 @@ fn read(row: &PgRow) -> Result<Rule, sqlx::Error> {
             .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
         mail: row.try_get(12)?,
         hook: row.try_get(13)?,
+        until: row.try_get(14)?,
+        is_over: row.try_get(15)?,
     })
 }
 

@@ -7,13 +7,14 @@ use std::{
 
 use tokio::{
     sync::watch,
+    task::JoinSet,
     time::{sleep, sleep_until},
 };
 
 use super::{
     evaluator::{Evaluator, Failed, Round},
     rule::Rule,
-    total,
+    total, words,
 };
 use crate::error::sqlstate;
 
@@ -39,6 +40,9 @@ const WARNED: u32 = 5;
 /// The shortest time between two readings of a total.
 const TOTAL_APART: Duration = Duration::from_secs(1);
 
+/// So many failures of a total, and its owner is told.
+const TOTAL_FAILURES: u32 = 3;
+
 /// So many times as long as it took, it takes until a total is read again.
 const TOTAL_SPACING: u32 = 10;
 
@@ -48,7 +52,12 @@ struct Totals {
     rules: Vec<(Rule, BTreeSet<u32>)>,
     due: BTreeSet<i64>,
     not_before: HashMap<i64, Instant>,
+    /// How often each has failed in a row.
+    failures: HashMap<i64, u32>,
 }
+
+/// A reading of a total that is over.
+type Read = (Rule, Duration, Result<(), Failed>);
 
 /// Looks at all that happens, until `stop` says so.
 pub async fn run(mut evaluator: Evaluator, mut stop: watch::Receiver<bool>) {
@@ -57,6 +66,9 @@ pub async fn run(mut evaluator: Evaluator, mut stop: watch::Receiver<bool>) {
     tail.hear();
     let mut relations = BTreeSet::new();
     let mut totals = Totals::default();
+    // Hits do not wait for totals, of which one is read at a time.
+    let mut reader = Some(Evaluator::new(evaluator.parts.clone()));
+    let mut reading = JoinSet::new();
     let mut retry = FIRST_RETRY;
     let mut failures = 0_u32;
     // What happened meanwhile is looked at first, totals too.
@@ -64,7 +76,8 @@ pub async fn run(mut evaluator: Evaluator, mut stop: watch::Receiver<bool>) {
     let mut not_before = next;
     let mut is_anything_due = true;
     loop {
-        let wake = totals.next().map_or(next, |due| due.min(next));
+        let due = totals.next().filter(|_| reader.is_some());
+        let wake = due.map_or(next, |due| due.min(next));
         tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => return,
@@ -80,6 +93,17 @@ pub async fn run(mut evaluator: Evaluator, mut stop: watch::Receiver<bool>) {
             () = changed.notified() => {
                 is_anything_due = true;
                 next = Instant::now();
+                continue;
+            }
+            Some(read) = reading.join_next() => {
+                match read {
+                    Ok((known, read)) => {
+                        reader = Some(known);
+                        totals.was_read(read);
+                    }
+                    // It has said so.
+                    Err(_) => reader = Some(Evaluator::new(evaluator.parts.clone())),
+                }
                 continue;
             }
             () = sleep_until(wake.into()) => {}
@@ -112,20 +136,27 @@ pub async fn run(mut evaluator: Evaluator, mut stop: watch::Receiver<bool>) {
                 }
             }
         }
-        if let Some(rule) = totals.take() {
-            let begun = Instant::now();
-            let looked = tokio::select! {
-                looked = total::look(&mut evaluator, &rule) => looked,
-                _ = stop.wait_for(|stop| *stop) => return,
-            };
-            if let Err(error) = looked {
-                tell_of(&error, 1);
-                totals.due.insert(rule.id);
-            }
-            let apart = TOTAL_APART.max(begun.elapsed() * TOTAL_SPACING);
-            totals.not_before.insert(rule.id, Instant::now() + apart);
+        if reader.is_some()
+            && let Some(rule) = totals.take()
+            && let Some(mut reader) = reader.take()
+        {
+            let failed = totals.failures.get(&rule.id).copied().unwrap_or(0);
+            reading.spawn(async move {
+                let read = read_total(&mut reader, rule, failed).await;
+                (reader, read)
+            });
         }
     }
+}
+
+/// Reads a total that has failed so often. Its owner is told if it does again and again.
+async fn read_total(reader: &mut Evaluator, rule: Rule, failed: u32) -> Read {
+    let begun = Instant::now();
+    let mut read = total::look(reader, &rule).await;
+    if matches!(read, Err(Failed::Rule(_))) && failed + 1 >= TOTAL_FAILURES {
+        read = total::miss(reader, &rule, words::SLOW).await;
+    }
+    (rule, begun.elapsed(), read)
 }
 
 fn next_after(round: &Round) -> Duration {
@@ -157,6 +188,7 @@ impl Totals {
         let there: BTreeSet<i64> = self.rules.iter().map(|(rule, _)| rule.id).collect();
         self.due.retain(|id| there.contains(id));
         self.not_before.retain(|id, _| there.contains(id));
+        self.failures.retain(|id, _| there.contains(id));
         let new = there
             .iter()
             .filter(|id| is_anything_due || !known.contains(id));
@@ -169,6 +201,21 @@ impl Totals {
             .iter()
             .filter(|(_, of)| !of.is_disjoint(relations));
         self.due.extend(of.map(|(rule, _)| rule.id));
+    }
+
+    /// What failed is read again.
+    fn was_read(&mut self, (rule, took, read): Read) {
+        match read {
+            Ok(()) => drop(self.failures.remove(&rule.id)),
+            Err(error) => {
+                let failures = self.failures.entry(rule.id).or_default();
+                *failures = failures.saturating_add(1);
+                tell_of(&error, *failures);
+                self.due.insert(rule.id);
+            }
+        }
+        let apart = TOTAL_APART.max(took * TOTAL_SPACING);
+        self.not_before.insert(rule.id, Instant::now() + apart);
     }
 
     /// When the next one may be read that is to be.

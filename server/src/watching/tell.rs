@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sqlx::{PgConnection, Row};
 
 use super::{
-    look::Looked,
+    look::{Looked, Recipient},
     rule::Rule,
     words::{self, Said},
 };
@@ -35,10 +35,26 @@ struct Entry {
     added: i64,
     unsure: Option<String>,
     one: Option<Vec<(String, String)>>,
+    /// A total.
+    crossed: Option<Crossed>,
+}
+
+/// A total that has crossed its bound.
+#[derive(Clone, Debug)]
+pub struct Crossed {
+    /// What is said of it.
+    pub said: Said,
+    /// The total.
+    pub value: String,
+    /// Its bound.
+    pub bound: String,
 }
 
 impl Entry {
     fn said(&self, rules: &[Rule]) -> Said {
+        if let Some(crossed) = &self.crossed {
+            return crossed.said.clone();
+        }
         let one = self.one.as_deref();
         words::said(&rules[self.rule], self.rows, one, self.unsure.as_deref())
     }
@@ -102,6 +118,7 @@ pub async fn tell(
                         added: 0,
                         unsure: open.and_then(|open| open.unsure),
                         one: None,
+                        crossed: None,
                     });
                     current.insert(of, entries.len() - 1);
                     entries.len() - 1
@@ -121,6 +138,43 @@ pub async fn tell(
     let queued = queue(connection, rules, &entries).await?;
     remember_hits(connection, rules, looked, &hits).await?;
     Ok(queued)
+}
+
+/// Tells of a total.
+///
+/// # Errors
+/// The database's.
+pub async fn tell_total(
+    connection: &mut PgConnection,
+    rule: &Rule,
+    to: &[Recipient],
+    crossed: &Crossed,
+) -> Result<(), sqlx::Error> {
+    let mut open = match rule.group_seconds > 0 {
+        true => open_groups(connection, &BTreeSet::from([rule.id])).await?,
+        false => HashMap::new(),
+    };
+    let entry = |to: &Recipient| {
+        let open = open.remove(&(rule.id, to.account));
+        Entry {
+            rule: 0,
+            account: to.account,
+            is_told: to.is_told,
+            notification: open.as_ref().and_then(|open| open.notification),
+            left: open.as_ref().map(|open| open.left),
+            rows: 0,
+            added: 0,
+            unsure: None,
+            one: None,
+            crossed: Some(crossed.clone()),
+        }
+    };
+    let mut entries: Vec<Entry> = to.iter().map(entry).collect();
+    let rules = std::slice::from_ref(rule);
+    notify(connection, rules, &mut entries).await?;
+    remember_groups(connection, rules, &entries).await?;
+    queue(connection, rules, &entries).await?;
+    Ok(())
 }
 
 /// Those of the rules that are still there, which then stay.
@@ -407,8 +461,9 @@ impl Delivery<'_> {
             }
         }
         sqlx::query(
-            "INSERT INTO rowcast.delivery (rule, account, channel, target, content, next_at) \
-             VALUES ($1, $2, $3, $4, $5::text::jsonb, clock_timestamp() + make_interval(secs => $6))",
+            "INSERT INTO rowcast.delivery (rule, account, channel, target, content, next_at, first_at) \
+             SELECT $1, $2, $3, $4, $5::text::jsonb, u.due, u.due \
+               FROM (SELECT clock_timestamp() + make_interval(secs => $6) AS due) AS u",
         )
         .bind(self.rule)
         .bind(self.account)
@@ -432,6 +487,13 @@ fn content(rule: &Rule, said: Said, entry: &Entry) -> Value {
             .map(|(name, value)| (&**name, &**value))
             .collect()
     });
+    if let Some(crossed) = &entry.crossed {
+        return json!({
+            "rule": {"id": rule.id, "name": rule.name, "kind": rule.kind.word()},
+            "table": rule.table, "title": said.title, "body": said.body, "link": said.link,
+            "value": crossed.value, "bound": crossed.bound, "rows": 0,
+        });
+    }
     json!({
         "rule": {"id": rule.id, "name": rule.name, "kind": rule.kind.word()},
         "table": rule.table,
@@ -510,6 +572,30 @@ pub async fn miss(
     Ok(())
 }
 
+/// Notes why rules told nothing, for their page alone.
+///
+/// # Errors
+/// The database's.
+pub async fn note_missed(
+    connection: &mut PgConnection,
+    rules: &BTreeSet<i64>,
+    why: &str,
+) -> Result<(), sqlx::Error> {
+    if rules.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "UPDATE rowcast.watch_rule r SET missed = $2, missed_at = clock_timestamp() \
+          WHERE r.id = ANY ($1) \
+            AND (r.missed IS DISTINCT FROM $2 OR r.missed_at < clock_timestamp() - interval '1 min')",
+    )
+    .bind(rules.iter().copied().collect::<Vec<_>>())
+    .bind(why)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// The database is a copy of another: the log and its numbers are others.
 ///
 /// # Errors
@@ -517,7 +603,7 @@ pub async fn miss(
 pub async fn begin_anew(connection: &mut PgConnection, rules: &[Rule]) -> Result<(), sqlx::Error> {
     for sql in [
         "UPDATE rowcast.watch_rule SET since = pg_current_snapshot()",
-        "UPDATE rowcast.watch_cursor c SET seen = pg_current_snapshot(), epoch = s.epoch \
+        "UPDATE rowcast.watch_cursor c SET seen = pg_current_snapshot(), looked_at = now(), epoch = s.epoch \
            FROM rowcast.state s",
     ] {
         sqlx::query(sql).execute(&mut *connection).await?;

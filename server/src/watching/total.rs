@@ -1,18 +1,21 @@
 //! Totals: on which side of its bound one is.
 
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use super::{
     evaluator::{Evaluator, Failed},
-    look::is_passing,
+    look::is_lasting,
     rule::{Kind, Rule, Total},
     seen::Condition,
-    tell::{Delivery, SENDER, addresses},
+    tell::{Crossed, note_missed, tell_total},
     words,
 };
-use crate::query::{
-    aggregate::function_sql,
-    sql::{Params, where_sql},
+use crate::{
+    error::{Fault, fault},
+    query::{
+        aggregate::function_sql,
+        sql::{Params, where_sql},
+    },
 };
 use rowcast_protocol::query::Function;
 
@@ -27,15 +30,18 @@ pub async fn look(evaluator: &mut Evaluator, rule: &Rule) -> Result<(), Failed> 
     };
     let table = match evaluator.parts.catalog.table(&rule.table).await {
         Ok(table) => table,
-        Err(error) if is_passing(&error) => return Err(Failed::Passing),
-        Err(_) => return Ok(()),
+        Err(error) if is_lasting(&error) => return miss(evaluator, rule, words::REFUSED).await,
+        Err(_) => return Err(Failed::Passing),
     };
     let audience = evaluator.audience(std::iter::once(rule)).await?;
     let Some(owner) = audience.identities.get(&rule.account) else {
         return Ok(());
     };
     let Some(condition) = evaluator.condition(rule, owner, &table).await? else {
-        return Ok(());
+        let pool = evaluator.parts.pool.clone();
+        let refused = std::collections::BTreeSet::from([rule.id]);
+        let mut connection = pool.acquire().await?;
+        return Ok(note_missed(&mut connection, &refused, words::REFUSED).await?);
     };
     // It is the owner's total: others are told who see the same rows.
     let mut to = Vec::new();
@@ -46,28 +52,34 @@ pub async fn look(evaluator: &mut Evaluator, rule: &Rule) -> Result<(), Failed> 
             to.push(recipient);
         }
     }
-    let mut transaction = evaluator.parts.pool.begin().await?;
-    // Whoever looks at the same time waits, and then reads a later total.
-    let before: Option<Option<bool>> = sqlx::query_scalar(
-        "SELECT r.is_beyond FROM rowcast.watch_rule r \
-          WHERE r.id = $1 AND r.paused_at IS NULL FOR UPDATE",
-    )
-    .bind(rule.id)
-    .fetch_optional(&mut *transaction)
-    .await?;
+    // Nobody waits for a rule while its total is read: what was found is written down if nobody else
+    // has done that meanwhile.
+    let before = {
+        let mut connection = evaluator.parts.pool.acquire().await?;
+        remembered(&mut connection, rule.id, "").await?
+    };
     let Some(before) = before else {
         return Ok(());
     };
-    let (value, is_above, is_below) = match read(&mut transaction, &condition, total).await {
+    let (value, is_above, is_below) = match read(evaluator, &condition, total).await {
         Ok(read) => read,
-        Err(error) if error.as_database_error().is_none() => return Err(error.into()),
-        Err(_) => return Ok(()),
+        Err(error) => match fault(&error) {
+            Fault::Unavailable => return Err(error.into()),
+            Fault::TooSlow => return Err(Failed::Rule(rule.id)),
+            _ => return miss(evaluator, rule, words::NO_TOTAL).await,
+        },
     };
     let is_beyond = if total.is_above { is_above } else { is_below };
     if before == Some(is_beyond) {
         return Ok(());
     }
     let is_hit = is_beyond && before.is_some();
+    let mut transaction = evaluator.parts.pool.begin().await?;
+    match remembered(&mut transaction, rule.id, "FOR UPDATE").await? {
+        None => return Ok(()),
+        Some(now) if now == before => {}
+        Some(_) => return Err(Failed::Passing),
+    }
     sqlx::query(
         "UPDATE rowcast.watch_rule SET is_beyond = $2, hits = hits + $3::int4, \
                 last_hit_at = CASE WHEN $3::int4 > 0 THEN clock_timestamp() ELSE last_hit_at END \
@@ -79,48 +91,12 @@ pub async fn look(evaluator: &mut Evaluator, rule: &Rule) -> Result<(), Failed> 
     .execute(&mut *transaction)
     .await?;
     if is_hit {
-        let said = words::total(rule, &value, &total.bound, total.is_above);
-        let told = to.iter().filter(|recipient| recipient.is_told);
-        let told: std::collections::BTreeSet<i64> =
-            told.map(|recipient| recipient.account).collect();
-        sqlx::query(
-            "INSERT INTO rowcast.notification (account, title, body, link, sender) \
-             SELECT a, $2, $3, $4, $5 FROM unnest($1::int8[]) AS a",
-        )
-        .bind(told.iter().copied().collect::<Vec<_>>())
-        .bind(&said.title)
-        .bind(&said.body)
-        .bind(&said.link)
-        .bind(SENDER)
-        .execute(&mut *transaction)
-        .await?;
-        let content = serde_json::json!({
-            "rule": {"id": rule.id, "name": rule.name, "kind": rule.kind.word()},
-            "table": rule.table, "title": said.title, "body": said.body, "link": said.link,
-            "value": value, "bound": total.bound, "rows": 0,
-        });
-        let mailed = match rule.mail {
-            true => addresses(&mut transaction, &told).await?,
-            false => Default::default(),
+        let crossed = Crossed {
+            said: words::total(rule, &value, &total.bound, total.is_above),
+            value,
+            bound: total.bound.clone(),
         };
-        let hook = rule
-            .hook
-            .as_ref()
-            .map(|host| ("webhook", rule.account, host));
-        let mailed = mailed
-            .iter()
-            .map(|(account, address)| ("mail", *account, address));
-        for (channel, account, target) in mailed.chain(hook) {
-            let delivery = Delivery {
-                rule: rule.id,
-                account,
-                channel,
-                target,
-                wait: 0.0,
-                merges: false,
-            };
-            delivery.queue(&mut transaction, &content, 0).await?;
-        }
+        tell_total(&mut transaction, rule, &to, &crossed).await?;
     }
     transaction.commit().await?;
     if is_hit {
@@ -129,9 +105,35 @@ pub async fn look(evaluator: &mut Evaluator, rule: &Rule) -> Result<(), Failed> 
     Ok(())
 }
 
+/// On which side the total was last; `None` if the rule is not there any more, or paused.
+async fn remembered(
+    connection: &mut PgConnection,
+    rule: i64,
+    lock: &str,
+) -> Result<Option<Option<bool>>, sqlx::Error> {
+    let sql = format!(
+        "SELECT r.is_beyond FROM rowcast.watch_rule r \
+          WHERE r.id = $1 AND r.paused_at IS NULL {lock}"
+    );
+    sqlx::query_scalar(AssertSqlSafe(sql))
+        .bind(rule)
+        .fetch_optional(connection)
+        .await
+}
+
+/// Tells a rule's owner that its total may have crossed its bound unseen.
+///
+/// # Errors
+/// The database's.
+pub async fn miss(evaluator: &Evaluator, rule: &Rule, why: &str) -> Result<(), Failed> {
+    let mut transaction = evaluator.parts.pool.begin().await?;
+    super::tell::miss(&mut transaction, &[rule], why).await?;
+    Ok(transaction.commit().await?)
+}
+
 /// The total, and whether it lies above and below the bound.
 async fn read(
-    connection: &mut sqlx::PgConnection,
+    evaluator: &Evaluator,
     condition: &Condition,
     total: &Total,
 ) -> Result<(String, bool, bool), sqlx::Error> {
@@ -158,6 +160,6 @@ async fn read(
     for text in params.into_texts() {
         query = query.bind(text);
     }
-    let row = query.fetch_one(connection).await?;
+    let row = query.fetch_one(evaluator.parts.readers.ours()).await?;
     Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
 }

@@ -19,6 +19,11 @@ pub const ALTERED: &str = "The table was altered before its changes were looked 
 pub const FAILED: &str = "The conditions could not be decided for some rows.";
 /// There were too many.
 pub const BEYOND: &str = "More rows changed in one transaction than are told apart.";
+/// It can't be any more.
+pub const REFUSED: &str = "It was not looked at: its table or a column of its conditions is gone, or \
+     not for its owner any more.";
+/// A sum that is none.
+pub const NO_TOTAL: &str = "The total could not be computed for the rows that there are.";
 /// It can't be looked at for long.
 pub const SLOW: &str = "Looking at it failed or took too long several times in a row, so it was \
      passed over.";
@@ -162,6 +167,8 @@ mod tests {
             kind,
             group_seconds: 0,
             since: rowcast_protocol::PgSnapshot::default(),
+            until: None,
+            is_over: false,
             mail: false,
             hook: None,
         }

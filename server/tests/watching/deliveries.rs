@@ -136,6 +136,37 @@ async fn each_of_a_thousand_hits_is_received_though_the_receiver_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_that_fails_has_what_follows_after_it() {
+    let world = world(None, true).await;
+    let receiver = Receiver::new().await;
+    let mut new = rule("in", "", "enters");
+    new["webhook"] = json!(receiver.url());
+    let made = make(&world, &world.bob.1, &new).await;
+    world
+        .sql(
+            "INSERT INTO ticket VALUES (1);\nCOMMIT;INSERT INTO ticket VALUES (2);\nCOMMIT;\
+              INSERT INTO ticket VALUES (3)",
+        )
+        .await;
+    for (id, answer) in [
+        ("1", "500 No"),
+        ("1", "500 No"),
+        ("1", "200 OK"),
+        ("2", "500 No"),
+        ("2", "200 OK"),
+        ("3", "200 OK"),
+    ] {
+        let request = receiver.next().await;
+        assert_eq!(request.body["key"], json!({"id": id}));
+        request.answer(answer).await;
+    }
+    let log = finished(&world, &world.bob.1, &made["id"]).await;
+    let attempts: Vec<&Value> = log.iter().map(|sent| &sent["attempts"]).collect();
+    assert_eq!(attempts, [&json!(1), &json!(2), &json!(3)]);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_webhook_of_a_network_of_one_s_own_is_refused() {
     let world = world(None, false).await;
     for url in [
@@ -246,6 +277,33 @@ async fn e_mail_goes_to_an_address_that_was_confirmed() {
         (&log[0]["state"], &log[0]["target"]),
         (&json!("done"), &json!("eve@example.com"))
     );
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_has_few_letters_sent() {
+    let mut post = Post::new(&[]).await;
+    let world = world(Some(format!("smtp://{}", post.address)), false).await;
+    let mut eve = Browser::of(&world.server, "eve").await;
+    let later = "UPDATE rowcast.account_mail SET asked_at = now() - interval '2 min'";
+    for n in 1..=5 {
+        let address = format!("stranger{n}@example.com");
+        let asked = [("address", address.as_str())];
+        assert_eq!(eve.post("/watches/mail", &asked).await.status, 303);
+        assert_eq!(post.next().await.to, address);
+        // To have none does not begin anew.
+        let none = eve.post("/watches/mail", &[("address", "")]).await;
+        assert_eq!(none.status, 303);
+        assert_eq!(eve.post("/watches/mail", &asked).await.status, 429);
+        world.sql(later).await;
+    }
+    let asked = [("address", "stranger@example.com")];
+    assert_eq!(eve.post("/watches/mail", &asked).await.status, 429);
+    world
+        .sql("UPDATE rowcast.account_mail SET letters_since = now() - interval '25 h'")
+        .await;
+    assert_eq!(eve.post("/watches/mail", &asked).await.status, 303);
+    assert_eq!(post.next().await.to, "stranger@example.com");
     world.stop().await;
 }
 

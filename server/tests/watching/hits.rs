@@ -141,6 +141,9 @@ async fn nobody_is_told_of_what_they_may_not_see() {
         .await;
     world.settled().await;
     world.told(world.eve.0, &[]).await;
+    let noted = "SELECT count(*) FROM rowcast.watch_rule WHERE missed LIKE 'It was not looked at%' \
+                 AND name IN ('mine', 'gone')";
+    assert_eq!(world.one::<i64>(noted).await, 2);
     world
         .sql(
             "INSERT INTO rowcast.account_role (account, role) \
@@ -159,6 +162,37 @@ async fn nobody_is_told_of_what_they_may_not_see() {
         .await;
     world.settled().await;
     world.told(world.eve.0, &["mine: a row entered"]).await;
+    // What came meanwhile is not told afterwards.
+    world
+        .sql(
+            "UPDATE rowcast.account SET disabled_at = NULL WHERE name = 'eve'; \
+              INSERT INTO ticket VALUES (6, 'open', 'eve')",
+        )
+        .await;
+    let told = ["mine: a row entered", "mine: a row entered"];
+    world.told(world.eve.0, &told).await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_came_before_a_rule_was_paused_or_expired_is_told() {
+    let world = World::new().await;
+    for (column, id) in [("paused_at", 1), ("expires_at", 3)] {
+        rules(&world, "bob", &[(column, "", "enters")]).await;
+        // It is looked at when it has been committed, and so is the end of the rule.
+        world
+            .sql(&format!(
+                "INSERT INTO ticket VALUES ({id}); \
+                 UPDATE rowcast.watch_rule SET {column} = clock_timestamp() WHERE name = '{column}'"
+            ))
+            .await;
+        world
+            .sql(&format!("INSERT INTO ticket VALUES ({id} + 1)"))
+            .await;
+        world.settled().await;
+    }
+    let told = ["paused_at: a row entered", "expires_at: a row entered"];
+    world.told(world.bob.0, &told).await;
     world.stop().await;
 }
 
@@ -253,5 +287,19 @@ async fn a_total_is_told_when_it_crosses_its_bound() {
         tokio::task::yield_now().await;
     }
     world.told(world.bob.0, &["sum: 11 is above 10.5"]).await;
+    // What follows soon is told together.
+    world
+        .sql("INSERT INTO ticket VALUES (3, 'open', 'x', 20)")
+        .await;
+    world.told(world.bob.0, &["sum: 20 is above 10.5"]).await;
+    // A sum that is none is owned up to.
+    world
+        .sql(
+            "INSERT INTO ticket SELECT n, 'open', 'x', ('9' || repeat('0', 131071))::numeric \
+                FROM generate_series(4, 5) n",
+        )
+        .await;
+    let told = ["sum: 20 is above 10.5", "sum: hits may have been missed"];
+    world.told(world.bob.0, &told).await;
     world.stop().await;
 }
