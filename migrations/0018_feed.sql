@@ -109,28 +109,55 @@ CREATE FUNCTION rowcast.is_in_channel(account int8, channel int8) RETURNS boolea
                                        WHERE m.channel = c.id AND m.account = is_in_channel.account)))
 $$;
 
--- The accounts that a body names, outside code: @ann, or @"Ann Lee". Not more than 50 of them.
-CREATE FUNCTION rowcast.mentioned(body text) RETURNS SETOF int8
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT a.id FROM (
-        SELECT DISTINCT lower(n.name) AS name FROM (
+-- The names that a body names, outside code: @ann, or @"Ann Lee". Who posts by a route has them
+-- found by what shows the body; this is for a program's posts, and goes through a body once.
+CREATE FUNCTION rowcast.named_in(body text) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    line text;
+    mark text[];
+    -- What the code began with that the line is in; NULL: it is in none.
+    fence text;
+    kept text[] := '{}';
+BEGIN
+    IF position('@' IN named_in.body) = 0 THEN
+        RETURN '{}';
+    END IF;
+    FOREACH line IN ARRAY string_to_array(named_in.body, E'\n') LOOP
+        mark := regexp_match(line, '^ {0,3}(`{3,}|~{3,})(.*)$');
+        IF fence IS NULL THEN
+            IF mark IS NOT NULL AND NOT (starts_with(mark[1], '`') AND position('`' IN mark[2]) > 0) THEN
+                fence := mark[1];
+            ELSIF position('@' IN line) > 0 THEN
+                kept := kept || line;
+            END IF;
+        ELSIF starts_with(mark[1], fence) AND btrim(mark[2], E' \t') = '' THEN
+            fence := NULL;
+        END IF;
+    END LOOP;
+    RETURN ARRAY(
+        SELECT n.name FROM (
             SELECT coalesce(f.found[2], f.found[3]) AS name
               FROM regexp_matches(
-                       regexp_replace(
-                           regexp_replace(mentioned.body, E'(?:(^|\n) {0,3}(```|~~~).*?(\n {0,3}\\2|$)){1,1}?', E'\n', 'g'),
-                           E'`[^`\n]*`', ' ', 'g'),
+                       regexp_replace(array_to_string(kept, E'\n'), E'`[^`\n]*`', ' ', 'g'),
                        '(^|[^[:alnum:]_@/.])@(?:"([^"[:cntrl:]]{1,64})"|((?:[^[:space:][:cntrl:][:punct:]]|_)(?:[^[:space:][:cntrl:][:punct:]]|[_.-]){0,63}))', 'g')
                    AS f (found)
              LIMIT 200
-        ) AS named, LATERAL (VALUES (named.name), (rtrim(named.name, '.-'))) AS n (name)
-         LIMIT 50
-    ) AS n JOIN rowcast.account a ON lower(a.name) = n.name
+        ) AS named, LATERAL (VALUES (named.name), (rtrim(named.name, '.-'))) AS n (name));
+END $$;
+
+-- The accounts of these names; not of more than the first 50.
+CREATE FUNCTION rowcast.mentioned(named text[]) RETURNS SETOF int8
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT a.id FROM (SELECT lower(n.name) AS name FROM unnest(mentioned.named) WITH ORDINALITY AS n (name, place)
+                       GROUP BY 1 ORDER BY min(n.place) LIMIT 50) AS n
+      JOIN rowcast.account a ON lower(a.name) = n.name
 $$;
 
 -- Tells those of a post who are to hear of it: whom it names, whose post it answers, and in
 -- announcements everybody; but nobody of their own, and not who wants to hear nothing of that
--- channel. `before`: what it said until now; NULL: it is new.
-CREATE FUNCTION rowcast.tell_of_post(post int8, before text) RETURNS void
+-- channel. `named`: the names in it; `before`: those that were in it until now; NULL: it is new.
+CREATE FUNCTION rowcast.tell_of_post(post int8, named text[], before text[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     told rowcast.post;
@@ -148,7 +175,7 @@ BEGIN
            rowcast.brief(told.author_name, 190)
       FROM (
         SELECT DISTINCT ON (e.account) e.account, e.why FROM (
-            SELECT m.account, 1 FROM rowcast.mentioned(told.body) AS m (account)
+            SELECT m.account, 1 FROM rowcast.mentioned(tell_of_post.named) AS m (account)
              WHERE tell_of_post.before IS NULL
                 OR m.account NOT IN (SELECT b.account FROM rowcast.mentioned(tell_of_post.before) AS b (account))
             UNION ALL
@@ -185,9 +212,10 @@ BEGIN
     RETURN kept;
 END $$;
 
--- Posts into a channel as whoever may write the table; returns the post's number.
+-- Posts into a channel as whoever may write the table; returns the post's number. `named`: the names in
+-- the body; NULL: they are found here.
 CREATE FUNCTION rowcast.put_post(channel int8, author int8, author_name text, body text,
-                                 reply_to int8 DEFAULT NULL) RETURNS int8
+                                 reply_to int8 DEFAULT NULL, named text[] DEFAULT NULL) RETURNS int8
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     place rowcast.channel;
@@ -215,7 +243,7 @@ BEGIN
      WHERE i.account = put_post.author AND i.channel = place.id AND i.post IS NULL
        AND i.id IN (SELECT rowcast.images_in(kept));
     DELETE FROM rowcast.typing t WHERE t.channel = place.id AND t.account = put_post.author;
-    PERFORM rowcast.tell_of_post(made, NULL);
+    PERFORM rowcast.tell_of_post(made, coalesce(put_post.named, rowcast.named_in(kept)), NULL);
     RETURN made;
 END $$;
 
@@ -239,8 +267,8 @@ REVOKE ALL ON FUNCTION rowcast.post(text, text) FROM PUBLIC;
 COMMENT ON FUNCTION rowcast.post(text, text) IS
     'Posts into the channel, once this transaction commits; returns the post''s number';
 
--- Changes what somebody wrote; whether there was such a post of theirs.
-CREATE FUNCTION rowcast.edit_post(post int8, author int8, body text) RETURNS boolean
+-- Changes what somebody wrote; whether there was such a post of theirs. `named`: the names in the body.
+CREATE FUNCTION rowcast.edit_post(post int8, author int8, body text, named text[]) RETURNS boolean
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     kept text := rowcast.post_body(edit_post.body);
@@ -262,7 +290,7 @@ BEGIN
     UPDATE rowcast.post_image i SET post = was.id
      WHERE i.account = edit_post.author AND i.channel = was.channel AND i.post IS NULL
        AND i.id IN (SELECT rowcast.images_in(kept));
-    PERFORM rowcast.tell_of_post(was.id, was.body);
+    PERFORM rowcast.tell_of_post(was.id, edit_post.named, rowcast.named_in(was.body));
     PERFORM rowcast.note('post_changed', details => jsonb_build_object('post', was.id, 'channel', was.channel));
     RETURN true;
 END $$;

@@ -21,6 +21,8 @@ mod sidebar;
 mod window;
 
 pub use link::{FeedLink, News};
+#[cfg(feature = "ssr")]
+pub use markdown::named_in;
 pub use post::{Answered, Post, Reaction};
 #[cfg(feature = "ssr")]
 pub(crate) use posts::found;

@@ -102,14 +102,61 @@ async fn names_are_found_however_they_are_written() {
         ("```\n@zoë\n```\n@bob", "bob"),
         ("`@zoë` @eve", "eve"),
         ("~~~\n@zoë", ""),
+        ("~~~\n```\n@zoë\n~~~~\n@eve", "eve"),
+        ("````\n@zoë\n```\n@eve", ""),
+        ("``` `\n@eve", "eve"),
         ("x@zoë @@zoë /@zoë", ""),
     ] {
         let sql = format!(
             "DO $do$ BEGIN IF (SELECT coalesce(string_agg(a.name, ','), '') FROM rowcast.account a \
-               WHERE a.id IN (SELECT rowcast.mentioned($x${body}$x$))) <> '{named}' \
+               WHERE a.id IN (SELECT rowcast.mentioned(rowcast.named_in($x${body}$x$)))) <> '{named}' \
              THEN RAISE EXCEPTION 'not {named}'; END IF; END $do$"
         );
         world.execute(&sql).await;
     }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_that_takes_long_to_read_is_none() {
+    let world = World::new().await;
+    channels(&world).await;
+    // Fences that none closes, backticks, names and what begins like one.
+    for body in [
+        format!("```{}", "x \n~~~".repeat(1_420)),
+        "`@a".repeat(3_333),
+        "~~~\n@a\n".repeat(1_250),
+        "@\"a".repeat(3_333),
+        format!("{}{} @eve", "(/feed/".repeat(700), ")".repeat(5_000)),
+    ] {
+        let limited = format!(
+            "SET statement_timeout = '1s'; DO $do$ BEGIN PERFORM rowcast.named_in($x${body}$x$); END $do$"
+        );
+        world.execute(&limited).await;
+        let id = post(&world, &world.bob, "general", &body).await;
+        let edited = json!({"body": format!("{body}!")}).to_string();
+        let path = format!("/api/posts/{id}");
+        world.ok(&world.bob, "PATCH", &path, &edited).await;
+    }
+    assert_eq!(world.titles(&world.eve).await.len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_is_shown_as_named_is_told_and_nobody_else() {
+    let world = World::new().await;
+    channels(&world).await;
+    for body in [
+        "``a ` @bob``",
+        "`a\n@bob`",
+        "    @bob",
+        "> ```\n> @bob",
+        "[@bob](/x)",
+    ] {
+        post(&world, &world.ann, "general", body).await;
+    }
+    assert!(world.titles(&world.bob).await.is_empty());
+    post(&world, &world.ann, "general", "> *@bob*").await;
+    assert_eq!(world.titles(&world.bob).await.len(), 1);
     world.stop().await;
 }
