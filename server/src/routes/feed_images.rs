@@ -65,7 +65,7 @@ pub async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, HttpError> {
     let id = id.parse().unwrap_or(0);
-    let image = feed::image(&state.housekeeping, &identity, id).await?;
+    let image = feed::image(state.readers.ours(), &identity, id).await?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(image.kind)),
         (header::CONTENT_SECURITY_POLICY, POLICY),
