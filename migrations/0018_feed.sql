@@ -81,6 +81,21 @@ CREATE TABLE rowcast.typing (
 COMMENT ON TABLE rowcast.typing IS 'Who is writing in the channels that you are in';
 CREATE INDEX typing_at ON rowcast.typing (at);
 
+-- Who was told of a post, and by which notification. Nobody follows these: who reads a post need not
+-- know, and an announcement has as many as there are accounts.
+CREATE TABLE rowcast.post_told (
+    post int8 NOT NULL REFERENCES rowcast.post ON DELETE CASCADE,
+    account int8 NOT NULL,
+    notification int8 NOT NULL,
+    -- Who wrote the post; NULL: a program.
+    author int8,
+    -- Whether it was because the post names them.
+    is_mention boolean NOT NULL,
+    at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (post, account)
+);
+CREATE INDEX post_told_mentions ON rowcast.post_told (author, at) WHERE is_mention;
+
 -- Images in posts. Nobody follows these.
 CREATE TABLE rowcast.post_image (
     id int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -155,46 +170,66 @@ CREATE FUNCTION rowcast.mentioned(named text[]) RETURNS SETOF int8
 $$;
 
 -- Tells those of a post who are to hear of it: whom it names, whose post it answers, and in
--- announcements everybody; but nobody of their own, and not who wants to hear nothing of that
--- channel. `named`: the names in it; `before`: those that were in it until now; NULL: it is new.
-CREATE FUNCTION rowcast.tell_of_post(post int8, named text[], before text[]) RETURNS void
+-- announcements everybody; but nobody of their own, nor twice of the same post, and not who wants to
+-- hear nothing of that channel. Whoever has named 200 within an hour names nobody further. `named`: the
+-- names in it; `is_new`: it was not there before.
+CREATE FUNCTION rowcast.tell_of_post(post int8, named text[], is_new boolean) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     told rowcast.post;
     place rowcast.channel;
+    -- How many may be named still; NULL: all.
+    room int8;
 BEGIN
     SELECT * INTO told FROM rowcast.post p WHERE p.id = tell_of_post.post;
     SELECT * INTO place FROM rowcast.channel c WHERE c.id = told.channel;
-    INSERT INTO rowcast.notification (account, title, body, link, sender)
-    SELECT w.account,
-           rowcast.brief(told.author_name, 100)
-               || CASE w.why WHEN 1 THEN ' mentioned you in ' WHEN 2 THEN ' answered you in '
-                             ELSE ' announced in ' END || place.name,
-           rowcast.brief(told.body, 300),
-           '/feed/' || place.name || '?post=' || told.id || '#post-' || told.id,
-           rowcast.brief(told.author_name, 190)
-      FROM (
+    IF told.author IS NOT NULL AND cardinality(tell_of_post.named) > 0 THEN
+        -- Two at a time would count the same ones.
+        PERFORM pg_advisory_xact_lock(hashtextextended('rowcast.post_told ' || told.author, 0));
+        SELECT greatest(0, 200 - count(*)) INTO room FROM rowcast.post_told t
+         WHERE t.author = told.author AND t.is_mention AND t.at > now() - interval '1 hour';
+    END IF;
+    WITH named AS MATERIALIZED (
+        SELECT n.account FROM rowcast.mentioned(tell_of_post.named) AS n (account)
+          LEFT JOIN rowcast.channel_member m ON m.channel = place.id AND m.account = n.account
+         WHERE n.account IS DISTINCT FROM told.author
+           AND (NOT place.is_private OR m.account IS NOT NULL)
+           AND NOT coalesce(m.is_muted, false)
+           AND NOT EXISTS (SELECT FROM rowcast.post_told t WHERE t.post = told.id AND t.account = n.account)
+         ORDER BY n.account LIMIT room
+    ), wanted AS MATERIALIZED (
         SELECT DISTINCT ON (e.account) e.account, e.why FROM (
-            SELECT m.account, 1 FROM rowcast.mentioned(tell_of_post.named) AS m (account)
-             WHERE tell_of_post.before IS NULL
-                OR m.account NOT IN (SELECT b.account FROM rowcast.mentioned(tell_of_post.before) AS b (account))
+            SELECT n.account, 1 FROM named n
             UNION ALL
             SELECT p.author, 2 FROM rowcast.post p
-             WHERE tell_of_post.before IS NULL AND p.id = told.reply_to AND p.author IS NOT NULL
+             WHERE tell_of_post.is_new AND p.id = told.reply_to AND p.author IS NOT NULL
             UNION ALL
             SELECT a.id, 3 FROM rowcast.account a
-             WHERE tell_of_post.before IS NULL AND place.kind = 'announcements' AND a.disabled_at IS NULL
+             WHERE tell_of_post.is_new AND place.kind = 'announcements' AND a.disabled_at IS NULL
                AND NOT place.is_private
             UNION ALL
             SELECT m.account, 3 FROM rowcast.channel_member m JOIN rowcast.account a ON a.id = m.account
-             WHERE tell_of_post.before IS NULL AND place.kind = 'announcements' AND a.disabled_at IS NULL
+             WHERE tell_of_post.is_new AND place.kind = 'announcements' AND a.disabled_at IS NULL
                AND place.is_private AND m.channel = place.id
         ) AS e (account, why) ORDER BY e.account, e.why
-      ) AS w
-      LEFT JOIN rowcast.channel_member m ON m.channel = place.id AND m.account = w.account
-     WHERE w.account IS DISTINCT FROM told.author
-       AND (NOT place.is_private OR m.account IS NOT NULL)
-       AND NOT coalesce(m.is_muted, false);
+    ), heard AS (
+        INSERT INTO rowcast.notification AS n (account, title, body, link, sender)
+        SELECT w.account,
+               rowcast.brief(told.author_name, 100)
+                   || CASE w.why WHEN 1 THEN ' mentioned you in ' WHEN 2 THEN ' answered you in '
+                                 ELSE ' announced in ' END || place.name,
+               rowcast.brief(told.body, 300),
+               '/feed/' || place.name || '?post=' || told.id || '#post-' || told.id,
+               rowcast.brief(told.author_name, 190)
+          FROM wanted w
+          LEFT JOIN rowcast.channel_member m ON m.channel = place.id AND m.account = w.account
+         WHERE w.account IS DISTINCT FROM told.author
+           AND (NOT place.is_private OR m.account IS NOT NULL)
+           AND NOT coalesce(m.is_muted, false)
+        RETURNING n.account, n.id
+    )
+    INSERT INTO rowcast.post_told (post, account, notification, author, is_mention)
+    SELECT told.id, h.account, h.id, told.author, w.why = 1 FROM heard h JOIN wanted w ON w.account = h.account;
 END $$;
 
 -- A body as it is kept; what can't be one raises an error.
@@ -243,7 +278,7 @@ BEGIN
      WHERE i.account = put_post.author AND i.channel = place.id AND i.post IS NULL
        AND i.id IN (SELECT rowcast.images_in(kept));
     DELETE FROM rowcast.typing t WHERE t.channel = place.id AND t.account = put_post.author;
-    PERFORM rowcast.tell_of_post(made, coalesce(put_post.named, rowcast.named_in(kept)), NULL);
+    PERFORM rowcast.tell_of_post(made, coalesce(put_post.named, rowcast.named_in(kept)), true);
     RETURN made;
 END $$;
 
@@ -290,7 +325,7 @@ BEGIN
     UPDATE rowcast.post_image i SET post = was.id
      WHERE i.account = edit_post.author AND i.channel = was.channel AND i.post IS NULL
        AND i.id IN (SELECT rowcast.images_in(kept));
-    PERFORM rowcast.tell_of_post(was.id, edit_post.named, rowcast.named_in(was.body));
+    PERFORM rowcast.tell_of_post(was.id, edit_post.named, false);
     PERFORM rowcast.note('post_changed', details => jsonb_build_object('post', was.id, 'channel', was.channel));
     RETURN true;
 END $$;
@@ -443,7 +478,7 @@ BEGIN
     LOOP
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE '
                        'ON rowcast.channel, rowcast.channel_member, rowcast.post, rowcast.reaction, '
-                       'rowcast.typing, rowcast.post_image TO %s', serving);
+                       'rowcast.typing, rowcast.post_image, rowcast.post_told TO %s', serving);
     END LOOP;
 END $$;
 

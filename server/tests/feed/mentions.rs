@@ -160,3 +160,47 @@ async fn whoever_is_shown_as_named_is_told_and_nobody_else() {
     assert_eq!(world.titles(&world.bob).await.len(), 1);
     world.stop().await;
 }
+
+#[tokio::test]
+async fn nobody_is_told_twice_of_a_post_nor_by_whoever_names_too_many() {
+    let world = World::new().await;
+    channels(&world).await;
+    let id = post(&world, &world.ann, "general", "@bob").await;
+    let path = format!("/api/posts/{id}");
+    for body in ["nobody", "@bob", "@eve", "@bob @eve"] {
+        let body = json!({"body": body}).to_string();
+        world.ok(&world.ann, "PATCH", &path, &body).await;
+    }
+    assert_eq!(world.titles(&world.bob).await.len(), 1);
+    assert_eq!(world.titles(&world.eve).await.len(), 1);
+    // Of 198 more than these two the last is told; then nobody.
+    world
+        .execute("INSERT INTO rowcast.account (name) SELECT 'a' || n FROM generate_series(1, 198) n")
+        .await;
+    for from in [1, 51, 101, 151] {
+        let names: Vec<String> = (from..from + 50).map(|n| format!("@a{n}")).collect();
+        post(&world, &world.ann, "general", &names.join(" ")).await;
+    }
+    let id = post(&world, &world.ann, "general", "@bob it is kept").await;
+    assert_eq!(world.titles(&world.bob).await.len(), 1);
+    // Whose post it answers is told, and so is whom another names.
+    let of_bob = post(&world, &world.bob, "general", "@eve").await;
+    let body = json!({"body": "@bob", "reply_to": of_bob}).to_string();
+    world
+        .ok(&world.ann, "POST", "/api/channels/general/posts", &body)
+        .await;
+    assert_eq!(
+        world.titles(&world.bob).await,
+        ["ann mentioned you in general", "ann answered you in general"]
+    );
+    assert_eq!(world.titles(&world.eve).await.len(), 2);
+    // An hour later it is another hour.
+    world
+        .execute("UPDATE rowcast.post_told SET at = at - interval '1 hour'")
+        .await;
+    let body = json!({"body": "@bob it was kept"}).to_string();
+    let path = format!("/api/posts/{id}");
+    world.ok(&world.ann, "PATCH", &path, &body).await;
+    assert_eq!(world.titles(&world.bob).await.len(), 3);
+    world.stop().await;
+}
