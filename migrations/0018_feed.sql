@@ -247,6 +247,31 @@ BEGIN
     RETURN kept;
 END $$;
 
+-- Whether an account is in a channel, which holds until this transaction ends; an error if it may
+-- change nothing there or, `to_post`, not post.
+CREATE FUNCTION rowcast.take_part(account int8, channel int8, to_post boolean) RETURNS boolean
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    place rowcast.channel;
+    mine rowcast.channel_member;
+BEGIN
+    SELECT * INTO place FROM rowcast.channel c WHERE c.id = take_part.channel FOR SHARE;
+    SELECT * INTO mine FROM rowcast.channel_member m
+     WHERE m.channel = take_part.channel AND m.account = take_part.account FOR SHARE;
+    IF place.id IS NULL OR (place.is_private AND mine.account IS NULL) THEN
+        RETURN false;
+    ELSIF place.archived_at IS NOT NULL THEN
+        RAISE EXCEPTION 'the channel is archived: nobody posts in it any more'
+            USING ERRCODE = 'RC403', HINT = 'an administrator may open it again';
+    ELSIF take_part.to_post AND place.kind = 'announcements' AND NOT coalesce(mine.may_post, false)
+          AND NOT EXISTS (SELECT FROM rowcast.account_role r
+                           WHERE r.account = take_part.account AND r.role = 'administrator') THEN
+        RAISE EXCEPTION 'only some may post in this channel'
+            USING ERRCODE = 'RC403', HINT = 'an administrator may allow it';
+    END IF;
+    RETURN true;
+END $$;
+
 -- Posts into a channel as whoever may write the table; returns the post's number. `named`: the names in
 -- the body; NULL: they are found here.
 CREATE FUNCTION rowcast.put_post(channel int8, author int8, author_name text, body text,
@@ -258,7 +283,8 @@ DECLARE
     made int8;
 BEGIN
     SELECT * INTO place FROM rowcast.channel c WHERE c.id = put_post.channel;
-    IF NOT FOUND THEN
+    IF NOT FOUND OR (put_post.author IS NOT NULL
+                     AND NOT rowcast.take_part(put_post.author, place.id, true)) THEN
         RAISE EXCEPTION 'there is no such channel'
             USING ERRCODE = 'no_data_found', HINT = 'the name of a channel';
     ELSIF place.archived_at IS NOT NULL THEN
@@ -310,9 +336,11 @@ DECLARE
     was rowcast.post;
 BEGIN
     SELECT * INTO was FROM rowcast.post p
-     WHERE p.id = edit_post.post AND p.author = edit_post.author AND p.deleted_at IS NULL
-       AND rowcast.is_in_channel(edit_post.author, p.channel)
-       FOR UPDATE;
+     WHERE p.id = edit_post.post AND p.author = edit_post.author AND p.deleted_at IS NULL;
+    IF NOT FOUND OR NOT rowcast.take_part(edit_post.author, was.channel, true) THEN
+        RETURN false;
+    END IF;
+    SELECT * INTO was FROM rowcast.post p WHERE p.id = was.id AND p.deleted_at IS NULL FOR UPDATE;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
@@ -354,11 +382,14 @@ CREATE FUNCTION rowcast.react(post int8, account int8, emoji text, wanted boolea
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     all_of_it text;
+    place int8;
 BEGIN
+    SELECT p.channel INTO place FROM rowcast.post p WHERE p.id = react.post AND p.deleted_at IS NULL;
+    IF NOT FOUND OR NOT rowcast.take_part(react.account, place, false) THEN
+        RETURN false;
+    END IF;
     -- Whoever reacts at the same time counts after this one.
-    PERFORM FROM rowcast.post p
-      WHERE p.id = react.post AND p.deleted_at IS NULL AND rowcast.is_in_channel(react.account, p.channel)
-        FOR NO KEY UPDATE;
+    PERFORM FROM rowcast.post p WHERE p.id = react.post AND p.deleted_at IS NULL FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN false;
     END IF;

@@ -325,10 +325,12 @@ async fn page(
     wanted: Wanted,
 ) -> Response {
     let subject = parts.extensions.get::<Subject>().copied();
-    let page = read(state, identity, subject, name, wanted).await.map(|page| Feed {
-        notice: outcome.notice.clone(),
-        ..page
-    });
+    let page = read(state, identity, subject, name, wanted)
+        .await
+        .map(|page| Feed {
+            notice: outcome.notice.clone(),
+            ..page
+        });
     form::answer(state, parts, outcome, "Feed", page, accounts::feed).await
 }
 

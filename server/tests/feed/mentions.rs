@@ -175,7 +175,9 @@ async fn nobody_is_told_twice_of_a_post_nor_by_whoever_names_too_many() {
     assert_eq!(world.titles(&world.eve).await.len(), 1);
     // Of 198 more than these two the last is told; then nobody.
     world
-        .execute("INSERT INTO rowcast.account (name) SELECT 'a' || n FROM generate_series(1, 198) n")
+        .execute(
+            "INSERT INTO rowcast.account (name) SELECT 'a' || n FROM generate_series(1, 198) n",
+        )
         .await;
     for from in [1, 51, 101, 151] {
         let names: Vec<String> = (from..from + 50).map(|n| format!("@a{n}")).collect();
@@ -191,7 +193,10 @@ async fn nobody_is_told_twice_of_a_post_nor_by_whoever_names_too_many() {
         .await;
     assert_eq!(
         world.titles(&world.bob).await,
-        ["ann mentioned you in general", "ann answered you in general"]
+        [
+            "ann mentioned you in general",
+            "ann answered you in general"
+        ]
     );
     assert_eq!(world.titles(&world.eve).await.len(), 2);
     // An hour later it is another hour.
