@@ -373,6 +373,10 @@ BEGIN
     END IF;
     DELETE FROM rowcast.reaction r WHERE r.post = delete_post.post;
     DELETE FROM rowcast.post_image i WHERE i.post = delete_post.post;
+    -- What it said is not kept by those who were told of it.
+    UPDATE rowcast.notification n SET body = ''
+     WHERE n.id IN (SELECT t.notification FROM rowcast.post_told t WHERE t.post = delete_post.post)
+       AND n.body <> '';
     PERFORM rowcast.note('post_deleted', details => jsonb_build_object('post', delete_post.post, 'channel', place));
     RETURN true;
 END $$;

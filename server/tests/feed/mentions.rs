@@ -209,3 +209,21 @@ async fn nobody_is_told_twice_of_a_post_nor_by_whoever_names_too_many() {
     assert_eq!(world.titles(&world.bob).await.len(), 3);
     world.stop().await;
 }
+
+#[tokio::test]
+async fn what_a_deleted_post_said_is_in_no_notification() {
+    let world = World::new().await;
+    channels(&world).await;
+    let gone = post(&world, &world.ann, "general", "@bob a secret").await;
+    post(&world, &world.ann, "general", "@bob no secret").await;
+    let path = format!("/api/posts/{gone}");
+    world.ok(&world.ann, "DELETE", &path, "").await;
+    let path = "/api/rows/rowcast.notification?select=title,body&order=id";
+    let told = world.ok(&world.bob, "GET", path, "").await;
+    assert_eq!(
+        told["rows"][0]["cells"],
+        json!(["ann mentioned you in general", ""])
+    );
+    assert_eq!(told["rows"][1]["cells"][1], "@bob no secret");
+    world.stop().await;
+}
