@@ -18,6 +18,8 @@ mod post;
 mod posts;
 mod sidebar;
 #[cfg(feature = "hydrate")]
+mod unread;
+#[cfg(feature = "hydrate")]
 mod window;
 
 pub use link::{FeedLink, News};

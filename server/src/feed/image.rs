@@ -123,10 +123,12 @@ async fn insert(
     let mut transaction = pool.begin().await?;
     // Two at a time would count the same ones; a statement of its own, for one that waits counts what
     // was there before.
-    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('rowcast.post_image ' || $1::int8, 0))")
-        .bind(account.0)
-        .execute(&mut *transaction)
-        .await?;
+    sqlx::query(
+        "SELECT pg_advisory_xact_lock(hashtextextended('rowcast.post_image ' || $1::int8, 0))",
+    )
+    .bind(account.0)
+    .execute(&mut *transaction)
+    .await?;
     let added = sqlx::query_scalar(
         "INSERT INTO rowcast.post_image (channel, account, kind, bytes) \
          SELECT $1::int8, $2::int8, $3::text, $4::bytea \
