@@ -127,6 +127,8 @@ struct Looking<'a> {
     grouped: HashSet<usize>,
     /// What the transaction did that is not recorded by row, for each.
     unsure: HashMap<usize, &'static str>,
+    /// Those whose table the transaction emptied.
+    emptied: HashSet<usize>,
     hits: Vec<Hit>,
 }
 
@@ -166,6 +168,7 @@ pub async fn look(
         may_be_told: 0,
         grouped: HashSet::new(),
         unsure: HashMap::new(),
+        emptied: HashSet::new(),
         hits: Vec::new(),
     };
     let mut looked = Looked {
@@ -394,9 +397,13 @@ impl Looking<'_> {
     fn doubt(&mut self, table: u32, why: &'static str) {
         for &watch in &self.of[&table] {
             let rule = &self.rules[self.watches[watch].rule];
-            let is_empty = why == words::EMPTIED && rule.kind != Kind::Leaves;
-            if !is_empty && !rule.since.sees(self.xid) {
-                self.unsure.insert(watch, why);
+            if rule.since.sees(self.xid) {
+                continue;
+            }
+            // Nothing enters by that, or changes, unless there are rows again.
+            match why == words::EMPTIED && rule.kind != Kind::Leaves {
+                true => drop(self.emptied.insert(watch)),
+                false => drop(self.unsure.insert(watch, why)),
             }
         }
     }
@@ -409,14 +416,21 @@ impl Looking<'_> {
             is_beyond: false,
         };
         let mut unsure = std::mem::take(&mut self.unsure);
+        let emptied = std::mem::take(&mut self.emptied);
         let begin = self.hits.len();
         self.room = Room::default();
         for (watch, net) in self.nets.drain() {
             let kind = &self.rules[self.watches[watch].rule].kind;
+            // Rows that are there again may be as they were.
+            let again = emptied.contains(&watch) && net.has_new();
+            let again = again.then_some(words::EMPTIED);
             let Some(outcome) = net.outcome(kind) else {
+                if let (Some(why), Kind::Changes(_)) = (again, kind) {
+                    unsure.entry(watch).or_insert(why);
+                }
                 continue;
             };
-            let beyond = outcome.is_beyond.then_some(words::BEYOND);
+            let beyond = outcome.is_beyond.then_some(words::BEYOND).or(again);
             self.hits.push(Hit {
                 watch,
                 at: self.at,
