@@ -123,7 +123,9 @@ impl Failures {
     /// A round went well. What it went on without is tried once in the next one.
     fn went_well(&mut self) {
         self.0.retain(|_, failed| *failed >= FAILURES);
-        self.0.values_mut().for_each(|failed| *failed = FAILURES - 1);
+        self.0
+            .values_mut()
+            .for_each(|failed| *failed = FAILURES - 1);
     }
 }
 
