@@ -37,7 +37,9 @@ CREATE TABLE rowcast.watch_rule (
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CHECK ((kind = 'total') = (bound IS NOT NULL) AND (bound IS NULL) = (direction IS NULL)),
-    CHECK (kind <> 'changes' OR column_name IS NOT NULL)
+    CHECK (kind <> 'changes' OR column_name IS NOT NULL),
+    -- What many are told is told together.
+    CHECK (role IS NULL OR group_seconds >= 60)
 );
 CREATE INDEX watch_rule_account ON rowcast.watch_rule (account, id);
 
@@ -72,14 +74,18 @@ CREATE TABLE rowcast.webhook (
     secret text NOT NULL CHECK (octet_length(secret) BETWEEN 16 AND 200)
 );
 
--- Where an account gets e-mail, once it has said that this is so.
+-- Where an account gets e-mail, once it has said that this is so. What counts the letters stays when
+-- there is no address any more.
 CREATE TABLE rowcast.account_mail (
     account int8 PRIMARY KEY REFERENCES rowcast.account ON DELETE CASCADE,
-    address text NOT NULL CHECK (octet_length(address) BETWEEN 3 AND 254),
-    confirmed_at timestamptz,
+    address text CHECK (octet_length(address) BETWEEN 3 AND 254),
+    confirmed_at timestamptz CHECK (confirmed_at IS NULL OR address IS NOT NULL),
     -- Of the link by which it is confirmed.
     token_hash bytea CHECK (octet_length(token_hash) = 32),
-    asked_at timestamptz NOT NULL DEFAULT now()
+    asked_at timestamptz NOT NULL DEFAULT now(),
+    -- How many letters were asked for within a day, and since when that is.
+    letters int4 NOT NULL DEFAULT 1,
+    letters_since timestamptz NOT NULL DEFAULT now()
 );
 
 -- What is sent and was: a queue, and the log of it.

@@ -20,7 +20,7 @@ use super::{
     pages,
 };
 use crate::{
-    auth::Identity,
+    auth::{Identity, rights::require_own},
     notification::reader,
     state::AppState,
     watching::{
@@ -206,7 +206,7 @@ pub async fn set_address(
         _ => "/watches?done=letter",
     };
     let change = async {
-        let own = reader(&identity)?;
+        let own = require_own(&identity)?;
         mail::ask(&state, own, &sent.address).await
     };
     let done = change.await;
@@ -232,7 +232,7 @@ pub async fn confirm(
     Form(sent): Form<SentToken>,
 ) -> Response {
     let change = async {
-        let own = reader(&identity)?;
+        let own = require_own(&identity)?;
         mail::confirm(&state.housekeeping, own, &sent.token).await
     };
     let done = change.await;
@@ -324,7 +324,7 @@ async fn draft(
             .into_iter()
             .map(|column| column.name)
             .collect(),
-        has_roles: may_tell_others(identity, &table),
+        has_roles: identity.may_manage_account() && may_tell_others(identity, &table),
         table: path,
         query,
         view: asked.view,

@@ -33,6 +33,9 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 /// How long the cursor may stand while nothing is found.
 const STANDS: Duration = Duration::from_secs(20);
 
+/// So many failures because of one rule, and it is gone on without it.
+const FAILURES: u32 = 3;
+
 /// `serialization_failure`
 const SERIALIZATION: &str = "40001";
 
@@ -61,6 +64,7 @@ pub struct Parts {
 pub struct Evaluator {
     pub(super) parts: Parts,
     known: HashMap<(i64, i64), Known>,
+    failures: Failures,
     /// When the cursor was last moved.
     moved: Option<Instant>,
 }
@@ -97,6 +101,32 @@ pub enum Failed {
     /// Somebody could not be asked just now.
     #[error("it could not be looked at just now")]
     Passing,
+    /// This rule could not be looked at, though others perhaps could.
+    #[error("a rule could not be looked at")]
+    Rule(i64),
+}
+
+/// How often each rule has failed a round since the last that went well.
+#[derive(Debug, Default)]
+struct Failures(HashMap<i64, u32>);
+
+impl Failures {
+    fn add(&mut self, rule: i64) {
+        *self.0.entry(rule).or_default() += 1;
+    }
+
+    /// Whether it is gone on without it.
+    fn is_left_out(&self, rule: i64) -> bool {
+        self.0.get(&rule).is_some_and(|failed| *failed >= FAILURES)
+    }
+
+    /// A round went well. What it went on without is tried once in the next one.
+    fn went_well(&mut self) {
+        self.0.retain(|_, failed| *failed >= FAILURES);
+        self.0
+            .values_mut()
+            .for_each(|failed| *failed = FAILURES - 1);
+    }
 }
 
 impl Evaluator {
@@ -105,6 +135,7 @@ impl Evaluator {
         Self {
             parts,
             known: HashMap::new(),
+            failures: Failures::default(),
             moved: None,
         }
     }
@@ -114,6 +145,16 @@ impl Evaluator {
     /// # Errors
     /// Why that was not done: then nothing of it was.
     pub async fn round(&mut self) -> Result<Round, Failed> {
+        let round = self.go_over().await;
+        match &round {
+            Ok(round) if !round.is_taken => self.failures.went_well(),
+            Err(Failed::Rule(rule)) => self.failures.add(*rule),
+            _ => {}
+        }
+        round
+    }
+
+    async fn go_over(&mut self) -> Result<Round, Failed> {
         // One version of the database: a rule that is not seen yet is of later than all that is
         // looked at, and what is removed from the log meanwhile is seen.
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ";
@@ -124,6 +165,8 @@ impl Evaluator {
             self.known.clear();
             return Ok(Round::default());
         }
+        let there: BTreeSet<i64> = rules.iter().map(|rule| rule.id).collect();
+        self.known.retain(|(rule, _), _| there.contains(rule));
         sqlx::query(
             "SELECT set_config('synchronous_commit', 'on', true), \
                     set_config('idle_in_transaction_session_timeout', '60s', true), \
@@ -171,14 +214,19 @@ impl Evaluator {
             .iter()
             .filter(|rule| place.purged_below > from.xmin.max(rule.since.xmin))
             .collect();
+        let left_out: Vec<&Rule> = rules
+            .iter()
+            .filter(|rule| self.failures.is_left_out(rule.id))
+            .collect();
         let looked = look(self, connection, &rules, &tables, &from).await?;
         round.has_more = looked.has_more;
         let is_still = self.moved.is_some_and(|moved| moved.elapsed() < STANDS);
-        if looked.rows == 0 && lost.is_empty() && is_still {
+        if looked.rows == 0 && lost.is_empty() && left_out.is_empty() && is_still {
             return Ok(round);
         }
         let queued = tell::tell(connection, &rules, &looked).await?;
         tell::miss(connection, &lost, words::PURGED).await?;
+        tell::miss(connection, &left_out, words::SLOW).await?;
         sqlx::query("UPDATE rowcast.watch_cursor SET seen = $1::text::pg_snapshot")
             .bind(looked.seen.to_string())
             .execute(&mut *connection)
@@ -216,8 +264,12 @@ impl Evaluator {
         table: &Arc<TableMeta>,
     ) -> Result<Vec<Watch>, Failed> {
         let path = table.table.path();
+        let is_watched = |rule: &Rule| {
+            let is_total = matches!(rule.kind, Kind::Total(_));
+            rule.table == path && !is_total && !self.failures.is_left_out(rule.id)
+        };
         let of: Vec<usize> = (0..rules.len())
-            .filter(|at| rules[*at].table == path && !matches!(rules[*at].kind, Kind::Total(_)))
+            .filter(|at| is_watched(&rules[*at]))
             .collect();
         let audience = self.audience(of.iter().map(|at| &rules[*at])).await?;
         let mut watches: Vec<Watch> = Vec::new();
@@ -301,6 +353,7 @@ impl Evaluator {
         let pool = self.parts.readers.ours();
         let condition = match Condition::new(seen, pool, table, &rule.query, &rule.kind).await {
             Ok(condition) => Some(Arc::new(condition)),
+            Err(error) if error.code == "too_slow" => return Err(Failed::Rule(rule.id)),
             Err(error) if is_passing(&error) => return Err(Failed::Passing),
             Err(_) => None,
         };
@@ -407,5 +460,31 @@ fn beginning(seen: &PgSnapshot, rules: &[Rule]) -> PgSnapshot {
     match first {
         Some(oldest) if oldest.covers(seen) => oldest.clone(),
         _ => seen.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_that_fails_again_and_again_is_left_out() {
+        let mut failures = Failures::default();
+        for _ in 0..FAILURES {
+            assert!(!failures.is_left_out(1));
+            failures.add(1);
+        }
+        // Another one fails meanwhile.
+        failures.add(2);
+        assert!(failures.is_left_out(1) && !failures.is_left_out(2));
+        failures.went_well();
+        // It is tried again, and has one try.
+        assert!(!failures.is_left_out(1));
+        failures.add(1);
+        assert!(failures.is_left_out(1));
+        failures.went_well();
+        failures.went_well();
+        failures.add(1);
+        assert!(!failures.is_left_out(1), "it was looked at meanwhile");
     }
 }

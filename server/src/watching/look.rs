@@ -1,6 +1,10 @@
 //! Looking at a part of the log: which transactions hit which rules.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::TryStreamExt;
 use rowcast_engine::{
@@ -15,7 +19,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::types::Oid};
 use super::{
     cursor::advanced,
     evaluator::{Evaluator, Failed},
-    net::{Hashes, Net, Outcome},
+    net::{Hashes, Net, Outcome, Room},
     part::{self, NEW},
     rule::{Kind, Rule},
     seen::Condition,
@@ -31,8 +35,17 @@ use crate::{
 /// How many images are looked at together.
 const TOGETHER: usize = 1_000;
 
-/// How long it is looked for what a statement may have done that was not recorded.
+/// Or how many bytes of them.
+const BYTES: usize = 8 << 20;
+
+/// How many are told of hits in one round, if one transaction does not tell more.
+const TOLD: usize = 20_000;
+
+/// How long a round looks for what statements may have done that was not recorded.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How much longer than a statement may take its answer is waited for.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// A rule, for those who see the same rows.
 #[derive(Debug)]
@@ -100,11 +113,22 @@ struct Looking<'a> {
     /// Of a table.
     of: HashMap<u32, Vec<usize>>,
     waiting: Vec<Waiting>,
+    /// How many bytes these were.
+    bytes: usize,
     xid: u64,
     at: i64,
     nets: HashMap<usize, Net>,
+    room: Room,
+    /// How many are told of the hits.
+    told: usize,
+    /// How many may be, when what waits has been looked at.
+    may_be_told: usize,
+    /// Watches that are told of once in a round.
+    grouped: HashSet<usize>,
     /// What the transaction did that is not recorded by row, for each.
     unsure: HashMap<usize, &'static str>,
+    /// Those whose table the transaction emptied.
+    emptied: HashSet<usize>,
     hits: Vec<Hit>,
 }
 
@@ -135,10 +159,16 @@ pub async fn look(
         watches: Vec::new(),
         of: HashMap::new(),
         waiting: Vec::new(),
+        bytes: 0,
         xid: 0,
         at: 0,
         nets: HashMap::new(),
+        room: Room::default(),
+        told: 0,
+        may_be_told: 0,
+        grouped: HashSet::new(),
         unsure: HashMap::new(),
+        emptied: HashSet::new(),
         hits: Vec::new(),
     };
     let mut looked = Looked {
@@ -151,16 +181,31 @@ pub async fn look(
         .bind(&relations)
         .bind(end.to_string())
         .fetch(connection);
+    let mut now = None;
+    let mut last = 0;
     while let Some(row) = rows.try_next().await? {
+        let now: &PgSnapshot = match &mut now {
+            Some(now) => now,
+            None => now.insert(row.try_get::<&str, _>(0)?.parse().map_err(decoded)?),
+        };
         if looked.rows == 0 {
-            let now: PgSnapshot = row.try_get::<&str, _>(0)?.parse().map_err(decoded)?;
-            looked.seen = advanced(from, &now, end);
+            looked.seen = advanced(from, now, end);
         }
         let Some(xid) = row.try_get::<Option<&str>, _>(1)? else {
             break;
         };
-        looked.rows += 1;
         let xid: u64 = xid.parse().map_err(decoded)?;
+        if xid != last && looking.may_be_told > TOLD {
+            looking.take(evaluator).await?;
+            looking.settle();
+            looking.may_be_told = looking.told;
+            if looking.told >= TOLD {
+                looked.seen = advanced(from, now, xid);
+                looked.has_more = true;
+                break;
+            }
+        }
+        looked.rows += 1;
         let at: i64 = row.try_get(2)?;
         let Some(table) = tables.get(&row.try_get::<Oid, _>(3)?.0) else {
             continue;
@@ -175,6 +220,10 @@ pub async fn look(
         if looking.of[&table.oid].is_empty() {
             continue;
         }
+        if xid != last {
+            looking.expect(table.oid);
+            last = xid;
+        }
         let kind = ChangeKind::of(row.try_get(4)?);
         let layout: Option<i32> = row.try_get(5)?;
         let why = match kind {
@@ -184,6 +233,7 @@ pub async fn look(
                 for (side, column) in sides {
                     let mut images = row.try_get::<Option<&[u8]>, _>(column)?.unwrap_or_default();
                     while is_read && !images.is_empty() {
+                        let before = images.len();
                         match decode_image(&mut images, &table.codecs) {
                             Ok(values) => looking.waiting.push(Waiting {
                                 table: table.oid,
@@ -194,7 +244,8 @@ pub async fn look(
                             }),
                             Err(_) => is_read = false,
                         }
-                        if looking.waiting.len() >= TOGETHER {
+                        looking.bytes += before.saturating_sub(images.len());
+                        if looking.waiting.len() >= TOGETHER || looking.bytes >= BYTES {
                             looking.take(evaluator).await?;
                         }
                     }
@@ -232,6 +283,7 @@ impl Looking<'_> {
             return Ok(());
         }
         let waiting = std::mem::take(&mut self.waiting);
+        self.bytes = 0;
         let mut verdicts: HashMap<(usize, usize), bool> = HashMap::new();
         let mut asked: Vec<(usize, Vec<usize>)> = Vec::new();
         for (nth, image) in waiting.iter().enumerate() {
@@ -270,7 +322,7 @@ impl Looking<'_> {
                     _ => 0,
                 };
                 let net = self.nets.entry(watch).or_default();
-                net.add(key, value, image.side, &image.record);
+                net.add(key, value, image.side, image.record.key(), &mut self.room);
             }
         }
         Ok(())
@@ -320,6 +372,10 @@ impl Looking<'_> {
                             verdicts.insert((*at, *watch), holds);
                         }
                     }
+                    Err(error) if error.code == "too_slow" => {
+                        let rule = self.watches[*watch].rule;
+                        return Err(Failed::Rule(self.rules[rule].id));
+                    }
                     Err(error) if is_passing(&error) => return Err(Failed::Passing),
                     // An operator that fails on a value fails always.
                     Err(_) => failed.push(*watch),
@@ -341,9 +397,13 @@ impl Looking<'_> {
     fn doubt(&mut self, table: u32, why: &'static str) {
         for &watch in &self.of[&table] {
             let rule = &self.rules[self.watches[watch].rule];
-            let is_empty = why == words::EMPTIED && rule.kind != Kind::Leaves;
-            if !is_empty && !rule.since.sees(self.xid) {
-                self.unsure.insert(watch, why);
+            if rule.since.sees(self.xid) {
+                continue;
+            }
+            // Nothing enters by that, or changes, unless there are rows again.
+            match why == words::EMPTIED && rule.kind != Kind::Leaves {
+                true => drop(self.emptied.insert(watch)),
+                false => drop(self.unsure.insert(watch, why)),
             }
         }
     }
@@ -356,12 +416,21 @@ impl Looking<'_> {
             is_beyond: false,
         };
         let mut unsure = std::mem::take(&mut self.unsure);
+        let emptied = std::mem::take(&mut self.emptied);
+        let begin = self.hits.len();
+        self.room = Room::default();
         for (watch, net) in self.nets.drain() {
             let kind = &self.rules[self.watches[watch].rule].kind;
+            // Rows that are there again may be as they were.
+            let again = emptied.contains(&watch) && net.has_new();
+            let again = again.then_some(words::EMPTIED);
             let Some(outcome) = net.outcome(kind) else {
+                if let (Some(why), Kind::Changes(_)) = (again, kind) {
+                    unsure.entry(watch).or_insert(why);
+                }
                 continue;
             };
-            let beyond = outcome.is_beyond.then_some(words::BEYOND);
+            let beyond = outcome.is_beyond.then_some(words::BEYOND).or(again);
             self.hits.push(Hit {
                 watch,
                 at: self.at,
@@ -379,18 +448,42 @@ impl Looking<'_> {
                 unsure: Some(why),
             });
         }
+        for hit in &self.hits[begin..] {
+            let watch = &self.watches[hit.watch];
+            let is_grouped = self.rules[watch.rule].group_seconds > 0;
+            if !is_grouped || self.grouped.insert(hit.watch) {
+                self.told += watch.to.len();
+            }
+        }
+    }
+
+    /// A transaction did something to a table: whoever watches it may be told.
+    fn expect(&mut self, table: u32) {
+        for watch in &self.of[&table] {
+            let of = &self.watches[*watch];
+            let is_grouped = self.rules[of.rule].group_seconds > 0;
+            if !is_grouped || !self.grouped.contains(watch) {
+                self.may_be_told += of.to.len();
+            }
+        }
     }
 
     /// Of what was not recorded by row, those rows are counted that the transaction wrote and that
-    /// are among those looked for now: no more than these have come.
+    /// are among those looked for now: no more than these have come. What there is no time left for
+    /// has no number.
     async fn count_unsure(&mut self, evaluator: &Evaluator) {
+        let until = Instant::now() + PATIENCE;
         for hit in &mut self.hits {
             let watch = &self.watches[hit.watch];
             let is_counted = matches!(hit.unsure, Some(words::BULK | words::LARGE))
                 && self.rules[watch.rule].kind == Kind::Enters;
             if is_counted {
-                let counting = count_written(evaluator, &watch.condition, hit.xid);
-                if let Ok(Ok(rows)) = tokio::time::timeout(PATIENCE, counting).await {
+                let left = until.saturating_duration_since(Instant::now());
+                if left.as_millis() == 0 {
+                    return;
+                }
+                let counting = count_written(evaluator, &watch.condition, hit.xid, left);
+                if let Ok(Ok(rows)) = tokio::time::timeout(left + GRACE, counting).await {
                     hit.outcome.rows = hit.outcome.rows.max(rows.unsigned_abs());
                 }
             }
@@ -402,6 +495,7 @@ async fn count_written(
     evaluator: &Evaluator,
     condition: &Condition,
     xid: u64,
+    left: Duration,
 ) -> Result<i64, sqlx::Error> {
     let table = &condition.bound.table;
     let mut params = Params::default();
@@ -416,7 +510,13 @@ async fn count_written(
     for text in params.into_texts() {
         query = query.bind(text);
     }
-    query.fetch_one(evaluator.parts.readers.ours()).await
+    // Nothing goes on behind whoever has stopped waiting.
+    let mut transaction = evaluator.parts.readers.ours().begin().await?;
+    sqlx::query("SELECT set_config('statement_timeout', $1, true)")
+        .bind(left.as_millis().to_string())
+        .execute(&mut *transaction)
+        .await?;
+    query.fetch_one(&mut *transaction).await
 }
 
 /// Whether it is the database that is away, or busy, not the question that is wrong.

@@ -3,22 +3,28 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
-    sync::Arc,
 };
 
-use rowcast_engine::{
-    record::{Key, Record},
-    transaction::Side,
-};
+use rowcast_engine::{record::Key, transaction::Side};
 use smallvec::SmallVec;
 
 use super::rule::Kind;
 
-/// The most rows of one transaction that are told apart.
-const MOST: usize = 1_000_000;
+/// The most rows of one transaction that are told apart, of all rules together.
+const MOST: usize = 250_000;
 
 /// How many of them are named.
 const NAMED: usize = 8;
+
+/// How many more rows are told apart, by all that share it.
+#[derive(Debug)]
+pub struct Room(usize);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(MOST)
+    }
+}
 
 /// How often each row stands among those that are looked for, after a transaction less before it.
 ///
@@ -28,8 +34,9 @@ const NAMED: usize = 8;
 #[derive(Debug, Default)]
 pub struct Net {
     rows: HashMap<u128, Balance>,
-    named: Vec<(u128, Arc<Record>)>,
-    is_beyond: bool,
+    named: Vec<(u128, Key)>,
+    /// Images of rows for which there was no room: as they were, and as they are.
+    beyond: (u64, u64),
 }
 
 /// By the value that is looked at.
@@ -44,8 +51,8 @@ pub struct Hashes([RandomState; 2]);
 pub struct Outcome {
     /// How many rows.
     pub rows: u64,
-    /// One of them.
-    pub one: Option<Arc<Record>>,
+    /// The key of one of them.
+    pub one: Option<Key>,
     /// Whether there were more than were told apart.
     pub is_beyond: bool,
 }
@@ -65,17 +72,26 @@ impl Hashes {
 
 impl Net {
     /// Takes in an image of a row that is looked for, with the hash of its key and of its value.
-    pub fn add(&mut self, key: u128, value: u128, side: Side, record: &Arc<Record>) {
+    pub fn add(&mut self, hash: u128, value: u128, side: Side, key: &Key, room: &mut Room) {
         let weight = match side {
             Side::Old => -1,
             Side::New => 1,
         };
-        if self.rows.len() >= MOST && !self.rows.contains_key(&key) {
-            self.is_beyond = true;
+        let is_known = self.rows.contains_key(&hash);
+        if !is_known && room.0 == 0 {
+            match side {
+                Side::Old => self.beyond.0 += 1,
+                Side::New => self.beyond.1 += 1,
+            }
             return;
         }
-        let is_new = self.named.len() < NAMED && !self.rows.contains_key(&key);
-        let balance = self.rows.entry(key).or_default();
+        if !is_known {
+            room.0 -= 1;
+            if self.named.len() < NAMED {
+                self.named.push((hash, key.clone()));
+            }
+        }
+        let balance = self.rows.entry(hash).or_default();
         match balance.iter().position(|(known, _)| *known == value) {
             Some(at) => {
                 balance[at].1 += weight;
@@ -86,11 +102,15 @@ impl Net {
             None => balance.push((value, weight)),
         }
         if balance.is_empty() {
-            self.rows.remove(&key);
+            self.rows.remove(&hash);
+            room.0 += 1;
         }
-        if is_new {
-            self.named.push((key, Arc::clone(record)));
-        }
+    }
+
+    /// Whether rows are among those looked for that the transaction wrote.
+    pub fn has_new(&self) -> bool {
+        let is_new = |balance: &Balance| balance.iter().any(|(_, weight)| *weight > 0);
+        self.beyond.1 > 0 || self.rows.values().any(is_new)
     }
 
     /// What the transaction came to, for a rule of that kind; `None`: nothing.
@@ -104,29 +124,37 @@ impl Net {
                 Kind::Total(_) => false,
             }
         };
-        let rows = self.rows.values().filter(|balance| is_hit(balance)).count();
+        let rows = self.rows.values().filter(|balance| is_hit(balance)).count() as u64;
+        // Of those that could not be told apart no more did than this.
+        let (old, new) = self.beyond;
+        let beyond = match kind {
+            Kind::Enters => new,
+            Kind::Leaves => old,
+            Kind::Changes(_) => old.saturating_add(new),
+            Kind::Total(_) => 0,
+        };
+        let rows = rows.saturating_add(beyond);
         let mut named = self.named.iter();
-        let one = named.find(|(key, _)| self.rows.get(key).is_some_and(is_hit));
+        let one = named.find(|(hash, _)| self.rows.get(hash).is_some_and(is_hit));
         (rows > 0).then(|| Outcome {
-            rows: rows as u64,
-            one: one.map(|(_, record)| Arc::clone(record)),
-            is_beyond: self.is_beyond,
+            rows,
+            one: one.map(|(_, key)| key.clone()),
+            is_beyond: old > 0 || new > 0,
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use rowcast_engine::{
         datum::{Codec, Datum},
+        record::Record,
         schema::{Collation, ColumnSchema, Schema, TableId},
     };
 
     use super::*;
 
-    fn record(id: i64) -> Arc<Record> {
+    fn key(id: i64) -> Key {
         let column = ColumnSchema {
             name: "id".into(),
             codec: Codec::Int8,
@@ -137,14 +165,14 @@ mod tests {
             columns: [column].into(),
             key: [0].into(),
         };
-        Record::new(&schema, vec![Datum::Int(id)])
+        Record::new(&schema, vec![Datum::Int(id)]).key().clone()
     }
 
     fn rows(images: &[(u128, u128, Side)], kind: &Kind) -> u64 {
         let count = |images: &mut dyn Iterator<Item = &(u128, u128, Side)>| {
-            let mut net = Net::default();
-            for (key, value, side) in images {
-                net.add(*key, *value, *side, &record(*key as i64));
+            let (mut net, mut room) = (Net::default(), Room::default());
+            for (hash, value, side) in images {
+                net.add(*hash, *value, *side, &key(*hash as i64), &mut room);
             }
             net.outcome(kind).map_or(0, |outcome| outcome.rows)
         };
@@ -183,20 +211,43 @@ mod tests {
 
     #[test]
     fn one_is_named_that_is_a_hit() {
-        let mut net = Net::default();
-        for (key, side) in [
+        let (mut net, mut room) = (Net::default(), Room::default());
+        for (hash, side) in [
             (1, Side::New),
             (1, Side::Old),
             (2, Side::Old),
             (3, Side::New),
         ] {
-            net.add(key, 0, side, &record(key as i64));
+            net.add(hash, 0, side, &key(hash as i64), &mut room);
         }
         let one = net
             .outcome(&Kind::Enters)
             .expect("a hit")
             .one
             .expect("a row");
-        assert!(one.values()[0].same(&Datum::Int(3)));
+        assert_eq!(one, key(3));
+    }
+
+    #[test]
+    fn what_there_is_no_room_for_is_counted() {
+        let mut room = Room(2);
+        let (mut one, mut other) = (Net::default(), Net::default());
+        for hash in 1..=2 {
+            one.add(hash, 0, Side::New, &key(hash as i64), &mut room);
+        }
+        // All share the room.
+        for hash in 3..=9 {
+            other.add(hash, 0, Side::New, &key(hash as i64), &mut room);
+        }
+        let outcome = other.outcome(&Kind::Enters).expect("a hit");
+        assert!(outcome.rows == 7 && outcome.is_beyond && outcome.one.is_none());
+        assert!(other.outcome(&Kind::Leaves).is_none());
+        let outcome = one.outcome(&Kind::Enters).expect("a hit");
+        assert!(outcome.rows == 2 && !outcome.is_beyond);
+        // What cancels gives its room back.
+        one.add(1, 0, Side::Old, &key(1), &mut room);
+        one.add(3, 0, Side::New, &key(3), &mut room);
+        let outcome = one.outcome(&Kind::Enters).expect("a hit");
+        assert!(outcome.rows == 2 && !outcome.is_beyond);
     }
 }

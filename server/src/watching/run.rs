@@ -33,6 +33,9 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// At the most.
 const LAST_RETRY: Duration = Duration::from_secs(5);
 
+/// How many failures in a row are worth a warning, and then as many again.
+const WARNED: u32 = 5;
+
 /// The shortest time between two readings of a total.
 const TOTAL_APART: Duration = Duration::from_secs(1);
 
@@ -55,6 +58,7 @@ pub async fn run(mut evaluator: Evaluator, mut stop: watch::Receiver<bool>) {
     let mut relations = BTreeSet::new();
     let mut totals = Totals::default();
     let mut retry = FIRST_RETRY;
+    let mut failures = 0_u32;
     // What happened meanwhile is looked at first, totals too.
     let mut next = Instant::now();
     let mut not_before = next;
@@ -91,13 +95,15 @@ pub async fn run(mut evaluator: Evaluator, mut stop: watch::Receiver<bool>) {
             match round {
                 Ok(round) => {
                     retry = FIRST_RETRY;
+                    failures = 0;
                     relations = round.relations.clone();
                     next = begun + next_after(&round);
                     totals.know(round, is_anything_due);
                     is_anything_due = false;
                 }
                 Err(error) => {
-                    tell_of(&error);
+                    failures = failures.saturating_add(1);
+                    tell_of(&error, failures);
                     tokio::select! {
                         () = sleep(retry) => {}
                         _ = stop.wait_for(|stop| *stop) => return,
@@ -113,7 +119,7 @@ pub async fn run(mut evaluator: Evaluator, mut stop: watch::Receiver<bool>) {
                 _ = stop.wait_for(|stop| *stop) => return,
             };
             if let Err(error) = looked {
-                tell_of(&error);
+                tell_of(&error, 1);
                 totals.due.insert(rule.id);
             }
             let apart = TOTAL_APART.max(begun.elapsed() * TOTAL_SPACING);
@@ -130,12 +136,18 @@ fn next_after(round: &Round) -> Duration {
     }
 }
 
-fn tell_of(error: &Failed) {
+fn tell_of(error: &Failed, failures: u32) {
     let reason = match error {
         Failed::Database(error) => sqlstate(error),
         Failed::Passing => "passing".into(),
+        Failed::Rule(rule) => format!("rule {rule}"),
     };
-    tracing::debug!(%reason, "watch rules could not be looked at; trying again");
+    match failures.is_multiple_of(WARNED) {
+        true => tracing::warn!(
+            %reason, failures, "watch rules can't be looked at, so nothing is told; trying again"
+        ),
+        false => tracing::debug!(%reason, "watch rules could not be looked at; trying again"),
+    }
 }
 
 impl Totals {

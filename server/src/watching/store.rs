@@ -29,6 +29,9 @@ pub const MOST: i64 = 100;
 /// The longest time for which hits are told together, in seconds.
 pub const LONGEST_GROUP: i32 = 86_400;
 
+/// The shortest of a rule that tells others, in seconds.
+const SHORTEST_FOR_ROLES: i32 = 60;
+
 /// How many tests of a rule are sent within a minute.
 const TESTS: i64 = 6;
 
@@ -239,14 +242,20 @@ pub async fn create(
     let known = state.catalog.by_oid(table.oid).await?;
     Condition::new(seen, state.readers.ours(), &known, &query, &kind).await?;
     let role = set(&new.role);
-    if role.is_some() && !may_tell_others(identity, &known) {
+    // A program's token makes no rule for others.
+    let may_tell = identity.may_manage_account() && may_tell_others(identity, &known);
+    if role.is_some() && !may_tell {
         return Err(ApiError::new(
             "not_allowed",
             "what others are told of this table is not for you to say",
-            "who manages the table may, and administrators; leave out role for yourself",
+            "who manages the table may, and administrators, in a session or with a token of the scope \
+             admin; leave out role for yourself",
         ));
     }
     let group = checked_group(new.group_seconds.unwrap_or(300))?;
+    if role.is_some() && group < SHORTEST_FOR_ROLES {
+        return Err(too_soon());
+    }
     let lasts = new
         .expires
         .as_deref()
@@ -373,6 +382,20 @@ pub async fn alter(
         return Err(no_mail());
     }
     let secret = matches!(hook, Some(Some(_))).then(Secret::new);
+    if group.is_some_and(|group| group < SHORTEST_FOR_ROLES) {
+        let tells_others: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM rowcast.watch_rule r \
+              WHERE r.id = $1 AND r.account = $2 AND r.role IS NOT NULL)",
+        )
+        .bind(id)
+        .bind(owner.0)
+        .fetch_one(&state.housekeeping)
+        .await
+        .map_err(|error| read_error(&error, "rowcast.watch_rule"))?;
+        if tells_others {
+            return Err(too_soon());
+        }
+    }
     let altered = async {
         let mut transaction = state.housekeeping.begin().await?;
         // What happens while it is paused is not looked at afterwards.
@@ -665,6 +688,10 @@ fn checked_group(seconds: i32) -> Result<i32, ApiError> {
         0..=LONGEST_GROUP => Ok(seconds),
         _ => Err(unsuitable("hits are told together for 0 to 86400 seconds")),
     }
+}
+
+fn too_soon() -> ApiError {
+    unsuitable("what a role is told is told together for 60 seconds at least")
 }
 
 /// In seconds; `None`: for ever.

@@ -19,6 +19,9 @@ pub const ALTERED: &str = "The table was altered before its changes were looked 
 pub const FAILED: &str = "The conditions could not be decided for some rows.";
 /// There were too many.
 pub const BEYOND: &str = "More rows changed in one transaction than are told apart.";
+/// It can't be looked at for long.
+pub const SLOW: &str = "Looking at it failed or took too long several times in a row, so it was \
+     passed over.";
 /// The log was emptied first.
 pub const PURGED: &str = "Changes were removed from the log before they were looked at \
      (ROWCAST_RETENTION), so hits may have been missed.";
@@ -99,8 +102,7 @@ pub fn total(rule: &Rule, value: &str, bound: &str, is_above: bool) -> Said {
 
 /// The key of the row that a hit names.
 pub fn key_of(hit: &Hit, names: &[String]) -> Option<Vec<(String, String)>> {
-    let record = hit.outcome.one.as_ref()?;
-    let values = record.key().values().iter();
+    let values = hit.outcome.one.as_ref()?.values().iter();
     names
         .iter()
         .zip(values)

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    browser::Browser,
+    browser::{Browser, token},
     world::{World, rule},
 };
 
@@ -156,6 +156,29 @@ async fn what_can_be_no_rule_is_said() {
         refused(&world, &world.bob.1, &with(&[])).await,
         (422, "too_many_watches".to_owned())
     );
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_role_is_told_is_said_by_people_and_together() {
+    let world = World::new().await;
+    let mut new = rule("all", "", "enters");
+    new["role"] = json!("member");
+    // It would be told each row.
+    let told = refused(&world, &world.ann.1, &new).await;
+    assert_eq!(told, (400, "invalid_watch".to_owned()));
+    new["group_seconds"] = json!(60);
+    let program = token(&world.server, world.ann.0, "write").await;
+    let told = refused(&world, &program, &new).await;
+    assert_eq!(told, (403, "not_allowed".to_owned()));
+    let made = world
+        .ok(&world.ann.1, "POST", "/api/watches", &new.to_string())
+        .await;
+    let path = format!("/api/watches/{}", made["id"]);
+    let answer = world
+        .send(&world.ann.1, "PATCH", &path, r#"{"group_seconds":5}"#)
+        .await;
+    assert_eq!(answer.status, 400, "{}", answer.text());
     world.stop().await;
 }
 

@@ -250,6 +250,33 @@ async fn e_mail_goes_to_an_address_that_was_confirmed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_has_few_letters_sent() {
+    let mut post = Post::new(&[]).await;
+    let world = world(Some(format!("smtp://{}", post.address)), false).await;
+    let mut eve = Browser::of(&world.server, "eve").await;
+    let later = "UPDATE rowcast.account_mail SET asked_at = now() - interval '2 min'";
+    for n in 1..=5 {
+        let address = format!("stranger{n}@example.com");
+        let asked = [("address", address.as_str())];
+        assert_eq!(eve.post("/watches/mail", &asked).await.status, 303);
+        assert_eq!(post.next().await.to, address);
+        // To have none does not begin anew.
+        let none = eve.post("/watches/mail", &[("address", "")]).await;
+        assert_eq!(none.status, 303);
+        assert_eq!(eve.post("/watches/mail", &asked).await.status, 429);
+        world.sql(later).await;
+    }
+    let asked = [("address", "stranger@example.com")];
+    assert_eq!(eve.post("/watches/mail", &asked).await.status, 429);
+    world
+        .sql("UPDATE rowcast.account_mail SET letters_since = now() - interval '25 h'")
+        .await;
+    assert_eq!(eve.post("/watches/mail", &asked).await.status, 303);
+    assert_eq!(post.next().await.to, "stranger@example.com");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn e_mail_that_is_not_taken_is_sent_again_and_says_why_it_failed() {
     let mut post = Post::new(&["451 busy, ask later with secret-words", "451 busy"]).await;
     let world = world(Some(format!("smtp://{}", post.address)), false).await;

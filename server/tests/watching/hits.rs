@@ -167,7 +167,7 @@ async fn a_rule_for_a_role_tells_each_of_what_they_see() {
     let world = World::new().await;
     world
         .sql("INSERT INTO rowcast.watch_rule (account, role, name, table_path, query, kind, group_seconds) \
-              SELECT id, 'member', 'all', 'ticket', 'status=eq.open', 'enters', 0 \
+              SELECT id, 'member', 'all', 'ticket', 'status=eq.open', 'enters', 60 \
                 FROM rowcast.account WHERE name IN ('ann', 'bob')")
         .await;
     world.settled().await;

@@ -17,6 +17,9 @@ use crate::{
 /// How soon another letter may be asked for, in seconds.
 const APART: f64 = 60.0;
 
+/// How many letters an account has sent within a day.
+const LETTERS: i32 = 5;
+
 /// For how long the link holds.
 const HOLDS: &str = "1 day";
 
@@ -26,7 +29,8 @@ const HOLDS: &str = "1 day";
 /// Those of a read.
 pub async fn of(pool: &PgPool, account: AccountId) -> Result<Option<(String, bool)>, ApiError> {
     sqlx::query_as(
-        "SELECT m.address, m.confirmed_at IS NOT NULL FROM rowcast.account_mail m WHERE m.account = $1",
+        "SELECT m.address, m.confirmed_at IS NOT NULL FROM rowcast.account_mail m \
+          WHERE m.account = $1 AND m.address IS NOT NULL",
     )
     .bind(account.0)
     .fetch_optional(pool)
@@ -43,11 +47,15 @@ pub async fn ask(state: &AppState, account: AccountId, address: &str) -> Result<
     let pool = &state.housekeeping;
     let address = address.trim();
     if address.is_empty() {
-        sqlx::query("DELETE FROM rowcast.account_mail WHERE account = $1")
-            .bind(account.0)
-            .execute(pool)
-            .await
-            .map_err(|error| write_error(&error))?;
+        // What counts the letters stays.
+        sqlx::query(
+            "UPDATE rowcast.account_mail \
+                SET address = NULL, confirmed_at = NULL, token_hash = NULL WHERE account = $1",
+        )
+        .bind(account.0)
+        .execute(pool)
+        .await
+        .map_err(|error| write_error(&error))?;
         return Ok(());
     }
     let mail = state.delivers.mail().ok_or_else(no_mail)?;
@@ -59,21 +67,27 @@ pub async fn ask(state: &AppState, account: AccountId, address: &str) -> Result<
         "INSERT INTO rowcast.account_mail AS m (account, address, token_hash) VALUES ($1, $2, $3) \
          ON CONFLICT (account) DO UPDATE \
             SET address = excluded.address, token_hash = excluded.token_hash, \
-                confirmed_at = NULL, asked_at = now() \
-          WHERE m.asked_at < now() - make_interval(secs => $4)",
+                confirmed_at = NULL, asked_at = now(), \
+                letters = CASE WHEN m.letters_since < now() - interval '1 day' THEN 1 \
+                               ELSE m.letters + 1 END, \
+                letters_since = CASE WHEN m.letters_since < now() - interval '1 day' THEN now() \
+                                     ELSE m.letters_since END \
+          WHERE m.asked_at < now() - make_interval(secs => $4) \
+            AND (m.letters < $5 OR m.letters_since < now() - interval '1 day')",
     )
     .bind(account.0)
     .bind(address)
     .bind(&secret.digest().bytes()[..])
     .bind(APART)
+    .bind(LETTERS)
     .execute(pool)
     .await
     .map_err(|error| write_error(&error))?;
     if kept.rows_affected() == 0 {
         return Err(ApiError::new(
             "too_many_requests",
-            "a letter was sent a moment ago; wait a minute",
-            "",
+            "a letter was sent a moment ago, or several within a day",
+            "wait a minute; a day after the fifth",
         ));
     }
     let body = format!(

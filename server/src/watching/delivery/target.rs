@@ -43,13 +43,14 @@ impl Target {
         if authority.as_str().contains('@') {
             return Err("the webhook's address has a user in it");
         }
-        let host = authority
-            .host()
-            .trim_start_matches('[')
-            .trim_end_matches(']');
+        // The letters of a scheme and of a host mean the same, small and large.
+        let authority_text = authority.as_str().to_ascii_lowercase();
+        let host = authority.host().to_ascii_lowercase();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
         let address: Option<IpAddr> = host.parse().ok();
         let is_here = host == "localhost" || address.is_some_and(|ip| ip.is_loopback());
-        let is_secure = match uri.scheme_str() {
+        let scheme = uri.scheme_str().map(str::to_ascii_lowercase);
+        let is_secure = match scheme.as_deref() {
             Some("https") => true,
             Some("http") if may_be_private && is_here => false,
             _ => return Err("a webhook's address begins with https://"),
@@ -61,20 +62,19 @@ impl Target {
             return Err("the webhook's address is of this machine or of a network of its own");
         }
         let default = if is_secure { 443 } else { 80 };
+        let scheme = if is_secure { "https" } else { "http" };
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
         Ok(Self {
-            text: text.to_owned(),
+            text: format!("{scheme}://{authority_text}{path}"),
             is_secure,
             host: host.to_owned(),
             port: authority.port_u16().unwrap_or(default),
-            authority: authority.as_str().to_owned(),
-            path: uri
-                .path_and_query()
-                .map_or("/", |path| path.as_str())
-                .to_owned(),
+            path: path.to_owned(),
+            authority: authority_text,
         })
     }
 
-    /// As it was written.
+    /// The whole of it, its scheme and its host in small letters.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -178,6 +178,10 @@ mod tests {
             ("hooks.example.com", 8443)
         );
         assert_eq!(target.path, "/a?b=c");
+        let large = parse("HTTPS://Hooks.Example.com/A?b=C").expect("one");
+        assert_eq!(large.as_str(), "https://hooks.example.com/A?b=C");
+        assert_eq!(large.authority, "hooks.example.com");
+        assert!(parse("https://LOCALHOST/").is_err());
         for wrong in [
             "",
             "hooks.example.com",
