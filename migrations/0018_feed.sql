@@ -81,6 +81,21 @@ CREATE TABLE rowcast.typing (
 COMMENT ON TABLE rowcast.typing IS 'Who is writing in the channels that you are in';
 CREATE INDEX typing_at ON rowcast.typing (at);
 
+-- Who was told of a post, and by which notification. Nobody follows these: who reads a post need not
+-- know, and an announcement has as many as there are accounts.
+CREATE TABLE rowcast.post_told (
+    post int8 NOT NULL REFERENCES rowcast.post ON DELETE CASCADE,
+    account int8 NOT NULL,
+    notification int8 NOT NULL,
+    -- Who wrote the post; NULL: a program.
+    author int8,
+    -- Whether it was because the post names them.
+    is_mention boolean NOT NULL,
+    at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (post, account)
+);
+CREATE INDEX post_told_mentions ON rowcast.post_told (author, at) WHERE is_mention;
+
 -- Images in posts. Nobody follows these.
 CREATE TABLE rowcast.post_image (
     id int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -109,65 +124,112 @@ CREATE FUNCTION rowcast.is_in_channel(account int8, channel int8) RETURNS boolea
                                        WHERE m.channel = c.id AND m.account = is_in_channel.account)))
 $$;
 
--- The accounts that a body names, outside code: @ann, or @"Ann Lee". Not more than 50 of them.
-CREATE FUNCTION rowcast.mentioned(body text) RETURNS SETOF int8
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT a.id FROM (
-        SELECT DISTINCT lower(n.name) AS name FROM (
+-- The names that a body names, outside code: @ann, or @"Ann Lee". Who posts by a route has them
+-- found by what shows the body; this is for a program's posts, and goes through a body once.
+CREATE FUNCTION rowcast.named_in(body text) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    line text;
+    mark text[];
+    -- What the code began with that the line is in; NULL: it is in none.
+    fence text;
+    kept text[] := '{}';
+BEGIN
+    IF position('@' IN named_in.body) = 0 THEN
+        RETURN '{}';
+    END IF;
+    FOREACH line IN ARRAY string_to_array(named_in.body, E'\n') LOOP
+        mark := regexp_match(line, '^ {0,3}(`{3,}|~{3,})(.*)$');
+        IF fence IS NULL THEN
+            IF mark IS NOT NULL AND NOT (starts_with(mark[1], '`') AND position('`' IN mark[2]) > 0) THEN
+                fence := mark[1];
+            ELSIF position('@' IN line) > 0 THEN
+                kept := kept || line;
+            END IF;
+        ELSIF starts_with(mark[1], fence) AND btrim(mark[2], E' \t') = '' THEN
+            fence := NULL;
+        END IF;
+    END LOOP;
+    RETURN ARRAY(
+        SELECT n.name FROM (
             SELECT coalesce(f.found[2], f.found[3]) AS name
               FROM regexp_matches(
-                       regexp_replace(
-                           regexp_replace(mentioned.body, E'(?:(^|\n) {0,3}(```|~~~).*?(\n {0,3}\\2|$)){1,1}?', E'\n', 'g'),
-                           E'`[^`\n]*`', ' ', 'g'),
+                       regexp_replace(array_to_string(kept, E'\n'), E'`[^`\n]*`', ' ', 'g'),
                        '(^|[^[:alnum:]_@/.])@(?:"([^"[:cntrl:]]{1,64})"|((?:[^[:space:][:cntrl:][:punct:]]|_)(?:[^[:space:][:cntrl:][:punct:]]|[_.-]){0,63}))', 'g')
                    AS f (found)
              LIMIT 200
-        ) AS named, LATERAL (VALUES (named.name), (rtrim(named.name, '.-'))) AS n (name)
-         LIMIT 50
-    ) AS n JOIN rowcast.account a ON lower(a.name) = n.name
+        ) AS named, LATERAL (VALUES (named.name), (rtrim(named.name, '.-'))) AS n (name));
+END $$;
+
+-- The accounts of these names; not of more than the first 50.
+CREATE FUNCTION rowcast.mentioned(named text[]) RETURNS SETOF int8
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT a.id FROM (SELECT lower(n.name) AS name FROM unnest(mentioned.named) WITH ORDINALITY AS n (name, place)
+                       GROUP BY 1 ORDER BY min(n.place) LIMIT 50) AS n
+      JOIN rowcast.account a ON lower(a.name) = n.name
 $$;
 
 -- Tells those of a post who are to hear of it: whom it names, whose post it answers, and in
--- announcements everybody; but nobody of their own, and not who wants to hear nothing of that
--- channel. `before`: what it said until now; NULL: it is new.
-CREATE FUNCTION rowcast.tell_of_post(post int8, before text) RETURNS void
+-- announcements everybody; but nobody of their own, nor twice of the same post, and not who wants to
+-- hear nothing of that channel. Whoever has named 200 within an hour names nobody further. `named`: the
+-- names in it; `is_new`: it was not there before.
+CREATE FUNCTION rowcast.tell_of_post(post int8, named text[], is_new boolean) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     told rowcast.post;
     place rowcast.channel;
+    -- How many may be named still; NULL: all.
+    room int8;
 BEGIN
     SELECT * INTO told FROM rowcast.post p WHERE p.id = tell_of_post.post;
     SELECT * INTO place FROM rowcast.channel c WHERE c.id = told.channel;
-    INSERT INTO rowcast.notification (account, title, body, link, sender)
-    SELECT w.account,
-           rowcast.brief(told.author_name, 100)
-               || CASE w.why WHEN 1 THEN ' mentioned you in ' WHEN 2 THEN ' answered you in '
-                             ELSE ' announced in ' END || place.name,
-           rowcast.brief(told.body, 300),
-           '/feed/' || place.name || '?post=' || told.id || '#post-' || told.id,
-           rowcast.brief(told.author_name, 190)
-      FROM (
+    IF told.author IS NOT NULL AND cardinality(tell_of_post.named) > 0 THEN
+        -- Two at a time would count the same ones.
+        PERFORM pg_advisory_xact_lock(hashtextextended('rowcast.post_told ' || told.author, 0));
+        SELECT greatest(0, 200 - count(*)) INTO room FROM rowcast.post_told t
+         WHERE t.author = told.author AND t.is_mention AND t.at > now() - interval '1 hour';
+    END IF;
+    WITH named AS MATERIALIZED (
+        SELECT n.account FROM rowcast.mentioned(tell_of_post.named) AS n (account)
+          LEFT JOIN rowcast.channel_member m ON m.channel = place.id AND m.account = n.account
+         WHERE n.account IS DISTINCT FROM told.author
+           AND (NOT place.is_private OR m.account IS NOT NULL)
+           AND NOT coalesce(m.is_muted, false)
+           AND NOT EXISTS (SELECT FROM rowcast.post_told t WHERE t.post = told.id AND t.account = n.account)
+         ORDER BY n.account LIMIT room
+    ), wanted AS MATERIALIZED (
         SELECT DISTINCT ON (e.account) e.account, e.why FROM (
-            SELECT m.account, 1 FROM rowcast.mentioned(told.body) AS m (account)
-             WHERE tell_of_post.before IS NULL
-                OR m.account NOT IN (SELECT b.account FROM rowcast.mentioned(tell_of_post.before) AS b (account))
+            SELECT n.account, 1 FROM named n
             UNION ALL
             SELECT p.author, 2 FROM rowcast.post p
-             WHERE tell_of_post.before IS NULL AND p.id = told.reply_to AND p.author IS NOT NULL
+             WHERE tell_of_post.is_new AND p.id = told.reply_to AND p.author IS NOT NULL
             UNION ALL
             SELECT a.id, 3 FROM rowcast.account a
-             WHERE tell_of_post.before IS NULL AND place.kind = 'announcements' AND a.disabled_at IS NULL
+             WHERE tell_of_post.is_new AND place.kind = 'announcements' AND a.disabled_at IS NULL
                AND NOT place.is_private
             UNION ALL
             SELECT m.account, 3 FROM rowcast.channel_member m JOIN rowcast.account a ON a.id = m.account
-             WHERE tell_of_post.before IS NULL AND place.kind = 'announcements' AND a.disabled_at IS NULL
+             WHERE tell_of_post.is_new AND place.kind = 'announcements' AND a.disabled_at IS NULL
                AND place.is_private AND m.channel = place.id
         ) AS e (account, why) ORDER BY e.account, e.why
-      ) AS w
-      LEFT JOIN rowcast.channel_member m ON m.channel = place.id AND m.account = w.account
-     WHERE w.account IS DISTINCT FROM told.author
-       AND (NOT place.is_private OR m.account IS NOT NULL)
-       AND NOT coalesce(m.is_muted, false);
+    ), heard AS (
+        INSERT INTO rowcast.notification AS n (account, title, body, link, sender)
+        SELECT w.account,
+               rowcast.brief(told.author_name, 100)
+                   || CASE w.why WHEN 1 THEN ' mentioned you in ' WHEN 2 THEN ' answered you in '
+                                 ELSE ' announced in ' END || place.name,
+               rowcast.brief(told.body, 300),
+               '/feed/' || place.name || '?post=' || told.id || '#post-' || told.id,
+               rowcast.brief(told.author_name, 190)
+          FROM wanted w
+          LEFT JOIN rowcast.channel_member m ON m.channel = place.id AND m.account = w.account
+         WHERE w.account IS DISTINCT FROM told.author
+           AND (NOT place.is_private OR m.account IS NOT NULL)
+           AND NOT coalesce(m.is_muted, false)
+        RETURNING n.account, n.id
+    )
+    INSERT INTO rowcast.post_told (post, account, notification, author, is_mention)
+    SELECT told.id, h.account, h.id, told.author, w.why = 1 FROM heard h JOIN wanted w ON w.account = h.account;
 END $$;
 
 -- A body as it is kept; what can't be one raises an error.
@@ -185,9 +247,35 @@ BEGIN
     RETURN kept;
 END $$;
 
--- Posts into a channel as whoever may write the table; returns the post's number.
+-- Whether an account is in a channel, which holds until this transaction ends; an error if it may
+-- change nothing there or, `to_post`, not post.
+CREATE FUNCTION rowcast.take_part(account int8, channel int8, to_post boolean) RETURNS boolean
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    place rowcast.channel;
+    mine rowcast.channel_member;
+BEGIN
+    SELECT * INTO place FROM rowcast.channel c WHERE c.id = take_part.channel FOR SHARE;
+    SELECT * INTO mine FROM rowcast.channel_member m
+     WHERE m.channel = take_part.channel AND m.account = take_part.account FOR SHARE;
+    IF place.id IS NULL OR (place.is_private AND mine.account IS NULL) THEN
+        RETURN false;
+    ELSIF place.archived_at IS NOT NULL THEN
+        RAISE EXCEPTION 'the channel is archived: nobody posts in it any more'
+            USING ERRCODE = 'RC403', HINT = 'an administrator may open it again';
+    ELSIF take_part.to_post AND place.kind = 'announcements' AND NOT coalesce(mine.may_post, false)
+          AND NOT EXISTS (SELECT FROM rowcast.account_role r
+                           WHERE r.account = take_part.account AND r.role = 'administrator') THEN
+        RAISE EXCEPTION 'only some may post in this channel'
+            USING ERRCODE = 'RC403', HINT = 'an administrator may allow it';
+    END IF;
+    RETURN true;
+END $$;
+
+-- Posts into a channel as whoever may write the table; returns the post's number. `named`: the names in
+-- the body; NULL: they are found here.
 CREATE FUNCTION rowcast.put_post(channel int8, author int8, author_name text, body text,
-                                 reply_to int8 DEFAULT NULL) RETURNS int8
+                                 reply_to int8 DEFAULT NULL, named text[] DEFAULT NULL) RETURNS int8
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     place rowcast.channel;
@@ -195,7 +283,8 @@ DECLARE
     made int8;
 BEGIN
     SELECT * INTO place FROM rowcast.channel c WHERE c.id = put_post.channel;
-    IF NOT FOUND THEN
+    IF NOT FOUND OR (put_post.author IS NOT NULL
+                     AND NOT rowcast.take_part(put_post.author, place.id, true)) THEN
         RAISE EXCEPTION 'there is no such channel'
             USING ERRCODE = 'no_data_found', HINT = 'the name of a channel';
     ELSIF place.archived_at IS NOT NULL THEN
@@ -215,7 +304,7 @@ BEGIN
      WHERE i.account = put_post.author AND i.channel = place.id AND i.post IS NULL
        AND i.id IN (SELECT rowcast.images_in(kept));
     DELETE FROM rowcast.typing t WHERE t.channel = place.id AND t.account = put_post.author;
-    PERFORM rowcast.tell_of_post(made, NULL);
+    PERFORM rowcast.tell_of_post(made, coalesce(put_post.named, rowcast.named_in(kept)), true);
     RETURN made;
 END $$;
 
@@ -239,17 +328,19 @@ REVOKE ALL ON FUNCTION rowcast.post(text, text) FROM PUBLIC;
 COMMENT ON FUNCTION rowcast.post(text, text) IS
     'Posts into the channel, once this transaction commits; returns the post''s number';
 
--- Changes what somebody wrote; whether there was such a post of theirs.
-CREATE FUNCTION rowcast.edit_post(post int8, author int8, body text) RETURNS boolean
+-- Changes what somebody wrote; whether there was such a post of theirs. `named`: the names in the body.
+CREATE FUNCTION rowcast.edit_post(post int8, author int8, body text, named text[]) RETURNS boolean
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     kept text := rowcast.post_body(edit_post.body);
     was rowcast.post;
 BEGIN
     SELECT * INTO was FROM rowcast.post p
-     WHERE p.id = edit_post.post AND p.author = edit_post.author AND p.deleted_at IS NULL
-       AND rowcast.is_in_channel(edit_post.author, p.channel)
-       FOR UPDATE;
+     WHERE p.id = edit_post.post AND p.author = edit_post.author AND p.deleted_at IS NULL;
+    IF NOT FOUND OR NOT rowcast.take_part(edit_post.author, was.channel, true) THEN
+        RETURN false;
+    END IF;
+    SELECT * INTO was FROM rowcast.post p WHERE p.id = was.id AND p.deleted_at IS NULL FOR UPDATE;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
@@ -262,7 +353,7 @@ BEGIN
     UPDATE rowcast.post_image i SET post = was.id
      WHERE i.account = edit_post.author AND i.channel = was.channel AND i.post IS NULL
        AND i.id IN (SELECT rowcast.images_in(kept));
-    PERFORM rowcast.tell_of_post(was.id, was.body);
+    PERFORM rowcast.tell_of_post(was.id, edit_post.named, false);
     PERFORM rowcast.note('post_changed', details => jsonb_build_object('post', was.id, 'channel', was.channel));
     RETURN true;
 END $$;
@@ -282,6 +373,10 @@ BEGIN
     END IF;
     DELETE FROM rowcast.reaction r WHERE r.post = delete_post.post;
     DELETE FROM rowcast.post_image i WHERE i.post = delete_post.post;
+    -- What it said is not kept by those who were told of it.
+    UPDATE rowcast.notification n SET body = ''
+     WHERE n.id IN (SELECT t.notification FROM rowcast.post_told t WHERE t.post = delete_post.post)
+       AND n.body <> '';
     PERFORM rowcast.note('post_deleted', details => jsonb_build_object('post', delete_post.post, 'channel', place));
     RETURN true;
 END $$;
@@ -291,11 +386,14 @@ CREATE FUNCTION rowcast.react(post int8, account int8, emoji text, wanted boolea
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     all_of_it text;
+    place int8;
 BEGIN
+    SELECT p.channel INTO place FROM rowcast.post p WHERE p.id = react.post AND p.deleted_at IS NULL;
+    IF NOT FOUND OR NOT rowcast.take_part(react.account, place, false) THEN
+        RETURN false;
+    END IF;
     -- Whoever reacts at the same time counts after this one.
-    PERFORM FROM rowcast.post p
-      WHERE p.id = react.post AND p.deleted_at IS NULL AND rowcast.is_in_channel(react.account, p.channel)
-        FOR NO KEY UPDATE;
+    PERFORM FROM rowcast.post p WHERE p.id = react.post AND p.deleted_at IS NULL FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
@@ -415,7 +513,7 @@ BEGIN
     LOOP
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE '
                        'ON rowcast.channel, rowcast.channel_member, rowcast.post, rowcast.reaction, '
-                       'rowcast.typing, rowcast.post_image TO %s', serving);
+                       'rowcast.typing, rowcast.post_image, rowcast.post_told TO %s', serving);
     END LOOP;
 END $$;
 

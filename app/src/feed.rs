@@ -18,9 +18,13 @@ mod post;
 mod posts;
 mod sidebar;
 #[cfg(feature = "hydrate")]
+mod unread;
+#[cfg(feature = "hydrate")]
 mod window;
 
 pub use link::{FeedLink, News};
+#[cfg(feature = "ssr")]
+pub use markdown::named_in;
 pub use post::{Answered, Post, Reaction};
 #[cfg(feature = "ssr")]
 pub(crate) use posts::found;

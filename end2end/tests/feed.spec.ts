@@ -213,6 +213,80 @@ test("a link to rows tells how many they are, and goes on telling it", async ({ 
   await expect(chip).toContainText("2 rows");
 });
 
+test("of many links those that ask the same share a query, and what is ours has no chip", async ({
+  page,
+  server,
+  items,
+}) => {
+  const ann = account(server, "administrator");
+  const name = await newChannel((text) => server.sql(text));
+  for (let at = 0; at < 30; at++) {
+    server.rowcast(["post", name, `${items.path}?id=lte.${at} ${items.path}?id=lte.1 /tables/rowcast.audit`]);
+  }
+  await page.goto(`/feed/${name}`);
+  await signIn(page, ann);
+  await expectLiveFeed(page);
+  await expect(page.locator(".row-chip").first()).toBeVisible();
+  const hrefs = await page
+    .locator(".row-chip")
+    .evaluateAll((chips) => chips.map((chip) => chip.getAttribute("href") ?? ""));
+  expect(new Set(hrefs).size).toBe(20);
+  expect(hrefs.length).toBeGreaterThan(20);
+  expect(hrefs.filter((href) => href.includes("rowcast."))).toEqual([]);
+  await expect(posts(page).last().getByRole("link", { name: "/tables/rowcast.audit" })).toBeVisible();
+  // The posts are followed all the same.
+  server.rowcast(["post", name, "Still here"]);
+  await expect(post(page, "Still here")).toBeVisible();
+});
+
+test("what is written before the page is live goes on in the dialog", async ({ page, server }) => {
+  const ann = account(server);
+  const name = await newChannel((text) => server.sql(text));
+  server.rowcast(["post", name, "A question"]);
+  await page.goto(`/feed/${name}`);
+  await signIn(page, ann);
+  await expectLiveFeed(page);
+  for (const [reply, title] of [
+    [false, "New post"],
+    [true, "Reply to"],
+  ] as const) {
+    let release = () => {};
+    const held = new Promise<void>((resolve) => (release = resolve));
+    await page.route(/\.wasm/, async (route) => {
+      await held;
+      await route.continue();
+    });
+    const id = await posts(page).first().getAttribute("data-id");
+    await page.goto(`/feed/${name}${reply ? `?reply=${id}` : ""}`, { waitUntil: "commit" });
+    await page.locator("#write textarea").fill("begun");
+    release();
+    await expect(dialog(page)).toBeVisible();
+    await expect(dialog(page).getByRole("heading")).toContainText(title);
+    await expect(dialog(page).getByRole("textbox")).toHaveValue("begun");
+    await expect(dialog(page).getByRole("textbox")).toBeFocused();
+    await page.unroute(/\.wasm/);
+    await page.keyboard.press("Escape");
+  }
+});
+
+test("what comes is told to who does not see it, and Escape closes the reactions", async ({ page, server }) => {
+  const ann = account(server);
+  const name = await newChannel((text) => server.sql(text));
+  server.rowcast(["post", name, "First"]);
+  await page.goto(`/feed/${name}`);
+  await signIn(page, ann);
+  await expectLiveFeed(page);
+  server.rowcast(["post", name, "Second **one**"]);
+  await expect(page.getByRole("status").filter({ hasText: ": Second one" })).toHaveCount(1);
+  const first = post(page, "First").first();
+  await first.hover();
+  await first.getByText("React", { exact: true }).click();
+  await first.getByRole("button", { name: "React 🎉" }).focus();
+  await page.keyboard.press("Escape");
+  await expect(first.getByRole("button", { name: "React 🎉" })).toBeHidden();
+  await expect(first.locator("summary")).toBeFocused();
+});
+
 test("an image is brought and shown", async ({ page, server }) => {
   const ann = account(server);
   const name = await newChannel((text) => server.sql(text));

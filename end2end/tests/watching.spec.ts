@@ -26,5 +26,5 @@ test("a saved view is watched in two clicks, and a row that enters it is told", 
   await expect(page.getByRole("link", { name: /^Notifications/ })).toHaveAccessibleName("Notifications, 1 unread");
   await page.goto("/notifications");
   await page.getByRole("link", { name: "Big ones: a row entered" }).click();
-  await expect(page.getByRole("cell", { name: "big", exact: true })).toBeVisible();
+  await expect(page.getByRole("gridcell", { name: "big", exact: true })).toBeVisible();
 });

@@ -71,6 +71,11 @@ fn refused(error: &sqlx::Error) -> ApiError {
         let error = error.try_downcast_ref::<PgDatabaseError>()?;
         match error.code() {
             "P0002" => Some(unknown_channel()),
+            "RC403" => Some(ApiError::new(
+                "not_allowed",
+                error.message(),
+                error.hint().unwrap_or_default(),
+            )),
             "22023" => Some(ApiError::new(
                 "invalid_post",
                 error.message(),

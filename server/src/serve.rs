@@ -62,6 +62,9 @@ const LONG_WRITES: u32 = 2;
 /// How many questions that take going through a table or the log are answered at once.
 const SCANS: usize = 2;
 
+/// How many images of the feed are sent at once: each is held as a whole.
+const IMAGES: usize = 8;
+
 /// How many bytes of requests' bodies are held at once, or else two files that are imported.
 const BODIES: usize = 256 * 1024 * 1024;
 
@@ -364,6 +367,7 @@ fn state(
             Semaphore::MAX_PERMITS,
             config.connections.div_ceil(4).max(2) as usize,
         ),
+        images: Turns::new(IMAGES, IMAGES / 2),
         housekeeping,
         presence: Presence::new(config.max_clients as usize),
         import_bytes: config.import_bytes,

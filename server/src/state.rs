@@ -67,6 +67,8 @@ pub struct AppState {
     pub scans: Turns,
     /// Room for reading rows at once; who finds none waits.
     pub reading: Turns,
+    /// Room for images of the feed that are being sent; who finds none waits.
+    pub images: Turns,
     /// Connections for writing what is ours.
     pub housekeeping: PgPool,
     /// Who looks at which table.

@@ -7,7 +7,7 @@ use crate::{
     address::decode,
     erased::{Erase, Erased, changing},
     format::number::grouped,
-    live::live_list::follow_list,
+    live::live_list::{LiveList, follow_list},
 };
 
 /// What an address of a page has beside its filter: it does not say which rows there are.
@@ -16,14 +16,96 @@ const OF_THE_PAGE: [&str; 5] = ["order", "select", "limit", "offset", "chart"];
 /// How many letters of a row are shown.
 const LETTERS: usize = 60;
 
-/// The chip for an address; `None` if it is of no table.
+/// How many queries the chips of a page follow at once: what is beyond that stays a link, for the posts
+/// themselves are followed by the same connection.
+const LIVE: usize = 20;
+
+/// What the chips of a page follow: those that ask the same share a query. A context of them.
+#[derive(Clone, Copy)]
+pub struct Chips {
+    owner: StoredValue<Owner>,
+    asked: StoredValue<Vec<Asked>>,
+}
+
+/// A query that chips follow.
+struct Asked {
+    table: String,
+    query: String,
+    list: LiveList,
+    /// How many do.
+    chips: usize,
+    /// What it is ended by.
+    _owner: Owner,
+}
+
+impl Chips {
+    /// None yet.
+    pub fn new() -> Self {
+        Self {
+            owner: StoredValue::new(Owner::current().unwrap_or_default()),
+            asked: StoredValue::new(Vec::new()),
+        }
+    }
+
+    /// What a chip follows, which is a part of what is made now; `None`: there are too many.
+    fn follow(self, table: &str, query: &str) -> Option<LiveList> {
+        let known = self.asked.try_update_value(|asked| {
+            let found = asked
+                .iter_mut()
+                .find(|of| of.table == table && of.query == query);
+            if let Some(of) = found {
+                of.chips += 1;
+                return Ok(of.list);
+            }
+            Err(asked.len() < LIVE)
+        })?;
+        let list = match known {
+            Ok(list) => list,
+            Err(false) => return None,
+            Err(true) => {
+                let owner = self.owner.try_with_value(Owner::child)?;
+                let (of, asks) = (table.to_owned(), query.to_owned());
+                let list =
+                    owner.with(|| untrack(|| follow_list(of, Memo::new(move |_| asks.clone()))));
+                self.asked.try_update_value(|asked| {
+                    asked.push(Asked {
+                        table: table.to_owned(),
+                        query: query.to_owned(),
+                        list,
+                        chips: 1,
+                        _owner: owner,
+                    });
+                });
+                list
+            }
+        };
+        let (table, query) = (table.to_owned(), query.to_owned());
+        on_cleanup(move || {
+            // It ends outside of what holds it.
+            let _ended = self.asked.try_update_value(|asked| {
+                let at = asked
+                    .iter()
+                    .position(|of| of.table == table && of.query == query)?;
+                asked[at].chips -= 1;
+                (asked[at].chips == 0).then(|| asked.swap_remove(at))
+            });
+        });
+        Some(list)
+    }
+}
+
+/// The chip for an address; `None` if it is of no table that it is shown for, or there are many.
 pub fn chip(href: &str) -> Option<Erased> {
     let own = leptos::prelude::location().origin().unwrap_or_default();
     let path = href.strip_prefix(&own).unwrap_or(href);
     let (table, query) = split(path)?;
     let href = path.to_owned();
     let name = decode(&table);
-    let list = follow_list(name.clone(), Memo::new(move |_| query.clone()));
+    // To look at what is ours may be noted, and nobody asked for that who reads a post.
+    if is_ours(&name) {
+        return None;
+    }
+    let list = use_context::<Chips>()?.follow(&name, &query)?;
     let said = move || {
         if !list.arrived.get() || list.error.read().is_some() {
             return None;
@@ -55,11 +137,17 @@ fn split(path: &str) -> Option<(String, String)> {
         return None;
     }
     let kept = query.split('&').filter(|part| {
-        let name = part.split('=').next().unwrap_or_default();
-        !name.is_empty() && !name.starts_with('~') && !OF_THE_PAGE.contains(&name)
+        let name = decode(part.split('=').next().unwrap_or_default());
+        !name.is_empty() && !name.starts_with('~') && !OF_THE_PAGE.contains(&name.as_str())
     });
     let query = kept.chain(["limit=1"]).collect::<Vec<_>>().join("&");
     Some((table.to_owned(), query))
+}
+
+/// Whether a table is one of the server's own.
+fn is_ours(table: &str) -> bool {
+    let plain = table.replace('"', "").to_ascii_lowercase();
+    plain.trim_start().starts_with("rowcast.")
 }
 
 /// The first words of a row.

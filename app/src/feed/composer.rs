@@ -84,6 +84,15 @@ impl Composer {
         self.open(Writing::Edit(post.id), Some(post.body.clone()));
     }
 
+    /// Opens it with what was being written in a form that it takes the place of.
+    pub fn resume(self, writing: Writing, body: String) {
+        self.open(writing, Some(body));
+        if let Some(text) = self.text.get_untracked() {
+            let end = text.value().encode_utf16().count() as u32;
+            let _ = text.set_selection_range(end, end);
+        }
+    }
+
     fn open(self, writing: Writing, body: Option<String>) {
         let Some(text) = self.text.get_untracked() else {
             return;

@@ -4,30 +4,36 @@ use std::time::Duration;
 
 use js_sys::Date;
 use leptos::{
-    ev::{MouseEvent, SubmitEvent},
+    ev::{KeyboardEvent, MouseEvent, SubmitEvent},
     mount::mount_to,
     prelude::*,
     task::spawn_local,
 };
 use wasm_bindgen::JsCast;
-use web_sys::{Element, HtmlElement, HtmlFormElement};
+use web_sys::{Element, HtmlElement, HtmlFormElement, HtmlTextAreaElement};
 
 use super::{
     Answered, Channel, FeedLink, News, Post,
-    chip::chip,
-    composer::Composer,
+    chip::{Chips, chip},
+    composer::{Composer, Writing},
     dot,
+    markdown::brief,
     post::{COLUMNS, text},
     posts::{Shown, list},
     sidebar::sidebar,
+    unread::Counts,
     window::{Window, id_of},
 };
 use crate::{
     edit::api::request,
     erased::{Erase, Erased, changing, effect, handler},
     format::zone::Zone,
-    live::{live_list::follow_list, status::LiveStatus},
+    live::{
+        live_list::{LiveList, follow_list},
+        status::LiveStatus,
+    },
     notifications::{Bell, Unread, follow, titled},
+    page_data::status_of,
 };
 
 /// How often the times that are told by their distance go on.
@@ -35,9 +41,6 @@ const BEAT: Duration = Duration::from_secs(5);
 
 /// How long what is seen is gathered before it is said to be read.
 const GATHERED: Duration = Duration::from_millis(300);
-
-/// How many channels are followed for what is unread in them.
-const FOLLOWED: usize = 60;
 
 /// What the server said of the channel that is open.
 #[derive(Clone)]
@@ -56,18 +59,18 @@ struct Open {
 pub fn begin() {
     let status = LiveStatus::default();
     let unread = Unread::new();
+    let counts = Counts::new();
     let body = document().body();
     let find = |selector: &str| find(body.as_deref(), selector);
     if let Some(place) = find("#side-live") {
-        let number = |name: &str| place.get_attribute(name).and_then(|text| text.parse().ok());
-        let own: i64 = number("data-own").unwrap_or(0);
         let open = place.get_attribute("data-open").unwrap_or_default();
         mount_to(place, move || {
             provide_context(status);
             provide_context(unread);
             follow::begin(unread);
             effect(move || document().set_title(&titled("Feed", unread.0.get())));
-            side(own, &open)
+            counts.begin();
+            side(counts, &open)
         })
         .forget();
     }
@@ -78,7 +81,7 @@ pub fn begin() {
             provide_context(status);
             provide_context(news);
             provide_context(unread);
-            dot::begin(news);
+            dot::tell(news, counts);
             view! { <FeedLink /> <Bell /> }
         })
         .forget();
@@ -108,7 +111,7 @@ fn find(within: Option<&Element>, selector: &str) -> Option<HtmlElement> {
 }
 
 /// The channels, with what is unread in each.
-fn side(own: i64, open: &str) -> Erased {
+fn side(counts: Counts, open: &str) -> Erased {
     let channels = follow_list(
         "rowcast.channel",
         Memo::new(|_| {
@@ -119,7 +122,6 @@ fn side(own: i64, open: &str) -> Erased {
         "rowcast.channel_member",
         Memo::new(|_| "select=channel,read_to,is_muted&limit=1000".to_owned()),
     );
-    let unread = RwSignal::new(Vec::<(i64, u64)>::new());
     let how = Memo::new(move |_| {
         let rows = members.rows.read();
         let read = rows.iter().filter_map(|row| {
@@ -162,56 +164,18 @@ fn side(own: i64, open: &str) -> Erased {
         all
     });
     let shown = Signal::derive(move || {
-        let unread = unread.read();
+        let waiting = counts.waiting.read();
         let mut shown = all.get();
         for channel in &mut shown {
-            let found = unread.iter().find(|(id, _)| *id == channel.id);
-            channel.unread = found.map_or(0, |(_, count)| (*count).min(100));
+            let found = waiting.iter().find(|of| of.id == channel.id);
+            let counts = channel.is_member && !channel.is_archived;
+            channel.unread = found.filter(|_| counts).map_or(0, |of| of.unread);
         }
         shown
     });
-    let followed = move || {
-        let all = all.read();
-        let ids = all.iter().filter(|of| of.is_member && !of.is_archived);
-        ids.map(|of| of.id).take(FOLLOWED).collect::<Vec<_>>()
-    };
-    let count = move |id: i64| {
-        let read_to = Memo::new(move |_| {
-            all.read()
-                .iter()
-                .find(|of| of.id == id)
-                .map_or(0, |of| of.read_to)
-        });
-        let list = follow_list(
-            "rowcast.post",
-            Memo::new(move |_| {
-                format!(
-                    "channel=eq.{id}&id=gt.{}&deleted_at=is.null&or=(author.is.null,author.neq.{own})\
-                     &order=id&select=id&limit=1",
-                    read_to.get()
-                )
-            }),
-        );
-        effect(move || {
-            if !list.arrived.get() {
-                return;
-            }
-            let count = list.total.get();
-            unread.update(|unread| {
-                unread.retain(|(of, _)| *of != id);
-                unread.push((id, count));
-            });
-        });
-        on_cleanup(move || {
-            let _ = unread.try_update(|unread| unread.retain(|(of, _)| *of != id));
-        });
-    };
     let here = Memo::new(move |_| channels.arrived.get() && members.arrived.get());
     let open = open.to_owned();
     view! {
-        <For each=followed key=|id| *id let:id>
-            {count(id)}
-        </For>
         {changing(move || {
             here.get()
                 .then(|| {
@@ -237,6 +201,7 @@ fn channel(open: Open) -> Erased {
         read_to,
         ..
     } = open;
+    provide_context(Chips::new());
     let name = StoredValue::new(open.name.clone());
     let window = Window::new(offset, total);
     let query = Memo::new(move |_| {
@@ -316,6 +281,7 @@ fn channel(open: Open) -> Erased {
             window.look(&scroller);
         });
     });
+    let news = news(followed, rows, own, window);
     mark_read(window, name, read_to);
     effect(move || {
         if composer.posted.get().is_some() {
@@ -340,6 +306,20 @@ fn channel(open: Open) -> Erased {
                 <p class="notice refused" role="alert">"You are not in this channel any more."</p>
             }
             .made_here()
+        })
+    };
+    // What does not come is not taken for silence.
+    let stopped = move || {
+        let error = followed
+            .error
+            .get()
+            .filter(|error| status_of(&error.code) != 503);
+        error.filter(|_| !is_lost.get()).map(|error| {
+            let said = format!(
+                "New posts don’t reach this page: {}. Reload it.",
+                error.message
+            );
+            view! { <p class="notice refused" role="alert">{said}</p> }.made_here()
         })
     };
     let waiting = StoredValue::new(false);
@@ -371,12 +351,18 @@ fn channel(open: Open) -> Erased {
     let is_empty = move || followed.total.get() == 0;
     view! {
         {changing(lost)}
+        {changing(stopped)}
         {changing(move || {
             here.get()
                 .then(|| {
-                    take_place();
+                    take_place(composer);
                     view! {
-                        <div class="posts-live" on:click=handler(clicked) on:submit=handler(move |event| submitted(&event, refused))>
+                        <div
+                            class="posts-live"
+                            on:click=handler(clicked)
+                            on:keydown=handler(move |event| pressed(&event))
+                            on:submit=handler(move |event| submitted(&event, refused))
+                        >
                             <p class="notice refused" role="alert" hidden=move || refused.read().is_none()>
                                 {changing(move || refused.get())}
                             </p>
@@ -395,6 +381,9 @@ fn channel(open: Open) -> Erased {
                             </div>
                             <div class="posts-foot">
                                 {typing(id, own)}
+                                <p class="sr-only" role="status" aria-live="polite">
+                                    {changing(move || news.get())}
+                                </p>
                                 <button
                                     type="button"
                                     class="button"
@@ -425,6 +414,41 @@ fn channel(open: Open) -> Erased {
         })}
     }
     .here_once()
+}
+
+/// What has come while the page was open, in words for who does not see it come.
+fn news(followed: LiveList, rows: Memo<Vec<Post>>, own: i64, window: Window) -> RwSignal<String> {
+    let news = RwSignal::new(String::new());
+    let last = StoredValue::new(None::<u64>);
+    effect(move || {
+        let total = followed.total.get();
+        rows.track();
+        if !followed.arrived.get() {
+            return;
+        }
+        let before = last.get_value();
+        last.set_value(Some(total));
+        let Some(added) = before.and_then(|before| total.checked_sub(before)) else {
+            return;
+        };
+        let said = rows.with_untracked(|rows| {
+            let is_end = window.slice.get_untracked().offset + rows.len() as u64 >= total;
+            let added = usize::try_from(added).unwrap_or(usize::MAX);
+            let new = rows.len().saturating_sub(added);
+            let mut of_others = rows[new..].iter().filter(|post| post.author != Some(own));
+            match (of_others.clone().count(), of_others.next_back()) {
+                _ if added == 0 => None,
+                _ if !is_end => Some("New posts, further on".to_owned()),
+                (0, _) => None,
+                (1, Some(post)) => Some(format!("{}: {}", post.author_name, brief(&post.body))),
+                (count, _) => Some(format!("{count} new posts")),
+            }
+        });
+        if let Some(said) = said {
+            news.set(said);
+        }
+    });
+    news
 }
 
 /// The time, which goes on.
@@ -586,11 +610,44 @@ fn mark_read(window: Window, channel: StoredValue<String>, read_to: i64) {
     });
 }
 
-/// Removes what the server sent; what had been written there is not lost by that.
-fn take_place() {
-    if let Some(sent) = find(document().body().as_deref(), "#feed-sent") {
-        sent.remove();
+/// Removes what the server sent. What was being written there goes on in the dialog.
+fn take_place(composer: Composer) {
+    let Some(sent) = find(document().body().as_deref(), "#feed-sent") else {
+        return;
+    };
+    let begun = begun(&sent);
+    sent.remove();
+    if let Some((writing, body)) = begun {
+        // The dialog is in the page by then.
+        request_animation_frame(move || composer.resume(writing, body));
     }
+}
+
+/// What is being written in the form that the server sent; `None`: nothing.
+fn begun(sent: &Element) -> Option<(Writing, String)> {
+    let form = sent.query_selector("form#write").ok()??;
+    let text = form.query_selector("textarea").ok()??;
+    let text: HtmlTextAreaElement = text.dyn_into().ok()?;
+    let action = form.get_attribute("action").unwrap_or_default();
+    let edit = action
+        .strip_suffix("/edit")
+        .and_then(|path| path.rsplit('/').next()?.parse().ok());
+    let answered = form.query_selector("[name=reply_to]").ok().flatten();
+    let reply = answered.and_then(|of| {
+        let id = of.get_attribute("value")?.parse().ok()?;
+        Some((id, of.get_attribute("data-name").unwrap_or_default()))
+    });
+    let writing = match (edit, reply) {
+        (Some(id), _) => Writing::Edit(id),
+        (None, Some((id, name))) => Writing::Reply(id, name),
+        (None, None) => Writing::New,
+    };
+    let body = text.value();
+    let is_in_it = document()
+        .active_element()
+        .is_some_and(|active| text.is_same_node(Some(&active)));
+    let is_begun = writing != Writing::New || !body.trim().is_empty() || is_in_it;
+    is_begun.then_some((writing, body))
 }
 
 fn focus(id: i64) {
@@ -655,6 +712,23 @@ fn click(
             let done = request("PUT", &address, Some(body)).await;
             refused.set(done.err().map(|refusal| refusal.text()));
         });
+    }
+}
+
+/// Closes the choice of reactions by Escape, and gives the focus back to what opened it.
+fn pressed(event: &KeyboardEvent) {
+    if event.key() != "Escape" {
+        return;
+    }
+    let target = event
+        .target()
+        .and_then(|target| target.dyn_into::<Element>().ok());
+    let open = target.and_then(|target| target.closest("details.react[open]").ok()?);
+    let Some(open) = open else { return };
+    event.prevent_default();
+    let _ = open.remove_attribute("open");
+    if let Some(summary) = find(Some(&open), "summary") {
+        let _ = summary.focus();
     }
 }
 

@@ -133,6 +133,29 @@ pub fn brief(body: &str) -> String {
     brief
 }
 
+/// The names in a body that are shown as such, as they are written; not more than the first 200.
+#[cfg(any(feature = "ssr", test))]
+pub fn named_in(body: &str) -> Vec<String> {
+    const MOST: usize = 200;
+    fn collect(nodes: &[Node], named: &mut Vec<String>) {
+        for node in nodes {
+            match node {
+                Node::Of(Kind::Mention, inner) if named.len() < MOST => {
+                    let name = words(inner);
+                    named.push(name.trim_start_matches('@').trim_matches('"').to_owned());
+                }
+                Node::Of(_, inner) => collect(inner, named),
+                Node::Text(_) => {}
+            }
+        }
+    }
+    let mut named = Vec::new();
+    if body.contains('@') {
+        collect(&parse(body), &mut named);
+    }
+    named
+}
+
 fn parse(body: &str) -> Vec<Node> {
     let events = TextMergeStream::new(Parser::new_ext(body, Options::ENABLE_STRIKETHROUGH));
     // What is open, and what it holds so far.
@@ -303,10 +326,17 @@ fn address_at(text: &str) -> Option<(usize, String)> {
         return None;
     }
     let end = text.find(char::is_whitespace).unwrap_or(text.len());
+    // What is longer leads nowhere, and to look at it from each place in it would take long.
+    if end > 4000 {
+        return None;
+    }
     let mut address = text[..end].trim_end_matches(['.', ',', ';', ':', '!', '?', '"', '\'']);
     // What closes a parenthesis that it does not open is behind it.
-    while address.ends_with(')') && address.matches(')').count() > address.matches('(').count() {
+    let opened = address.matches('(').count();
+    let mut closed = address.matches(')').count();
+    while address.ends_with(')') && closed > opened {
         address = &address[..address.len() - 1];
+        closed -= 1;
     }
     Some((address.len(), target(address)?))
 }
@@ -431,6 +461,25 @@ mod tests {
                 ]
             )
         );
+    }
+
+    #[test]
+    fn those_are_named_who_are_shown_as_named() {
+        for (body, named) in [
+            (
+                "@ann, @\"Ann Lee\"! (@zoë) @a.b.",
+                &["ann", "Ann Lee", "zoë", "a.b"][..],
+            ),
+            ("``a ` @ann`` @bob", &["bob"]),
+            ("`a\n@ann` @bob", &["bob"]),
+            ("    @ann\n\n@bob", &["bob"]),
+            ("> ```\n> @ann\n> ```\n> @bob", &["bob"]),
+            ("- @ann\n  ~~~\n  @eve\n  ~~~\n", &["ann"]),
+            ("[@ann](/x) \\@bob x@eve", &["bob"]),
+        ] {
+            assert_eq!(named_in(body), named, "{body}");
+        }
+        assert_eq!(named_in(&"@a ".repeat(3_000)).len(), 200);
     }
 
     #[test]

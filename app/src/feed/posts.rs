@@ -132,7 +132,9 @@ fn entry(id: i64, shown: Shown) -> Erased {
     };
     let is_own = first.author == Some(shown.own);
     let (channel, name) = (first.channel.clone(), first.author_name.clone());
-    let acts = move || (!is_deleted.get()).then(|| acts(id, &channel, &name, is_own, shown));
+    let named = format!("{name}, {exact}");
+    let acts =
+        move || (!is_deleted.get()).then(|| acts(id, &channel, (&name, &named), is_own, shown));
     let is_program = first.author.is_none();
     view! {
         <li
@@ -215,6 +217,11 @@ fn reactions(id: i64, post: Memo<Post>, shown: Shown) -> Erased {
         });
         let count = move || now.read().0.to_string();
         let names = move || now.read().1.clone();
+        let of = emoji.clone();
+        let label = move || {
+            let (count, names) = now.get();
+            format!("{of} {count}: {names}")
+        };
         if shown.is_live {
             view! {
                 <button
@@ -222,6 +229,7 @@ fn reactions(id: i64, post: Memo<Post>, shown: Shown) -> Erased {
                     class="reaction"
                     data-emoji=emoji.clone()
                     aria-pressed=move || is_own.get().to_string()
+                    aria-label=label
                     title=names
                 >
                     <span>{emoji.clone()}</span>
@@ -231,7 +239,7 @@ fn reactions(id: i64, post: Memo<Post>, shown: Shown) -> Erased {
             .erased()
         } else {
             view! {
-                <span class="reaction" title=names>
+                <span class="reaction" role="img" aria-label=label title=names>
                     <span>{emoji.clone()}</span>
                     <span class="reaction-count">{changing(count)}</span>
                 </span>
@@ -249,7 +257,8 @@ fn reactions(id: i64, post: Memo<Post>, shown: Shown) -> Erased {
     .erased()
 }
 
-fn acts(id: i64, channel: &str, name: &str, is_own: bool, shown: Shown) -> Erased {
+/// What is done with a post. `name`: who wrote it; `named`: that, and when.
+fn acts(id: i64, channel: &str, (name, named): (&str, &str), is_own: bool, shown: Shown) -> Erased {
     let reply = shown.may_post.then(|| {
         view! {
             <a
@@ -264,12 +273,25 @@ fn acts(id: i64, channel: &str, name: &str, is_own: bool, shown: Shown) -> Erase
         .erased()
     });
     let own = is_own.then(|| {
+        let edit = shown.may_post.then(|| {
+            view! {
+                <a
+                    class="button"
+                    href=format!("/feed/{channel}?edit={id}#write")
+                    data-act="edit"
+                    aria-label=format!("Edit {named}")
+                >
+                    "Edit"
+                </a>
+            }
+            .erased()
+        });
         view! {
-            <a class="button" href=format!("/feed/{channel}?edit={id}#write") data-act="edit">
-                "Edit"
-            </a>
+            {edit}
             <form method="post" action=format!("/feed/{channel}/posts/{id}/delete")>
-                <button type="submit" class="button danger">"Delete"</button>
+                <button type="submit" class="button danger" aria-label=format!("Delete {named}")>
+                    "Delete"
+                </button>
             </form>
         }
         .erased()

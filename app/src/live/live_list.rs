@@ -124,7 +124,8 @@ impl Follower {
             }
             Event::Error(error) => {
                 self.subscription.set(None);
-                if status_of(&error.code) == 503 {
+                // What else the page follows may end before that.
+                if status_of(&error.code) == 503 || error.code == "too_many_subscriptions" {
                     let follower = self.clone();
                     set_timeout(
                         move || {

@@ -35,6 +35,7 @@ const NEEDED: &[(&str, &[&str], For)] = &[
     ("reaction", WRITTEN, For::Accounts),
     ("typing", WRITTEN, For::Accounts),
     ("post_image", WRITTEN, For::Accounts),
+    ("post_told", WRITTEN, For::Accounts),
     ("watch_rule", WRITTEN, For::Accounts),
     ("watch_cursor", WRITTEN, For::Accounts),
     ("watch_group", WRITTEN, For::Accounts),

@@ -38,12 +38,13 @@ pub async fn add(
             "an administrator may allow it",
         ));
     }
-    sqlx::query_scalar("SELECT rowcast.put_post($1, $2, $3, $4, $5)")
+    sqlx::query_scalar("SELECT rowcast.put_post($1, $2, $3, $4, $5, $6)")
         .bind(channel.id)
         .bind(author.0)
         .bind(name)
         .bind(&new.body)
         .bind(new.reply_to)
+        .bind(rowcast_app::feed::named_in(&new.body))
         .fetch_one(pool)
         .await
         .map_err(|error| refused(&error))
@@ -57,7 +58,7 @@ pub async fn send(pool: &PgPool, sender: &str, channel: &str, body: &str) -> Res
     sqlx::query_scalar(
         "WITH sent AS MATERIALIZED ( \
              SELECT rowcast.put_post(coalesce((SELECT c.id FROM rowcast.channel c \
-                                                WHERE c.name = lower(btrim($2))), 0), NULL, $1, $3) AS id), \
+                                                WHERE c.name = lower(btrim($2))), 0), NULL, $1, $3, NULL, $4) AS id), \
               noted AS MATERIALIZED ( \
                   SELECT rowcast.note('post_sent', details => jsonb_build_object('post', s.id)) AS entry \
                     FROM sent s) \
@@ -66,6 +67,7 @@ pub async fn send(pool: &PgPool, sender: &str, channel: &str, body: &str) -> Res
     .bind(sender)
     .bind(channel)
     .bind(body)
+    .bind(rowcast_app::feed::named_in(body))
     .fetch_one(pool)
     .await
     .map_err(|error| refused(&error))
@@ -76,10 +78,11 @@ pub async fn send(pool: &PgPool, sender: &str, channel: &str, body: &str) -> Res
 /// # Errors
 /// `unknown_post`, `invalid_post`; those of a write.
 pub async fn edit(pool: &PgPool, author: AccountId, id: i64, body: &str) -> Result<(), ApiError> {
-    let done = sqlx::query_scalar("SELECT rowcast.edit_post($1, $2, $3)")
+    let done = sqlx::query_scalar("SELECT rowcast.edit_post($1, $2, $3, $4)")
         .bind(id)
         .bind(author.0)
         .bind(body)
+        .bind(rowcast_app::feed::named_in(body))
         .fetch_one(pool)
         .await;
     known(done)

@@ -78,7 +78,7 @@ pub async fn list(
 ) -> Result<Json<Channels>, HttpError> {
     participant(&identity)?;
     state.require_database().await?;
-    let channels = feed::list(&state.housekeeping, &identity).await?;
+    let channels = feed::list(state.readers.ours(), &identity).await?;
     Ok(Json(Channels { channels }))
 }
 
@@ -130,7 +130,7 @@ pub async fn members(
     Path(channel): Path<String>,
 ) -> Result<Json<Members>, HttpError> {
     let channel = managed(&state, &identity, &channel).await?;
-    let members = feed::members(&state.housekeeping, &channel).await?;
+    let members = feed::members(state.readers.ours(), &channel).await?;
     Ok(Json(Members { members }))
 }
 
@@ -288,7 +288,7 @@ pub(super) async fn joined(
     identity: &Identity,
     name: &str,
 ) -> Result<Channel, HttpError> {
-    Ok(feed::find(&state.housekeeping, identity, name)
+    Ok(feed::find(state.readers.ours(), identity, name)
         .await?
         .joined()?)
 }
@@ -299,7 +299,7 @@ pub(super) async fn managed(
     identity: &Identity,
     name: &str,
 ) -> Result<Channel, HttpError> {
-    let channel = feed::find(&state.housekeeping, identity, name).await?;
+    let channel = feed::find(state.readers.ours(), identity, name).await?;
     require_administrator(identity)?;
     Ok(channel)
 }

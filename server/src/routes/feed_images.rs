@@ -16,6 +16,7 @@ use crate::{
     auth::Identity,
     error::HttpError,
     feed::{self, participant},
+    limit::{Subject, Turn},
     state::AppState,
 };
 
@@ -29,6 +30,18 @@ pub struct Kept {
     id: i64,
     /// What a post shows it by: `![](…)`.
     path: String,
+}
+
+/// An image that is being sent, and its place among those that are.
+struct Held {
+    bytes: Vec<u8>,
+    _turn: Turn,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// Keeps an image for a post.
@@ -62,10 +75,15 @@ pub async fn add(
 pub async fn show(
     State(state): State<AppState>,
     Extension(identity): Extension<Arc<Identity>>,
+    subject: Option<Extension<Subject>>,
     Path(id): Path<String>,
 ) -> Result<Response, HttpError> {
     let id = id.parse().unwrap_or(0);
-    let image = feed::image(&state.housekeeping, &identity, id).await?;
+    let turn = state
+        .images
+        .take(subject.map(|Extension(subject)| subject))
+        .await;
+    let image = feed::image(state.readers.ours(), &identity, id).await?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(image.kind)),
         (header::CONTENT_SECURITY_POLICY, POLICY),
@@ -76,5 +94,9 @@ pub async fn show(
             HeaderValue::from_static("inline"),
         ),
     ];
-    Ok((headers, image.bytes).into_response())
+    let held = Bytes::from_owner(Held {
+        bytes: image.bytes,
+        _turn: turn,
+    });
+    Ok((headers, held).into_response())
 }

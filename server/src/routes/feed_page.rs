@@ -25,6 +25,7 @@ use crate::{
         self, Added, Altered, Around, Channel, Kind, NewChannel, Page, Post, participant,
         unknown_post,
     },
+    limit::Subject,
     state::AppState,
 };
 
@@ -161,7 +162,7 @@ pub async fn post(
         reply_to: sent.reply_to,
     };
     let change = async {
-        let channel = feed::find(&state.housekeeping, &identity, &name)
+        let channel = feed::find(state.readers.ours(), &identity, &name)
             .await?
             .joined()?;
         feed::add(&state.housekeeping, &channel, participant(&identity)?, &new).await
@@ -252,7 +253,9 @@ async fn do_change(
     let (own, _) = participant(identity)?;
     let pool = &state.housekeeping;
     if let "read" | "mute" | "unmute" = what {
-        let channel = feed::find(pool, identity, name).await?.joined()?;
+        let channel = feed::find(state.readers.ours(), identity, name)
+            .await?
+            .joined()?;
         return match what {
             "read" => feed::mark_read(pool, &channel, own, about.to.unwrap_or(0)).await,
             _ => feed::set_muted(pool, &channel, own, what == "mute").await,
@@ -321,22 +324,26 @@ async fn page(
     name: Option<&str>,
     wanted: Wanted,
 ) -> Response {
-    let page = read(state, identity, name, wanted).await.map(|page| Feed {
-        notice: outcome.notice.clone(),
-        ..page
-    });
+    let subject = parts.extensions.get::<Subject>().copied();
+    let page = read(state, identity, subject, name, wanted)
+        .await
+        .map(|page| Feed {
+            notice: outcome.notice.clone(),
+            ..page
+        });
     form::answer(state, parts, outcome, "Feed", page, accounts::feed).await
 }
 
 async fn read(
     state: &AppState,
     identity: &Identity,
+    subject: Option<Subject>,
     name: Option<&str>,
     wanted: Wanted,
 ) -> Result<Feed, ApiError> {
     let (own, _) = participant(identity)?;
     state.require_database().await?;
-    let pool = &state.housekeeping;
+    let pool = state.readers.ours();
     let channels = feed::list(pool, identity).await?;
     let of_name = |name: &str| {
         let found = channels.iter().find(|channel| channel.name == name);
@@ -351,6 +358,7 @@ async fn read(
                 channel.clone().joined()?;
             }
             let of = channel.as_ref().map(|channel| channel.id);
+            let _turn = state.scans.take(subject).await;
             let posts = feed::search(pool, identity, of, words).await?;
             let posts = posts.into_iter().map(post_of).collect();
             Some((words.to_owned(), posts))
@@ -380,7 +388,7 @@ async fn open(
     Wanted { asked, body }: Wanted,
 ) -> Result<Open, ApiError> {
     let (own, _) = participant(identity)?;
-    let pool = &state.housekeeping;
+    let pool = state.readers.ours();
     let members = match identity.is_administrator() {
         true => feed::members(pool, &channel).await?,
         false => Vec::new(),

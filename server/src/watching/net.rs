@@ -146,8 +146,6 @@ impl Net {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use rowcast_engine::{
         datum::{Codec, Datum},
         record::Record,

@@ -351,3 +351,73 @@ async fn what_was_read_is_no_more_unread_and_never_again() {
     assert_eq!(unread(world.eve.clone()).await, 1);
     world.stop().await;
 }
+
+#[tokio::test]
+async fn whoever_may_not_post_any_more_changes_nothing_there() {
+    let world = World::new().await;
+    channels(&world).await;
+    let member = "/api/channels/news/members/bob";
+    world
+        .ok(&world.ann, "PUT", member, r#"{"may_post":true}"#)
+        .await;
+    let announced = post(&world, &world.bob, "news", "at noon").await;
+    let said = post(&world, &world.bob, "general", "hello").await;
+    let refused = |path: String, method: &'static str, body: &'static str| {
+        let world = &world;
+        async move {
+            let answer = world.send(&world.bob, method, &path, body).await;
+            let error: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+            (
+                answer.status,
+                error["error"]["code"].as_str().unwrap().to_owned(),
+            )
+        }
+    };
+    let forbidden = (403, "not_allowed".to_owned());
+    let edit = r#"{"body":"at one"}"#;
+    let path = format!("/api/posts/{announced}");
+    world.ok(&world.bob, "PATCH", &path, edit).await;
+    world.ok(&world.ann, "DELETE", member, "").await;
+    assert_eq!(
+        refused(path.clone(), "PATCH", r#"{"body":"at two"}"#).await,
+        forbidden
+    );
+    // Who reads it still reacts to it, and what is theirs they take away.
+    let reaction = r#"{"emoji":"👍","on":true}"#;
+    world
+        .ok(&world.bob, "PUT", &format!("{path}/reactions"), reaction)
+        .await;
+    assert_eq!(bodies(&world, &world.bob).await, ["at one", "hello"]);
+    world.ok(&world.bob, "DELETE", &path, "").await;
+    let archived = r#"{"archived":true}"#;
+    world
+        .ok(&world.ann, "PATCH", "/api/channels/general", archived)
+        .await;
+    let path = format!("/api/posts/{said}");
+    assert_eq!(refused(path.clone(), "PATCH", edit).await, forbidden);
+    assert_eq!(
+        refused(format!("{path}/reactions"), "PUT", reaction).await,
+        forbidden
+    );
+    // What the route looked at may have changed since.
+    let mut connection = world.server.database.connect().await;
+    for (sql, code) in [
+        (
+            "SELECT rowcast.put_post(1, a.id, 'bob', 'x') FROM rowcast.account a WHERE a.name = 'bob'",
+            "RC403",
+        ),
+        (
+            "SELECT rowcast.put_post(2, a.id, 'bob', 'x') FROM rowcast.account a WHERE a.name = 'bob'",
+            "RC403",
+        ),
+        (
+            "SELECT rowcast.put_post(3, a.id, 'eve', 'x') FROM rowcast.account a WHERE a.name = 'eve'",
+            "P0002",
+        ),
+    ] {
+        let refused = sqlx::query(sql).execute(&mut connection).await.unwrap_err();
+        let refused = refused.into_database_error().unwrap();
+        assert_eq!(refused.code().as_deref(), Some(code), "{sql}");
+    }
+    world.stop().await;
+}

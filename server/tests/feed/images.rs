@@ -104,3 +104,44 @@ async fn what_is_no_image_is_refused_and_so_is_too_much() {
     assert_eq!(answer.status, 422, "{}", answer.text());
     world.stop().await;
 }
+
+#[tokio::test]
+async fn of_images_that_come_at_once_no_more_are_kept_than_of_those_that_come_in_turn() {
+    let world = World::new().await;
+    channels(&world).await;
+    world
+        .execute(
+            "INSERT INTO rowcast.post_image (channel, account, kind, bytes) \
+             SELECT 1, a.id, 'image/png', '\\x00' \
+               FROM rowcast.account a, generate_series(1, 498) WHERE a.name = 'bob'",
+        )
+        .await;
+    let bytes = png(100);
+    let one = || bring(&world, &world.bob, "general", "image/png", &bytes);
+    let answers = tokio::join!(one(), one(), one(), one(), one());
+    let mut statuses = [
+        answers.0.status,
+        answers.1.status,
+        answers.2.status,
+        answers.3.status,
+        answers.4.status,
+    ];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 201, 422, 422, 422]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn more_images_than_are_sent_at_once_all_come() {
+    let world = World::new().await;
+    channels(&world).await;
+    bring(&world, &world.bob, "general", "image/png", &png(1_000_000)).await;
+    let one = || world.send(&world.bob, "GET", "/feed/images/1", "");
+    let answers = futures::future::join_all((0..20).map(|_| one())).await;
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.status == 200 && answer.body.len() == 1_000_000)
+    );
+    world.stop().await;
+}

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use sqlx::Connection;
+
 use crate::{api::channels, browser::bearer, follower::Follower, world::World};
 
 #[tokio::test]
@@ -74,5 +76,49 @@ async fn an_announcement_to_many_is_one_statement() {
             .await
             .unwrap();
     assert_eq!((told, transactions), (5002, 1));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_read_waits_for_nothing_that_is_written() {
+    let world = World::new().await;
+    channels(&world).await;
+    let id = crate::api::post(&world, &world.bob, "general", "first").await;
+    let mut holder = world.server.database.connect().await;
+    // Who is in a transaction sees what was done when it first looked.
+    let mut watching = world.server.database.connect().await;
+    let mut held = holder.begin().await.unwrap();
+    sqlx::query("SELECT FROM rowcast.post FOR UPDATE")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    // As many as there are connections for writing what is ours.
+    let path = format!("/api/posts/{id}");
+    let edits = (0..3).map(|n| {
+        let body = format!("{{\"body\":\"edit {n}\"}}");
+        let (world, path) = (&world, &path);
+        async move { world.send(&world.bob, "PATCH", path, &body).await.status }
+    });
+    let reads = async {
+        let mut waiting = 0;
+        while waiting < 3 {
+            waiting = sqlx::query_scalar::<_, i64>(
+                "SELECT count(*) FROM pg_stat_activity \
+                  WHERE datname = current_database() AND wait_event_type = 'Lock'",
+            )
+            .fetch_one(&mut watching)
+            .await
+            .unwrap();
+        }
+        let bearer = bearer(&world.eve);
+        let headers = [("Authorization", bearer.as_str()), ("Accept", "text/html")];
+        for path in ["/feed/general", "/feed?q=first", "/api/channels"] {
+            let answer = world.server.send("GET", path, &headers).await;
+            assert_eq!(answer.status, 200, "{path}");
+        }
+        held.rollback().await.unwrap();
+    };
+    let (edited, ()) = tokio::join!(futures::future::join_all(edits), reads);
+    assert_eq!(edited, [204, 204, 204]);
     world.stop().await;
 }

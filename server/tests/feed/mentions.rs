@@ -102,14 +102,128 @@ async fn names_are_found_however_they_are_written() {
         ("```\n@zoë\n```\n@bob", "bob"),
         ("`@zoë` @eve", "eve"),
         ("~~~\n@zoë", ""),
+        ("~~~\n```\n@zoë\n~~~~\n@eve", "eve"),
+        ("````\n@zoë\n```\n@eve", ""),
+        ("``` `\n@eve", "eve"),
         ("x@zoë @@zoë /@zoë", ""),
     ] {
         let sql = format!(
             "DO $do$ BEGIN IF (SELECT coalesce(string_agg(a.name, ','), '') FROM rowcast.account a \
-               WHERE a.id IN (SELECT rowcast.mentioned($x${body}$x$))) <> '{named}' \
+               WHERE a.id IN (SELECT rowcast.mentioned(rowcast.named_in($x${body}$x$)))) <> '{named}' \
              THEN RAISE EXCEPTION 'not {named}'; END IF; END $do$"
         );
         world.execute(&sql).await;
     }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_that_takes_long_to_read_is_none() {
+    let world = World::new().await;
+    channels(&world).await;
+    // Fences that none closes, backticks, names and what begins like one.
+    for body in [
+        format!("```{}", "x \n~~~".repeat(1_420)),
+        "`@a".repeat(3_333),
+        "~~~\n@a\n".repeat(1_250),
+        "@\"a".repeat(3_333),
+        format!("{}{} @eve", "(/feed/".repeat(700), ")".repeat(5_000)),
+    ] {
+        let limited = format!(
+            "SET statement_timeout = '1s'; DO $do$ BEGIN PERFORM rowcast.named_in($x${body}$x$); END $do$"
+        );
+        world.execute(&limited).await;
+        let id = post(&world, &world.bob, "general", &body).await;
+        let edited = json!({"body": format!("{body}!")}).to_string();
+        let path = format!("/api/posts/{id}");
+        world.ok(&world.bob, "PATCH", &path, &edited).await;
+    }
+    assert_eq!(world.titles(&world.eve).await.len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_is_shown_as_named_is_told_and_nobody_else() {
+    let world = World::new().await;
+    channels(&world).await;
+    for body in [
+        "``a ` @bob``",
+        "`a\n@bob`",
+        "    @bob",
+        "> ```\n> @bob",
+        "[@bob](/x)",
+    ] {
+        post(&world, &world.ann, "general", body).await;
+    }
+    assert!(world.titles(&world.bob).await.is_empty());
+    post(&world, &world.ann, "general", "> *@bob*").await;
+    assert_eq!(world.titles(&world.bob).await.len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_is_told_twice_of_a_post_nor_by_whoever_names_too_many() {
+    let world = World::new().await;
+    channels(&world).await;
+    let id = post(&world, &world.ann, "general", "@bob").await;
+    let path = format!("/api/posts/{id}");
+    for body in ["nobody", "@bob", "@eve", "@bob @eve"] {
+        let body = json!({"body": body}).to_string();
+        world.ok(&world.ann, "PATCH", &path, &body).await;
+    }
+    assert_eq!(world.titles(&world.bob).await.len(), 1);
+    assert_eq!(world.titles(&world.eve).await.len(), 1);
+    // Of 198 more than these two the last is told; then nobody.
+    world
+        .execute(
+            "INSERT INTO rowcast.account (name) SELECT 'a' || n FROM generate_series(1, 198) n",
+        )
+        .await;
+    for from in [1, 51, 101, 151] {
+        let names: Vec<String> = (from..from + 50).map(|n| format!("@a{n}")).collect();
+        post(&world, &world.ann, "general", &names.join(" ")).await;
+    }
+    let id = post(&world, &world.ann, "general", "@bob it is kept").await;
+    assert_eq!(world.titles(&world.bob).await.len(), 1);
+    // Whose post it answers is told, and so is whom another names.
+    let of_bob = post(&world, &world.bob, "general", "@eve").await;
+    let body = json!({"body": "@bob", "reply_to": of_bob}).to_string();
+    world
+        .ok(&world.ann, "POST", "/api/channels/general/posts", &body)
+        .await;
+    assert_eq!(
+        world.titles(&world.bob).await,
+        [
+            "ann mentioned you in general",
+            "ann answered you in general"
+        ]
+    );
+    assert_eq!(world.titles(&world.eve).await.len(), 2);
+    // An hour later it is another hour.
+    world
+        .execute("UPDATE rowcast.post_told SET at = at - interval '1 hour'")
+        .await;
+    let body = json!({"body": "@bob it was kept"}).to_string();
+    let path = format!("/api/posts/{id}");
+    world.ok(&world.ann, "PATCH", &path, &body).await;
+    assert_eq!(world.titles(&world.bob).await.len(), 3);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_deleted_post_said_is_in_no_notification() {
+    let world = World::new().await;
+    channels(&world).await;
+    let gone = post(&world, &world.ann, "general", "@bob a secret").await;
+    post(&world, &world.ann, "general", "@bob no secret").await;
+    let path = format!("/api/posts/{gone}");
+    world.ok(&world.ann, "DELETE", &path, "").await;
+    let path = "/api/rows/rowcast.notification?select=title,body&order=id";
+    let told = world.ok(&world.bob, "GET", path, "").await;
+    assert_eq!(
+        told["rows"][0]["cells"],
+        json!(["ann mentioned you in general", ""])
+    );
+    assert_eq!(told["rows"][1]["cells"][1], "@bob no secret");
     world.stop().await;
 }

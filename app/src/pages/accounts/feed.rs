@@ -248,9 +248,10 @@ fn write(channel: &str, draft: Draft) -> Erased {
         (None, None) => (format!("/feed/{channel}"), "New post".to_owned(), "Post"),
     };
     let is_other = draft.edit.is_some() || draft.reply.is_some();
-    let reply = draft
-        .reply
-        .map(|of| view! { <input type="hidden" name="reply_to" value=of.id /> }.erased());
+    let reply = draft.reply.map(|of| {
+        view! { <input type="hidden" name="reply_to" value=of.id data-name=of.author_name /> }
+            .erased()
+    });
     let back = is_other
         .then(|| view! { <a class="button" href=format!("/feed/{channel}")>"Cancel"</a> }.erased());
     view! {
