@@ -27,6 +27,12 @@ CREATE TABLE rowcast.watch_rule (
     expires_at timestamptz,
     -- What this shows was before the rule.
     since pg_snapshot NOT NULL DEFAULT pg_current_snapshot(),
+    -- Pauses that were over before what came ahead of them had been looked at: from when, and what
+    -- had happened at their end.
+    gap_from timestamptz[] NOT NULL DEFAULT '{}',
+    gap_to pg_snapshot[] NOT NULL DEFAULT '{}',
+    -- What the table was made of when it was looked at last, itself first; NULL: nobody has looked.
+    relations oid[],
     -- On which side of its bound a total was last; NULL: nobody has looked.
     is_beyond boolean,
     hits int8 NOT NULL DEFAULT 0,
@@ -38,6 +44,7 @@ CREATE TABLE rowcast.watch_rule (
     updated_at timestamptz NOT NULL DEFAULT now(),
     CHECK ((kind = 'total') = (bound IS NOT NULL) AND (bound IS NULL) = (direction IS NULL)),
     CHECK (kind <> 'changes' OR column_name IS NOT NULL),
+    CHECK (cardinality(gap_from) = cardinality(gap_to)),
     -- What many are told is told together.
     CHECK (role IS NULL OR group_seconds >= 60)
 );
@@ -130,7 +137,7 @@ BEGIN
     IF TG_OP = 'UPDATE' THEN
         SELECT jsonb_agg(d.key ORDER BY d.key) INTO changed
           FROM jsonb_each(to_jsonb(NEW)) AS d JOIN jsonb_each(to_jsonb(OLD)) AS o USING (key)
-         WHERE d.key NOT IN ('updated_at', 'since', 'is_beyond') AND d.value <> o.value;
+         WHERE d.key NOT IN ('updated_at', 'since', 'is_beyond', 'gap_from', 'gap_to', 'relations') AND d.value <> o.value;
         IF changed IS NULL THEN
             RETURN NULL;
         END IF;
@@ -148,11 +155,41 @@ CREATE TRIGGER rowcast_note
     AFTER INSERT OR DELETE OR UPDATE OF name, query, kind, role, paused_at, expires_at, group_seconds, mail
     ON rowcast.watch_rule FOR EACH ROW EXECUTE FUNCTION rowcast.note_watch();
 
+-- What happens while a rule is paused or expired is not told afterwards; what happened before that
+-- and was not looked at yet is.
+CREATE FUNCTION rowcast.begin_watch_anew() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ended timestamptz := least(OLD.paused_at, OLD.expires_at);
+    ends timestamptz := least(NEW.paused_at, NEW.expires_at);
+BEGIN
+    IF ended > clock_timestamp() OR ends <= clock_timestamp() OR ended IS NULL THEN
+        RETURN NEW;
+    END IF;
+    NEW.is_beyond := NULL;
+    NEW.relations := NULL;
+    -- Rules are looked at for a minute after their end.
+    IF EXISTS (SELECT FROM rowcast.watch_cursor c WHERE c.looked_at > ended + interval '1 min') THEN
+        NEW.since := pg_current_snapshot();
+        NEW.gap_from := '{}';
+        NEW.gap_to := '{}';
+    ELSE
+        NEW.gap_from := OLD.gap_from || ended;
+        NEW.gap_to := OLD.gap_to || pg_current_snapshot();
+    END IF;
+    RETURN NEW;
+END $$;
+REVOKE ALL ON FUNCTION rowcast.begin_watch_anew() FROM PUBLIC;
+CREATE TRIGGER rowcast_begin BEFORE UPDATE OF paused_at, expires_at ON rowcast.watch_rule
+    FOR EACH ROW EXECUTE FUNCTION rowcast.begin_watch_anew();
+
 -- What happens while an account is disabled is not told it afterwards.
 CREATE FUNCTION rowcast.begin_watches_anew() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    UPDATE rowcast.watch_rule SET since = pg_current_snapshot(), is_beyond = NULL WHERE account = NEW.id;
+    UPDATE rowcast.watch_rule
+       SET since = pg_current_snapshot(), gap_from = '{}', gap_to = '{}', relations = NULL, is_beyond = NULL
+     WHERE account = NEW.id;
     RETURN NULL;
 END $$;
 REVOKE ALL ON FUNCTION rowcast.begin_watches_anew() FROM PUBLIC;

@@ -18,6 +18,7 @@ mod part;
 mod rule;
 mod run;
 mod seen;
+mod shape;
 pub mod store;
 mod tell;
 mod total;

@@ -14,7 +14,7 @@ use super::{
     look::{Recipient, Watch, is_lasting, is_passing, look},
     rule::{self, Kind, Rule},
     seen::Condition,
-    tell, words,
+    shape, tell, words,
 };
 use crate::{
     auth::{AccountId, Accounts, Identity, absent, identity::MEMBER},
@@ -222,16 +222,20 @@ impl Evaluator {
             .iter()
             .filter(|rule| self.failures.is_left_out(rule.id))
             .collect();
+        let shapes = shape::look(&self.parts, &rules, &tables).await?;
         let looked = look(self, connection, &rules, &tables, &from).await?;
         round.has_more = looked.has_more;
         let is_still = self.moved.is_some_and(|moved| moved.elapsed() < STANDS);
-        if looked.rows == 0 && lost.is_empty() && left_out.is_empty() && is_still {
+        let is_nothing = lost.is_empty() && left_out.is_empty() && shapes.is_empty();
+        if looked.rows == 0 && is_nothing && is_still {
             return Ok(round);
         }
         let queued = tell::tell(connection, &rules, &looked).await?;
         tell::miss(connection, &lost, words::PURGED).await?;
         tell::miss(connection, &left_out, words::SLOW).await?;
         tell::note_missed(connection, &self.refused, words::REFUSED).await?;
+        shape::remember(connection, &rules, &shapes).await?;
+        rule::forget_gaps(connection, &rules, &looked.seen).await?;
         sqlx::query(
             "UPDATE rowcast.watch_cursor SET seen = $1::text::pg_snapshot, \
                     looked_at = CASE WHEN $2 THEN looked_at ELSE now() END",

@@ -419,13 +419,8 @@ impl Looking<'_> {
         let emptied = std::mem::take(&mut self.emptied);
         let begin = self.hits.len();
         self.room = Room::default();
-        // What came after a rule was paused or had expired.
-        let (rules, watches, at) = (self.rules, &self.watches, self.at);
-        let is_over = |watch: usize| {
-            rules[watches[watch].rule]
-                .until
-                .is_some_and(|until| at > until)
-        };
+        let (rules, watches, xid, at) = (self.rules, &self.watches, self.xid, self.at);
+        let is_over = |watch: usize| rules[watches[watch].rule].passes_over(xid, at);
         unsure.retain(|watch, _| !is_over(*watch));
         for (watch, net) in self.nets.drain() {
             let kind = &rules[watches[watch].rule].kind;

@@ -1,7 +1,10 @@
 //! Rules as they are kept.
 
 use rowcast_protocol::{ApiError, PgSnapshot, query::Query};
-use sqlx::{PgConnection, Row, postgres::PgRow};
+use sqlx::{
+    PgConnection, Row,
+    postgres::{PgRow, types::Oid},
+};
 
 /// What a rule tells of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +30,15 @@ pub struct Total {
     pub is_above: bool,
 }
 
+/// A time at which a rule was paused or had expired, though it goes on.
+#[derive(Clone, Debug)]
+pub struct Gap {
+    /// When that began: microseconds since 1970.
+    from: i64,
+    /// What had happened when it was over.
+    to: PgSnapshot,
+}
+
 /// A rule that may have something to tell.
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -48,6 +60,10 @@ pub struct Rule {
     pub group_seconds: i32,
     /// What this has seen was before the rule.
     pub since: PgSnapshot,
+    /// Pauses that are over, though not all before them has been looked at.
+    pub gaps: Vec<Gap>,
+    /// What its table was made of when it was last looked at, itself first.
+    pub relations: Option<Vec<Oid>>,
     /// What is later than this is not looked at: microseconds since 1970.
     pub until: Option<i64>,
     /// Whether that is over.
@@ -62,7 +78,10 @@ const COLUMNS: &str = "r.id, r.account, r.role, r.name, r.table_path, r.query, r
      r.column_name, r.bound::text, r.direction, r.group_seconds, r.since::text, r.mail, \
      (SELECT substring(w.url from '^[a-z]+://([^/?#]*)') FROM rowcast.webhook w WHERE w.rule = r.id), \
      (extract(epoch FROM least(r.paused_at, r.expires_at)) * 1000000)::int8, \
-     coalesce(least(r.paused_at, r.expires_at) <= now(), false)";
+     coalesce(least(r.paused_at, r.expires_at) <= now(), false), \
+     ARRAY(SELECT (extract(epoch FROM g.at) * 1000000)::int8 \
+             FROM unnest(r.gap_from) WITH ORDINALITY AS g (at, nth) ORDER BY g.nth), \
+     r.gap_to::text[], r.relations";
 
 /// The rules that may have something to tell, in their order: those that are paused or expired, too,
 /// until what happened before that has been looked at.
@@ -98,6 +117,19 @@ pub fn conditions(query: &str) -> Result<Query, ApiError> {
         search: query.search,
         ..Query::default()
     })
+}
+
+impl Rule {
+    /// Whether it tells nothing of a transaction that logged last at that moment: it did not count
+    /// then, or does not yet.
+    pub fn passes_over(&self, xid: u64, at: i64) -> bool {
+        self.since.sees(xid)
+            || self.until.is_some_and(|until| at > until)
+            || self
+                .gaps
+                .iter()
+                .any(|gap| at > gap.from && gap.to.sees(xid))
+    }
 }
 
 impl Kind {
@@ -146,6 +178,11 @@ fn read(row: &PgRow) -> Result<Rule, sqlx::Error> {
         direction.as_deref(),
     );
     let since: String = row.try_get(11)?;
+    let (begins, ends): (Vec<i64>, Vec<String>) = (row.try_get(16)?, row.try_get(17)?);
+    let gaps = begins.into_iter().zip(&ends).map(|(from, to)| {
+        let to = to.parse().map_err(decoded)?;
+        Ok(Gap { from, to })
+    });
     Ok(Rule {
         id: row.try_get(0)?,
         account: row.try_get(1)?,
@@ -155,14 +192,44 @@ fn read(row: &PgRow) -> Result<Rule, sqlx::Error> {
         query: row.try_get(5)?,
         kind: kind.ok_or_else(|| sqlx::Error::Decode("a rule of no kind".into()))?,
         group_seconds: row.try_get(10)?,
-        since: since
-            .parse()
-            .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+        since: since.parse().map_err(decoded)?,
+        gaps: gaps.collect::<Result<_, sqlx::Error>>()?,
+        relations: row.try_get(18)?,
         mail: row.try_get(12)?,
         hook: row.try_get(13)?,
         until: row.try_get(14)?,
         is_over: row.try_get(15)?,
     })
+}
+
+fn decoded<E: std::error::Error + Send + Sync + 'static>(error: E) -> sqlx::Error {
+    sqlx::Error::Decode(Box::new(error))
+}
+
+/// Forgets pauses before which all has been looked at.
+///
+/// # Errors
+/// Those of a write.
+pub async fn forget_gaps(
+    connection: &mut PgConnection,
+    rules: &[Rule],
+    seen: &PgSnapshot,
+) -> Result<(), sqlx::Error> {
+    let is_over = |rule: &&Rule| {
+        let gaps = &rule.gaps;
+        !gaps.is_empty() && gaps.iter().all(|gap| gap.to.xmax <= seen.xmin)
+    };
+    let over: Vec<i64> = rules.iter().filter(is_over).map(|rule| rule.id).collect();
+    if over.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "UPDATE rowcast.watch_rule r SET gap_from = '{}', gap_to = '{}' WHERE r.id = ANY ($1)",
+    )
+    .bind(over)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 #[cfg(test)]

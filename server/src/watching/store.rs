@@ -12,6 +12,7 @@ use super::{
     evaluator::may_tell_others,
     rule::Kind,
     seen::{Condition, unsuitable},
+    shape::made_of,
     tell::{Delivery, SENDER},
 };
 use crate::{
@@ -276,9 +277,9 @@ pub async fn create(
             .await?;
         let id: Option<i64> = sqlx::query_scalar(
             "INSERT INTO rowcast.watch_rule (account, role, name, table_path, query, kind, \
-                 column_name, bound, direction, group_seconds, expires_at, mail) \
+                 column_name, bound, direction, group_seconds, expires_at, mail, relations) \
              SELECT $1, $2, $3, $4, $5, $6, $7, $8::text::numeric, $9, $10, \
-                    now() + make_interval(secs => $11), $12 \
+                    now() + make_interval(secs => $11), $12, $14 \
               WHERE (SELECT count(*) FROM rowcast.watch_rule o WHERE o.account = $1) < $13 \
                 AND ($2 IS NULL OR $2 = 'member' OR EXISTS (SELECT FROM rowcast.role r WHERE r.name = $2)) \
              RETURNING id",
@@ -296,6 +297,7 @@ pub async fn create(
         .bind(lasts)
         .bind(new.mail)
         .bind(MOST)
+        .bind(made_of(&known))
         .fetch_optional(&mut *transaction)
         .await?;
         if let (Some(id), Some(hook), Some(secret)) = (id, &hook, &secret) {
@@ -398,7 +400,6 @@ pub async fn alter(
     }
     let altered = async {
         let mut transaction = state.housekeeping.begin().await?;
-        // What happens while it is paused is not looked at afterwards.
         let altered = sqlx::query(
             "UPDATE rowcast.watch_rule r \
                 SET name = coalesce($3, r.name), \
@@ -406,9 +407,6 @@ pub async fn alter(
                     mail = coalesce($5, r.mail), \
                     expires_at = CASE WHEN $6 THEN now() + make_interval(secs => $7) ELSE r.expires_at END, \
                     paused_at = CASE WHEN $8 IS NULL THEN r.paused_at WHEN $8 THEN coalesce(r.paused_at, now()) END, \
-                    since = CASE WHEN $8 = false AND r.paused_at IS NOT NULL \
-                                   OR $6 AND r.expires_at < now() THEN pg_current_snapshot() ELSE r.since END, \
-                    is_beyond = CASE WHEN $8 = false AND r.paused_at IS NOT NULL THEN NULL ELSE r.is_beyond END, \
                     updated_at = now() \
               WHERE r.id = $1 AND r.account = $2",
         )

@@ -602,7 +602,8 @@ pub async fn note_missed(
 /// The database's.
 pub async fn begin_anew(connection: &mut PgConnection, rules: &[Rule]) -> Result<(), sqlx::Error> {
     for sql in [
-        "UPDATE rowcast.watch_rule SET since = pg_current_snapshot()",
+        "UPDATE rowcast.watch_rule \
+            SET since = pg_current_snapshot(), gap_from = '{}', gap_to = '{}', relations = NULL",
         "UPDATE rowcast.watch_cursor c SET seen = pg_current_snapshot(), looked_at = now(), epoch = s.epoch \
            FROM rowcast.state s",
     ] {

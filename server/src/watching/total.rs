@@ -113,7 +113,7 @@ async fn remembered(
 ) -> Result<Option<Option<bool>>, sqlx::Error> {
     let sql = format!(
         "SELECT r.is_beyond FROM rowcast.watch_rule r \
-          WHERE r.id = $1 AND r.paused_at IS NULL {lock}"
+          WHERE r.id = $1 AND coalesce(least(r.paused_at, r.expires_at) > now(), true) {lock}"
     );
     sqlx::query_scalar(AssertSqlSafe(sql))
         .bind(rule)

@@ -15,6 +15,12 @@ pub const LARGE: &str = "Rows were changed that are too large to be recorded.";
 pub const EMPTIED: &str = "The table was emptied at once.";
 /// The table was altered meanwhile.
 pub const ALTERED: &str = "The table was altered before its changes were looked at.";
+/// Rows came or went with a partition.
+pub const PARTED: &str = "A partition was dropped or detached, with its rows.";
+/// And came with one.
+pub const JOINED: &str = "A partition was attached that had rows.";
+/// It is not the table that it was.
+pub const REPLACED: &str = "The table is gone, or another one took its place.";
 /// A condition can't be decided.
 pub const FAILED: &str = "The conditions could not be decided for some rows.";
 /// There were too many.
@@ -167,6 +173,8 @@ mod tests {
             kind,
             group_seconds: 0,
             since: rowcast_protocol::PgSnapshot::default(),
+            gaps: Vec::new(),
+            relations: None,
             until: None,
             is_over: false,
             mail: false,

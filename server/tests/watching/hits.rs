@@ -197,6 +197,125 @@ async fn what_came_before_a_rule_was_paused_or_expired_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_came_before_a_pause_is_told_though_the_rule_goes_on_before_it_is_looked_at() {
+    let world = World::new().await;
+    rules(&world, "bob", &[("in", "", "enters")]).await;
+    // Nobody looks before all of it has been committed.
+    let mut held = world.pool.begin().await.unwrap();
+    sqlx::query("SELECT FROM rowcast.watch_cursor FOR UPDATE")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    for (id, column, then) in [
+        (1, "paused_at", "NULL"),
+        (4, "paused_at", "NULL"),
+        (7, "expires_at", "now() + interval '1 day'"),
+    ] {
+        for sql in [
+            format!("INSERT INTO ticket VALUES ({id})"),
+            format!("UPDATE rowcast.watch_rule SET {column} = clock_timestamp() WHERE name = 'in'"),
+            format!("INSERT INTO ticket VALUES ({id} + 1)"),
+            format!("UPDATE rowcast.watch_rule SET {column} = {then} WHERE name = 'in'"),
+            format!("INSERT INTO ticket VALUES ({id} + 2)"),
+        ] {
+            world.sql(&sql).await;
+        }
+    }
+    held.commit().await.unwrap();
+    world.settled().await;
+    let bodies: Vec<String> =
+        sqlx::query_scalar("SELECT body FROM rowcast.notification ORDER BY id")
+            .fetch_all(&world.pool)
+            .await
+            .unwrap();
+    let told = [1, 3, 4, 6, 7, 9].map(|id| format!("ticket: id {id}"));
+    assert_eq!(bodies, told);
+    let gaps = "SELECT count(*) FROM rowcast.watch_rule WHERE gap_from <> '{}'";
+    while world.one::<i64>(gaps).await > 0 {
+        world.settled().await;
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_come_and_go_with_a_partition_are_not_passed_over_in_silence() {
+    let world = World::new().await;
+    world
+        .sql(
+            "DROP TABLE ticket; \
+             CREATE TABLE ticket (id int PRIMARY KEY, status text) PARTITION BY RANGE (id); \
+             CREATE TABLE old PARTITION OF ticket FOR VALUES FROM (0) TO (10); \
+             CREATE TABLE elder PARTITION OF ticket FOR VALUES FROM (10) TO (20); \
+             INSERT INTO ticket VALUES (1), (11); SELECT rowcast.watch('ticket')",
+        )
+        .await;
+    rules(
+        &world,
+        "ann",
+        &[("in", "", "enters"), ("out", "", "leaves")],
+    )
+    .await;
+    let missed = async |name: &str| {
+        world.settled().await;
+        world
+            .one::<Option<String>>(&format!(
+                "SELECT missed FROM rowcast.watch_rule WHERE name = '{name}'"
+            ))
+            .await
+    };
+    let partition = |number: i32| {
+        let (from, to) = (number * 10, number * 10 + 10);
+        format!("FOR VALUES FROM ({from}) TO ({to})")
+    };
+    // One that is new is as empty as it was, or its rows are told.
+    world
+        .sql(&format!(
+            "CREATE TABLE new PARTITION OF ticket {}; INSERT INTO ticket VALUES (21)",
+            partition(2)
+        ))
+        .await;
+    world.told(world.ann.0, &["in: a row entered"]).await;
+    assert_eq!(missed("in").await, None);
+    let begun = "in: a row entered";
+    world
+        .sql(&format!(
+            "CREATE TABLE full_one (id int PRIMARY KEY, status text); INSERT INTO full_one VALUES (31); \
+             ALTER TABLE ticket ATTACH PARTITION full_one {}",
+            partition(3)
+        ))
+        .await;
+    let joined = "in: hits may have been missed";
+    world.told(world.ann.0, &[begun, joined]).await;
+    let why = missed("in").await.unwrap();
+    assert_eq!(why, "A partition was attached that had rows.");
+    assert_eq!(missed("out").await, None);
+    for sql in ["DROP TABLE old", "ALTER TABLE ticket DETACH PARTITION elder"] {
+        world
+            .sql("DELETE FROM rowcast.notification; UPDATE rowcast.watch_rule SET missed = NULL")
+            .await;
+        world.sql(sql).await;
+        world
+            .told(world.ann.0, &["out: hits may have been missed"])
+            .await;
+        let why = missed("out").await.unwrap();
+        assert_eq!(why, "A partition was dropped or detached, with its rows.");
+    }
+    world
+        .sql(
+            "DELETE FROM rowcast.notification; ALTER TABLE ticket RENAME TO aside; \
+             CREATE TABLE ticket (id int PRIMARY KEY, status text); SELECT rowcast.watch('ticket')",
+        )
+        .await;
+    world
+        .told(
+            world.ann.0,
+            &["in: hits may have been missed", "out: hits may have been missed"],
+        )
+        .await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rule_for_a_role_tells_each_of_what_they_see() {
     let world = World::new().await;
     world
