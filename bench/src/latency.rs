@@ -64,8 +64,8 @@ pub struct Row {
     pub floor: Delays,
     /// Of the medians.
     ratio: f64,
-    server_cores: f64,
-    database_cores: f64,
+    pub server_cores: f64,
+    pub database_cores: f64,
 }
 
 /// From COMMIT to whoever is told.
@@ -162,13 +162,14 @@ pub async fn measure(served: &Served, trial: Trial) -> anyhow::Result<Row> {
     } = trial;
     let times = Arc::new(Times::default());
     let noted = Arc::clone(&times);
-    let swarm = Swarm::connect(&served.address, clients, move |_, kind, text| {
+    let receive = move |_, kind, text: &[u8]| {
         if kind == Kind::Patch {
             for n in values_of_n(text) {
                 noted.arrived(n, &noted.client);
             }
         }
-    })?;
+    };
+    let swarm = Swarm::connect_with(&served.address, served.token.as_deref(), clients, receive)?;
     swarm.subscribe("late", |client| format!("owner=eq.{client}&order=id"))?;
     swarm.wait(clients as u64, Duration::from_secs(60), |s| &s.snapshots)?;
     let mut listener = PgListener::connect_with(&served.database.pool(1).await).await?;

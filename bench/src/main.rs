@@ -13,6 +13,8 @@ mod served;
 mod side_by_side;
 mod swarm;
 mod throughput;
+#[cfg(feature = "capture")]
+mod watching;
 mod window;
 
 #[path = "../../server/tests/support/cluster.rs"]
@@ -43,6 +45,9 @@ enum Part {
     Throughput(throughput::Options),
     /// Ten thousand clients: memory, messages a second, time to the last of them
     Fanout(fanout::Options),
+    /// What watch rules over a busy table cost its writers and other clients
+    #[cfg(feature = "capture")]
+    Watching(watching::Options),
     /// A change ahead of, in and behind a window deep in ten million rows
     Window(window::Options),
     /// Cell updates, hydration and sizes in Chromium
@@ -61,6 +66,8 @@ async fn main() -> anyhow::Result<()> {
         Part::Attack(options) => attack::run(&options).await,
         Part::Throughput(options) => throughput::run(&options).await,
         Part::Fanout(options) => fanout::run(&options).await,
+        #[cfg(feature = "capture")]
+        Part::Watching(options) => watching::run(&options).await,
         Part::Window(options) => window::run(&options).await,
         Part::Browser(options) => browser::run(&options).await,
         Part::SideBySide(options) => side_by_side::run(&options).await,

@@ -41,6 +41,8 @@ pub struct Served {
     pub database: Database,
     /// `127.0.0.1:PORT`
     pub address: String,
+    /// What clients show, where one has to sign in.
+    pub token: Option<String>,
     server: Child,
     cluster: Cluster,
 }
@@ -73,8 +75,24 @@ impl Served {
         Ok(Self {
             database,
             address,
+            token: None,
             server,
             cluster,
+        })
+    }
+
+    /// Starts the server anew, with these settings.
+    pub async fn restart(
+        self,
+        program: &Program,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        end(self.server).await?;
+        let (server, address) = spawn_with(&program.path()?, &self.database.url, settings).await?;
+        Ok(Self {
+            server,
+            address,
+            ..self
         })
     }
 
@@ -150,6 +168,14 @@ fn field(status: &str, name: &str) -> Option<u64> {
 }
 
 async fn spawn(program: &Path, url: &str) -> anyhow::Result<(Child, String)> {
+    spawn_with(program, url, &[]).await
+}
+
+async fn spawn_with(
+    program: &Path,
+    url: &str,
+    settings: &[(&str, &str)],
+) -> anyhow::Result<(Child, String)> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?.to_string();
     drop(listener);
@@ -160,6 +186,7 @@ async fn spawn(program: &Path, url: &str) -> anyhow::Result<(Child, String)> {
         .env("ROWCAST_AUTH", "off")
         .env("ROWCAST_MAX_CLIENTS", "100000")
         .env("RUST_LOG", "error")
+        .envs(settings.iter().copied())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()

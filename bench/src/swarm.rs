@@ -60,13 +60,23 @@ impl Swarm {
     pub fn connect(
         address: &str,
         clients: usize,
+        receive: impl FnMut(usize, Kind, &[u8]) + Send + 'static,
+    ) -> anyhow::Result<Self> {
+        Self::connect_with(address, None, clients, receive)
+    }
+
+    /// Connects clients that have this token.
+    pub fn connect_with(
+        address: &str,
+        token: Option<&str>,
+        clients: usize,
         mut receive: impl FnMut(usize, Kind, &[u8]) + Send + 'static,
     ) -> anyhow::Result<Self> {
         let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mut writers = Vec::with_capacity(clients);
         let mut readers = Vec::with_capacity(clients);
         for client in 0..clients {
-            let stream = open(address).with_context(|| format!("client {client}"))?;
+            let stream = open(address, token).with_context(|| format!("client {client}"))?;
             let data = epoll::EventData::new_u64(client as u64);
             epoll::add(&poll, &stream, data, epoll::EventFlags::IN)?;
             writers.push(Arc::clone(&stream));
@@ -265,13 +275,17 @@ fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn open(address: &str) -> anyhow::Result<Arc<TcpStream>> {
+fn open(address: &str, token: Option<&str>) -> anyhow::Result<Arc<TcpStream>> {
+    let authorization = token.map_or_else(String::new, |token| {
+        format!("Authorization: Bearer {token}\r\n")
+    });
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
     write!(
         stream,
         "GET /api/ws HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
+         {authorization}\r\n"
     )?;
     // One byte at a time: what follows the answer is the first frame.
     let mut answer = Vec::new();

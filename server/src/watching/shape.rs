@@ -154,7 +154,7 @@ async fn holds_unlogged(
                     (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::numeric AS next) AS s \
               WHERE NOT EXISTS ( \
                   SELECT FROM rowcast.change_log c \
-                   WHERE c.relation = $1 \
+                   WHERE c.relation = $1 AND c.kind <> 'd' \
                      AND c.xid = (s.next - mod(s.next - w.writer, 4294967296))::text::xid8))"
     );
     sqlx::query_scalar(AssertSqlSafe(sql))

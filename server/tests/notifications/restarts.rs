@@ -1,6 +1,13 @@
 //! That each arrives once, whatever dies meanwhile.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use rowcast::{
     auth::{
@@ -10,6 +17,7 @@ use rowcast::{
     serve,
 };
 use sqlx::{Connection, PgConnection};
+use tokio::sync::watch;
 
 use crate::{
     cluster::{Cluster, Database},
@@ -18,13 +26,24 @@ use crate::{
     random::Random,
 };
 
-const PEOPLE: [&str; 4] = ["ann", "bob", "eve", "zoë"];
+/// Each has fewer than a list may be long.
+const PEOPLE: usize = 16;
 
-/// How many are sent at least.
-const SENT: usize = 2_000;
+/// How many of them have two devices.
+const TWO: usize = 4;
+
+/// How many are sent at least, of all who write.
+const SENT: usize = 10_000;
+
+/// How many write at a time.
+const WRITERS: usize = 4;
 
 /// How often something dies.
 const DEATHS: usize = 12;
+
+fn name(person: usize) -> String {
+    format!("person {person}")
+}
 
 /// Somebody's token.
 async fn token(database: &Database, name: &str) -> String {
@@ -44,18 +63,21 @@ async fn token(database: &Database, name: &str) -> String {
 async fn write(
     connection: &mut PgConnection,
     random: &mut Random,
+    writer: usize,
     turn: usize,
 ) -> Result<Vec<i64>, sqlx::Error> {
     let mut transaction = connection.begin().await?;
     let rolls_back = random.chance(15);
     let mut told = Vec::new();
-    for nth in 0..=random.below(5) {
+    // Single ones, and many at once.
+    let most = if random.chance(20) { 1 } else { 60 };
+    for nth in 0..=random.below(most) {
         let title = match rolls_back {
             true => "never".to_owned(),
-            false => format!("{turn} {nth}"),
+            false => format!("{writer} {turn} {nth}"),
         };
         let id = sqlx::query_scalar("SELECT rowcast.notify($1, $2)")
-            .bind(*random.pick(&PEOPLE))
+            .bind(name(random.below(PEOPLE as u64) as usize))
             .bind(title)
             .fetch_one(&mut *transaction)
             .await?;
@@ -69,10 +91,47 @@ async fn write(
     Ok(told)
 }
 
+/// Writes until enough was, through whatever happens; the numbers that were committed as far as that
+/// was answered.
+async fn keep_writing(
+    database: Database,
+    mut random: Random,
+    writer: usize,
+    sent: Arc<AtomicUsize>,
+    mut stop: watch::Receiver<bool>,
+) -> BTreeSet<i64> {
+    let mut connection = connect(&database).await;
+    let mut acknowledged = BTreeSet::new();
+    for turn in 0.. {
+        if *stop.borrow_and_update() {
+            break;
+        }
+        match write(&mut connection, &mut random, writer, turn).await {
+            Ok(told) => {
+                sent.fetch_add(told.len(), Ordering::Relaxed);
+                acknowledged.extend(told);
+            }
+            // Whether that was committed the database knows.
+            Err(_) => connection = connect(&database).await,
+        }
+    }
+    acknowledged
+}
+
+/// The numbers of each who wrote, in the order in which they came.
+fn by_writer(arrived: &[i64], titles: &BTreeMap<i64, String>) -> BTreeMap<String, Vec<i64>> {
+    let mut by_writer: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    for id in arrived {
+        let (writer, _) = titles[id].split_once(' ').unwrap();
+        by_writer.entry(writer.to_owned()).or_default().push(*id);
+    }
+    by_writer
+}
+
 /// Follows until everything is there that is to be there, through whatever happens.
 async fn follow(
     mut follower: Follower,
-    mut expected: tokio::sync::watch::Receiver<Option<Vec<i64>>>,
+    mut expected: watch::Receiver<Option<Vec<i64>>>,
 ) -> Follower {
     loop {
         let all: Option<Vec<i64>> = expected.borrow().clone();
@@ -115,33 +174,34 @@ async fn each_arrives_once_and_in_order_while_servers_and_databases_die() {
     let mut server = Server::with(&database.url, &settings).await;
     let mut tells = Vec::new();
     let mut devices = Vec::new();
-    for name in PEOPLE {
-        let token = token(&database, name).await;
-        // Two devices each.
-        for _ in 0..2 {
+    for person in 0..PEOPLE {
+        let token = token(&database, &name(person)).await;
+        for _ in 0..if person < TWO { 2 } else { 1 } {
             let follower = Follower::new(&server.address, &token).await;
-            let (tell, told) = tokio::sync::watch::channel(None);
+            let (tell, told) = watch::channel(None);
             devices.push(tokio::spawn(follow(follower, told)));
-            tells.push((name, tell));
+            tells.push((person, tell));
         }
     }
 
-    let mut connection = connect(&database).await;
-    let mut acknowledged = BTreeSet::new();
-    let (mut turn, mut deaths) = (0, 0);
-    while acknowledged.len() < SENT || deaths < DEATHS {
-        turn += 1;
-        match write(&mut connection, &mut random, turn).await {
-            Ok(told) => acknowledged.extend(told),
-            // Whether that was committed the database knows.
-            Err(_) => connection = connect(&database).await,
-        }
+    let sent = Arc::new(AtomicUsize::new(0));
+    let (stop, stopped) = watch::channel(false);
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let random = Random::new(seed.wrapping_mul(31).wrapping_add(writer as u64));
+            let (database, sent) = (database.clone(), Arc::clone(&sent));
+            tokio::spawn(keep_writing(database, random, writer, sent, stopped.clone()))
+        })
+        .collect();
+    let mut deaths = 0;
+    while sent.load(Ordering::Relaxed) < SENT || deaths < DEATHS {
+        tokio::task::yield_now().await;
         // One that began while the database died has ended: whatever supervises it begins it again.
         if server.has_ended() {
             server.restart().await;
         }
         // They die in the midst of it, all along.
-        if acknowledged.len() * DEATHS / SENT >= deaths && deaths < DEATHS {
+        if sent.load(Ordering::Relaxed) * DEATHS / SENT >= deaths && deaths < DEATHS {
             deaths += 1;
             match random.below(3) {
                 0 => {
@@ -159,6 +219,11 @@ async fn each_arrives_once_and_in_order_while_servers_and_databases_die() {
             }
         }
     }
+    stop.send_replace(true);
+    let mut acknowledged = BTreeSet::new();
+    for writer in writers {
+        acknowledged.extend(writer.await.unwrap());
+    }
 
     let probe = token(&database, "probe").await;
     while !Follower::answers(&server.address, &probe).await {
@@ -167,19 +232,21 @@ async fn each_arrives_once_and_in_order_while_servers_and_databases_die() {
         }
     }
     let mut connection = connect(&database).await;
-    let kept: Vec<i64> = sqlx::query_scalar("SELECT id FROM rowcast.notification")
+    let kept: Vec<(i64, String)> = sqlx::query_as("SELECT id, title FROM rowcast.notification")
         .fetch_all(&mut connection)
         .await
         .unwrap();
-    let kept: BTreeSet<i64> = kept.into_iter().collect();
-    assert!(acknowledged.is_subset(&kept), "what was committed is there");
+    let kept: BTreeMap<i64, String> = kept.into_iter().collect();
+    let is_kept = |id: &i64| kept.contains_key(id);
+    assert!(acknowledged.iter().all(is_kept), "what was committed is there");
+    println!("{} were sent, {} of them answered", kept.len(), acknowledged.len());
     let mut expected = Vec::new();
-    for (name, tell) in &tells {
+    for (person, tell) in &tells {
         let theirs: Vec<i64> = sqlx::query_scalar(
             "SELECT n.id FROM rowcast.notification n \
                JOIN rowcast.account a ON a.id = n.account WHERE a.name = $1 ORDER BY n.id",
         )
-        .bind(name)
+        .bind(name(*person))
         .fetch_all(&mut connection)
         .await
         .unwrap();
@@ -189,9 +256,12 @@ async fn each_arrives_once_and_in_order_while_servers_and_databases_die() {
     for (device, expected) in devices.into_iter().zip(expected) {
         let device = tokio::time::timeout(Duration::from_secs(60), device);
         let device = device.await.expect("all of it in time").unwrap();
-        // There is one writer, so the order of its commits is that of the numbers.
-        assert_eq!(device.arrived, expected);
+        // Each once, and none is missing.
         assert!(device.held.keys().eq(expected.iter()));
+        assert_eq!(device.arrived.len(), expected.len());
+        // Of each who writes, the order of the commits is that of the numbers.
+        let arrived = by_writer(&device.arrived, &kept);
+        assert_eq!(arrived, by_writer(&expected, &kept));
         assert!(device.left.is_empty() && !device.heard.contains("never"));
     }
     server.stop().await;
