@@ -1,5 +1,6 @@
 //! The settings, checked.
 
+pub mod authorities;
 mod entrance;
 mod openid;
 pub mod watching;

@@ -30,7 +30,7 @@ use tokio::sync::Notify;
 
 pub use self::{
     evaluator::{Evaluator, Parts},
-    rule::{Kind, Total},
+    rule::{Kind, Total, conditions},
     run::run,
     store::{Edit, NewRule},
 };

@@ -25,6 +25,7 @@ mod page;
 #[path = "support/server.rs"]
 mod process;
 #[path = "oracle/random.rs"]
+#[allow(dead_code, reason = "other tests use the rest of it")]
 mod random;
 #[path = "notifications/restarts.rs"]
 mod restarts;

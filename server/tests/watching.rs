@@ -13,6 +13,8 @@ mod api;
 mod browser;
 #[path = "watching/bulk.rs"]
 mod bulk;
+#[path = "watching/certificates.rs"]
+mod certificates;
 #[path = "support/cluster.rs"]
 mod cluster;
 #[path = "watching/deliveries.rs"]

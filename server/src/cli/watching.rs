@@ -27,6 +27,10 @@ pub struct WatchSettings {
     /// As whom e-mail is sent, such as Rowcast <rowcast@example.com>
     #[arg(long, global = true, env = "ROWCAST_MAIL_FROM", value_name = "ADDRESS")]
     pub mail_from: Option<String>,
+    /// A PEM file with authorities that the mail server and receivers of webhooks may have
+    /// certificates of, beside the public ones
+    #[arg(long, global = true, env = "ROWCAST_DELIVERY_CA", value_name = "FILE")]
+    pub delivery_ca: Option<String>,
     /// Whether webhooks may go to this machine (then also without encryption) and to networks of
     /// one's own: on; or off, and they go to the internet alone [default: off]
     #[arg(

@@ -1,5 +1,7 @@
 //! By which ways hits of watch rules are told beside the page.
 
+use std::path::PathBuf;
+
 use lettre::message::Mailbox;
 
 use super::{InvalidSetting, secret_in};
@@ -14,6 +16,8 @@ pub const ALLOWED: &str = "smtps://user:password@host, or smtp://user:password@h
 pub struct WatchConfig {
     /// By which server e-mail is sent, if it is.
     pub mail: Option<MailConfig>,
+    /// The file with authorities that receivers may have certificates of, beside the public ones.
+    pub authorities: Option<PathBuf>,
     /// Whether receivers may be this machine, or in a network of one's own.
     pub private_webhooks: bool,
 }
@@ -88,6 +92,7 @@ impl WatchConfig {
         };
         Ok(Self {
             mail,
+            authorities: set(&settings.delivery_ca).map(PathBuf::from),
             private_webhooks,
         })
     }

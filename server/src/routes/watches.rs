@@ -70,7 +70,7 @@ pub async fn create(
 /// Changes one.
 ///
 /// # Errors
-/// `wrong_origin`, `no_account`; those of the body; `unknown_watch`, `invalid_watch`.
+/// `wrong_origin`, `no_account`; those of the body; `unknown_watch`, `invalid_watch`, `not_allowed`.
 pub async fn alter(
     State(state): State<AppState>,
     Extension(identity): Extension<Arc<Identity>>,
@@ -81,13 +81,13 @@ pub async fn alter(
     state.check_origin(&headers)?;
     let own = reader(&identity)?;
     let edit = json_body::read::<Edit>(&headers, &body)?;
-    Ok(Json(store::alter(&state, own, number(&id), edit).await?))
+    Ok(Json(store::alter(&state, &identity, own, number(&id), edit).await?))
 }
 
 /// Removes one.
 ///
 /// # Errors
-/// `wrong_origin`, `no_account`, `unknown_watch`.
+/// `wrong_origin`, `no_account`, `unknown_watch`, `not_allowed`.
 pub async fn delete(
     State(state): State<AppState>,
     Extension(identity): Extension<Arc<Identity>>,
@@ -96,7 +96,7 @@ pub async fn delete(
 ) -> Result<StatusCode, HttpError> {
     state.check_origin(&headers)?;
     let own = reader(&identity)?;
-    store::delete(&state.housekeeping, own, number(&id)).await?;
+    store::delete(&state.housekeeping, &identity, own, number(&id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -10,9 +10,10 @@ use axum::{
 use http::{StatusCode, request::Parts};
 use rowcast_app::{
     address,
+    filter::describe,
     pages::accounts::{self, SentRow, WatchDraft, WatchRow, Watches},
 };
-use rowcast_protocol::ApiError;
+use rowcast_protocol::{ApiError, Column};
 use serde::Deserialize;
 
 use super::{
@@ -24,7 +25,7 @@ use crate::{
     notification::reader,
     state::AppState,
     watching::{
-        Edit, NewRule,
+        self, Edit, NewRule,
         delivery::address as mail,
         evaluator::may_tell_others,
         store::{self, Listed},
@@ -175,9 +176,13 @@ pub async fn change(
             ..Edit::default()
         };
         match what.as_str() {
-            "pause" => store::alter(&state, own, id, paused(true)).await.map(drop),
-            "resume" => store::alter(&state, own, id, paused(false)).await.map(drop),
-            "remove" => store::delete(&state.housekeeping, own, id).await,
+            "pause" => store::alter(&state, &identity, own, id, paused(true))
+                .await
+                .map(drop),
+            "resume" => store::alter(&state, &identity, own, id, paused(false))
+                .await
+                .map(drop),
+            "remove" => store::delete(&state.housekeeping, &identity, own, id).await,
             "test" => store::test(&state, own, id).await,
             _ => Err(ApiError::new(
                 "not_found",
@@ -294,8 +299,13 @@ async fn read(state: &AppState, identity: &Identity, asked: Asked) -> Result<Wat
         None => None,
         Some(table) => Some(draft(state, identity, table, &asked).await?),
     };
+    let mut rows = Vec::with_capacity(rules.len());
+    for rule in rules {
+        let conditions = conditions(state, identity, &rule).await;
+        rows.push(row(rule, conditions));
+    }
     Ok(Watches {
-        rules: rules.into_iter().map(row).collect(),
+        rules: rows,
         draft,
         address: mail::of(pool, own).await?,
         has_mail: state.delivers.has_mail(),
@@ -321,10 +331,11 @@ async fn draft(
     Ok(WatchDraft {
         columns: described
             .columns
-            .into_iter()
-            .map(|column| column.name)
+            .iter()
+            .map(|column| column.name.clone())
             .collect(),
         has_roles: identity.may_manage_account() && may_tell_others(identity, &table),
+        conditions: in_words(&query, &described.columns),
         table: path,
         query,
         view: asked.view,
@@ -332,7 +343,28 @@ async fn draft(
     })
 }
 
-fn row(rule: Listed) -> WatchRow {
+/// Which rows a rule is about. Of a table that its owner may not see any more, as they asked.
+async fn conditions(state: &AppState, identity: &Identity, rule: &Listed) -> Vec<String> {
+    let table = state.seen(identity).table(&rule.table).await;
+    let columns = table.map(|table| table.described().columns);
+    let columns = columns.unwrap_or_default();
+    in_words(&rule.query, &columns)
+}
+
+/// As the table's page says it.
+fn in_words(query: &str, columns: &[Column]) -> Vec<String> {
+    let Ok(query) = watching::conditions(query) else {
+        return Vec::new();
+    };
+    let filters = query.filter.iter();
+    let search = query.search.iter().map(|words| format!("search “{words}”"));
+    filters
+        .map(|filter| describe(filter, columns))
+        .chain(search)
+        .collect()
+}
+
+fn row(rule: Listed, conditions: Vec<String>) -> WatchRow {
     let column = rule.column.unwrap_or_default();
     let what = match rule.kind.as_str() {
         "enters" => format!("a row enters, in {}", rule.table),
@@ -363,6 +395,7 @@ fn row(rule: Listed) -> WatchRow {
         link: address::table_at(&rule.table, &rule.query),
         name: rule.name,
         what,
+        conditions,
         ways,
         is_paused: rule.paused,
         is_expired: rule.expired,

@@ -7,6 +7,7 @@
 pub mod address;
 pub mod mail;
 pub mod target;
+mod trust;
 mod webhook;
 
 use std::{
@@ -108,9 +109,11 @@ impl Delivers {
     /// # Errors
     /// What is wrong with a setting.
     pub fn new(config: &WatchConfig, origin: String) -> Result<Self, InvalidSetting> {
+        let own = trust::own(config)?;
+        let mail = config.mail.as_ref().map(|mail| Mail::new(mail, &own));
         Ok(Self(Arc::new(Ways {
-            hooks: Hooks::new(config),
-            mail: config.mail.as_ref().map(Mail::new).transpose()?,
+            hooks: Hooks::new(config, &own),
+            mail: mail.transpose()?,
             origin,
         })))
     }

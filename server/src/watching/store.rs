@@ -246,12 +246,7 @@ pub async fn create(
     // A program's token makes no rule for others.
     let may_tell = identity.may_manage_account() && may_tell_others(identity, &known);
     if role.is_some() && !may_tell {
-        return Err(ApiError::new(
-            "not_allowed",
-            "what others are told of this table is not for you to say",
-            "who manages the table may, and administrators, in a session or with a token of the scope \
-             admin; leave out role for yourself",
-        ));
+        return Err(not_for_programs());
     }
     let group = checked_group(new.group_seconds.unwrap_or(300))?;
     if role.is_some() && group < SHORTEST_FOR_ROLES {
@@ -365,9 +360,10 @@ async fn set_hook(
 /// Changes a rule of somebody's own.
 ///
 /// # Errors
-/// `unknown_watch`, `invalid_watch`; those of a write.
+/// `unknown_watch`, `invalid_watch`; `not_allowed` for what others are told; those of a write.
 pub async fn alter(
     state: &AppState,
+    identity: &Identity,
     owner: AccountId,
     id: i64,
     edit: Edit,
@@ -384,19 +380,9 @@ pub async fn alter(
         return Err(no_mail());
     }
     let secret = matches!(hook, Some(Some(_))).then(Secret::new);
-    if group.is_some_and(|group| group < SHORTEST_FOR_ROLES) {
-        let tells_others: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT FROM rowcast.watch_rule r \
-              WHERE r.id = $1 AND r.account = $2 AND r.role IS NOT NULL)",
-        )
-        .bind(id)
-        .bind(owner.0)
-        .fetch_one(&state.housekeeping)
-        .await
-        .map_err(|error| read_error(&error, "rowcast.watch_rule"))?;
-        if tells_others {
-            return Err(too_soon());
-        }
+    let tells_others = may_change(&state.housekeeping, identity, owner, id).await?;
+    if tells_others && group.is_some_and(|group| group < SHORTEST_FOR_ROLES) {
+        return Err(too_soon());
     }
     let altered = async {
         let mut transaction = state.housekeeping.begin().await?;
@@ -451,8 +437,14 @@ pub async fn alter(
 /// Removes a rule of somebody's own, with what waits to be sent of it.
 ///
 /// # Errors
-/// `unknown_watch`; those of a write.
-pub async fn delete(pool: &PgPool, owner: AccountId, id: i64) -> Result<(), ApiError> {
+/// `unknown_watch`; `not_allowed` for what others are told; those of a write.
+pub async fn delete(
+    pool: &PgPool,
+    identity: &Identity,
+    owner: AccountId,
+    id: i64,
+) -> Result<(), ApiError> {
+    may_change(pool, identity, owner, id).await?;
     let deleted = sqlx::query("DELETE FROM rowcast.watch_rule WHERE id = $1 AND account = $2")
         .bind(id)
         .bind(owner.0)
@@ -460,6 +452,37 @@ pub async fn delete(pool: &PgPool, owner: AccountId, id: i64) -> Result<(), ApiE
         .await
         .map_err(|error| write_error(&error))?;
     known(deleted.rows_affected())
+}
+
+/// Whether a rule of somebody's own tells others: a program's token does not change one that does.
+async fn may_change(
+    pool: &PgPool,
+    identity: &Identity,
+    owner: AccountId,
+    id: i64,
+) -> Result<bool, ApiError> {
+    let tells_others: Option<bool> = sqlx::query_scalar(
+        "SELECT r.role IS NOT NULL FROM rowcast.watch_rule r WHERE r.id = $1 AND r.account = $2",
+    )
+    .bind(id)
+    .bind(owner.0)
+    .fetch_optional(pool)
+    .await
+    .map_err(|error| read_error(&error, "rowcast.watch_rule"))?;
+    let tells_others = tells_others.ok_or_else(unknown)?;
+    match tells_others && !identity.may_manage_account() {
+        true => Err(not_for_programs()),
+        false => Ok(tells_others),
+    }
+}
+
+fn not_for_programs() -> ApiError {
+    ApiError::new(
+        "not_allowed",
+        "what others are told of this table is not for you to say",
+        "who manages the table may, and administrators, in a session or with a token of the scope \
+         admin; leave out role for yourself",
+    )
 }
 
 /// Tells a rule's owner, by every way that the rule tells, that this is a test.

@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 use ring::hmac;
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
+    net::TcpListener,
     sync::mpsc,
     time::timeout,
 };
+use tokio_rustls::TlsAcceptor;
 
 /// How long something may take to come.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -19,31 +20,62 @@ pub struct Request {
     pub headers: BTreeMap<String, String>,
     pub text: String,
     pub body: Value,
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Stream>>,
 }
+
+/// What bytes come and go by.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 pub struct Receiver {
     pub address: SocketAddr,
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
 }
 
 impl Receiver {
     pub async fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        Self { address, listener }
+        Self {
+            address,
+            listener,
+            tls: None,
+        }
+    }
+
+    /// One that has this certificate.
+    pub async fn with(tls: TlsAcceptor) -> Self {
+        Self {
+            tls: Some(tls),
+            ..Self::new().await
+        }
     }
 
     pub fn url(&self) -> String {
         format!("http://{}/hook?key=1", self.address)
     }
 
+    /// The next that wants to say something: who turns away at the sight of the certificate does not.
+    async fn accept(&self) -> Box<dyn Stream> {
+        loop {
+            let (stream, _) = self.listener.accept().await.unwrap();
+            match &self.tls {
+                None => return Box::new(stream),
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        return Box::new(stream);
+                    }
+                }
+            }
+        }
+    }
+
     /// The next request, which waits for its answer.
     pub async fn next(&self) -> Request {
-        let accepted = timeout(PATIENCE, self.listener.accept())
-            .await
-            .expect("a request");
-        let mut stream = BufReader::new(accepted.unwrap().0);
+        let accepted = timeout(PATIENCE, self.accept()).await.expect("a request");
+        let mut stream = BufReader::new(accepted);
         let mut line = String::new();
         stream.read_line(&mut line).await.unwrap();
         assert_eq!(line, "POST /hook?key=1 HTTP/1.1\r\n");
@@ -103,16 +135,39 @@ pub struct Post {
     letters: mpsc::UnboundedReceiver<Letter>,
 }
 
+/// How what is sent is encrypted.
+#[derive(Clone)]
+pub enum Encryption {
+    /// It is not.
+    None,
+    /// From the first byte on.
+    Implicit(TlsAcceptor),
+    /// Once whoever sends says so.
+    StartTls(TlsAcceptor),
+}
+
 impl Post {
     /// It answers the first letters with these.
     pub async fn new(refusals: &'static [&'static str]) -> Self {
+        Self::with(refusals, Encryption::None).await
+    }
+
+    /// One that has a certificate.
+    pub async fn with(refusals: &'static [&'static str], encryption: Encryption) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, letters) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             let mut refusals = refusals.iter();
             while let Ok((stream, _)) = listener.accept().await {
-                let letter = take(stream, &mut refusals).await;
+                let stream: Box<dyn Stream> = match &encryption {
+                    Encryption::Implicit(tls) => match tls.accept(stream).await {
+                        Ok(stream) => Box::new(stream),
+                        Err(_) => continue,
+                    },
+                    _ => Box::new(stream),
+                };
+                let letter = take(stream, &encryption, &mut refusals).await;
                 if let Some(letter) = letter
                     && sender.send(letter).is_err()
                 {
@@ -121,6 +176,11 @@ impl Post {
             }
         });
         Self { address, letters }
+    }
+
+    /// Whether nothing has come.
+    pub fn is_empty(&mut self) -> bool {
+        self.letters.try_recv().is_err()
     }
 
     pub async fn next(&mut self) -> Letter {
@@ -132,10 +192,12 @@ impl Post {
 }
 
 async fn take<'a>(
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
+    encryption: &Encryption,
     refusals: &mut impl Iterator<Item = &'a &'static str>,
 ) -> Option<Letter> {
     let mut stream = BufReader::new(stream);
+    let mut is_encrypted = !matches!(encryption, Encryption::StartTls(_));
     stream.write_all(b"220 post\r\n").await.ok()?;
     let (mut to, mut text, mut is_text) = (String::new(), String::new(), false);
     let mut taken = None;
@@ -160,6 +222,19 @@ async fn take<'a>(
                     "250 taken\r\n".to_owned()
                 }
             }
+        } else if line.starts_with("EHLO") && !is_encrypted {
+            "250-post\r\n250 STARTTLS\r\n".to_owned()
+        } else if line == "STARTTLS\r\n"
+            && let Encryption::StartTls(tls) = encryption
+        {
+            stream.write_all(b"220 go on\r\n").await.ok()?;
+            let encrypted: Box<dyn Stream> = Box::new(tls.accept(stream.into_inner()).await.ok()?);
+            stream = BufReader::new(encrypted);
+            is_encrypted = true;
+            continue;
+        } else if !is_encrypted {
+            // Nothing is taken that anybody could have read.
+            return None;
         } else if line.starts_with("RCPT TO:") {
             to = line.trim_end()[8..].trim_matches(['<', '>']).to_owned();
             "250 good\r\n".to_owned()

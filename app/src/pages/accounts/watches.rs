@@ -33,6 +33,8 @@ pub struct WatchRow {
     pub name: String,
     /// What it tells, in words.
     pub what: String,
+    /// Which rows, in words.
+    pub conditions: Vec<String>,
     /// Where its rows are.
     pub link: String,
     /// How it tells, in words.
@@ -62,6 +64,8 @@ pub struct WatchDraft {
     pub columns: Vec<String>,
     /// Which rows.
     pub query: String,
+    /// The same in words.
+    pub conditions: Vec<String>,
     /// The saved view that they are of.
     pub view: Option<i64>,
     /// What it is called.
@@ -121,6 +125,28 @@ pub fn watches(options: LeptosOptions, page: Watches) -> impl IntoView {
     document(options, "Watch rules", content.erased())
 }
 
+/// Which rows, as the table's page says it.
+fn chips(conditions: Vec<String>) -> Erased {
+    let chip = |text: String| {
+        view! {
+            <li class="chip">
+                <span class="chip-text" title=text.clone()>
+                    <bdi>{text.clone()}</bdi>
+                </span>
+            </li>
+        }
+    };
+    match conditions.is_empty() {
+        true => view! { <p class="all-rows">"All rows"</p> }.erased(),
+        false => view! {
+            <ul class="chips" role="list" aria-label="Conditions">
+                {conditions.into_iter().map(chip).collect_view()}
+            </ul>
+        }
+        .erased(),
+    }
+}
+
 fn rule(row: WatchRow) -> Erased {
     let action = |what: &str| format!("/watches/{}/{what}", row.id);
     let toggle = match row.is_paused {
@@ -167,6 +193,7 @@ fn rule(row: WatchRow) -> Erased {
                     " · "
                     <a href=format!("/watches?sent={}", row.id)>"What was sent"</a>
                 </p>
+                {chips(row.conditions)}
                 {problem}
                 {missed}
             </div>
@@ -217,6 +244,10 @@ fn form(draft: WatchDraft, can_mail: bool) -> Erased {
                 <input type="hidden" name="table" value=draft.table.clone() />
                 <input type="hidden" name="query" value=draft.query.clone() />
                 {view_id}
+                <div class="form-field">
+                    <span class="field-name">"These rows"</span>
+                    {chips(draft.conditions.clone())}
+                </div>
                 <label class="form-field">
                     <span class="field-name">"Tell me when"</span>
                     <select name="kind">

@@ -1,7 +1,7 @@
 //! Asking a provider: with a bound on how long it takes and how much comes, and going nowhere
 //! else.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use futures::StreamExt;
@@ -18,12 +18,12 @@ use tokio_rustls::{
     rustls::{
         ClientConfig, RootCertStore,
         crypto::ring,
-        pki_types::{CertificateDer, ServerName, pem::PemObject},
+        pki_types::ServerName,
     },
 };
 
 use super::Address;
-use crate::config::InvalidSetting;
+use crate::config::{InvalidSetting, authorities};
 
 /// How long a provider has for an answer, from the first to the last.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -35,9 +35,6 @@ pub const ANSWER_MAX: usize = 256 * 1024;
 const HEAD_MAX: usize = 64 * 1024;
 
 const AUTHORITIES: &str = "ROWCAST_OPENID_CA";
-
-const AUTHORITIES_ALLOWED: &str =
-    "a PEM file with certificates of authorities (-----BEGIN CERTIFICATE-----)";
 
 /// Why a provider gave no answer that can be looked at. None of these says what it answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,7 +83,12 @@ impl Fetch {
     /// What is wrong with the file.
     pub fn new(authorities: Option<&Path>) -> Result<Self, InvalidSetting> {
         let roots = match authorities {
-            Some(path) => read_authorities(path)?,
+            Some(path) => {
+                let mut roots = RootCertStore::empty();
+                // They can be added, or the file would be none.
+                roots.add_parsable_certificates(authorities::read(AUTHORITIES, path)?);
+                roots
+            }
             None => RootCertStore {
                 roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
             },
@@ -223,29 +225,6 @@ async fn exchange(
     tokio::select! {
         answer = answered => answer,
         never = driven => never,
-    }
-}
-
-fn read_authorities(path: &Path) -> Result<RootCertStore, InvalidSetting> {
-    let wrong = |why: &str| {
-        InvalidSetting::new(
-            AUTHORITIES,
-            &path.to_string_lossy(),
-            why,
-            AUTHORITIES_ALLOWED,
-        )
-    };
-    let bytes = fs::read(path).map_err(|error| wrong(&format!("it can't be read: {error}")))?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&bytes) {
-        let certificate = certificate.map_err(|_| wrong("it is no PEM file"))?;
-        roots
-            .add(certificate)
-            .map_err(|_| wrong("one of its certificates can't be read"))?;
-    }
-    match roots.is_empty() {
-        true => Err(wrong("it holds no certificate")),
-        false => Ok(roots),
     }
 }
 

@@ -3,10 +3,14 @@
 use lettre::{
     Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     message::{Mailbox, header::ContentType},
-    transport::smtp::Error,
+    transport::smtp::{
+        Error,
+        client::{Certificate, Tls, TlsParameters},
+    },
 };
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
-use super::{Due, PATIENCE};
+use super::{Due, PATIENCE, trust};
 use crate::config::{InvalidSetting, MailConfig, watching::ALLOWED};
 
 /// Sends e-mail by the server of the settings.
@@ -22,14 +26,29 @@ impl std::fmt::Debug for Mail {
 }
 
 impl Mail {
-    /// By the server of the settings.
+    /// By the server of the settings, trusting the public authorities and these.
     ///
     /// # Errors
-    /// What is wrong with these.
-    pub fn new(config: &MailConfig) -> Result<Self, InvalidSetting> {
+    /// What is wrong with the settings.
+    pub fn new(config: &MailConfig, own: &[CertificateDer<'static>]) -> Result<Self, InvalidSetting> {
         let server = AsyncSmtpTransport::<Tokio1Executor>::from_url(&config.url);
         // What is wrong may hold a password.
-        let server = server.map_err(|_| InvalidSetting::hidden("ROWCAST_SMTP_URL", ALLOWED))?;
+        let wrong = || InvalidSetting::hidden("ROWCAST_SMTP_URL", ALLOWED);
+        let mut server = server.map_err(|_| wrong())?;
+        let uri: http::Uri = config.url.parse().map_err(|_| wrong())?;
+        let is_wrapped = uri.scheme_str() == Some("smtps");
+        if is_wrapped || uri.query() == Some("tls=required") {
+            let mut tls = TlsParameters::builder(uri.host().unwrap_or_default().to_owned());
+            for certificate in own {
+                let certificate = Certificate::from_der(certificate.to_vec());
+                tls = tls.add_root_certificate(certificate.map_err(|_| wrong())?);
+            }
+            let tls = tls.build_rustls().map_err(|_| wrong())?;
+            server = server.tls(match is_wrapped {
+                true => Tls::Wrapper(tls),
+                false => Tls::Required(tls),
+            });
+        }
         Ok(Self {
             server: server.timeout(Some(PATIENCE)).build(),
             from: config.from.clone(),
@@ -87,10 +106,13 @@ fn reason(error: &Error) -> String {
     if let Some(code) = error.status() {
         return format!("the mail server answered {code}");
     }
+    if let Some(why) = trust::reason(error) {
+        return format!("the mail server: {why}");
+    }
     let why = if error.is_timeout() {
         "the mail server took too long"
     } else if error.is_tls() {
-        "the connection to the mail server can't be encrypted, or its certificate is not trusted"
+        "the connection to the mail server can't be encrypted"
     } else if error.is_response() {
         "the mail server answered something else than it should"
     } else {

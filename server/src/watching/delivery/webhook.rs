@@ -19,12 +19,17 @@ use tokio::{
 };
 use tokio_rustls::{
     TlsConnector,
-    rustls::{ClientConfig, RootCertStore, crypto::ring as provider, pki_types::ServerName},
+    rustls::{
+        ClientConfig,
+        crypto::ring as provider,
+        pki_types::{CertificateDer, ServerName},
+    },
 };
 
 use super::{
     Due, PATIENCE,
     target::{Target, is_public},
+    trust,
 };
 use crate::config::WatchConfig;
 
@@ -44,15 +49,12 @@ impl std::fmt::Debug for Hooks {
 }
 
 impl Hooks {
-    /// Trusting the public authorities.
-    pub fn new(config: &WatchConfig) -> Self {
-        let roots = RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        };
+    /// Trusting the public authorities and these.
+    pub fn new(config: &WatchConfig, own: &[CertificateDer<'static>]) -> Self {
         let mut tls = ClientConfig::builder_with_provider(Arc::new(provider::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("TLS 1.2 and 1.3 are compiled in")
-            .with_root_certificates(roots)
+            .with_root_certificates(trust::roots(own))
             .with_no_client_auth();
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         Self {
@@ -87,9 +89,9 @@ impl Hooks {
             let name = ServerName::try_from(target.host.clone());
             let name = name.map_err(|_| "no certificate is for such a host")?;
             let stream = self.tls.connect(name, stream).await;
-            let stream = stream.map_err(
-                |_| "its certificate is not trusted, or the connection can't be encrypted",
-            )?;
+            let stream = stream.map_err(|error| {
+                trust::reason(&error).unwrap_or("the connection can't be encrypted")
+            })?;
             exchange(stream, request).await
         };
         timeout(PATIENCE, sending)
