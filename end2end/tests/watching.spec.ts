@@ -16,10 +16,14 @@ test("a saved view is watched in two clicks, and a row that enters it is told", 
   await expect(page.getByRole("link", { name: "Watch these rows…" })).toBeVisible();
 
   await page.getByRole("link", { name: "Watch “Big ones”" }).click();
+  // Which rows these are is said as the table's page says it.
+  const conditions = page.getByRole("list", { name: "Conditions" });
+  await expect(conditions.getByRole("listitem")).toHaveText(["estimate > 1000"]);
   await page.getByRole("button", { name: "Watch", exact: true }).click();
 
   await expect(page.getByRole("status")).toHaveText("You are told from now on.");
   await expect(page.getByRole("link", { name: "Big ones" })).toBeVisible();
+  await expect(conditions.getByRole("listitem")).toHaveText(["estimate > 1000"]);
   await expectNoSeriousViolation(page);
   await page.goto("/");
   await server.sql(`INSERT INTO ${items.name} (id, title, estimate) VALUES (1000, 'big', 2000), (1001, 'small', 1)`);

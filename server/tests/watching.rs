@@ -33,3 +33,5 @@ mod restarts;
 mod server;
 #[path = "watching/world.rs"]
 mod world;
+#[path = "watching/writers.rs"]
+mod writers;

@@ -179,6 +179,23 @@ async fn what_a_role_is_told_is_said_by_people_and_together() {
         .send(&world.ann.1, "PATCH", &path, r#"{"group_seconds":5}"#)
         .await;
     assert_eq!(answer.status, 400, "{}", answer.text());
+    // A program neither changes what others are told nor ends it.
+    for (method, body) in [
+        ("PATCH", r#"{"name":"other"}"#),
+        ("PATCH", r#"{"paused":true}"#),
+        ("DELETE", ""),
+    ] {
+        let answer = world.send(&program, method, &path, body).await;
+        assert_eq!(answer.status, 403, "{method} {body}: {}", answer.text());
+    }
+    let is_as_made = "SELECT name = 'all' AND paused_at IS NULL FROM rowcast.watch_rule";
+    assert!(world.one::<bool>(is_as_made).await);
+    let answer = world
+        .send(&world.ann.1, "PATCH", &path, r#"{"paused":true}"#)
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let answer = world.send(&world.ann.1, "DELETE", &path, "").await;
+    assert_eq!(answer.status, 204, "{}", answer.text());
     world.stop().await;
 }
 
@@ -196,6 +213,8 @@ async fn a_saved_view_is_watched_in_two_clicks_without_a_script() {
     let page = bob.get(&format!("/watches?table=ticket&view={view}")).await;
     assert_eq!(page.status, 200, "{}", page.text());
     assert!(page.text().contains("Open &lt;ones&gt;") && !page.text().contains("secret"));
+    // It says which rows these are, here and once there is a rule.
+    assert!(page.text().contains("status is open"), "{}", page.text());
     let view = view.to_string();
     let form = [
         ("table", "ticket"),
@@ -224,6 +243,7 @@ async fn a_saved_view_is_watched_in_two_clicks_without_a_script() {
         page.contains("Open &lt;ones&gt;") && page.contains("1 hits"),
         "{page}"
     );
+    assert!(page.contains("status is open"), "{page}");
     let id: i64 = world.one("SELECT id FROM rowcast.watch_rule").await;
     assert_eq!(
         bob.post(&format!("/watches/{id}/test"), &[]).await.status,

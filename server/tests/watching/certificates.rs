@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::{Value, json};
 use tokio_rustls::{
     TlsAcceptor,
@@ -26,8 +26,9 @@ const OTHER_NAME: &str = "its certificate is for another name";
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new() -> Self {
+    fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
@@ -95,7 +96,7 @@ async fn test(world: &World, new: &Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_webhook_goes_to_whom_its_certificate_shows_and_to_nobody_else() {
-    let (own, other) = (Authority::new(), Authority::new());
+    let (own, other) = (Authority::new("own"), Authority::new("other"));
     let world = world(None, Some(own.file("webhooks"))).await;
     let good = Receiver::with(own.localhost()).await;
     let bad = Receiver::with(other.localhost()).await;
@@ -127,7 +128,7 @@ async fn a_webhook_goes_to_whom_its_certificate_shows_and_to_nobody_else() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_letter_goes_to_whom_its_certificate_shows_and_to_nobody_else() {
-    let own = Authority::new();
+    let own = Authority::new("own");
     let file = own.file("letters");
     let implicit = || Encryption::Implicit(own.localhost());
     let start = || Encryption::StartTls(own.localhost());
