@@ -116,7 +116,10 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
             // Connections, plans and caches are there before it counts.
             measure(options, &served, &mut connection, 1).await?;
             let run = measure(options, &served, &mut connection, options.seconds).await?;
-            progress.advance(1, &format!("{rules} rules: {:.0}/s", run.commits_per_second));
+            progress.advance(
+                1,
+                &format!("{rules} rules: {:.0}/s", run.commits_per_second),
+            );
             all[which].push(run);
         }
     }

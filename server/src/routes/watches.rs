@@ -81,7 +81,9 @@ pub async fn alter(
     state.check_origin(&headers)?;
     let own = reader(&identity)?;
     let edit = json_body::read::<Edit>(&headers, &body)?;
-    Ok(Json(store::alter(&state, &identity, own, number(&id), edit).await?))
+    Ok(Json(
+        store::alter(&state, &identity, own, number(&id), edit).await?,
+    ))
 }
 
 /// Removes one.

@@ -1,30 +1,38 @@
 //! Going once over what is new: from the cursor to what is told, in one transaction.
 
+mod audience;
+mod failures;
+mod place;
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use rowcast_protocol::PgSnapshot;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::PgPool;
 
+pub use self::audience::may_tell_others;
+use self::{
+    failures::Failures,
+    place::{beginning, place},
+};
 use super::{
     Watching,
-    look::{Recipient, Watch, is_lasting, is_passing, look},
+    look::{Watch, is_lasting, is_passing, look},
     rule::{self, Kind, Rule},
     seen::Condition,
     shape, tell, words,
 };
 use crate::{
-    auth::{AccountId, Accounts, Identity, absent, identity::MEMBER},
+    auth::{AccountId, Accounts, Identity},
     capture::TailHandle,
     database::{
         catalog::{Catalog, TableMeta},
         readers::Readers,
     },
     error::sqlstate,
-    permission::{Seen, path},
+    permission::Seen,
 };
 
 /// How long what a rule looks for is remembered: a filter may say `today`.
@@ -33,14 +41,8 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 /// How long the cursor may stand while nothing is found.
 const STANDS: Duration = Duration::from_secs(20);
 
-/// So many failures because of one rule, and it is gone on without it.
-const FAILURES: u32 = 3;
-
 /// `serialization_failure`
 const SERIALIZATION: &str = "40001";
-
-/// The most accounts that one rule tells.
-pub const RECIPIENTS: i64 = 1_000;
 
 /// What an evaluator works with.
 #[derive(Clone, Debug)]
@@ -106,29 +108,6 @@ pub enum Failed {
     /// This rule could not be looked at, though others perhaps could.
     #[error("a rule could not be looked at")]
     Rule(i64),
-}
-
-/// How often each rule has failed a round since the last that went well.
-#[derive(Debug, Default)]
-struct Failures(HashMap<i64, u32>);
-
-impl Failures {
-    fn add(&mut self, rule: i64) {
-        *self.0.entry(rule).or_default() += 1;
-    }
-
-    /// Whether it is gone on without it.
-    fn is_left_out(&self, rule: i64) -> bool {
-        self.0.get(&rule).is_some_and(|failed| *failed >= FAILURES)
-    }
-
-    /// A round went well. What it went on without is tried once in the next one.
-    fn went_well(&mut self) {
-        self.0.retain(|_, failed| *failed >= FAILURES);
-        self.0
-            .values_mut()
-            .for_each(|failed| *failed = FAILURES - 1);
-    }
 }
 
 impl Evaluator {
@@ -313,42 +292,6 @@ impl Evaluator {
         Ok(watches)
     }
 
-    /// Who is told of these rules.
-    pub(super) async fn audience<'a>(
-        &self,
-        rules: impl Iterator<Item = &'a Rule> + Clone,
-    ) -> Result<Audience, Failed> {
-        let pool = self.parts.accounts.pool();
-        let roles: BTreeSet<&str> = rules
-            .clone()
-            .filter_map(|rule| rule.role.as_deref())
-            .collect();
-        let mut members: HashMap<String, Vec<i64>> = HashMap::new();
-        for role in roles {
-            let accounts = sqlx::query_scalar(
-                "SELECT a.id FROM rowcast.account a \
-                  WHERE a.disabled_at IS NULL \
-                    AND ($1 = $2 OR EXISTS (SELECT FROM rowcast.account_role r \
-                                             WHERE r.account = a.id AND r.role = $1)) \
-                  ORDER BY a.id LIMIT $3",
-            )
-            .bind(role)
-            .bind(MEMBER)
-            .bind(RECIPIENTS)
-            .fetch_all(pool)
-            .await?;
-            members.insert(role.to_owned(), accounts);
-        }
-        let mut all: BTreeSet<i64> = members.values().flatten().copied().collect();
-        all.extend(rules.map(|rule| rule.account));
-        let all: Vec<i64> = all.into_iter().collect();
-        let identities = absent::identities(pool, self.parts.accounts.database(), &all).await?;
-        Ok(Audience {
-            members,
-            identities,
-        })
-    }
-
     /// What a rule looks for as somebody sees it; `None` if they may not see it.
     pub(super) async fn condition(
         &mut self,
@@ -384,125 +327,5 @@ impl Evaluator {
         };
         self.known.insert((rule.id, account), known);
         Ok(condition)
-    }
-}
-
-/// Who is told of rules.
-#[derive(Debug)]
-pub struct Audience {
-    members: HashMap<String, Vec<i64>>,
-    /// What they may.
-    pub identities: HashMap<i64, Identity>,
-}
-
-impl Audience {
-    /// Those who are told of a rule, and whoever's receiver is.
-    pub fn of(&self, rule: &Rule, table: &TableMeta) -> Vec<Recipient> {
-        let Some(owner) = self.identities.get(&rule.account) else {
-            return Vec::new();
-        };
-        let told = |account: &i64| Recipient {
-            account: *account,
-            is_told: true,
-        };
-        let Some(role) = &rule.role else {
-            return vec![told(&rule.account)];
-        };
-        if !may_tell_others(owner, table) {
-            return Vec::new();
-        }
-        let members = self
-            .members
-            .get(role)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        let is_there = |account: &&i64| self.identities.contains_key(account);
-        let mut to: Vec<Recipient> = members.iter().filter(is_there).map(told).collect();
-        if rule.hook.is_some() && !members.contains(&rule.account) {
-            to.push(Recipient {
-                account: rule.account,
-                is_told: false,
-            });
-        }
-        to
-    }
-}
-
-/// Whether somebody makes rules for others about a table: who says what they may do with it.
-pub fn may_tell_others(identity: &Identity, table: &TableMeta) -> bool {
-    let path = path::path(&table.table.schema, &table.table.name);
-    identity.is_administrator() || identity.rights.manage(&path)
-}
-
-/// Where all rules stand.
-struct Place {
-    is_ours: bool,
-    seen: PgSnapshot,
-    purged_below: u64,
-}
-
-/// Takes the cursor for this transaction; `None` if another has it.
-async fn place(connection: &mut PgConnection) -> Result<Option<Place>, sqlx::Error> {
-    let row = sqlx::query(
-        "SELECT c.epoch = s.epoch, c.seen::text, s.purged_below::text \
-           FROM rowcast.watch_cursor c, rowcast.state s FOR UPDATE OF c SKIP LOCKED",
-    )
-    .fetch_optional(connection)
-    .await?;
-    let decoded = |what: &'static str| sqlx::Error::Decode(what.into());
-    row.map(|row| {
-        Ok(Place {
-            is_ours: row.try_get(0)?,
-            seen: row
-                .try_get::<&str, _>(1)?
-                .parse()
-                .map_err(|_| decoded("no snapshot"))?,
-            purged_below: row
-                .try_get::<&str, _>(2)?
-                .parse()
-                .map_err(|_| decoded("no transaction's number"))?,
-        })
-    })
-    .transpose()
-}
-
-/// From where the log is looked at: what was before all rules is of no concern.
-fn beginning(seen: &PgSnapshot, rules: &[Rule]) -> PgSnapshot {
-    let mut rules = rules.iter().map(|rule| &rule.since);
-    let first = rules.next().map(|first| {
-        rules.fold(first, |oldest, since| match oldest.covers(since) {
-            true => since,
-            false => oldest,
-        })
-    });
-    match first {
-        Some(oldest) if oldest.covers(seen) => oldest.clone(),
-        _ => seen.clone(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rule_that_fails_again_and_again_is_left_out() {
-        let mut failures = Failures::default();
-        for _ in 0..FAILURES {
-            assert!(!failures.is_left_out(1));
-            failures.add(1);
-        }
-        // Another one fails meanwhile.
-        failures.add(2);
-        assert!(failures.is_left_out(1) && !failures.is_left_out(2));
-        failures.went_well();
-        // It is tried again, and has one try.
-        assert!(!failures.is_left_out(1));
-        failures.add(1);
-        assert!(failures.is_left_out(1));
-        failures.went_well();
-        failures.went_well();
-        failures.add(1);
-        assert!(!failures.is_left_out(1), "it was looked at meanwhile");
     }
 }

@@ -1,18 +1,16 @@
 //! Looking at a part of the log: which transactions hit which rules.
 
+mod asked;
+mod counted;
+mod settled;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
-    time::{Duration, Instant},
 };
 
 use futures::TryStreamExt;
-use rowcast_engine::{
-    datum::decode_image,
-    query::{Question, QuestionId},
-    record::Record,
-    transaction::Side,
-};
+use rowcast_engine::{datum::decode_image, record::Record, transaction::Side};
 use rowcast_protocol::{ApiError, PgSnapshot};
 use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::types::Oid};
 
@@ -25,12 +23,7 @@ use super::{
     seen::Condition,
     words,
 };
-use crate::{
-    capture::ChangeKind,
-    database::catalog::TableMeta,
-    live::ask::ask,
-    query::sql::{Params, where_sql},
-};
+use crate::{capture::ChangeKind, database::catalog::TableMeta};
 
 /// How many images are looked at together.
 const TOGETHER: usize = 1_000;
@@ -40,12 +33,6 @@ const BYTES: usize = 8 << 20;
 
 /// How many are told of hits in one round, if one transaction does not tell more.
 const TOLD: usize = 20_000;
-
-/// How long a round looks for what statements may have done that was not recorded.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How much longer than a statement may take its answer is waited for.
-const GRACE: Duration = Duration::from_millis(500);
 
 /// A rule, for those who see the same rows.
 #[derive(Debug)]
@@ -327,202 +314,6 @@ impl Looking<'_> {
         }
         Ok(())
     }
-
-    /// Has PostgreSQL decide what it alone knows. Returns the watches of which it can't.
-    async fn ask(
-        &self,
-        evaluator: &Evaluator,
-        waiting: &[Waiting],
-        asked: &[(usize, Vec<usize>)],
-        verdicts: &mut HashMap<(usize, usize), bool>,
-    ) -> Result<Vec<usize>, Failed> {
-        let mut failed = Vec::new();
-        // Those of one table share statements.
-        let mut tables: Vec<u32> = Vec::new();
-        for (watch, _) in asked {
-            let table = self.watches[*watch].condition.bound.table.oid;
-            if !tables.contains(&table) {
-                tables.push(table);
-            }
-        }
-        for table in tables {
-            let of_table = |watch: usize| self.watches[watch].condition.bound.table.oid == table;
-            let of: Vec<_> = asked.iter().filter(|(watch, _)| of_table(*watch)).collect();
-            let questions: Vec<Question> = of
-                .iter()
-                .map(|(_, rows)| Question {
-                    id: QuestionId(0),
-                    verdicts: rows
-                        .iter()
-                        .map(|at| Arc::clone(&waiting[*at].record))
-                        .collect(),
-                    rankings: Vec::new(),
-                })
-                .collect();
-            let pairs: Vec<_> = of
-                .iter()
-                .zip(&questions)
-                .map(|((watch, _), question)| (&self.watches[*watch].condition.bound, question))
-                .collect();
-            let answers = ask(evaluator.parts.readers.ours(), &pairs).await;
-            for ((watch, rows), answer) in of.into_iter().zip(answers) {
-                match answer {
-                    Ok(answer) => {
-                        for (at, holds) in rows.iter().zip(answer.verdicts) {
-                            verdicts.insert((*at, *watch), holds);
-                        }
-                    }
-                    Err(error) if error.code == "too_slow" => {
-                        let rule = self.watches[*watch].rule;
-                        return Err(Failed::Rule(self.rules[rule].id));
-                    }
-                    Err(error) if is_passing(&error) => return Err(Failed::Passing),
-                    // An operator that fails on a value fails always.
-                    Err(_) => failed.push(*watch),
-                }
-            }
-        }
-        Ok(failed)
-    }
-
-    fn go_to(&mut self, xid: u64, at: i64) {
-        if xid != self.xid {
-            self.settle();
-            (self.xid, self.at) = (xid, at);
-        }
-        self.at = self.at.max(at);
-    }
-
-    /// Something happened to a table that is not recorded by row.
-    fn doubt(&mut self, table: u32, why: &'static str) {
-        for &watch in &self.of[&table] {
-            let rule = &self.rules[self.watches[watch].rule];
-            if rule.since.sees(self.xid) {
-                continue;
-            }
-            // Nothing enters by that, or changes, unless there are rows again.
-            match why == words::EMPTIED && rule.kind != Kind::Leaves {
-                true => drop(self.emptied.insert(watch)),
-                false => drop(self.unsure.insert(watch, why)),
-            }
-        }
-    }
-
-    /// The transaction is over: what it did stands.
-    fn settle(&mut self) {
-        let nothing = || Outcome {
-            rows: 0,
-            one: None,
-            is_beyond: false,
-        };
-        let mut unsure = std::mem::take(&mut self.unsure);
-        let emptied = std::mem::take(&mut self.emptied);
-        let begin = self.hits.len();
-        self.room = Room::default();
-        let (rules, watches, xid, at) = (self.rules, &self.watches, self.xid, self.at);
-        let is_over = |watch: usize| rules[watches[watch].rule].passes_over(xid, at);
-        unsure.retain(|watch, _| !is_over(*watch));
-        for (watch, net) in self.nets.drain() {
-            let kind = &rules[watches[watch].rule].kind;
-            if is_over(watch) {
-                continue;
-            }
-            // Rows that are there again may be as they were.
-            let again = emptied.contains(&watch) && net.has_new();
-            let again = again.then_some(words::EMPTIED);
-            let Some(outcome) = net.outcome(kind) else {
-                if let (Some(why), Kind::Changes(_)) = (again, kind) {
-                    unsure.entry(watch).or_insert(why);
-                }
-                continue;
-            };
-            let beyond = outcome.is_beyond.then_some(words::BEYOND).or(again);
-            self.hits.push(Hit {
-                watch,
-                at: self.at,
-                xid: self.xid,
-                outcome,
-                unsure: unsure.remove(&watch).or(beyond),
-            });
-        }
-        for (watch, why) in unsure {
-            self.hits.push(Hit {
-                watch,
-                at: self.at,
-                xid: self.xid,
-                outcome: nothing(),
-                unsure: Some(why),
-            });
-        }
-        for hit in &self.hits[begin..] {
-            let watch = &self.watches[hit.watch];
-            let is_grouped = self.rules[watch.rule].group_seconds > 0;
-            if !is_grouped || self.grouped.insert(hit.watch) {
-                self.told += watch.to.len();
-            }
-        }
-    }
-
-    /// A transaction did something to a table: whoever watches it may be told.
-    fn expect(&mut self, table: u32) {
-        for watch in &self.of[&table] {
-            let of = &self.watches[*watch];
-            let is_grouped = self.rules[of.rule].group_seconds > 0;
-            if !is_grouped || !self.grouped.contains(watch) {
-                self.may_be_told += of.to.len();
-            }
-        }
-    }
-
-    /// Of what was not recorded by row, those rows are counted that the transaction wrote and that
-    /// are among those looked for now: no more than these have come. What there is no time left for
-    /// has no number.
-    async fn count_unsure(&mut self, evaluator: &Evaluator) {
-        let until = Instant::now() + PATIENCE;
-        for hit in &mut self.hits {
-            let watch = &self.watches[hit.watch];
-            let is_counted = matches!(hit.unsure, Some(words::BULK | words::LARGE))
-                && self.rules[watch.rule].kind == Kind::Enters;
-            if is_counted {
-                let left = until.saturating_duration_since(Instant::now());
-                if left.as_millis() == 0 {
-                    return;
-                }
-                let counting = count_written(evaluator, &watch.condition, hit.xid, left);
-                if let Ok(Ok(rows)) = tokio::time::timeout(left + GRACE, counting).await {
-                    hit.outcome.rows = hit.outcome.rows.max(rows.unsigned_abs());
-                }
-            }
-        }
-    }
-}
-
-async fn count_written(
-    evaluator: &Evaluator,
-    condition: &Condition,
-    xid: u64,
-    left: Duration,
-) -> Result<i64, sqlx::Error> {
-    let table = &condition.bound.table;
-    let mut params = Params::default();
-    let filter = where_sql(table, &condition.bound.filter, "t", &mut params);
-    // A row says the number of whoever wrote it without what goes beyond 32 bits.
-    let writer = params.push((xid & 0xffff_ffff).to_string());
-    let sql = format!(
-        "SELECT count(*) FROM {} AS t WHERE {filter} AND t.xmin = {writer}::xid",
-        table.sql_name()
-    );
-    let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
-    for text in params.into_texts() {
-        query = query.bind(text);
-    }
-    // Nothing goes on behind whoever has stopped waiting.
-    let mut transaction = evaluator.parts.readers.ours().begin().await?;
-    sqlx::query("SELECT set_config('statement_timeout', $1, true)")
-        .bind(left.as_millis().to_string())
-        .execute(&mut *transaction)
-        .await?;
-    query.fetch_one(&mut *transaction).await
 }
 
 /// Whether it is the database that is away, or busy, not the question that is wrong.

@@ -57,7 +57,7 @@ struct Totals {
 }
 
 /// A reading of a total that is over.
-type Read = (Rule, Duration, Result<(), Failed>);
+type Read = (Rule, Result<Duration, Failed>);
 
 /// Looks at all that happens, until `stop` says so.
 pub async fn run(mut evaluator: Evaluator, mut stop: watch::Receiver<bool>) {
@@ -151,12 +151,11 @@ pub async fn run(mut evaluator: Evaluator, mut stop: watch::Receiver<bool>) {
 
 /// Reads a total that has failed so often. Its owner is told if it does again and again.
 async fn read_total(reader: &mut Evaluator, rule: Rule, failed: u32) -> Read {
-    let begun = Instant::now();
     let mut read = total::look(reader, &rule).await;
     if matches!(read, Err(Failed::Rule(_))) && failed + 1 >= TOTAL_FAILURES {
         read = total::miss(reader, &rule, words::SLOW).await;
     }
-    (rule, begun.elapsed(), read)
+    (rule, read)
 }
 
 fn next_after(round: &Round) -> Duration {
@@ -204,16 +203,20 @@ impl Totals {
     }
 
     /// What failed is read again.
-    fn was_read(&mut self, (rule, took, read): Read) {
-        match read {
-            Ok(()) => drop(self.failures.remove(&rule.id)),
+    fn was_read(&mut self, (rule, read): Read) {
+        let took = match read {
+            Ok(took) => {
+                self.failures.remove(&rule.id);
+                took
+            }
             Err(error) => {
                 let failures = self.failures.entry(rule.id).or_default();
                 *failures = failures.saturating_add(1);
                 tell_of(&error, *failures);
                 self.due.insert(rule.id);
+                LAST_RETRY / TOTAL_SPACING
             }
-        }
+        };
         let apart = TOTAL_APART.max(took * TOTAL_SPACING);
         self.not_before.insert(rule.id, Instant::now() + apart);
     }

@@ -129,11 +129,7 @@ async fn came_with_rows(pool: &PgPool, table: Oid, partition: Oid) -> bool {
     holds_unlogged(pool, table, partition).await.unwrap_or(true)
 }
 
-async fn holds_unlogged(
-    pool: &PgPool,
-    table: Oid,
-    partition: Oid,
-) -> Result<bool, sqlx::Error> {
+async fn holds_unlogged(pool: &PgPool, table: Oid, partition: Oid) -> Result<bool, sqlx::Error> {
     let name = sqlx::query(
         "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
           WHERE c.oid = $1 AND c.relkind = 'r'",

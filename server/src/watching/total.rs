@@ -1,5 +1,7 @@
 //! Totals: on which side of its bound one is.
 
+use std::time::{Duration, Instant};
+
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use super::{
@@ -20,13 +22,13 @@ use crate::{
 use rowcast_protocol::query::Function;
 
 /// Reads a total, and tells those who see it so if it has crossed its bound since that was done
-/// last. What is remembered and what is told are written together.
+/// last. What is remembered and what is told are written together. Returns how long the reading took.
 ///
 /// # Errors
 /// Why that was not done.
-pub async fn look(evaluator: &mut Evaluator, rule: &Rule) -> Result<(), Failed> {
+pub async fn look(evaluator: &mut Evaluator, rule: &Rule) -> Result<Duration, Failed> {
     let Kind::Total(total) = &rule.kind else {
-        return Ok(());
+        return Ok(Duration::ZERO);
     };
     let table = match evaluator.parts.catalog.table(&rule.table).await {
         Ok(table) => table,
@@ -35,13 +37,14 @@ pub async fn look(evaluator: &mut Evaluator, rule: &Rule) -> Result<(), Failed> 
     };
     let audience = evaluator.audience(std::iter::once(rule)).await?;
     let Some(owner) = audience.identities.get(&rule.account) else {
-        return Ok(());
+        return Ok(Duration::ZERO);
     };
     let Some(condition) = evaluator.condition(rule, owner, &table).await? else {
         let pool = evaluator.parts.pool.clone();
         let refused = std::collections::BTreeSet::from([rule.id]);
         let mut connection = pool.acquire().await?;
-        return Ok(note_missed(&mut connection, &refused, words::REFUSED).await?);
+        note_missed(&mut connection, &refused, words::REFUSED).await?;
+        return Ok(Duration::ZERO);
     };
     // It is the owner's total: others are told who see the same rows.
     let mut to = Vec::new();
@@ -59,8 +62,9 @@ pub async fn look(evaluator: &mut Evaluator, rule: &Rule) -> Result<(), Failed> 
         remembered(&mut connection, rule.id, "").await?
     };
     let Some(before) = before else {
-        return Ok(());
+        return Ok(Duration::ZERO);
     };
+    let begun = Instant::now();
     let (value, is_above, is_below) = match read(evaluator, &condition, total).await {
         Ok(read) => read,
         Err(error) => match fault(&error) {
@@ -69,14 +73,15 @@ pub async fn look(evaluator: &mut Evaluator, rule: &Rule) -> Result<(), Failed> 
             _ => return miss(evaluator, rule, words::NO_TOTAL).await,
         },
     };
+    let took = begun.elapsed();
     let is_beyond = if total.is_above { is_above } else { is_below };
     if before == Some(is_beyond) {
-        return Ok(());
+        return Ok(took);
     }
     let is_hit = is_beyond && before.is_some();
     let mut transaction = evaluator.parts.pool.begin().await?;
     match remembered(&mut transaction, rule.id, "FOR UPDATE").await? {
-        None => return Ok(()),
+        None => return Ok(took),
         Some(now) if now == before => {}
         Some(_) => return Err(Failed::Passing),
     }
@@ -102,7 +107,7 @@ pub async fn look(evaluator: &mut Evaluator, rule: &Rule) -> Result<(), Failed> 
     if is_hit {
         evaluator.parts.watching.queued.notify_one();
     }
-    Ok(())
+    Ok(took)
 }
 
 /// On which side the total was last; `None` if the rule is not there any more, or paused.
@@ -125,10 +130,11 @@ async fn remembered(
 ///
 /// # Errors
 /// The database's.
-pub async fn miss(evaluator: &Evaluator, rule: &Rule, why: &str) -> Result<(), Failed> {
+pub async fn miss(evaluator: &Evaluator, rule: &Rule, why: &str) -> Result<Duration, Failed> {
     let mut transaction = evaluator.parts.pool.begin().await?;
     super::tell::miss(&mut transaction, &[rule], why).await?;
-    Ok(transaction.commit().await?)
+    transaction.commit().await?;
+    Ok(Duration::ZERO)
 }
 
 /// The total, and whether it lies above and below the bound.

@@ -190,7 +190,13 @@ async fn each_arrives_once_and_in_order_while_servers_and_databases_die() {
         .map(|writer| {
             let random = Random::new(seed.wrapping_mul(31).wrapping_add(writer as u64));
             let (database, sent) = (database.clone(), Arc::clone(&sent));
-            tokio::spawn(keep_writing(database, random, writer, sent, stopped.clone()))
+            tokio::spawn(keep_writing(
+                database,
+                random,
+                writer,
+                sent,
+                stopped.clone(),
+            ))
         })
         .collect();
     let mut deaths = 0;
@@ -238,8 +244,15 @@ async fn each_arrives_once_and_in_order_while_servers_and_databases_die() {
         .unwrap();
     let kept: BTreeMap<i64, String> = kept.into_iter().collect();
     let is_kept = |id: &i64| kept.contains_key(id);
-    assert!(acknowledged.iter().all(is_kept), "what was committed is there");
-    println!("{} were sent, {} of them answered", kept.len(), acknowledged.len());
+    assert!(
+        acknowledged.iter().all(is_kept),
+        "what was committed is there"
+    );
+    println!(
+        "{} were sent, {} of them answered",
+        kept.len(),
+        acknowledged.len()
+    );
     let mut expected = Vec::new();
     for (person, tell) in &tells {
         let theirs: Vec<i64> = sqlx::query_scalar(

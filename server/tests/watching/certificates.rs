@@ -102,7 +102,10 @@ async fn a_webhook_goes_to_whom_its_certificate_shows_and_to_nobody_else() {
     let bad = Receiver::with(other.localhost()).await;
     let hook = |host: &str, receiver: &Receiver| {
         let mut new = rule("in", "", "enters");
-        new["webhook"] = json!(format!("https://{host}:{}/hook?key=1", receiver.address.port()));
+        new["webhook"] = json!(format!(
+            "https://{host}:{}/hook?key=1",
+            receiver.address.port()
+        ));
         new
     };
     let made = test(&world, &hook("localhost", &good)).await;

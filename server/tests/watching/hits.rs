@@ -289,7 +289,10 @@ async fn rows_that_come_and_go_with_a_partition_are_not_passed_over_in_silence()
     let why = missed("in").await.unwrap();
     assert_eq!(why, "A partition was attached that had rows.");
     assert_eq!(missed("out").await, None);
-    for sql in ["DROP TABLE old", "ALTER TABLE ticket DETACH PARTITION elder"] {
+    for sql in [
+        "DROP TABLE old",
+        "ALTER TABLE ticket DETACH PARTITION elder",
+    ] {
         world
             .sql("DELETE FROM rowcast.notification; UPDATE rowcast.watch_rule SET missed = NULL")
             .await;
@@ -309,7 +312,10 @@ async fn rows_that_come_and_go_with_a_partition_are_not_passed_over_in_silence()
     world
         .told(
             world.ann.0,
-            &["in: hits may have been missed", "out: hits may have been missed"],
+            &[
+                "in: hits may have been missed",
+                "out: hits may have been missed",
+            ],
         )
         .await;
     world.stop().await;

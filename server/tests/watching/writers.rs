@@ -69,11 +69,16 @@ async fn who_writes_does_the_same_with_a_hundred_rules_as_with_none() {
     }
     world.settled().await;
     let mut looking = world.pool.begin().await.unwrap();
-    sqlx::raw_sql("SELECT FROM rowcast.watch_cursor FOR UPDATE; SELECT FROM rowcast.watch_rule FOR UPDATE")
-        .execute(&mut *looking)
+    sqlx::raw_sql(
+        "SELECT FROM rowcast.watch_cursor FOR UPDATE; SELECT FROM rowcast.watch_rule FOR UPDATE",
+    )
+    .execute(&mut *looking)
+    .await
+    .unwrap();
+    sqlx::raw_sql("COMMIT")
+        .execute(&mut connection)
         .await
         .unwrap();
-    sqlx::raw_sql("COMMIT").execute(&mut connection).await.unwrap();
     write(&mut connection, 5).await;
     looking.rollback().await.unwrap();
     world.settled().await;

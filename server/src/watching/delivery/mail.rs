@@ -30,7 +30,10 @@ impl Mail {
     ///
     /// # Errors
     /// What is wrong with the settings.
-    pub fn new(config: &MailConfig, own: &[CertificateDer<'static>]) -> Result<Self, InvalidSetting> {
+    pub fn new(
+        config: &MailConfig,
+        own: &[CertificateDer<'static>],
+    ) -> Result<Self, InvalidSetting> {
         let server = AsyncSmtpTransport::<Tokio1Executor>::from_url(&config.url);
         // What is wrong may hold a password.
         let wrong = || InvalidSetting::hidden("ROWCAST_SMTP_URL", ALLOWED);
