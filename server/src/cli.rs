@@ -311,6 +311,14 @@ pub struct Settings {
         value_name = "ROLE"
     )]
     pub member_database_role: Option<String>,
+    /// How lines of the log are written, to standard error: as text, or each as a JSON object
+    #[arg(
+        long,
+        global = true,
+        env = "ROWCAST_LOG_FORMAT",
+        value_name = "text|json"
+    )]
+    pub log_format: Option<String>,
     /// The stream that several servers share. Not supported yet: must be unset
     #[arg(
         long,

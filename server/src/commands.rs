@@ -33,7 +33,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     if let Some(Command::EmbeddedKeeper { directory }) = &cli.command {
         return Ok(embedded::keep(directory)?);
     }
-    telemetry::start()?;
+    telemetry::start(cli.settings.log_format.as_deref())?;
     let config = Config::new(&cli.settings)?;
     allow_many_files();
     match cli.command.unwrap_or(Command::Serve) {

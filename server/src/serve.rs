@@ -349,6 +349,7 @@ fn state(
         catalog: Arc::clone(&parts.catalog),
         readers: parts.readers.clone(),
         live: parts.live.clone(),
+        tail: parts.follower.clone(),
         epoch: Arc::clone(&parts.epoch),
         build,
         metrics: Arc::new(Metrics::default()),

@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{
     auth::{Accounts, Identity, openid::OpenId},
+    capture::tail::TailHandle,
     database::{catalog::Catalog, readers::Readers},
     error::{HttpError, database_unavailable},
     host::{same_origin, wrong_origin},
@@ -41,6 +42,8 @@ pub struct AppState {
     pub readers: Readers,
     /// The live queries.
     pub live: Live,
+    /// Follows the log for them.
+    pub tail: TailHandle,
     /// Which history of the database the cursors belong to, as [`AppState::epoch`] reads it.
     pub epoch: Arc<AtomicU64>,
     /// Which build of the site is served; empty if there is none.

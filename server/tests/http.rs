@@ -14,6 +14,8 @@ mod cluster;
 mod doctor;
 #[path = "http/export.rs"]
 mod export;
+#[path = "http/figures.rs"]
+mod figures;
 #[path = "http/outages.rs"]
 mod outages;
 #[path = "http/pages.rs"]

@@ -53,7 +53,8 @@ pub async fn follow(
         .or(in_address);
     let prepared = prepare(&state, standing.identity(), &table, &text).await?;
     let Prepared { query, bound, .. } = prepared;
-    let outbox = Arc::new(Outbox::default());
+    let outbox = Outbox::counted(Arc::clone(&state.live.figures().outgoing));
+    let outbox = Arc::new(outbox);
     // A cursor that can't be read is one that can't be resumed from.
     let cursor = cursor.map(|text| text.parse().unwrap_or_else(|_| unreadable()));
     let id = state.live.new_id();
@@ -161,6 +162,7 @@ impl Session {
                         let event = &waiting.event;
                         self.ended = waiting.ends().is_some();
                         self.heartbeat.reset();
+                        self.live.figures().delivered(&waiting);
                         let mut out = Vec::new();
                         out.extend_from_slice(b"event: ");
                         out.extend_from_slice(event.name().as_bytes());

@@ -150,12 +150,13 @@ impl Connection {
         identity: Arc<Identity>,
         subject: Option<Subject>,
     ) -> Self {
+        let outbox = Outbox::counted(Arc::clone(&state.live.figures().outgoing));
         Self(Arc::new(Session {
             state,
             identity,
             subject,
             encoding,
-            outbox: Arc::default(),
+            outbox: Arc::new(outbox),
             subscriptions: Mutex::default(),
         }))
     }
@@ -338,6 +339,7 @@ impl Session {
         let mut taken = 0;
         while let Some(waiting) = next {
             self.note(&waiting);
+            self.state.live.figures().delivered(&waiting);
             for piece in waiting.event.frame(self.encoding, waiting.number) {
                 taken += piece.len();
                 socket.queue(piece);
