@@ -13,7 +13,7 @@ use http::HeaderMap;
 use leptos::config::LeptosOptions;
 use rowcast_protocol::ApiError;
 use sqlx::PgPool;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 use crate::{
     auth::{Accounts, Identity, openid::OpenId},
@@ -27,6 +27,7 @@ use crate::{
     origin::Origins,
     permission::Seen,
     presence::Presence,
+    shutdown::Shutdown,
     watching::{Watching, delivery::Delivers},
 };
 
@@ -52,8 +53,8 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
     /// How the pages find their files.
     pub site: LeptosOptions,
-    /// Becomes true when long-lived connections are to end.
-    pub shutdown: watch::Receiver<bool>,
+    /// Says when long-lived connections are to end.
+    pub shutdown: Shutdown,
     /// Room for clients that stay connected.
     pub clients: Room,
     /// Room for reads of whole tables.

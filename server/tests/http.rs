@@ -12,6 +12,8 @@ mod api;
 mod cluster;
 #[path = "http/doctor.rs"]
 mod doctor;
+#[path = "http/draining.rs"]
+mod draining;
 #[path = "http/export.rs"]
 mod export;
 #[path = "http/figures.rs"]

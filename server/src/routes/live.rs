@@ -1,6 +1,6 @@
 //! `GET /api/live/{table}`: a live query as server-sent events.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -68,6 +68,7 @@ pub async fn follow(
         outbox,
         heartbeat: interval_at(Instant::now() + HEARTBEAT, HEARTBEAT),
         ended: false,
+        leaving: Box::pin(state.shutdown.clone().departure()),
         standing,
         _permit: permit,
     };
@@ -142,6 +143,8 @@ struct Session {
     outbox: Arc<Outbox>,
     heartbeat: Interval,
     ended: bool,
+    /// Completes when the client is to go elsewhere.
+    leaving: Pin<Box<dyn Future<Output = ()> + Send>>,
     standing: Standing,
     _permit: Place,
 }
@@ -157,6 +160,7 @@ impl Session {
                 biased;
                 // Whoever follows a stream is not told why: the next attempt is refused.
                 _ = self.standing.changed() => return None,
+                () = &mut self.leaving => return None,
                 due = self.outbox.next() => match due {
                     Due::Event(waiting) => {
                         let event = &waiting.event;

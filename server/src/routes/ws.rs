@@ -180,8 +180,7 @@ impl Connection {
     async fn attend(&self, socket: &mut Socket, mut standing: Standing) {
         let session = &self.0;
         let (outbox, live, encoding) = (&session.outbox, &session.state.live, session.encoding);
-        let mut shutdown = session.state.shutdown.clone();
-        let mut stopping = pin!(async move { drop(shutdown.wait_for(|stop| *stop).await) });
+        let mut leaving = pin!(session.state.shutdown.clone().departure());
         let mut changed = pin!(standing.changed());
         let mut heartbeat = interval_at(Instant::now(), HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -201,7 +200,7 @@ impl Connection {
             tokio::select! {
                 // What is sent all the time comes last: it must not keep the rest waiting.
                 biased;
-                () = &mut stopping => {
+                () = &mut leaving => {
                     session.end(socket);
                     return;
                 }
@@ -323,7 +322,7 @@ impl Session {
     /// Ends the connection from here. Lists end with the server, so it may be known by that first
     /// that it stops.
     fn end(&self, socket: &mut Socket) {
-        if !*self.state.shutdown.borrow() {
+        if !self.state.shutdown.is_leaving() {
             socket.queue_close(NORMAL, "");
             return;
         }

@@ -18,7 +18,7 @@ async fn health_and_figures_are_told() {
     assert_eq!(server.json("/healthz").await, json!({"status": "ok"}));
     assert_eq!(
         server.json("/readyz").await,
-        json!({"status": "ready", "database": true, "following": true})
+        json!({"status": "ready", "database": true, "following": true, "draining": false})
     );
     server.get("/api/nosuch").await;
     let answer = server.get("/metrics").await;
