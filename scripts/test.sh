@@ -36,9 +36,12 @@ rule_tests() {
 }
 # The program that the unit names need not be here: any will do.
 unit_lints() {
+  local said
   mkdir -p target/deploy &&
     sed "s|^ExecStart=[^ ]*|ExecStart=$(type -P true)|" deploy/systemd/rowcast.service >target/deploy/rowcast.service &&
-    systemd-analyze verify target/deploy/rowcast.service
+    said=$(systemd-analyze verify --recursive-errors=no target/deploy/rowcast.service 2>&1) &&
+    # What it does not understand it says, and passes over. Of other units of the machine nothing matters.
+    ! grep 'rowcast\.service' <<<"$said"
 }
 browser_tests() { (cd end2end && npx playwright test "$@"); }
 
