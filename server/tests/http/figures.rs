@@ -105,6 +105,46 @@ async fn the_docs_name_every_figure_and_no_other() {
 }
 
 #[tokio::test]
+async fn alerts_and_dashboard_ask_for_figures_that_there_are() {
+    let server = Server::new(TABLE).await;
+    let text = server.get("/metrics").await.text();
+    let told = told(&server).await;
+    for (file, asked) in [
+        (
+            "rules.yml",
+            include_str!("../../../deploy/prometheus/rules.yml"),
+        ),
+        (
+            "rowcast.json",
+            include_str!("../../../deploy/grafana/rowcast.json"),
+        ),
+    ] {
+        let words = asked.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let ours = |word: &&str| word.starts_with("rowcast_") || word.starts_with("process_");
+        let names: BTreeSet<&str> = words.filter(ours).collect();
+        assert!(names.len() > 5, "{file}: {names:?}");
+        for name in names {
+            // A histogram is asked for by its parts.
+            let whole = ["_bucket", "_count", "_sum"]
+                .iter()
+                .find_map(|part| name.strip_suffix(*part));
+            let is_told = told.contains(name) || whole.is_some_and(|whole| told.contains(whole));
+            assert!(is_told, "{file}: {name}");
+        }
+        // Of labels in quotes, which JSON has behind a backslash.
+        let asked = asked.replace('\\', "");
+        for label in ["purpose=\"", "reason=\"", "state=\"", "status=\""] {
+            for after in asked.split(label).skip(1) {
+                let value = after.split('"').next().unwrap();
+                let pair = format!("{label}{value}\"");
+                assert!(text.contains(&pair), "{file}: {pair}");
+            }
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn an_answer_names_its_request() {
     let server = Server::new(TABLE).await;
     let named = async |name: &str| {
