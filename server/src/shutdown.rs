@@ -20,10 +20,12 @@ struct Drain {
 }
 
 impl Drain {
-    /// When a client leaves, of whom chance says how early.
-    fn moment(&self, chance: f64) -> Instant {
-        let share = UNNOTICED + (1.0 - UNNOTICED) * chance;
-        self.since + self.time.mul_f64(share)
+    /// When a client leaves that is here now, of whom chance says how early. One that comes late,
+    /// as where nobody leads it elsewhere, stays for a part of what is left.
+    fn moment(&self, now: Instant, chance: f64) -> Instant {
+        let first = now.max(self.since + self.time.mul_f64(UNNOTICED));
+        let left = (self.since + self.time).saturating_duration_since(first);
+        first + left.mul_f64(chance)
     }
 }
 
@@ -97,7 +99,7 @@ impl Shutdown {
                 // The end says the rest.
                 return pending().await;
             };
-            sleep_until(drain.moment(chance())).await;
+            sleep_until(drain.moment(Instant::now(), chance())).await;
         };
         tokio::select! {
             () = moment => {}
