@@ -106,7 +106,7 @@ mod tests {
         let counted = histogram.counted();
         let upto = |bound: f64| {
             let found = counted.buckets.iter().find(|(of, _)| *of == bound);
-            found.unwrap().1
+            found.expect("a bucket of that bound").1
         };
         assert_eq!([upto(0.0005), upto(0.001), upto(0.0025)], [1, 2, 2]);
         assert_eq!([upto(0.005), upto(10.0), counted.count], [3, 3, 4]);

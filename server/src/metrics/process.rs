@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn this_process_takes_something() {
-        let process = Process::now().unwrap();
+        let process = Process::now().expect("figures of this process");
         assert!(process.resident > 1 << 20 && process.open > 0);
     }
 }
