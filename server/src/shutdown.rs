@@ -192,14 +192,18 @@ mod tests {
             since: Instant::now(),
             time: Duration::from_secs(100),
         };
-        let after = |chance| {
-            drain
-                .moment(chance)
-                .duration_since(drain.since)
-                .as_secs_f64()
+        let after = |come: u64, chance| {
+            let moment = drain.moment(drain.since + Duration::from_secs(come), chance);
+            moment.duration_since(drain.since).as_secs_f64()
         };
-        for (chance, expected) in [(0.0, 20.0), (0.5, 60.0), (1.0, 100.0)] {
-            assert!((after(chance) - expected).abs() < 1e-3);
+        for (come, chance, expected) in [
+            (0, 0.0, 20.0),
+            (0, 0.5, 60.0),
+            (10, 1.0, 100.0),
+            (80, 0.5, 90.0),
+            (100, 0.5, 100.0),
+        ] {
+            assert!((after(come, chance) - expected).abs() < 1e-3);
         }
         let mut seen: Vec<f64> = (0..100).map(|_| chance()).collect();
         seen.sort_by(f64::total_cmp);
