@@ -76,7 +76,9 @@ mod tests {
     fn a_format_is_text_unless_another_is_named() {
         assert_eq!(Format::named(None).expect("a format"), Format::Text);
         assert_eq!(Format::named(Some("json")).expect("a format"), Format::Json);
-        let text = Format::named(Some("xml")).expect_err("no format").to_string();
+        let text = Format::named(Some("xml"))
+            .expect_err("no format")
+            .to_string();
         assert!(text.starts_with("ROWCAST_LOG_FORMAT") && text.contains("allowed is"));
     }
 }
