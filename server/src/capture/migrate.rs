@@ -97,6 +97,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "watching",
         include_str!("../../../migrations/0019_watching.sql"),
     ),
+    (
+        20,
+        "comments",
+        include_str!("../../../migrations/0020_comments.sql"),
+    ),
 ];
 
 /// The oldest PostgreSQL that is supported, as `server_version_num` has it.

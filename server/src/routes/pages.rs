@@ -460,6 +460,7 @@ async fn first_rows(
             query,
             described: table,
             bound,
+            ..
         }) => {
             let snapshot = state.live.snapshot(query, bound, subject).await?;
             Ok(TablePage { table, snapshot })

@@ -1,0 +1,66 @@
+//! Reading a thread for a page that is sent whole. Where scripts run, a live query goes on from there.
+
+use rowcast_protocol::ApiError;
+use sqlx::{PgPool, Row, postgres::PgRow};
+
+use super::Thread;
+use crate::error::read_error;
+
+/// How many of a thread are on a page: the newest.
+pub const SHOWN: i64 = 200;
+
+/// A comment, as a page lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comment {
+    /// Names it.
+    pub id: i64,
+    /// Who wrote it.
+    pub author: i64,
+    /// What they were called.
+    pub author_name: String,
+    /// In Markdown; empty: it was deleted.
+    pub body: String,
+    /// When.
+    pub at: String,
+    /// Whether it says something else than at first.
+    pub is_edited: bool,
+    /// Whether it is gone.
+    pub is_deleted: bool,
+}
+
+/// The newest comments of a thread, in the order in which they were written, and how many there are.
+///
+/// # Errors
+/// Those of a read.
+pub async fn page(pool: &PgPool, thread: &Thread) -> Result<(Vec<Comment>, i64), ApiError> {
+    let rows = sqlx::query(
+        "SELECT c.id, c.author, c.author_name, c.body, to_jsonb(c.at) #>> '{}', \
+                c.edited_at IS NOT NULL, c.deleted_at IS NOT NULL, \
+                (SELECT count(*) FROM rowcast.comment o WHERE o.table_id = $1 AND o.key = $2) \
+           FROM rowcast.comment c WHERE c.table_id = $1 AND c.key = $2 \
+          ORDER BY c.id DESC LIMIT $3",
+    )
+    .bind(thread.table_id)
+    .bind(&thread.key)
+    .bind(SHOWN)
+    .fetch_all(pool)
+    .await;
+    let found = rows.and_then(|rows| {
+        let total = rows.first().map_or(Ok(0), |row| row.try_get(7))?;
+        let comments: Result<Vec<Comment>, sqlx::Error> = rows.iter().rev().map(read).collect();
+        Ok((comments?, total))
+    });
+    found.map_err(|error| read_error(&error, "rowcast.comment"))
+}
+
+fn read(row: &PgRow) -> Result<Comment, sqlx::Error> {
+    Ok(Comment {
+        id: row.try_get(0)?,
+        author: row.try_get(1)?,
+        author_name: row.try_get(2)?,
+        body: row.try_get(3)?,
+        at: row.try_get(4)?,
+        is_edited: row.try_get(5)?,
+        is_deleted: row.try_get(6)?,
+    })
+}
