@@ -26,8 +26,11 @@ pub use link::{FeedLink, News};
 #[cfg(feature = "ssr")]
 pub use markdown::named_in;
 pub use post::{Answered, Post, Reaction};
+pub(crate) use posts::Place;
 #[cfg(feature = "ssr")]
 pub(crate) use posts::found;
+#[cfg(feature = "hydrate")]
+pub(crate) use posts::{Shown, list as live_list};
 pub use sidebar::Channel;
 #[cfg(feature = "ssr")]
 pub(crate) use {posts::list, posts::shown_here, sidebar::sidebar};

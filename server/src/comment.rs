@@ -15,9 +15,9 @@ mod write;
 pub use self::{
     asked::{MAX_KEYS, restrict},
     guard::{Guard, Guards},
-    read::{Comment, SHOWN, page},
+    read::{Comment, Page, SHOWN, page},
     thread::Thread,
-    write::{Written, add, delete, edit},
+    write::{Written, add, delete, edit, may_delete_others},
 };
 
 use rowcast_protocol::ApiError;

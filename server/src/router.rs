@@ -110,7 +110,10 @@ pub fn router(state: AppState) -> Router {
         .route("/api/channels/{channel}/posts", post(feed::post))
         .route("/api/channels/{channel}/settings", put(feed::set))
         .route("/api/channels/{channel}/typing", post(feed::typing))
-        .route("/api/comments/{table}/{key}", post(comments::add))
+        .route(
+            "/api/comments/{table}/{key}",
+            get(comments::show).post(comments::add),
+        )
         .route(
             "/api/comments/{id}",
             patch(comments::edit).delete(comments::delete),

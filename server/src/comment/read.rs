@@ -28,27 +28,43 @@ pub struct Comment {
     pub is_deleted: bool,
 }
 
-/// The newest comments of a thread, in the order in which they were written, and how many there are.
+/// Some comments of a thread.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// They, in the order in which they were written.
+    pub comments: Vec<Comment>,
+    /// Whether there are some before them.
+    pub has_earlier: bool,
+    /// Whether there are some behind them.
+    pub has_later: bool,
+}
+
+/// The newest comments of a thread, or those before the one of that number.
 ///
 /// # Errors
 /// Those of a read.
-pub async fn page(pool: &PgPool, thread: &Thread) -> Result<(Vec<Comment>, i64), ApiError> {
+pub async fn page(pool: &PgPool, thread: &Thread, before: Option<i64>) -> Result<Page, ApiError> {
     let rows = sqlx::query(
         "SELECT c.id, c.author, c.author_name, c.body, to_jsonb(c.at) #>> '{}', \
                 c.edited_at IS NOT NULL, c.deleted_at IS NOT NULL, \
-                (SELECT count(*) FROM rowcast.comment o WHERE o.table_id = $1 AND o.key = $2) \
-           FROM rowcast.comment c WHERE c.table_id = $1 AND c.key = $2 \
+                EXISTS (SELECT FROM rowcast.comment o \
+                         WHERE o.table_id = $1 AND o.key = $2 AND o.id >= $4) \
+           FROM rowcast.comment c WHERE c.table_id = $1 AND c.key = $2 AND c.id < $4 \
           ORDER BY c.id DESC LIMIT $3",
     )
     .bind(thread.table_id)
     .bind(&thread.key)
-    .bind(SHOWN)
+    .bind(SHOWN + 1)
+    .bind(before.unwrap_or(i64::MAX))
     .fetch_all(pool)
     .await;
     let found = rows.and_then(|rows| {
-        let total = rows.first().map_or(Ok(0), |row| row.try_get(7))?;
-        let comments: Result<Vec<Comment>, sqlx::Error> = rows.iter().rev().map(read).collect();
-        Ok((comments?, total))
+        let shown = rows.iter().take(SHOWN as usize).rev();
+        Ok(Page {
+            has_earlier: rows.len() > SHOWN as usize,
+            has_later: rows.first().map_or(Ok(false), |row| row.try_get(7))?,
+            comments: shown.map(read).collect::<Result<_, _>>()?,
+        })
     });
     found.map_err(|error| read_error(&error, "rowcast.comment"))
 }

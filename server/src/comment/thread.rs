@@ -62,6 +62,39 @@ impl Thread {
         })
     }
 
+    /// Its values as they are seen, by column: as text, and none where there is none.
+    ///
+    /// # Errors
+    /// `unknown_row`; those of a read.
+    pub async fn row(&self, seen: Seen<'_>) -> Result<Vec<(String, Option<String>)>, ApiError> {
+        let (readers, _) = connections(seen)?;
+        let query = Query {
+            limit: 1,
+            filter: vec![any_of(&self.table.table.key, vec![self.values.clone()])],
+            ..Query::default()
+        };
+        let table = Arc::clone(&self.table);
+        let (_, list) = list::of_table(seen, readers, 0, table, query).await?;
+        let Some(row) = list.rows.into_iter().next() else {
+            return Err(unknown_row(&self.table.table.path()));
+        };
+        let named = list.columns.into_iter().zip(row.cells);
+        let text = |cell| match cell {
+            Cell::Null => None,
+            Cell::Text(text) => Some(text.to_string()),
+            other => Some(other.to_json()),
+        };
+        Ok(named
+            .map(|(column, cell)| (column.name, text(cell)))
+            .collect())
+    }
+
+    /// Its key, by column.
+    pub fn named_key(&self) -> Vec<(String, String)> {
+        let columns = self.table.table.key.iter().cloned();
+        columns.zip(self.values.iter().cloned()).collect()
+    }
+
     /// What it is called where it is told of.
     pub fn name(&self) -> String {
         format!("{} {}", self.table.table.path(), self.values.join(","))

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::json_body;
 use crate::{
     auth::Identity,
-    comment::{self, Thread, Written, participant},
+    comment::{self, Thread, Written, may_delete_others, participant},
     error::HttpError,
     history::address::row_address,
     state::AppState,
@@ -24,6 +24,39 @@ use crate::{
 #[derive(Debug, Serialize)]
 pub struct Made {
     id: i64,
+}
+
+/// What somebody may do with the thread about a row.
+#[derive(Debug, Serialize)]
+pub struct Rights {
+    /// Its page.
+    page: String,
+    /// The key as it is kept.
+    key: String,
+    /// The account that they write as.
+    account: Option<i64>,
+    /// Whether they may take away what others wrote.
+    may_delete: bool,
+}
+
+/// What one may do with the thread about a row that one sees.
+///
+/// # Errors
+/// `unknown_table`, `unknown_row`, `no_comments`, `invalid_key`.
+pub async fn show(
+    State(state): State<AppState>,
+    Extension(identity): Extension<Arc<Identity>>,
+    uri: Uri,
+) -> Result<Json<Rights>, HttpError> {
+    state.require_database().await?;
+    let (table, key) = row_address(uri.path(), "/api/comments/")?;
+    let thread = Thread::find(state.seen(&identity), &table, key).await?;
+    Ok(Json(Rights {
+        page: thread.page(),
+        account: identity.account.map(|account| account.0),
+        may_delete: identity.account.is_some() && may_delete_others(&identity, &thread),
+        key: thread.key,
+    }))
 }
 
 /// Writes about a row.
