@@ -29,9 +29,14 @@ pub use post::{Answered, Post, Reaction};
 pub(crate) use posts::Place;
 #[cfg(feature = "ssr")]
 pub(crate) use posts::found;
-#[cfg(feature = "hydrate")]
-pub(crate) use posts::{Shown, list as live_list};
 pub use sidebar::Channel;
+#[cfg(feature = "hydrate")]
+pub(crate) use {
+    live::clock,
+    markdown::brief,
+    post::text,
+    posts::{Shown, list as live_list},
+};
 #[cfg(feature = "ssr")]
 pub(crate) use {posts::list, posts::shown_here, sidebar::sidebar};
 
