@@ -43,7 +43,7 @@ test("three people write about a row, in its detail and on its page, and it is c
 
   // In the row's detail.
   await page.locator('tr[data-key="3"] td').nth(1).click();
-  await page.keyboard.press("Shift+Enter");
+  await page.keyboard.press("Alt+Enter");
   const dialog = page.getByRole("dialog");
   await expect(dialog.getByRole("heading", { name: "Comments" })).toBeVisible();
   await write(page, `Is **this** right, @"${bob}"?\n\n<b>no markup</b>`);
