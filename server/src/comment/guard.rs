@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// How long it may take to find out whether a row is still seen. What can't be found out is not sent.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The rows that have to be seen still.
 #[derive(Clone, Debug)]
