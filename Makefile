@@ -1,7 +1,7 @@
 # Every target first sets up what it needs and is missing (scripts/setup.sh), so each works
 # in a clean clone: Linux, rustup, Node.js and a C compiler are all that must be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test oracle build bench
+.PHONY: help setup run test oracle build release bench
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -25,6 +25,10 @@ build: ## build target/release/rowcast and target/site, optimised
 	@scripts/setup.sh build
 	cargo xtask site --release
 	cargo build --release --package server
+
+release: ## build target/dist: an archive that runs anywhere, its checksums, what it is made of
+	@scripts/setup.sh release
+	@scripts/release.sh
 
 bench: ## run the benchmarks (PART=route: one of them)
 	@scripts/setup.sh bench

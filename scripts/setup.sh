@@ -2,7 +2,7 @@
 # Installs what is missing to run, build or test Rowcast. Each step says in one line what it
 # does, is quick where it has been done, and pins what it downloads.
 #
-#   scripts/setup.sh run|build|test|bench|browser|side-by-side|all
+#   scripts/setup.sh run|build|release|test|bench|browser|side-by-side|all
 #   scripts/setup.sh where       only tells the directory of PostgreSQL's programs
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -91,6 +91,8 @@ major_version() {
 # The same places, in the same order, as server/src/database/embedded/programs.rs.
 postgres_programs() {
   local directory
+  # Names with a space in them are none of the places that packages have.
+  # shellcheck disable=SC2012
   for directory in "${ROWCAST_PG_BIN:-}" \
     $(ls -d /usr/lib/postgresql/*/bin /usr/pgsql-*/bin 2>/dev/null | sort -rV) \
     "$(pg_config --bindir 2>/dev/null)" \
@@ -169,6 +171,26 @@ chromium() {
   (cd end2end && npx playwright install "${dependencies[@]}" chromium </dev/null)
 }
 
+# The same places as server/tests/entrance/nginx.rs; not everybody's PATH has those of root.
+nginx() {
+  have nginx || [ -x /usr/sbin/nginx ] && return
+  say "installing nginx (package nginx-light)"
+  apt_install nginx-light || fail "nginx is missing: install it"
+}
+
+# What a program is linked with that needs nothing of the machine that it runs on.
+musl() {
+  local target
+  target=$(uname -m)-unknown-linux-musl
+  if ! [ -d "$(rustc --print target-libdir --target "$target")" ]; then
+    say "adding the $target target"
+    rustup target add "$target"
+  fi
+  have musl-gcc && return
+  say "installing a C compiler for it (package musl-tools)"
+  apt_install musl-tools || fail "musl-gcc is missing: install musl-tools"
+}
+
 # An extension of PostgreSQL that PostGraphile's live queries read changes through. Where it
 # can't be had, they are left out.
 wal2json() {
@@ -186,8 +208,8 @@ case $part in
     postgres_programs
     exit
     ;;
-  run | build | test | bench | browser | side-by-side | all) ;;
-  *) fail "unknown part '$part': run, build, test, bench, browser, side-by-side or all" ;;
+  run | build | release | test | bench | browser | side-by-side | all) ;;
+  *) fail "unknown part '$part': run, build, release, test, bench, browser, side-by-side or all" ;;
 esac
 rust
 # A database of one's own needs no programs; the tests make clusters all the same.
@@ -195,7 +217,9 @@ case $part in
   run | bench) [ -n "${DATABASE_URL:-}" ] || postgres ;;
   test | all) postgres ;;
 esac
-case $part in build | browser | all) node_packages xtask ;; esac
+case $part in build | release | browser | all) node_packages xtask ;; esac
+case $part in release) musl ;; esac
 case $part in test | browser | all) node_packages end2end ;; esac
 case $part in test | browser | all) chromium ;; esac
+case $part in test | all) nginx ;; esac
 case $part in side-by-side) wal2json ;; esac

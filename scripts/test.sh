@@ -29,12 +29,35 @@ wasm_lints() {
   cargo clippy --quiet --package frontend --package rowcast-app --features rowcast-app/hydrate \
     --target wasm32-unknown-unknown --profile wasm-dev -- -D warnings
 }
-shell_lints() { shellcheck scripts/*.sh .ci/run; }
+shell_lints() { shellcheck scripts/*.sh .ci/run deploy/docker/healthy; }
+rule_tests() {
+  promtool check rules deploy/prometheus/rules.yml &&
+    promtool test rules deploy/prometheus/rules.test.yml
+}
+# The program that the unit names need not be here: any will do.
+unit_lints() {
+  local said
+  mkdir -p target/deploy &&
+    sed "s|^ExecStart=[^ ]*|ExecStart=$(type -P true)|" deploy/systemd/rowcast.service >target/deploy/rowcast.service &&
+    said=$(systemd-analyze verify --recursive-errors=no target/deploy/rowcast.service 2>&1) &&
+    # What it does not understand it says, and passes over. Of other units of the machine nothing matters.
+    ! grep 'rowcast\.service' <<<"$said"
+}
 browser_tests() { (cd end2end && npx playwright test "$@"); }
 
 step "format" cargo fmt --all --check
 if command -v shellcheck >/dev/null; then
   step "lints, shell" shell_lints
+fi
+# What of deploy/ can't be run here is looked at by those who read it elsewhere, where they are.
+if command -v promtool >/dev/null; then
+  step "alerts" rule_tests
+fi
+if command -v systemd-analyze >/dev/null; then
+  step "lints, systemd" unit_lints
+fi
+if command -v caddy >/dev/null; then
+  step "lints, Caddy" caddy validate --adapter caddyfile --config deploy/caddy/Caddyfile
 fi
 step "lints, native" native_lints
 step "lints, wasm" wasm_lints

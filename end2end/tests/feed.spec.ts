@@ -108,6 +108,85 @@ test("two people write to each other: posts, answers, changes, reactions, names"
   expect(errors).toEqual([]);
 });
 
+test("three people and four devices: each hears once, in order, what is for them", async ({
+  page,
+  browser,
+  server,
+}) => {
+  const [ann, bob, cho] = [account(server), account(server), account(server)];
+  const name = await newChannel((text) => server.sql(text), true);
+  for (const who of [ann, bob, cho]) {
+    await server.sql(letIn(name, who));
+  }
+  const [second, bobs, chos] = [
+    await another(browser, server),
+    await another(browser, server),
+    await another(browser, server),
+  ];
+  const devices: [Page, string][] = [
+    [page, ann],
+    [second, ann],
+    [bobs, bob],
+    [chos, cho],
+  ];
+  for (const [device, who] of devices) {
+    await device.goto(`/feed/${name}`);
+    await signIn(device, who);
+    await expectLiveFeed(device);
+  }
+  const bell = (of: Page, unread: number) =>
+    of.getByRole("link", {
+      name: unread === 0 ? "Notifications" : `Notifications, ${unread} unread`,
+      exact: true,
+    });
+
+  // Whoever is named is told, on each of their devices, and nobody else.
+  await write(bobs, `@"${ann}" please look`);
+  await expect(bell(page, 1)).toBeVisible();
+  await expect(bell(second, 1)).toBeVisible();
+  await expect(post(chos, "please look")).toBeVisible();
+  await expect(bell(chos, 0)).toBeVisible();
+  await expect(bell(bobs, 0)).toBeVisible();
+
+  // What is read on one device is read on the other.
+  await page.goto("/notifications");
+  await page.getByRole("button", { name: "Mark all as read" }).click();
+  await expect(bell(second, 0)).toBeVisible();
+  await page.goto(`/feed/${name}`);
+  await expectLiveFeed(page);
+
+  // One is away while two talk.
+  await chos.context().setOffline(true);
+  await post(second, "please look").hover();
+  await post(second, "please look").getByRole("link", { name: /^Reply/ }).click();
+  await dialog(second).getByRole("textbox").fill("Looking");
+  await dialog(second).getByRole("button", { name: "Post" }).click();
+  await expect(post(bobs, "Looking")).toContainText("Answers");
+  await write(bobs, `Thanks. @"${cho}", yours`);
+  await expect(post(second, "yours")).toBeVisible();
+  await chos.context().setOffline(false);
+  await expect(posts(chos)).toHaveCount(3, { timeout: 30_000 });
+  await expect(bell(chos, 1)).toBeVisible({ timeout: 30_000 });
+  for (const device of [page, second, bobs, chos]) {
+    await expect(posts(device).locator(".post-body")).toHaveText([
+      /please look/,
+      /Looking/,
+      /Thanks.*yours/,
+    ]);
+  }
+
+  // One is put out, the others go on.
+  await server.sql(
+    `DELETE FROM rowcast.channel_member m USING rowcast.channel c, rowcast.account a
+     WHERE m.channel = c.id AND m.account = a.id AND c.name = '${name}' AND a.name = '${cho}'`,
+  );
+  await expect(chos.getByText("You are not in this channel any more.")).toBeVisible();
+  await write(bobs, "Among the two of us");
+  await expect(post(page, "Among the two of us")).toBeVisible();
+  await expect(post(second, "Among the two of us")).toBeVisible();
+  await expect(chos.getByText("Among the two of us")).toHaveCount(0);
+});
+
 test("what came while a page was away is there when it comes back, and unread until it is seen", async ({
   page,
   server,
@@ -287,24 +366,45 @@ test("what comes is told to who does not see it, and Escape closes the reactions
   await expect(first.locator("summary")).toBeFocused();
 });
 
-test("an image is brought and shown", async ({ page, server }) => {
+test("an image is brought and shown, and takes nobody away from the end", async ({ page, server }) => {
   const ann = account(server);
   const name = await newChannel((text) => server.sql(text));
+  await server.sql(
+    `SELECT rowcast.post('${name}', 'Post ' || n) FROM generate_series(1, 30) AS n`,
+  );
   await page.goto(`/feed/${name}`);
   await signIn(page, ann);
   await expectLiveFeed(page);
+  const toNewest = page.getByRole("button", { name: "To the newest" });
+  await expect(post(page, "Post 30")).toBeInViewport();
+  await expect(toNewest).toBeHidden();
   await page.getByRole("button", { name: "New post" }).click();
-  const dot =
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
-  await page.getByLabel("Add an image").setInputFiles({
-    name: "dot.png",
-    mimeType: "image/png",
-    buffer: Buffer.from(dot, "base64"),
+  const square = await page.evaluate(() => {
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = 300;
+    return canvas.toDataURL("image/png").split(",")[1]!;
   });
-  await expect(dialog(page).getByRole("textbox")).toHaveValue(/!\[dot\.png\]\(\/feed\/images\/\d+\)/);
+  await page.getByLabel("Add an image").setInputFiles({
+    name: "square.png",
+    mimeType: "image/png",
+    buffer: Buffer.from(square, "base64"),
+  });
+  await expect(dialog(page).getByRole("textbox")).toHaveValue(/!\[square\.png\]\(\/feed\/images\/\d+\)/);
   await dialog(page).getByRole("button", { name: "Post" }).click();
-  const image = posts(page).getByRole("img", { name: "dot.png" });
-  await expect.poll(() => image.evaluate((element: HTMLImageElement) => element.naturalWidth)).toBe(1);
+  const image = posts(page).getByRole("img", { name: "square.png" });
+  await expect.poll(() => image.evaluate((element: HTMLImageElement) => element.naturalWidth)).toBe(300);
+  const scroller = page.getByRole("region", { name: /^Posts/ });
+  const below = () =>
+    scroller.evaluate((element) => element.scrollHeight - element.scrollTop - element.clientHeight);
+  await expect.poll(below).toBeLessThan(2);
+  await expect(toNewest).toBeHidden();
+
+  // Who reads further up is asked, not taken there.
+  await scroller.evaluate((element) => element.scrollTo(0, 0));
+  await expect(toNewest).toBeVisible();
+  await toNewest.click();
+  await expect.poll(below).toBeLessThan(2);
+  await expect(toNewest).toBeHidden();
 });
 
 for (const theme of ["light", "dark"] as const) {

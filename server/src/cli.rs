@@ -49,9 +49,18 @@ pub enum Command {
     #[command(
         after_help = "It prints the address to open. SIGTERM or Ctrl-C: clients are told to \
                       connect again, what is being written is finished, and it ends within 10 s; \
-                      a second one ends it at once."
+                      a second one ends it at once. With --drain SIGTERM has it go on for so long \
+                      and send its clients to other servers one after another."
     )]
     Serve,
+    /// Bring the database to what this version needs, and end
+    #[command(
+        after_help = "serve does so as well, when it starts. Nothing is locked for longer than two \
+                      seconds at a time, and where others are in the way it is tried again for a \
+                      minute; servers of the version before go on meanwhile.\n\n\
+                      Example: rowcast migrate"
+    )]
+    Migrate,
     /// Make tables live: every commit to them arrives in open pages
     #[command(
         after_help = "A table needs a primary key, or a unique key over NOT NULL columns. \
@@ -311,6 +320,14 @@ pub struct Settings {
         value_name = "ROLE"
     )]
     pub member_database_role: Option<String>,
+    /// How lines of the log are written, to standard error: as text, or each as a JSON object
+    #[arg(
+        long,
+        global = true,
+        env = "ROWCAST_LOG_FORMAT",
+        value_name = "text|json"
+    )]
+    pub log_format: Option<String>,
     /// The stream that several servers share. Not supported yet: must be unset
     #[arg(
         long,
@@ -329,6 +346,10 @@ pub struct Settings {
         default_value = "24h"
     )]
     pub retention: String,
+    /// How long the server goes on, once SIGTERM has told it to stop, and sends its clients to
+    /// others, while /readyz says that it is not ready: 30s, 2m [default: 0s]
+    #[arg(long, global = true, env = "ROWCAST_DRAIN", value_name = "TIME")]
+    pub drain: Option<String>,
     /// How long the audit log is kept, in days: 1 to 3650 [default: 365]
     #[arg(long, global = true, env = "ROWCAST_AUDIT_DAYS", value_name = "DAYS")]
     pub audit_days: Option<String>,

@@ -2,6 +2,7 @@
 
 mod demo;
 mod doctor;
+mod migrate;
 mod notify;
 mod post;
 mod prompt;
@@ -33,11 +34,12 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     if let Some(Command::EmbeddedKeeper { directory }) = &cli.command {
         return Ok(embedded::keep(directory)?);
     }
-    telemetry::start()?;
+    telemetry::start(cli.settings.log_format.as_deref())?;
     let config = Config::new(&cli.settings)?;
     allow_many_files();
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(&config).await,
+        Command::Migrate => migrate::run(&config).await,
         Command::Watch(tables) => watch::watch(&config, &tables.tables).await,
         Command::Unwatch(tables) => watch::unwatch(&config, &tables.tables).await,
         Command::Tables => tables::run(&config).await,
@@ -79,19 +81,22 @@ fn allow_many_files() {
 /// The database, running and with our schema in it.
 struct Database {
     options: PgConnectOptions,
+    /// How many versions further the schema is than it was.
+    applied: usize,
     /// Keeps an embedded one running.
     _embedded: Option<Embedded>,
 }
 
 impl Database {
     async fn open(config: &Config) -> anyhow::Result<Self> {
-        let database = Self::as_it_is(config).await?;
-        prepare(&database.options)
-            .await
-            .with_context(|| match database._embedded {
-                Some(_) => "the embedded PostgreSQL",
-                None => "DATABASE_URL",
-            })?;
+        let mut database = Self::as_it_is(config).await?;
+        database.applied =
+            prepare(&database.options)
+                .await
+                .with_context(|| match database._embedded {
+                    Some(_) => "the embedded PostgreSQL",
+                    None => "DATABASE_URL",
+                })?;
         Ok(database)
     }
 
@@ -108,6 +113,7 @@ impl Database {
         };
         Ok(Self {
             options,
+            applied: 0,
             _embedded: embedded,
         })
     }

@@ -42,6 +42,8 @@ pub struct Config {
     pub watching: WatchConfig,
     /// How long changes are kept.
     pub retention: Duration,
+    /// How long clients have to go elsewhere, once the server has been told to stop.
+    pub drain: Duration,
     /// How long entries of the audit log are kept.
     pub audit_retention: Duration,
     /// How long notifications are kept that were read.
@@ -120,6 +122,7 @@ impl Config {
             database_roles: database_roles(settings, auth)?,
             watching: WatchConfig::new(&settings.watching)?,
             retention: retention(&settings.retention)?,
+            drain: drain(settings.drain.as_deref())?,
             audit_retention: days("ROWCAST_AUDIT_DAYS", settings.audit_days.as_deref(), 365)?,
             notification_retention: days(
                 "ROWCAST_NOTIFICATION_DAYS",
@@ -308,7 +311,23 @@ fn addr(text: &str, auth: Auth) -> Result<SocketAddr, InvalidSetting> {
 
 fn retention(text: &str) -> Result<Duration, InvalidSetting> {
     let allowed = "a number and s, m, h or d, from 1m to 365d";
-    let invalid = |why| InvalidSetting::new("ROWCAST_RETENTION", text, why, allowed);
+    let bounds = (Duration::from_secs(60), Duration::from_secs(365 * 86_400));
+    duration("ROWCAST_RETENTION", text, allowed, bounds)
+}
+
+fn drain(text: Option<&str>) -> Result<Duration, InvalidSetting> {
+    let allowed = "a number and s or m, from 0s to 10m";
+    let bounds = (Duration::ZERO, Duration::from_secs(600));
+    duration("ROWCAST_DRAIN", text.unwrap_or("0s"), allowed, bounds)
+}
+
+fn duration(
+    name: &str,
+    text: &str,
+    allowed: &str,
+    (least, greatest): (Duration, Duration),
+) -> Result<Duration, InvalidSetting> {
+    let invalid = |why| InvalidSetting::new(name, text, why, allowed);
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
         "s" => 1,
@@ -319,7 +338,7 @@ fn retention(text: &str) -> Result<Duration, InvalidSetting> {
     };
     let count: u64 = digits.parse().map_err(|_| invalid("it is no time"))?;
     let time = Duration::from_secs(count.saturating_mul(unit));
-    if (Duration::from_secs(60)..=Duration::from_secs(365 * 86_400)).contains(&time) {
+    if (least..=greatest).contains(&time) {
         Ok(time)
     } else {
         Err(invalid("it is out of range"))
@@ -379,7 +398,7 @@ mod tests {
     #[test]
     fn a_wrong_value_is_told_in_one_line_that_names_it_and_what_is_allowed() {
         type Change = fn(&mut Settings);
-        let wrong: [(&str, Change); 21] = [
+        let wrong: [(&str, Change); 23] = [
             ("DATABASE_URL", |s| {
                 s.database_url = Some("mysql://x".into())
             }),
@@ -396,6 +415,8 @@ mod tests {
             ("ROWCAST_RETENTION", |s| s.retention = "soon".into()),
             ("ROWCAST_RETENTION", |s| s.retention = "24".into()),
             ("ROWCAST_RETENTION", |s| s.retention = "5s".into()),
+            ("ROWCAST_DRAIN", |s| s.drain = Some("1h".into())),
+            ("ROWCAST_DRAIN", |s| s.drain = Some("30".into())),
             ("ROWCAST_AUDIT_DAYS", |s| s.audit_days = Some("1y".into())),
             ("ROWCAST_NOTIFICATION_DAYS", |s| {
                 s.notification_days = Some("0".into());

@@ -37,6 +37,7 @@ pub mod presence;
 pub mod proxy;
 pub mod query;
 pub mod refusal;
+pub mod request_id;
 pub mod router;
 pub mod routes;
 pub mod security;

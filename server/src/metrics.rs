@@ -1,7 +1,13 @@
-//! What the HTTP side counts.
+//! What the HTTP side counts, and how figures are written.
+
+pub mod histogram;
+mod process;
+pub mod text;
+
+pub use process::Process;
 
 use std::{
-    sync::atomic::{AtomicI64, AtomicU64, Ordering},
+    sync::atomic::{AtomicI64, Ordering},
     time::Instant,
 };
 
@@ -11,56 +17,35 @@ use axum::{
     response::Response,
 };
 
+use self::histogram::{Counted, Histogram};
 use crate::state::AppState;
 
-/// Counts of requests, by the class of their status.
+/// Requests, by the class of their status.
 #[derive(Debug)]
 pub struct Metrics {
     started: Instant,
-    /// For each of 1xx to 5xx: how many, and the microseconds until their heads were sent.
-    classes: [Class; 5],
+    /// For each of 1xx to 5xx: how long it took until their heads were sent.
+    classes: [Histogram; 5],
     in_flight: AtomicI64,
-}
-
-#[derive(Debug, Default)]
-struct Class {
-    requests: AtomicU64,
-    microseconds: AtomicU64,
-}
-
-/// One class of statuses.
-#[derive(Clone, Copy, Debug)]
-pub struct Requests {
-    /// `2xx`
-    pub class: &'static str,
-    /// How many.
-    pub count: u64,
-    /// How long they took until their heads were sent, in all.
-    pub seconds: f64,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         Self {
             started: Instant::now(),
-            classes: Default::default(),
+            classes: [const { Histogram::of_seconds() }; 5],
             in_flight: AtomicI64::new(0),
         }
     }
 }
 
 impl Metrics {
-    /// Requests so far, by class.
-    pub fn requests(&self) -> impl Iterator<Item = Requests> {
+    /// Each class of statuses, such as `2xx`, with how long requests took until their heads were
+    /// sent.
+    pub fn requests(&self) -> impl Iterator<Item = (&'static str, Counted)> {
         const NAMES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
-        NAMES
-            .into_iter()
-            .zip(&self.classes)
-            .map(|(class, counts)| Requests {
-                class,
-                count: counts.requests.load(Ordering::Relaxed),
-                seconds: counts.microseconds.load(Ordering::Relaxed) as f64 / 1e6,
-            })
+        let counted = self.classes.iter().map(Histogram::counted);
+        NAMES.into_iter().zip(counted)
     }
 
     /// Requests whose heads are still to be sent.
@@ -90,9 +75,6 @@ pub async fn count(State(state): State<AppState>, request: Request, next: Next) 
     let response = next.run(request).await;
     drop(guard);
     let class = usize::from(response.status().as_u16() / 100).clamp(1, 5) - 1;
-    let counts = &metrics.classes[class];
-    counts.requests.fetch_add(1, Ordering::Relaxed);
-    let elapsed = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-    counts.microseconds.fetch_add(elapsed, Ordering::Relaxed);
+    metrics.classes[class].took(begun.elapsed());
     response
 }

@@ -20,7 +20,7 @@ use crate::{
     bounds::{Bounds, bound},
     error::HttpError,
     feed::IMAGE_BYTES,
-    host, limit, metrics, refusal,
+    host, limit, metrics, refusal, request_id,
     routes::{
         accounts, batch, bulk, chart, comments, feed, feed_images, health, history, import, live,
         me, metrics as metrics_page, notifications, pages, permissions, presence, row, rows,
@@ -197,6 +197,7 @@ pub fn router(state: AppState) -> Router {
             state.clone(),
             metrics::count,
         ))
+        .layer(middleware::from_fn(request_id::name))
         .with_state(state)
 }
 

@@ -120,15 +120,16 @@ pub fn reason(error: &sqlx::Error) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Brings the database to what this version needs.
+/// Brings the database to what this version needs, and returns how many versions further that
+/// is.
 ///
 /// # Errors
 /// If it can't be reached or does not allow it.
-pub async fn prepare(database: &PgConnectOptions) -> Result<(), StartError> {
+pub async fn prepare(database: &PgConnectOptions) -> Result<usize, StartError> {
     let mut connection = session(database.clone()).connect().await?;
-    migrate(&mut connection).await?;
+    let applied = migrate(&mut connection).await?;
     let _ = tokio::time::timeout(CLOSING, connection.close()).await;
-    Ok(())
+    Ok(applied)
 }
 
 /// The live queries of one database, without a server.
@@ -349,11 +350,12 @@ fn state(
         catalog: Arc::clone(&parts.catalog),
         readers: parts.readers.clone(),
         live: parts.live.clone(),
+        tail: parts.follower.clone(),
         epoch: Arc::clone(&parts.epoch),
         build,
         metrics: Arc::new(Metrics::default()),
         site: site_options(site),
-        shutdown: shutdown.receiver(),
+        shutdown: shutdown.clone(),
         clients: Room::of(config.max_clients),
         exports: Room::of(EXPORTS),
         writers,

@@ -13,10 +13,11 @@ use http::HeaderMap;
 use leptos::config::LeptosOptions;
 use rowcast_protocol::ApiError;
 use sqlx::PgPool;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 use crate::{
     auth::{Accounts, Identity, openid::OpenId},
+    capture::tail::TailHandle,
     database::{catalog::Catalog, readers::Readers},
     error::{HttpError, database_unavailable},
     host::{same_origin, wrong_origin},
@@ -26,6 +27,7 @@ use crate::{
     origin::Origins,
     permission::Seen,
     presence::Presence,
+    shutdown::Shutdown,
     watching::{Watching, delivery::Delivers},
 };
 
@@ -41,6 +43,8 @@ pub struct AppState {
     pub readers: Readers,
     /// The live queries.
     pub live: Live,
+    /// Follows the log for them.
+    pub tail: TailHandle,
     /// Which history of the database the cursors belong to, as [`AppState::epoch`] reads it.
     pub epoch: Arc<AtomicU64>,
     /// Which build of the site is served; empty if there is none.
@@ -49,8 +53,8 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
     /// How the pages find their files.
     pub site: LeptosOptions,
-    /// Becomes true when long-lived connections are to end.
-    pub shutdown: watch::Receiver<bool>,
+    /// Says when long-lived connections are to end.
+    pub shutdown: Shutdown,
     /// Room for clients that stay connected.
     pub clients: Room,
     /// Room for reads of whole tables.

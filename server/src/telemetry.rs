@@ -9,12 +9,37 @@ use crate::config::InvalidSetting;
 /// What is logged where `RUST_LOG` is unset. The driver's own messages may hold statements.
 const DEFAULT: &str = "info,sqlx=warn";
 
-/// Starts the log, filtered by `RUST_LOG`. No line of it holds a row's values, a password, a
-/// token, or a URL with one in it.
+/// How lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    /// To be read by people.
+    Text,
+    /// Each an object, for programs.
+    Json,
+}
+
+impl Format {
+    fn named(name: Option<&str>) -> Result<Self, InvalidSetting> {
+        match name {
+            None | Some("" | "text") => Ok(Self::Text),
+            Some("json") => Ok(Self::Json),
+            Some(other) => Err(InvalidSetting::new(
+                "ROWCAST_LOG_FORMAT",
+                other,
+                "it is neither",
+                "text, json",
+            )),
+        }
+    }
+}
+
+/// Starts the log, filtered by `RUST_LOG`, as `text` or `json`. No line of it holds a row's values,
+/// a password, a token, or a URL with one in it.
 ///
 /// # Errors
-/// If `RUST_LOG` is not a filter.
-pub fn start() -> Result<(), InvalidSetting> {
+/// If `RUST_LOG` is not a filter, or the format is none.
+pub fn start(format: Option<&str>) -> Result<(), InvalidSetting> {
+    let format = Format::named(format)?;
     let directives = match std::env::var("RUST_LOG") {
         Ok(text) if !text.is_empty() => text,
         _ => DEFAULT.to_owned(),
@@ -27,11 +52,31 @@ pub fn start() -> Result<(), InvalidSetting> {
             "a level (error, warn, info, debug, trace) or module=level,…",
         )
     })?;
-    // A second start, as in tests, keeps the first.
-    let _ = fmt()
+    let log = fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .try_init();
+        .with_ansi(std::io::stderr().is_terminal());
+    // A second start, as in tests, keeps the first.
+    let _ = match format {
+        Format::Text => log.try_init(),
+        Format::Json => log
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .try_init(),
+    };
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_format_is_text_unless_another_is_named() {
+        assert_eq!(Format::named(None).unwrap(), Format::Text);
+        assert_eq!(Format::named(Some("json")).unwrap(), Format::Json);
+        let text = Format::named(Some("xml")).unwrap_err().to_string();
+        assert!(text.starts_with("ROWCAST_LOG_FORMAT") && text.contains("allowed is"));
+    }
 }

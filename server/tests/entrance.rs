@@ -19,6 +19,8 @@ mod limits;
 mod memory;
 #[path = "entrance/names.rs"]
 mod names;
+#[path = "entrance/nginx.rs"]
+mod nginx;
 #[path = "entrance/people.rs"]
 mod people;
 #[path = "support/server.rs"]

@@ -12,8 +12,12 @@ mod api;
 mod cluster;
 #[path = "http/doctor.rs"]
 mod doctor;
+#[path = "http/draining.rs"]
+mod draining;
 #[path = "http/export.rs"]
 mod export;
+#[path = "http/figures.rs"]
+mod figures;
 #[path = "http/outages.rs"]
 mod outages;
 #[path = "http/pages.rs"]

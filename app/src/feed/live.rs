@@ -336,6 +336,12 @@ fn channel(open: Open) -> Erased {
             }
         });
     };
+    // Whoever is at the end stays there when an image takes its room.
+    let image_came = move |_| {
+        if let Some(scroller) = scroller.get_untracked() {
+            window.settle(&scroller);
+        }
+    };
     let clicked = move |event: MouseEvent| {
         click(&event, posts, reacted, composer, window, scroller, refused);
     };
@@ -374,6 +380,7 @@ fn channel(open: Open) -> Erased {
                                 role="region"
                                 aria-label="Posts, the newest last"
                                 on:scroll=handler(scrolled)
+                                on:load:capture=handler(image_came)
                             >
                                 <div class="posts-room" style:height=room(|(before, _)| before)></div>
                                 {list(shown)}

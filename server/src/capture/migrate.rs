@@ -102,7 +102,20 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "comments",
         include_str!("../../../migrations/0020_comments.sql"),
     ),
+    (
+        21,
+        "versions",
+        include_str!("../../../migrations/0021_versions.sql"),
+    ),
 ];
+
+/// The schema's version that the oldest program knows which works with the schema as it is after
+/// [`MIGRATIONS`]. A migration that adds leaves it; one that takes away or changes what programs
+/// of before use raises it to its own version, and is split over two releases where that can be.
+const WORKS_FROM: i32 = 21;
+
+/// The first version that says from which on programs work with it.
+const VERSIONS: i32 = 21;
 
 /// The oldest PostgreSQL that is supported, as `server_version_num` has it.
 pub const OLDEST: i32 = 140_000;
@@ -139,12 +152,15 @@ pub enum MigrateError {
     #[error("the database's encoding is {0}: Rowcast needs one that converts to UTF8")]
     Encoding(String),
     /// A newer Rowcast has been here.
-    #[error("the schema rowcast is of a newer version ({0}) than this program knows ({1})")]
-    Newer(i32, i32),
+    #[error(
+        "the schema rowcast is of a newer version ({0}) than this program knows ({1}), and one \
+         that it can't work with: allowed are programs that know {2} or later"
+    )]
+    Newer(i32, i32, i32),
 }
 
 /// Applies the migrations that are missing, each in a transaction of its own, and returns how
-/// many there were.
+/// many there were. A schema that a newer program has brought further stays as it is.
 ///
 /// # Errors
 /// See [`MigrateError`]; nothing is left half done.
@@ -162,7 +178,7 @@ pub async fn migrate(connection: &mut PgConnection) -> Result<usize, MigrateErro
         return Err(MigrateError::Encoding(encoding));
     }
     // What is there already needs no lock and no right to create.
-    if current(connection).await? == Some(newest()) {
+    if is_there(connection).await? {
         adopt(connection).await?;
         return Ok(0);
     }
@@ -193,6 +209,14 @@ pub fn newest() -> i32 {
     MIGRATIONS[MIGRATIONS.len() - 1].0
 }
 
+/// Of a schema that is newer than this program: the oldest version that a program has to know to
+/// work with it.
+pub async fn works_from(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
+    sqlx::query_scalar("SELECT works_from FROM rowcast.state")
+        .fetch_one(connection)
+        .await
+}
+
 async fn current(connection: &mut PgConnection) -> Result<Option<i32>, sqlx::Error> {
     let exists: bool = sqlx::query_scalar("SELECT to_regclass('rowcast.migration') IS NOT NULL")
         .fetch_one(&mut *connection)
@@ -205,11 +229,30 @@ async fn current(connection: &mut PgConnection) -> Result<Option<i32>, sqlx::Err
         .await
 }
 
-async fn apply(connection: &mut PgConnection) -> Result<usize, MigrateError> {
+/// Whether the schema is one that this program works with.
+async fn is_there(connection: &mut PgConnection) -> Result<bool, MigrateError> {
     let done = current(connection).await?.unwrap_or(0);
-    if done > newest() {
-        return Err(MigrateError::Newer(done, newest()));
+    if done <= newest() {
+        return Ok(done == newest());
     }
+    let works_from = works_from(connection).await?;
+    if works_from > newest() {
+        return Err(MigrateError::Newer(done, newest(), works_from));
+    }
+    tracing::info!(
+        schema = done,
+        known = newest(),
+        "the schema is of a newer version, which this program works with"
+    );
+    Ok(true)
+}
+
+async fn apply(connection: &mut PgConnection) -> Result<usize, MigrateError> {
+    // Another program may have been here while this one waited.
+    if is_there(connection).await? {
+        return Ok(0);
+    }
+    let done = current(connection).await?.unwrap_or(0);
     let mut applied = 0;
     for migration in MIGRATIONS.iter().filter(|(version, ..)| *version > done) {
         let begun = Instant::now();
@@ -252,6 +295,12 @@ async fn apply_one(
         .bind(name)
         .execute(&mut *transaction)
         .await?;
+    if *version >= VERSIONS {
+        sqlx::query("UPDATE rowcast.state SET works_from = $1")
+            .bind(WORKS_FROM)
+            .execute(&mut *transaction)
+            .await?;
+    }
     transaction.commit().await
 }
 

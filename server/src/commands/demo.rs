@@ -15,7 +15,7 @@ use crate::{
 const CONNECTIONS: u32 = 8;
 
 pub async fn run(config: &Config, rate: f64, serving: bool) -> anyhow::Result<()> {
-    let shutdown = on_signals().context("signals can't be received")?;
+    let shutdown = on_signals(config.drain).context("signals can't be received")?;
     let listener = match serving {
         true => Some(serve::listen(config).await?),
         false => None,

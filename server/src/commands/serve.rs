@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub async fn run(config: &Config) -> anyhow::Result<()> {
-    let shutdown = on_signals().context("signals can't be received")?;
+    let shutdown = on_signals(config.drain).context("signals can't be received")?;
     let listener = listen(config).await?;
     let database = Database::open(config).await?;
     run_on(config, &database, listener, shutdown).await

@@ -3,6 +3,7 @@
 use std::{
     io::{IsTerminal, Write},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::{Context, anyhow, bail};
@@ -30,7 +31,7 @@ use crate::{
 const CONNECTIONS: u32 = 2;
 
 pub async fn run(config: &Config, table: &str, query: &str) -> anyhow::Result<()> {
-    let mut shutdown = on_signals().context("signals can't be received")?;
+    let mut shutdown = on_signals(Duration::ZERO).context("signals can't be received")?;
     let database = Database::open(config).await?;
     let parts =
         LiveParts::start(&database.options, config, CONNECTIONS, shutdown.receiver()).await?;

@@ -3,7 +3,7 @@
 use sqlx::{PgConnection, Row};
 
 use super::Finding;
-use crate::capture::migrate::newest;
+use crate::capture::migrate::{newest, works_from};
 
 /// How many tables are named where more of them have the same fault.
 const NAMED: usize = 10;
@@ -61,16 +61,18 @@ pub(super) async fn version(
         ));
     }
     let there: i32 = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM rowcast.migration")
-        .fetch_one(connection)
+        .fetch_one(&mut *connection)
         .await?;
     let known = newest();
     Ok(if there > known {
-        let finding = Finding::wrong(
-            "schema",
-            format!("the schema rowcast is of version {there}, and this program knows {known}"),
-            "run the newer Rowcast that was here before",
-        );
-        (vec![finding], false)
+        let of =
+            format!("the schema rowcast is of version {there}, and this program knows {known}");
+        if works_from(connection).await? <= known {
+            let of = format!("{of}, which works with it");
+            return Ok((vec![Finding::fine("schema", of)], true));
+        }
+        let cure = "run the newer Rowcast that was here before";
+        (vec![Finding::wrong("schema", of, cure)], false)
     } else if there < known {
         let finding = Finding::note(
             "schema",

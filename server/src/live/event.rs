@@ -68,6 +68,15 @@ impl SharedEvent {
         }
     }
 
+    /// When what it tells was written, by the database's clock: microseconds since 1970.
+    pub fn written(&self) -> Option<i64> {
+        match &self.event {
+            // Nothing was, where a list is not what it was because time went on.
+            Event::Patch(patch) if patch.changed_at > 0 => Some(patch.changed_at),
+            _ => None,
+        }
+    }
+
     /// The event's JSON object, as an SSE `data:` line has it.
     pub fn json(&self) -> &Bytes {
         self.bodies[Encoding::Json as usize].get_or_init(|| self.body(Encoding::Json))

@@ -2,21 +2,34 @@
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use rowcast_engine::engine;
+
+use super::outbox::Waiting;
+use crate::{capture::Read, metrics::histogram::Histogram};
 
 /// A number that only grows.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
 /// Everything that is counted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Figures {
+    /// From when a row was written until its change was handed to a client's connection, for
+    /// each client. It includes the time until the writer committed.
+    pub delivery: Histogram,
+    /// Of each read of the log that found something, from when the oldest row was written until
+    /// it was read.
+    pub lag: Histogram,
+    /// How many rows such a read found.
+    pub found: Histogram,
+    /// What waits to be sent.
+    pub outgoing: Arc<Outgoing>,
     /// Patches made.
     pub patches: Counter,
     /// Patches handed to clients: a patch counts once for each.
@@ -88,7 +101,63 @@ impl Resets {
     }
 }
 
+/// What waits in the outboxes of all clients.
+#[derive(Debug, Default)]
+pub struct Outgoing {
+    events: AtomicI64,
+    bytes: AtomicI64,
+}
+
+impl Outgoing {
+    /// So many more events, of so many bytes; fewer, if negative.
+    pub fn add(&self, events: i64, bytes: i64) {
+        self.events.fetch_add(events, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// How many events wait, and how many bytes they have.
+    pub fn get(&self) -> (i64, i64) {
+        let get = |of: &AtomicI64| of.load(Ordering::Relaxed);
+        (get(&self.events), get(&self.bytes))
+    }
+}
+
+impl Default for Figures {
+    fn default() -> Self {
+        Self {
+            delivery: Histogram::of_seconds(),
+            lag: Histogram::of_seconds(),
+            found: Histogram::of_numbers(),
+            outgoing: Arc::default(),
+            patches: Counter::default(),
+            sent: Counter::default(),
+            resumed: Counter::default(),
+            resets: Resets::default(),
+            connections: Counter::default(),
+            disconnections: Counter::default(),
+            held: Mutex::default(),
+            clock_offset: AtomicI64::new(0),
+        }
+    }
+}
+
 impl Figures {
+    /// Notes a read of the log.
+    pub fn read(&self, read: &Read) {
+        self.clock(read.clock);
+        if let Some(oldest) = read.rows.iter().map(|row| row.at).min() {
+            self.lag.took(since(oldest, read.clock));
+            self.found.number(read.rows.len() as u64);
+        }
+    }
+
+    /// Notes that an event has been handed to a client's connection.
+    pub fn delivered(&self, waiting: &Waiting) {
+        if let Some(written) = waiting.event.written().filter(|_| waiting.is_news) {
+            self.delivery.took(since(written, self.database_now()));
+        }
+    }
+
     /// Notes what is held.
     pub fn hold(&self, engine: engine::Figures, subscriptions: usize) {
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Held {
@@ -103,7 +172,7 @@ impl Figures {
     }
 
     /// Notes what the database's clock shows now, in microseconds since 1970.
-    pub fn clock(&self, now: i64) {
+    fn clock(&self, now: i64) {
         self.clock_offset
             .store(now - own_clock(), Ordering::Relaxed);
     }
@@ -112,6 +181,11 @@ impl Figures {
     pub fn database_now(&self) -> i64 {
         own_clock() + self.clock_offset.load(Ordering::Relaxed)
     }
+}
+
+/// From then to now, in microseconds: nothing, where a clock was set back.
+fn since(then: i64, now: i64) -> Duration {
+    Duration::from_micros(u64::try_from(now.saturating_sub(then)).unwrap_or(0))
 }
 
 fn own_clock() -> i64 {

@@ -1,13 +1,16 @@
 //! What a connection has still to be sent: bounded.
 
+mod queue;
+
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::BTreeSet,
     future::poll_fn,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Poll, Waker},
 };
 
-use super::{SubscriberId, event::SharedEvent};
+use self::queue::Queue;
+use super::{SubscriberId, event::SharedEvent, figures::Outgoing};
 
 /// The most events that wait for one connection.
 pub const MAX_EVENTS: usize = 1024;
@@ -31,8 +34,7 @@ pub struct Outbox(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    queue: VecDeque<Waiting>,
-    bytes: usize,
+    queue: Queue,
     complaints: usize,
     complaint_bytes: usize,
     lost: BTreeSet<SubscriberId>,
@@ -52,6 +54,8 @@ pub struct Waiting {
     pub number: u32,
     /// What to send.
     pub event: Arc<SharedEvent>,
+    /// Whether it tells what has just happened, and not what a list begins with.
+    pub is_news: bool,
     kind: Kind,
 }
 
@@ -96,6 +100,14 @@ impl Waiting {
 }
 
 impl Outbox {
+    /// One whose events are counted there while they wait.
+    pub fn counted(all: Arc<Outgoing>) -> Self {
+        Self(Mutex::new(State {
+            queue: Queue::counted(all),
+            ..State::default()
+        }))
+    }
+
     /// Queues events of a subscription, all or none. Where nothing else waits they are taken
     /// however large they are.
     ///
@@ -115,15 +127,16 @@ impl Outbox {
         let is_alone = state.queue.is_empty();
         for event in events {
             let full = state.queue.len() >= MAX_EVENTS
-                || (state.bytes + event.size() > MAX_BYTES && !is_alone);
+                || (state.queue.bytes() + event.size() > MAX_BYTES && !is_alone);
             if full {
                 state.lose(id);
                 taken = false;
                 break;
             }
-            state.enqueue(Waiting {
+            state.queue.push(Waiting {
                 number,
                 event: Arc::clone(event),
+                is_news: true,
                 kind: Kind::Running(id),
             });
         }
@@ -150,13 +163,15 @@ impl Outbox {
         let (count, size) = events.clone().fold((0, 0), |(count, size), event| {
             (count + 1, size + event.size())
         });
-        let fits = state.queue.len() + count <= MAX_EVENTS && state.bytes + size <= MAX_BYTES;
+        let fits =
+            state.queue.len() + count <= MAX_EVENTS && state.queue.bytes() + size <= MAX_BYTES;
         if fits || state.queue.is_empty() {
             state.lost.remove(&id);
             for event in events {
-                state.enqueue(Waiting {
+                state.queue.push(Waiting {
                     number,
                     event: Arc::clone(event),
+                    is_news: false,
                     kind: Kind::Running(id),
                 });
             }
@@ -185,9 +200,10 @@ impl Outbox {
             return;
         }
         state.lost.remove(&id);
-        state.enqueue(Waiting {
+        state.queue.push(Waiting {
             number,
             event,
+            is_news: false,
             kind: Kind::Final(id),
         });
         wake(state);
@@ -207,9 +223,10 @@ impl Outbox {
         } else {
             state.complaints += 1;
             state.complaint_bytes = bytes;
-            state.enqueue(Waiting {
+            state.queue.push(Waiting {
                 number,
                 event,
+                is_news: false,
                 kind: Kind::Complaint,
             });
         }
@@ -226,14 +243,9 @@ impl Outbox {
     pub fn forget(&self, id: SubscriberId) {
         let mut state = self.lock();
         state.lost.remove(&id);
-        let State { queue, bytes, .. } = &mut *state;
-        queue.retain(|waiting| {
-            let stays = !matches!(waiting.kind, Kind::Running(of) | Kind::Final(of) if of == id);
-            if !stays {
-                *bytes = bytes.saturating_sub(waiting.event.size());
-            }
-            stays
-        });
+        state.queue.retain(
+            |waiting| !matches!(waiting.kind, Kind::Running(of) | Kind::Final(of) if of == id),
+        );
     }
 
     /// Ends a subscription: what waits for it is forgotten, and this is the last word about it.
@@ -290,21 +302,11 @@ fn wake(mut state: MutexGuard<'_, State>) {
 }
 
 impl State {
-    fn enqueue(&mut self, waiting: Waiting) {
-        self.bytes += waiting.event.size();
-        self.queue.push_back(waiting);
-    }
-
     fn event(&mut self) -> Option<Waiting> {
-        let waiting = self.queue.pop_front()?;
-        self.bytes = self.bytes.saturating_sub(waiting.event.size());
+        let waiting = self.queue.pop()?;
         if waiting.kind == Kind::Complaint {
             self.complaints -= 1;
             self.complaint_bytes -= waiting.event.size();
-        }
-        // What a burst needed is not kept for the quiet after it.
-        if self.queue.is_empty() && self.queue.capacity() > 8 {
-            self.queue = VecDeque::new();
         }
         Some(waiting)
     }
@@ -327,13 +329,10 @@ impl State {
     fn lose(&mut self, id: SubscriberId) {
         self.lost.insert(id);
         self.is_told = false;
-        let State {
-            queue, bytes, lost, ..
-        } = self;
+        let State { queue, lost, .. } = self;
         queue.retain(|waiting| match waiting.kind {
             Kind::Running(id) => {
                 lost.insert(id);
-                *bytes = bytes.saturating_sub(waiting.event.size());
                 false
             }
             Kind::Final(_) | Kind::Complaint => true,

@@ -23,6 +23,8 @@ struct Readiness {
     database: bool,
     /// The change log is followed.
     following: bool,
+    /// The server has been told to stop and sends its clients elsewhere.
+    draining: bool,
 }
 
 /// The process is up.
@@ -33,12 +35,16 @@ pub async fn health() -> impl IntoResponse {
     )
 }
 
-/// 200 if the database can be reached and the change log is followed, else 503.
+/// 200 if the database can be reached, the change log is followed and the server is not about to
+/// stop, else 503.
 pub async fn readiness(State(state): State<AppState>) -> impl IntoResponse {
     let Following(following) = *state.live.following().borrow();
     let asked = sqlx::query("SELECT 1").execute(state.readers.ours());
     let database = matches!(tokio::time::timeout(PATIENCE, asked).await, Ok(Ok(_)));
-    let (status, word) = if database && following {
+    let draining = state.shutdown.is_leaving();
+    let (status, word) = if draining {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining")
+    } else if database && following {
         (StatusCode::OK, "ready")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "unready")
@@ -47,6 +53,7 @@ pub async fn readiness(State(state): State<AppState>) -> impl IntoResponse {
         status: word,
         database,
         following,
+        draining,
     };
     (
         status,

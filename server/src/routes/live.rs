@@ -1,6 +1,6 @@
 //! `GET /api/live/{table}`: a live query as server-sent events.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -60,7 +60,8 @@ pub async fn follow(
         guard,
         ..
     } = prepared;
-    let outbox = Arc::new(Outbox::default());
+    let outbox = Outbox::counted(Arc::clone(&state.live.figures().outgoing));
+    let outbox = Arc::new(outbox);
     // A cursor that can't be read is one that can't be resumed from.
     let cursor = cursor.map(|text| text.parse().unwrap_or_else(|_| unreadable()));
     let id = state.live.new_id();
@@ -77,6 +78,7 @@ pub async fn follow(
         outbox,
         heartbeat: interval_at(Instant::now() + HEARTBEAT, HEARTBEAT),
         ended: false,
+        leaving: Box::pin(state.shutdown.clone().departure()),
         standing,
         _permit: permit,
     };
@@ -152,6 +154,8 @@ struct Session {
     outbox: Arc<Outbox>,
     heartbeat: Interval,
     ended: bool,
+    /// Completes when the client is to go elsewhere.
+    leaving: Pin<Box<dyn Future<Output = ()> + Send>>,
     standing: Standing,
     _permit: Place,
 }
@@ -167,6 +171,7 @@ impl Session {
                 biased;
                 // Whoever follows a stream is not told why: the next attempt is refused.
                 _ = self.standing.changed() => return None,
+                () = &mut self.leaving => return None,
                 due = self.outbox.next() => match due {
                     Due::Event(waiting) => {
                         let (state, identity) = (&self.state, Arc::clone(self.standing.identity()));
@@ -180,6 +185,7 @@ impl Session {
                         let event = &waiting.event;
                         self.ended = waiting.ends().is_some();
                         self.heartbeat.reset();
+                        self.state.live.figures().delivered(&waiting);
                         let mut out = Vec::new();
                         out.extend_from_slice(b"event: ");
                         out.extend_from_slice(event.name().as_bytes());

@@ -1,59 +1,86 @@
 //! `GET /metrics`: what is counted, as Prometheus text.
 
-use std::fmt::{Display, Write};
-
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
 use http::header;
 
-use crate::{live::hub::Following, state::AppState};
-
-/// The text format's version.
-const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+use crate::{
+    live::hub::Following,
+    metrics::{
+        Process,
+        text::{CONTENT_TYPE, Page},
+    },
+    state::AppState,
+};
 
 /// Everything that is counted.
 pub async fn show(State(state): State<AppState>) -> Response {
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], text(&state)).into_response()
+    let mut page = Page::default();
+    process(&state, &mut page);
+    requests(&state, &mut page);
+    database(&state, &mut page);
+    log(&state, &mut page);
+    live(&state, &mut page);
+    clients(&state, &mut page);
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], page.into_text()).into_response()
 }
 
-fn text(state: &AppState) -> String {
-    let mut page = Page(String::new());
+fn process(state: &AppState, page: &mut Page) {
     page.family("rowcast_build_info", "gauge", "The version that runs.");
-    page.labelled(
-        "rowcast_build_info",
-        &format!("version=\"{}\"", env!("CARGO_PKG_VERSION")),
-        1,
-    );
-    let metrics = &state.metrics;
+    let version = format!("version=\"{}\"", env!("CARGO_PKG_VERSION"));
+    page.labelled("rowcast_build_info", &version, 1);
+    let uptime = state.metrics.uptime();
     page.one(
         "rowcast_uptime_seconds",
         "gauge",
         "Since the start.",
-        metrics.uptime(),
+        uptime,
     );
-    let name = "rowcast_http_requests_total";
+    let Some(process) = Process::now() else {
+        return;
+    };
+    page.one(
+        "process_resident_memory_bytes",
+        "gauge",
+        "Memory in use.",
+        process.resident,
+    );
+    page.one(
+        "process_cpu_seconds_total",
+        "counter",
+        "Processor time.",
+        process.cpu,
+    );
+    page.one(
+        "process_open_fds",
+        "gauge",
+        "Files and connections that are open.",
+        process.open,
+    );
+}
+
+fn requests(state: &AppState, page: &mut Page) {
+    let metrics = &state.metrics;
+    let total = "rowcast_http_requests_total";
     page.family(
-        name,
+        total,
         "counter",
         "Requests answered, by the class of their status.",
     );
-    for requests in metrics.requests() {
-        page.labelled(
-            name,
-            &format!("status=\"{}\"", requests.class),
-            requests.count,
-        );
+    let label = |class: &str| format!("status=\"{class}\"");
+    for (class, counted) in metrics.requests() {
+        page.labelled(total, &label(class), counted.count);
     }
-    let name = "rowcast_http_request_seconds_total";
-    page.family(name, "counter", "Time until the answers' heads were sent.");
-    for requests in metrics.requests() {
-        page.labelled(
-            name,
-            &format!("status=\"{}\"", requests.class),
-            requests.seconds,
-        );
+    let duration = "rowcast_http_request_duration_seconds";
+    page.family(
+        duration,
+        "histogram",
+        "Time until the answers' heads were sent.",
+    );
+    for (class, counted) in metrics.requests() {
+        page.histogram(duration, &label(class), &counted);
     }
     page.one(
         "rowcast_http_requests_in_flight",
@@ -62,22 +89,39 @@ fn text(state: &AppState) -> String {
         metrics.in_flight(),
     );
     page.one(
-        "rowcast_database_connections",
-        "gauge",
-        "Connections open for reading rows.",
-        state.readers.ours().size(),
-    );
-    page.one(
         "rowcast_refused_total",
         "counter",
         "Requests and messages that were too many of one account or address.",
         state.limits.refused(),
     );
-    live(state, &mut page);
-    page.0
 }
 
-fn live(state: &AppState, page: &mut Page) {
+fn database(state: &AppState, page: &mut Page) {
+    let name = "rowcast_database_connections";
+    page.family(
+        name,
+        "gauge",
+        "Connections that are open, by what they are for and whether they are in use.",
+    );
+    for (purpose, pool) in [
+        ("reading", state.readers.ours()),
+        ("writing", &state.writers),
+        ("accounts", state.accounts.pool()),
+        ("housekeeping", &state.housekeeping),
+    ] {
+        let idle = pool.num_idle();
+        let used = (pool.size() as usize).saturating_sub(idle);
+        for (kind, count) in [("idle", idle), ("used", used)] {
+            page.labelled(
+                name,
+                &format!("purpose=\"{purpose}\",state=\"{kind}\""),
+                count,
+            );
+        }
+    }
+}
+
+fn log(state: &AppState, page: &mut Page) {
     let Following(following) = *state.live.following().borrow();
     page.one(
         "rowcast_following",
@@ -85,53 +129,87 @@ fn live(state: &AppState, page: &mut Page) {
         "Whether the change log is followed.",
         u8::from(following),
     );
-    let figures = state.live.figures();
-    let held = figures.held();
-    let (opened, closed) = (figures.connections.get(), figures.disconnections.get());
+    page.one(
+        "rowcast_log_awake",
+        "gauge",
+        "Whether the change log is read at a beat, so that no writer rings.",
+        u8::from(*state.tail.awake().borrow()),
+    );
+    let (reads, rows, bells) = state.tail.counts();
     for (name, help, value) in [
         (
-            "rowcast_clients",
-            "Clients that follow live queries.",
-            opened.saturating_sub(closed),
+            "rowcast_log_reads_total",
+            "How often the change log was read.",
+            reads,
         ),
+        (
+            "rowcast_log_rows_total",
+            "Rows of the change log that were read.",
+            rows,
+        ),
+        (
+            "rowcast_bell_rings_total",
+            "How often a writer rang the bell.",
+            bells,
+        ),
+    ] {
+        page.one(name, "counter", help, value);
+    }
+    let figures = state.live.figures();
+    for (name, help, histogram) in [
+        (
+            "rowcast_log_lag_seconds",
+            "From when the oldest row that a read found was written until it was read.",
+            &figures.lag,
+        ),
+        (
+            "rowcast_log_lag_rows",
+            "Rows that a read found, which had waited for it.",
+            &figures.found,
+        ),
+    ] {
+        page.family(name, "histogram", help);
+        page.histogram(name, "", &histogram.counted());
+    }
+}
+
+fn live(state: &AppState, page: &mut Page) {
+    let figures = state.live.figures();
+    let held = figures.held();
+    for (name, help, value) in [
         (
             "rowcast_subscriptions",
             "Live queries that clients follow.",
-            held.subscriptions as u64,
+            held.subscriptions,
         ),
         (
             "rowcast_live_queries",
             "Different live queries.",
-            held.engine.queries as u64,
+            held.engine.queries,
         ),
         (
             "rowcast_live_windows",
             "Different windows of them.",
-            held.engine.windows as u64,
+            held.engine.windows,
+        ),
+        (
+            "rowcast_rows_held",
+            "Rows kept for them, each once.",
+            held.engine.rows,
+        ),
+        (
+            "rowcast_images_held",
+            "Images of rows kept until what they belong to has been read.",
+            held.engine.held_images,
         ),
     ] {
         page.one(name, "gauge", help, value);
     }
     for (name, help, value) in [
         (
-            "rowcast_clients_total",
-            "Clients that ever connected.",
-            opened,
-        ),
-        (
             "rowcast_patches_total",
             "Patches made.",
             figures.patches.get(),
-        ),
-        (
-            "rowcast_patches_sent_total",
-            "Patches handed to clients.",
-            figures.sent.get(),
-        ),
-        (
-            "rowcast_resumed_total",
-            "Clients that came back and missed nothing.",
-            figures.resumed.get(),
         ),
         (
             "rowcast_refills_total",
@@ -156,27 +234,60 @@ fn live(state: &AppState, page: &mut Page) {
     ] {
         page.one(name, "counter", help, value);
     }
+}
+
+fn clients(state: &AppState, page: &mut Page) {
+    let figures = state.live.figures();
+    let (opened, closed) = (figures.connections.get(), figures.disconnections.get());
+    let (events, bytes) = figures.outgoing.get();
+    for (name, help, value) in [
+        (
+            "rowcast_clients",
+            "Clients that follow live queries.",
+            i64::try_from(opened.saturating_sub(closed)).unwrap_or(i64::MAX),
+        ),
+        (
+            "rowcast_outbox_events",
+            "Events that wait to be sent, for all clients.",
+            events,
+        ),
+        (
+            "rowcast_outbox_bytes",
+            "How many bytes these are, each counted for each client.",
+            bytes,
+        ),
+    ] {
+        page.one(name, "gauge", help, value);
+    }
+    for (name, help, value) in [
+        (
+            "rowcast_clients_total",
+            "Clients that ever connected.",
+            opened,
+        ),
+        (
+            "rowcast_patches_sent_total",
+            "Patches handed to clients.",
+            figures.sent.get(),
+        ),
+        (
+            "rowcast_resumed_total",
+            "Clients that came back and missed nothing.",
+            figures.resumed.get(),
+        ),
+    ] {
+        page.one(name, "counter", help, value);
+    }
     let name = "rowcast_resets_total";
     page.family(name, "counter", "Clients whose list was void, by reason.");
     for (reason, count) in figures.resets.by_reason() {
         page.labelled(name, &format!("reason=\"{reason}\""), count);
     }
-}
-
-/// Prometheus text. Writing to a string can't fail.
-struct Page(String);
-
-impl Page {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
-    }
-
-    fn one(&mut self, name: &str, kind: &str, help: &str, value: impl Display) {
-        self.family(name, kind, help);
-        let _ = writeln!(self.0, "{name} {value}");
-    }
-
-    fn labelled(&mut self, name: &str, labels: &str, value: impl Display) {
-        let _ = writeln!(self.0, "{name}{{{labels}}} {value}");
-    }
+    let name = "rowcast_delivery_seconds";
+    page.family(
+        name,
+        "histogram",
+        "From when a row was written until the change was handed to a client's connection.",
+    );
+    page.histogram(name, "", &figures.delivery.counted());
 }

@@ -151,12 +151,13 @@ impl Connection {
         identity: Arc<Identity>,
         subject: Option<Subject>,
     ) -> Self {
+        let outbox = Outbox::counted(Arc::clone(&state.live.figures().outgoing));
         Self(Arc::new(Session {
             state,
             identity,
             subject,
             encoding,
-            outbox: Arc::default(),
+            outbox: Arc::new(outbox),
             subscriptions: Mutex::default(),
             guards: Guards::default(),
         }))
@@ -181,8 +182,7 @@ impl Connection {
     async fn attend(&self, socket: &mut Socket, mut standing: Standing) {
         let session = &self.0;
         let (outbox, live, encoding) = (&session.outbox, &session.state.live, session.encoding);
-        let mut shutdown = session.state.shutdown.clone();
-        let mut stopping = pin!(async move { drop(shutdown.wait_for(|stop| *stop).await) });
+        let mut leaving = pin!(session.state.shutdown.clone().departure());
         let mut changed = pin!(standing.changed());
         let mut heartbeat = interval_at(Instant::now(), HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -202,7 +202,7 @@ impl Connection {
             tokio::select! {
                 // What is sent all the time comes last: it must not keep the rest waiting.
                 biased;
-                () = &mut stopping => {
+                () = &mut leaving => {
                     session.end(socket);
                     return;
                 }
@@ -326,7 +326,7 @@ impl Session {
     /// Ends the connection from here. Lists end with the server, so it may be known by that first
     /// that it stops.
     fn end(&self, socket: &mut Socket) {
-        if !*self.state.shutdown.borrow() {
+        if !self.state.shutdown.is_leaving() {
             socket.queue_close(NORMAL, "");
             return;
         }
@@ -345,6 +345,7 @@ impl Session {
         while let Some(waiting) = next {
             if self.admits(&waiting, &mut checked).await {
                 self.note(&waiting);
+                self.state.live.figures().delivered(&waiting);
                 for piece in waiting.event.frame(self.encoding, waiting.number) {
                     taken += piece.len();
                     socket.queue(piece);

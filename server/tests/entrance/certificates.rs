@@ -44,6 +44,11 @@ impl Certificate {
 
     /// A connection to a server that has this one.
     pub async fn connect(&self, to: SocketAddr) -> io::Result<TlsStream<TcpStream>> {
+        self.encrypt(TcpStream::connect(to).await?).await
+    }
+
+    /// The same over a connection that is there.
+    pub async fn encrypt(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(self.0.cert.der().clone()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -52,7 +57,6 @@ impl Certificate {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let name = ServerName::try_from("localhost").unwrap();
-        let stream = TcpStream::connect(to).await?;
         TlsConnector::from(Arc::new(config))
             .connect(name, stream)
             .await

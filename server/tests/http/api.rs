@@ -248,35 +248,6 @@ async fn other_methods_and_addresses_are_answered_as_json() {
 }
 
 #[tokio::test]
-async fn health_and_metrics_are_told() {
-    let server = Server::new(SHOP).await;
-    assert_eq!(server.json("/healthz").await, json!({"status": "ok"}));
-    assert_eq!(
-        server.json("/readyz").await,
-        json!({"status": "ready", "database": true, "following": true})
-    );
-    server.get("/api/nosuch").await;
-    let metrics = server.get("/metrics").await;
-    assert!(
-        metrics
-            .header("content-type")
-            .unwrap()
-            .starts_with("text/plain; version=0.0.4")
-    );
-    let text = metrics.text();
-    for line in [
-        "rowcast_http_requests_total{status=\"2xx\"} 2",
-        "rowcast_http_requests_total{status=\"4xx\"} 1",
-        "rowcast_following 1",
-        "rowcast_clients 0",
-        "# TYPE rowcast_patches_total counter",
-    ] {
-        assert!(text.lines().any(|found| found == line), "{line} in {text}");
-    }
-    server.stop().await;
-}
-
-#[tokio::test]
 async fn a_view_that_fails_for_a_row_is_no_fault_of_the_query() {
     let server = Server::new(
         "CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t VALUES (1, 1), (2, 0);

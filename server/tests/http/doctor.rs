@@ -249,6 +249,10 @@ async fn a_newer_schema_and_a_read_only_role_are_told() {
              INSERT INTO rowcast.migration (version, name) VALUES (9999, 'of the future')",
         )
         .await;
+    assert!(lines(&doctor(&database.url), "ok", "schema")[0].contains("works with it"));
+    database
+        .execute("UPDATE rowcast.state SET works_from = 9999")
+        .await;
     let output = doctor(&database.url.replace("postgres@", "doctor_reading@"));
     assert_eq!(output.status.code(), Some(1));
     assert!(lines(&output, "WRONG", "schema")[0].contains("9999"));

@@ -104,6 +104,11 @@ impl Server {
         }
     }
 
+    /// Has it send its clients elsewhere.
+    pub fn drain(&self, time: std::time::Duration) {
+        self.trigger.drain(time);
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[]).await
     }

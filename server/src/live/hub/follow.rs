@@ -20,7 +20,7 @@ impl Hub {
     }
 
     pub(super) fn read(&mut self, mut read: Read) {
-        self.figures.clock(read.clock);
+        self.figures.read(&read);
         // Heard a little later than it was said, so only for what it is ahead.
         let clock = Clock::heard(read.clock);
         if self.clock.is_some_and(|known| clock.is_ahead_of(known)) {

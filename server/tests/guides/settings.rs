@@ -1,0 +1,68 @@
+//! Settings that documents and examples name.
+
+use std::{fs, path::Path};
+
+use clap::CommandFactory;
+use rowcast::cli::Cli;
+
+use crate::document::{Code, Document, root};
+
+/// What is no setting of the program's, by its beginning: of its embedded PostgreSQL, of the benchmarks.
+const OTHERS: [&str; 2] = ["ROWCAST_PG_BIN", "ROWCAST_BENCH_"];
+
+/// The settings in a text.
+fn named(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !c.is_ascii_uppercase() && !c.is_ascii_digit() && c != '_');
+    let ours = |word: &&str| word.starts_with("ROWCAST_") || word.starts_with("DATABASE_URL");
+    words
+        .filter(ours)
+        .filter(|word| !OTHERS.iter().any(|other| word.starts_with(*other)))
+}
+
+/// All files under a directory, with their texts.
+fn files(directory: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        // Passwords, of whoever has started what is there.
+        if path.ends_with("compose/secrets") {
+            continue;
+        }
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            let text = fs::read_to_string(&path).unwrap();
+            found.push((path.display().to_string(), text));
+        }
+    }
+    found
+}
+
+#[test]
+fn each_setting_that_is_named_exists() {
+    let command = Cli::command();
+    let names = command
+        .get_arguments()
+        .filter_map(|argument| argument.get_env());
+    let known: Vec<&str> = names.filter_map(|name| name.to_str()).collect();
+    let mut count = 0;
+    let documents = Document::all().into_iter();
+    let documents = documents.map(|one| (one.path.display().to_string(), one.whole().to_owned()));
+    for (path, text) in documents.chain(files(&root().join("deploy"))) {
+        for name in named(&text) {
+            count += 1;
+            assert!(known.contains(&name), "{path}: {name}");
+        }
+    }
+    assert!(count > 100, "only {count} were found");
+}
+
+#[test]
+fn what_is_shown_of_a_proxy_is_what_is_tested() {
+    let shown = Document::read("docs/deploy.md").code();
+    for (language, file) in [("nginx", "nginx/rowcast.conf"), ("", "caddy/Caddyfile")] {
+        let example = fs::read_to_string(root().join("deploy").join(file)).unwrap();
+        let is_shown = |code: &Code| code.language == language && code.text == example;
+        assert!(shown.iter().any(is_shown), "{file}");
+    }
+}
