@@ -78,7 +78,6 @@ pub fn shown_here(
     may_post: bool,
     first_new: i64,
     now: f64,
-    zone: Zone,
 ) -> Shown {
     Shown {
         posts: Signal::stored(posts),
@@ -88,7 +87,7 @@ pub fn shown_here(
         first_new: Signal::stored(first_new),
         reacted: Signal::stored(reacted),
         now: Signal::stored(now),
-        zone,
+        zone: Zone::Utc,
         chip: |_| None,
         is_live: false,
     }

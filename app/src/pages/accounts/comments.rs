@@ -9,7 +9,6 @@ use crate::{
     address,
     erased::{Erase, Erased},
     feed::{LONGEST, Place, Post, list, shown_here},
-    format::zone::Zone,
 };
 
 /// What the page shows.
@@ -85,7 +84,6 @@ pub fn comments(options: LeptosOptions, page: Comments) -> impl IntoView {
         page.own.is_some(),
         0,
         page.now,
-        Zone::Utc,
     );
     let content = view! {
         <main class="feed thread-page">

@@ -6,7 +6,6 @@ use super::{Notice, act, live_document, notice};
 use crate::{
     erased::{Erase, Erased},
     feed::{Channel, LONGEST, Place, Post, found, list, shown_here, sidebar},
-    format::zone::Zone,
 };
 
 /// What the page shows.
@@ -190,7 +189,6 @@ fn channel(open: Open, own: i64, now: f64) -> Erased {
         may_post,
         first_new,
         now,
-        Zone::Utc,
     );
     let nothing =
         is_empty.then(|| view! { <p class="nothing">"Nothing was posted here yet."</p> }.erased());
