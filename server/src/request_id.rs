@@ -19,7 +19,8 @@ const MAX: usize = 64;
 pub async fn name(request: Request, next: Next) -> Response {
     let (id, header) = given(request.headers()).unwrap_or_else(made);
     let route = request.extensions().get::<MatchedPath>();
-    let span = tracing::info_span!(
+    // Of the highest level, so that each line that is written has it.
+    let span = tracing::error_span!(
         "request",
         id,
         method = %request.method(),

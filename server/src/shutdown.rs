@@ -20,10 +20,12 @@ struct Drain {
 }
 
 impl Drain {
-    /// When a client leaves, of whom chance says how early.
-    fn moment(&self, chance: f64) -> Instant {
-        let share = UNNOTICED + (1.0 - UNNOTICED) * chance;
-        self.since + self.time.mul_f64(share)
+    /// When a client leaves that is here now, of whom chance says how early. One that comes late,
+    /// as where nobody leads it elsewhere, stays for a part of what is left.
+    fn moment(&self, now: Instant, chance: f64) -> Instant {
+        let first = now.max(self.since + self.time.mul_f64(UNNOTICED));
+        let left = (self.since + self.time).saturating_duration_since(first);
+        first + left.mul_f64(chance)
     }
 }
 
@@ -97,7 +99,7 @@ impl Shutdown {
                 // The end says the rest.
                 return pending().await;
             };
-            sleep_until(drain.moment(chance())).await;
+            sleep_until(drain.moment(Instant::now(), chance())).await;
         };
         tokio::select! {
             () = moment => {}
@@ -190,14 +192,18 @@ mod tests {
             since: Instant::now(),
             time: Duration::from_secs(100),
         };
-        let after = |chance| {
-            drain
-                .moment(chance)
-                .duration_since(drain.since)
-                .as_secs_f64()
+        let after = |come: u64, chance| {
+            let moment = drain.moment(drain.since + Duration::from_secs(come), chance);
+            moment.duration_since(drain.since).as_secs_f64()
         };
-        for (chance, expected) in [(0.0, 20.0), (0.5, 60.0), (1.0, 100.0)] {
-            assert!((after(chance) - expected).abs() < 1e-3);
+        for (come, chance, expected) in [
+            (0, 0.0, 20.0),
+            (0, 0.5, 60.0),
+            (10, 1.0, 100.0),
+            (80, 0.5, 90.0),
+            (100, 0.5, 100.0),
+        ] {
+            assert!((after(come, chance) - expected).abs() < 1e-3);
         }
         let mut seen: Vec<f64> = (0..100).map(|_| chance()).collect();
         seen.sort_by(f64::total_cmp);

@@ -217,7 +217,8 @@ pub async fn works_from(connection: &mut PgConnection) -> Result<i32, sqlx::Erro
         .await
 }
 
-async fn current(connection: &mut PgConnection) -> Result<Option<i32>, sqlx::Error> {
+/// The version that the schema is of; `None` where there is none.
+pub async fn current(connection: &mut PgConnection) -> Result<Option<i32>, sqlx::Error> {
     let exists: bool = sqlx::query_scalar("SELECT to_regclass('rowcast.migration') IS NOT NULL")
         .fetch_one(&mut *connection)
         .await?;

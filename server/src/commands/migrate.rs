@@ -2,12 +2,17 @@
 
 use std::io::Write;
 
+use sqlx::{ConnectOptions, Connection};
+
 use super::Database;
-use crate::{capture::migrate::newest, config::Config};
+use crate::{capture::migrate::current, config::Config, database::pool::session};
 
 pub async fn run(config: &Config) -> anyhow::Result<()> {
     let database = Database::open(config).await?;
-    let version = newest();
+    let mut connection = session(database.options.clone()).connect().await?;
+    // It may be of a newer one than this program knows.
+    let version = current(&mut connection).await?.unwrap_or_default();
+    connection.close().await?;
     let said = match database.applied {
         0 => format!("The schema rowcast is at version {version} already.\n"),
         applied => format!("The schema rowcast is at version {version} now, {applied} further.\n"),
