@@ -53,6 +53,16 @@ fn with_query(path: &str, query: &str) -> String {
     }
 }
 
+/// A row's key as the last part of a path: its values, each percent-encoded, with commas between.
+#[cfg(feature = "hydrate")]
+pub fn of_key(key: &rowcast_protocol::RowKey) -> String {
+    let value = |cell: &rowcast_protocol::Cell| match cell {
+        rowcast_protocol::Cell::Text(text) => encode(text),
+        other => encode(&other.to_json()),
+    };
+    key.0.iter().map(value).collect::<Vec<_>>().join(",")
+}
+
 /// Percent-encodes a part of a path.
 pub fn encode(part: &str) -> String {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";

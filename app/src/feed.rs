@@ -26,9 +26,17 @@ pub use link::{FeedLink, News};
 #[cfg(feature = "ssr")]
 pub use markdown::named_in;
 pub use post::{Answered, Post, Reaction};
+pub(crate) use posts::Place;
 #[cfg(feature = "ssr")]
 pub(crate) use posts::found;
 pub use sidebar::Channel;
+#[cfg(feature = "hydrate")]
+pub(crate) use {
+    live::clock,
+    markdown::brief,
+    post::text,
+    posts::{Shown, list as live_list},
+};
 #[cfg(feature = "ssr")]
 pub(crate) use {posts::list, posts::shown_here, sidebar::sidebar};
 

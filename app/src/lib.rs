@@ -11,6 +11,7 @@
 pub mod address;
 pub mod charts;
 pub mod commands;
+pub mod comments;
 pub mod components;
 pub mod content;
 #[cfg(feature = "ssr")]
@@ -68,6 +69,10 @@ pub fn start() {
     } else if has("side-live") {
         wasm_bindgen_futures::spawn_local(async {
             let _ = parts::feed().await;
+        });
+    } else if has("thread-live") {
+        wasm_bindgen_futures::spawn_local(async {
+            let _ = parts::comments(comments::Wanted::Page).await;
         });
     } else {
         leptos::mount::hydrate_body(App);

@@ -10,6 +10,7 @@ use leptos::prelude::{RwSignal, expect_context};
 
 use crate::{
     charts::{MakePanel, panel::panel},
+    comments::{self, Wanted},
     components::{
         column_menu::{MadeMenu, items},
         filter_panel::Filtering,
@@ -137,6 +138,20 @@ part! {
     /// The page of the feed: makes it live.
     feed() -> () {
         feed::live::begin();
+    }
+}
+
+part! {
+    /// Comments: makes the page of a thread live, or makes what is in a row's detail.
+    comments(wanted: Wanted) -> Option<MakeView> {
+        comments::begin(wanted)
+    }
+}
+
+part! {
+    /// How many comments rows have: marks them from then on.
+    comment_counts(view: TableView, grid: GridState) -> () {
+        comments::counts::begin(view, grid);
     }
 }
 

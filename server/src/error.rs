@@ -58,6 +58,7 @@ pub fn status(code: &str) -> StatusCode {
         | "unknown_notification"
         | "unknown_channel"
         | "unknown_post"
+        | "unknown_comment"
         | "unknown_image"
         | "unknown_watch"
         | "not_found" => StatusCode::NOT_FOUND,
@@ -67,7 +68,7 @@ pub fn status(code: &str) -> StatusCode {
             StatusCode::FORBIDDEN
         }
         "too_many_attempts" | "too_many_requests" => StatusCode::TOO_MANY_REQUESTS,
-        "not_live" | "conflict" | "count_changed" | "no_history" | "name_taken"
+        "not_live" | "conflict" | "count_changed" | "no_history" | "no_comments" | "name_taken"
         | "last_administrator" | "last_identity" | "identity_taken" => StatusCode::CONFLICT,
         "unsupported_media_type" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "not_null"

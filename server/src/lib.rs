@@ -16,6 +16,7 @@ pub mod capture;
 pub mod chart;
 pub mod cli;
 pub mod commands;
+pub mod comment;
 pub mod config;
 pub mod database;
 pub mod demo;

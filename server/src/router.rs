@@ -22,9 +22,9 @@ use crate::{
     feed::IMAGE_BYTES,
     host, limit, metrics, refusal, request_id,
     routes::{
-        accounts, batch, bulk, chart, feed, feed_images, health, history, import, live, me,
-        metrics as metrics_page, notifications, pages, permissions, presence, row, rows, tables,
-        views, watches, ws,
+        accounts, batch, bulk, chart, comments, feed, feed_images, health, history, import, live,
+        me, metrics as metrics_page, notifications, pages, permissions, presence, row, rows,
+        tables, views, watches, ws,
     },
     security,
     state::AppState,
@@ -110,6 +110,14 @@ pub fn router(state: AppState) -> Router {
         .route("/api/channels/{channel}/posts", post(feed::post))
         .route("/api/channels/{channel}/settings", put(feed::set))
         .route("/api/channels/{channel}/typing", post(feed::typing))
+        .route(
+            "/api/comments/{table}/{key}",
+            get(comments::show).post(comments::add),
+        )
+        .route(
+            "/api/comments/{id}",
+            patch(comments::edit).delete(comments::delete),
+        )
         .route("/api/posts/{id}", patch(feed::edit).delete(feed::delete))
         .route("/api/posts/{id}/reactions", put(feed::react))
         .route("/api/watches", get(watches::list).post(watches::create))

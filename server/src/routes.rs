@@ -4,6 +4,8 @@ pub mod accounts;
 pub mod batch;
 pub mod bulk;
 pub mod chart;
+pub mod comments;
+pub mod comments_page;
 pub mod export;
 pub mod feed;
 pub mod feed_images;

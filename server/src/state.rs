@@ -104,7 +104,9 @@ impl AppState {
 
     /// The tables as somebody may see them.
     pub fn seen<'a>(&'a self, identity: &'a Identity) -> Seen<'a> {
-        Seen::new(&self.catalog, identity).noting(&self.housekeeping)
+        Seen::new(&self.catalog, identity)
+            .noting(&self.housekeeping)
+            .reading(&self.readers)
     }
 
     /// Says at once that the database is away, where that is known: to wait for a connection

@@ -279,17 +279,12 @@ pub async fn rows(table: &str, query: &str) -> Result<Snapshot, Refusal> {
 }
 
 /// `/api/RESOURCE/TABLE/KEY`.
-fn row_address(resource: &str, table: &str, key: &RowKey) -> String {
-    let mut out = address::api(resource, table, "");
-    for (at, cell) in key.0.iter().enumerate() {
-        out.push(if at == 0 { '/' } else { ',' });
-        let text = match cell {
-            Cell::Text(text) => text.to_string(),
-            other => other.to_json(),
-        };
-        out.push_str(&address::encode(&text));
-    }
-    out
+pub fn row_address(resource: &str, table: &str, key: &RowKey) -> String {
+    format!(
+        "{}/{}",
+        address::api(resource, table, ""),
+        address::of_key(key)
+    )
 }
 
 async fn send<T: DeserializeOwned>(

@@ -1,5 +1,6 @@
 //! A row as a whole: a new one, or one to look at and change.
 
+mod comments;
 mod form_field;
 
 use leptos::{ev, prelude::*, task::spawn_local};
@@ -21,7 +22,9 @@ use crate::{
     erased::effect,
     erased::{Erase, changing},
     live::rows::LiveRow,
+    signed_in::SignedIn,
 };
+use comments::RowComments;
 use form_field::FormField;
 
 /// The row that the dialog shows.
@@ -207,6 +210,10 @@ fn Form(session: Session, dialog: RowDialog) -> impl IntoView {
                 </header>
                 <div class="form-body">
                     {inputs}
+                    {key
+                        .clone()
+                        .filter(|_| SignedIn::current().is_some())
+                        .map(|key| view! { <RowComments session key /> })}
                     {key.map(|key| view! { <History session key fields=fields.get_value() /> })}
                 </div>
                 <footer>

@@ -19,7 +19,7 @@ use super::{
     dot,
     markdown::brief,
     post::{COLUMNS, text},
-    posts::{Shown, list},
+    posts::{Place, Shown, list},
     sidebar::sidebar,
     unread::Counts,
     window::{Window, id_of},
@@ -228,6 +228,7 @@ fn channel(open: Open) -> Erased {
     let refused = RwSignal::new(None::<String>);
     let shown = Shown {
         posts: posts.into(),
+        place: Place::Channel,
         own,
         may_post,
         first_new: first_new.into(),
@@ -459,7 +460,7 @@ fn news(followed: LiveList, rows: Memo<Vec<Post>>, own: i64, window: Window) -> 
 }
 
 /// The time, which goes on.
-fn clock() -> Signal<f64> {
+pub(crate) fn clock() -> Signal<f64> {
     let status = expect_context::<LiveStatus>();
     let now = RwSignal::new(Date::now());
     let timer = set_interval_with_handle(

@@ -9,11 +9,47 @@ use crate::{
     format::{relative::since, time::instant, zone::Zone},
 };
 
+/// What posts are written in.
+#[derive(Clone, Copy)]
+pub enum Place {
+    /// A channel of the feed.
+    Channel,
+    /// The thread about a row.
+    Row {
+        /// The address of its page.
+        page: StoredValue<String>,
+        /// Whether the reader may take away what others wrote.
+        may_delete: bool,
+    },
+}
+
+impl Place {
+    /// Where a post stands in its page.
+    fn anchor(self, id: i64) -> String {
+        match self {
+            Self::Channel => format!("post-{id}"),
+            Self::Row { .. } => format!("comment-{id}"),
+        }
+    }
+
+    /// Where a post is.
+    fn address(self, post: &Post) -> String {
+        match self {
+            Self::Channel => address(post),
+            Self::Row { page, .. } => {
+                page.with_value(|page| format!("{page}#{}", self.anchor(post.id)))
+            }
+        }
+    }
+}
+
 /// What a list of posts is made with.
 #[derive(Clone, Copy)]
 pub struct Shown {
     /// They, in the order of their numbers.
     pub posts: Signal<Vec<Post>>,
+    /// What they are written in.
+    pub place: Place,
     /// The reader's account.
     pub own: i64,
     /// Whether they may post.
@@ -35,22 +71,23 @@ pub struct Shown {
 /// The same of posts that stay as they are.
 #[cfg(feature = "ssr")]
 pub fn shown_here(
+    place: Place,
     posts: Vec<Post>,
     reacted: Vec<(i64, String)>,
     own: i64,
     may_post: bool,
     first_new: i64,
     now: f64,
-    zone: Zone,
 ) -> Shown {
     Shown {
         posts: Signal::stored(posts),
+        place,
         own,
         may_post,
         first_new: Signal::stored(first_new),
         reacted: Signal::stored(reacted),
         now: Signal::stored(now),
-        zone,
+        zone: Zone::Utc,
         chip: |_| None,
         is_live: false,
     }
@@ -62,8 +99,12 @@ pub fn list(shown: Shown) -> Erased {
         let posts = shown.posts.read();
         posts.iter().map(|post| post.id).collect::<Vec<_>>()
     };
+    let label = match shown.place {
+        Place::Channel => "Posts",
+        Place::Row { .. } => "Comments",
+    };
     view! {
-        <ol class="posts" aria-label="Posts">
+        <ol class="posts" aria-label=label>
             <For each=ids key=|id| *id let:id>
                 {entry(id, shown)}
             </For>
@@ -117,7 +158,13 @@ fn entry(id: i64, shown: Shown) -> Erased {
     let answers = Memo::new(move |_| post.read().answers.clone());
     let said = move || {
         body.with(|(body, is_deleted)| match is_deleted {
-            true => view! { <p class="post-gone">"This post was deleted."</p> }.erased(),
+            true => {
+                let said = match shown.place {
+                    Place::Channel => "This post was deleted.",
+                    Place::Row { .. } => "This comment was deleted.",
+                };
+                view! { <p class="post-gone">{said}</p> }.erased()
+            }
             false => markdown::view(body, shown.chip),
         })
     };
@@ -133,12 +180,19 @@ fn entry(id: i64, shown: Shown) -> Erased {
     let is_own = first.author == Some(shown.own);
     let (channel, name) = (first.channel.clone(), first.author_name.clone());
     let named = format!("{name}, {exact}");
-    let acts =
-        move || (!is_deleted.get()).then(|| acts(id, &channel, (&name, &named), is_own, shown));
+    let acts = move || {
+        (!is_deleted.get()).then(|| match shown.place {
+            Place::Channel => acts(id, &channel, (&name, &named), is_own, shown),
+            Place::Row { page, may_delete } => {
+                let page = page.get_value();
+                comment_acts(id, &page, &named, (is_own, is_own || may_delete), shown)
+            }
+        })
+    };
     let is_program = first.author.is_none();
     view! {
         <li
-            id=format!("post-{id}")
+            id=shown.place.anchor(id)
             data-id=id
             class="post"
             class:own=is_own
@@ -153,7 +207,7 @@ fn entry(id: i64, shown: Shown) -> Erased {
                 {changing(move || answers.get().map(answered))}
                 <p class="post-head">
                     <span class="post-author"><bdi>{first.author_name.clone()}</bdi></span>
-                    <a class="post-at" href=address(&first)>
+                    <a class="post-at" href=shown.place.address(&first)>
                         <time datetime=first.at.clone() title=exact.clone()>
                             {changing(ago)}
                         </time>
@@ -314,4 +368,46 @@ fn acts(id: i64, channel: &str, (name, named): (&str, &str), is_own: bool, shown
         .erased()
     });
     view! { <div class="post-acts">{react} {reply} {own}</div> }.erased()
+}
+
+/// What is done with a comment. `is_own`, `is_deletable`: what the reader may do.
+fn comment_acts(
+    id: i64,
+    page: &str,
+    named: &str,
+    (is_own, is_deletable): (bool, bool),
+    shown: Shown,
+) -> Erased {
+    let edit = (is_own && shown.may_post).then(|| {
+        view! {
+            <a
+                class="button"
+                href=format!("{page}?edit={id}#write")
+                data-act="edit"
+                aria-label=format!("Edit {named}")
+            >
+                "Edit"
+            </a>
+        }
+        .erased()
+    });
+    let label = format!("Delete {named}");
+    // Where it is live it may stand within another form.
+    let delete = is_deletable.then(|| match shown.is_live {
+        true => view! {
+            <button type="button" class="button danger" data-act="delete" aria-label=label>
+                "Delete"
+            </button>
+        }
+        .erased(),
+        false => view! {
+            <form method="post" action=format!("{page}/{id}/delete")>
+                <button type="submit" class="button danger" aria-label=label>
+                    "Delete"
+                </button>
+            </form>
+        }
+        .erased(),
+    });
+    view! { <div class="post-acts">{edit} {delete}</div> }.erased()
 }

@@ -3,6 +3,7 @@
 //! Each is a document of its own, of plain forms: nothing of it needs a script, and who has not
 //! signed in is sent none but the theme's.
 
+mod comments;
 mod feed;
 mod join;
 mod login;
@@ -16,6 +17,7 @@ mod watches;
 use leptos::prelude::*;
 
 pub use self::{
+    comments::{Comments, comments, row_address},
     feed::{Draft, Feed, Open, feed},
     join::{Join, JoinPurpose, join},
     login::{Login, login},

@@ -38,9 +38,15 @@ use crate::{
     erased::{Erase, changing, effect},
     format::clock::Clock,
     grid::{GridState, Layout, layout::shown_parameters, slice::Slice},
-    live::{Asked, LiveQuery, use_live_query},
+    lazy::{self, Lazy},
+    live::{
+        Asked, LiveQuery,
+        status::{Link, LiveStatus},
+        use_live_query,
+    },
     looks::{LooksDialog, LooksOf},
     saved_views::{ALL, SavedView, SavedViews, ViewsButton},
+    signed_in::SignedIn,
     transfer::TransferButtons,
 };
 
@@ -216,6 +222,17 @@ fn open_as_set_up(view: TableView) {
     });
 }
 
+/// Has the rows marked that have comments, once the page is live.
+fn count_comments(view: TableView, grid: GridState) {
+    let part = Lazy::<()>::new(lazy::part!(comment_counts(view, grid)));
+    let status = expect_context::<LiveStatus>();
+    effect(move || {
+        if status.link.get() == Link::Live {
+            part.want();
+        }
+    });
+}
+
 /// The page of one table.
 #[component]
 pub fn TablePage() -> impl IntoView {
@@ -296,6 +313,9 @@ fn Shown(
     Charts::provide(view, grid);
     Clock::provide(grid);
     keep_in_address(view, grid);
+    if live && SignedIn::current().is_some() {
+        count_comments(view, grid);
+    }
     view! {
         <PageTitle text=path />
         <div class="page table-page">

@@ -98,6 +98,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         include_str!("../../../migrations/0019_watching.sql"),
     ),
     (
+        20,
+        "comments",
+        include_str!("../../../migrations/0020_comments.sql"),
+    ),
+    (
         21,
         "versions",
         include_str!("../../../migrations/0021_versions.sql"),

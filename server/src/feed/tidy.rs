@@ -1,11 +1,11 @@
-//! Keeping the feed in bounds.
+//! Keeping the feed and comments in bounds.
 
 use std::time::Duration;
 
 use sqlx::PgPool;
 use tokio::{sync::watch, time::sleep};
 
-use crate::error::sqlstate;
+use crate::{comment, error::sqlstate};
 
 /// How often.
 const OFTEN: Duration = Duration::from_secs(600);
@@ -13,16 +13,20 @@ const OFTEN: Duration = Duration::from_secs(600);
 /// How many rows are removed at once: few enough for a short transaction.
 const BATCH: i32 = 500;
 
-/// Removes who was writing, and images that no post came to show, until `stop` says so.
+/// Removes who was writing, images that no post came to show, and comments on what is gone, until `stop` says so.
 pub async fn run(pool: PgPool, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             () = sleep(OFTEN) => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
-        if let Err(error) = tidy(&pool).await {
+        let tidied = async {
+            tidy(&pool).await?;
+            comment::tidy::tidy(&pool).await
+        };
+        if let Err(error) = tidied.await {
             let reason = sqlstate(&error);
-            tracing::warn!(reason, "the feed could not be tidied");
+            tracing::warn!(reason, "what people wrote could not be tidied");
         }
     }
 }

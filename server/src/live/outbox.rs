@@ -89,6 +89,14 @@ impl Waiting {
             Kind::Running(_) | Kind::Complaint => None,
         }
     }
+
+    /// The subscription that this tells something of, which goes on.
+    pub fn tells_of(&self) -> Option<SubscriberId> {
+        match self.kind {
+            Kind::Running(id) => Some(id),
+            Kind::Final(_) | Kind::Complaint => None,
+        }
+    }
 }
 
 impl Outbox {
@@ -238,6 +246,12 @@ impl Outbox {
         state.queue.retain(
             |waiting| !matches!(waiting.kind, Kind::Running(of) | Kind::Final(of) if of == id),
         );
+    }
+
+    /// Ends a subscription: what waits for it is forgotten, and this is the last word about it.
+    pub fn end(&self, id: SubscriberId, number: u32, event: Arc<SharedEvent>) {
+        self.forget(id);
+        self.push_final(id, number, event);
     }
 
     /// Ends the connection once what waits has been sent.

@@ -8,6 +8,7 @@ use sqlx::PgPool;
 use super::not_live;
 use crate::{
     auth::Identity,
+    comment::{self, Guard},
     database::catalog::{Catalog, TableMeta},
     permission::restrict,
     query::{bind::bind, bound::BoundQuery},
@@ -22,6 +23,8 @@ pub struct Prepared {
     pub described: Table,
     /// As its table takes it.
     pub bound: BoundQuery,
+    /// What has to hold as long as it is followed.
+    pub guard: Option<Guard>,
 }
 
 /// Parses and binds a query of a live table, as somebody may ask it.
@@ -36,7 +39,13 @@ pub async fn prepare(
 ) -> Result<Prepared, ApiError> {
     let seen = state.seen(identity);
     let table = seen.table(table).await?;
-    let query = restrict(seen, &table, Query::parse(query)?).await?;
+    let query = Query::parse(query)?;
+    let (query, guard) = if table.is_about_rows() {
+        let (query, guard) = comment::restrict(seen, query).await?;
+        (query, Some(guard))
+    } else {
+        (restrict(seen, &table, query).await?, None)
+    };
     let described = table.described();
     let _turn = state.live.admit_binding().await;
     let bound = bind_live(&state.catalog, state.readers.ours(), table, &query).await?;
@@ -44,6 +53,7 @@ pub async fn prepare(
         query: Arc::new(query),
         described,
         bound,
+        guard,
     })
 }
 

@@ -13,7 +13,7 @@ use super::{
     rows::nothing,
     seen::Seen,
 };
-use crate::{auth::Identity, database::catalog::TableMeta, query::bind::embedded_key};
+use crate::{auth::Identity, comment, database::catalog::TableMeta, query::bind::embedded_key};
 
 /// Makes of a query the one that may be asked by whoever sees `table` so: with the rows that
 /// are theirs and without what is hidden from them, in the table and in what it embeds. The
@@ -28,6 +28,10 @@ pub async fn restrict(
     table: &Arc<TableMeta>,
     mut query: Query,
 ) -> Result<Query, ApiError> {
+    if table.is_about_rows() {
+        // It reads rows of another table by a query of its own, which comes here too.
+        return Box::pin(about_rows(seen, query)).await;
+    }
     let limits = table.limits.as_deref().cloned().unwrap_or_default();
     if table.is_audit() {
         seen.note_reading().await?;
@@ -57,6 +61,11 @@ pub async fn restrict(
         Rows::Some(filter) => query.filter.push(filter),
         Rows::None => query.filter.extend(no_row(&table.table)),
     }
+    Ok(query)
+}
+
+async fn about_rows(seen: Seen<'_>, query: Query) -> Result<Query, ApiError> {
+    let (query, _) = comment::restrict(seen, query).await?;
     Ok(query)
 }
 

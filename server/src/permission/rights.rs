@@ -256,6 +256,14 @@ impl Limits {
         }
     }
 
+    /// From everything.
+    pub fn to_nothing() -> Self {
+        Self {
+            read: Rows::None,
+            ..Self::to_reading()
+        }
+    }
+
     /// From writing.
     pub fn to_reading() -> Self {
         Self {

@@ -18,6 +18,7 @@ use crate::{
     database::{
         catalog::{Catalog, ForeignKey, TableMeta, Theirs, is_audit, theirs},
         impersonation::DatabaseUser,
+        readers::Readers,
     },
     error::unknown_table,
 };
@@ -29,6 +30,8 @@ pub struct Seen<'a> {
     identity: &'a Identity,
     /// Where it is noted that the audit log is read.
     notes: Option<&'a PgPool>,
+    /// Where rows are read by which it is decided what else may be.
+    readers: Option<&'a Readers>,
 }
 
 impl<'a> Seen<'a> {
@@ -38,7 +41,21 @@ impl<'a> Seen<'a> {
             catalog,
             identity,
             notes: None,
+            readers: None,
         }
+    }
+
+    /// The same, where rows can be read by which it is decided what else may be.
+    pub fn reading(self, readers: &'a Readers) -> Self {
+        Self {
+            readers: Some(readers),
+            ..self
+        }
+    }
+
+    /// By what is read what was written about a row: connections for reading, and for writing what is ours.
+    pub fn about_rows(self) -> Option<(&'a Readers, &'a PgPool)> {
+        self.readers.zip(self.notes)
     }
 
     /// The same, where it is noted that the audit log is read.
@@ -201,8 +218,13 @@ impl<'a> Seen<'a> {
     }
 
     fn limits_by_account(self, theirs: Theirs, table: &Table) -> Option<Limits> {
+        if theirs == Theirs::AboutRows {
+            // Which rows they name is of their query, not of who they are.
+            return Some(Limits::to_nothing());
+        }
         let account = self.identity.account?;
         Some(match theirs {
+            Theirs::AboutRows => Limits::to_nothing(),
             Theirs::Own => Limits::to_account(account),
             // Administrators say who is in a channel; to read what is in it they have to be.
             Theirs::Channels(..) if table.name == "channel" && self.identity.is_administrator() => {

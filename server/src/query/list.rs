@@ -1,12 +1,14 @@
 //! A query's list, as clients get it.
 
+use std::sync::Arc;
+
 use super::{
     bind::bind,
     bound::BoundQuery,
     read::{Range, Totals, WindowRead, window},
 };
 use crate::{
-    database::readers::Readers,
+    database::{catalog::TableMeta, readers::Readers},
     permission::{Seen, restrict},
 };
 use rowcast_engine::datum::Datum;
@@ -47,7 +49,21 @@ async fn read_once(
     query: &str,
 ) -> Result<(Table, Snapshot), ApiError> {
     let table = seen.table(table).await?;
-    let query = restrict(seen, &table, Query::parse(query)?).await?;
+    of_table(seen, readers, epoch, table, Query::parse(query)?).await
+}
+
+/// Reads the list of a query of that table, both as they may be seen.
+///
+/// # Errors
+/// Those of binding and of reading; `catalog_changed` if the table was altered meanwhile.
+pub async fn of_table(
+    seen: Seen<'_>,
+    readers: &Readers,
+    epoch: u64,
+    table: Arc<TableMeta>,
+    query: Query,
+) -> Result<(Table, Snapshot), ApiError> {
+    let query = restrict(seen, &table, query).await?;
     let described = table.described();
     let bound = bind(seen.catalog(), readers.ours(), table, &query).await?;
     let range = Range::Offset {

@@ -11,14 +11,16 @@ use bytes::Bytes;
 use futures::stream;
 use http::{HeaderMap, HeaderValue, header};
 use rowcast_protocol::Cursor;
+use rustc_hash::FxHashSet;
 use tokio::time::{Instant, Interval, interval_at};
 
 use crate::{
     auth::Standing,
+    comment::Guards,
     error::HttpError,
     limit::{Place, Subject},
     live::{
-        Live, SubscriberId,
+        SubscriberId,
         hub::Asked,
         outbox::{Due, Outbox},
         prepare::{Prepared, prepare},
@@ -52,7 +54,12 @@ pub async fn follow(
         .map(str::to_owned)
         .or(in_address);
     let prepared = prepare(&state, standing.identity(), &table, &text).await?;
-    let Prepared { query, bound, .. } = prepared;
+    let Prepared {
+        query,
+        bound,
+        guard,
+        ..
+    } = prepared;
     let outbox = Outbox::counted(Arc::clone(&state.live.figures().outgoing));
     let outbox = Arc::new(outbox);
     // A cursor that can't be read is one that can't be resumed from.
@@ -62,8 +69,11 @@ pub async fn follow(
         .live
         .subscribe(Asked { id, query, bound }, subject, cursor, &outbox, 0)
         .await;
+    let guards = Guards::default();
+    guards.add(id, guard);
     let session = Session {
-        live: state.live.clone(),
+        state: state.clone(),
+        guards,
         id,
         outbox,
         heartbeat: interval_at(Instant::now() + HEARTBEAT, HEARTBEAT),
@@ -72,7 +82,7 @@ pub async fn follow(
         standing,
         _permit: permit,
     };
-    state.live.figures().connections.add(1);
+    session.state.live.figures().connections.add(1);
     let events = stream::unfold(session, |mut session| async move {
         let bytes = session.next().await?;
         Some((Ok::<Bytes, Infallible>(bytes), session))
@@ -138,7 +148,8 @@ fn percent_decoded(value: &str) -> String {
 
 /// One event stream.
 struct Session {
-    live: Live,
+    state: AppState,
+    guards: Guards,
     id: SubscriberId,
     outbox: Arc<Outbox>,
     heartbeat: Interval,
@@ -163,10 +174,18 @@ impl Session {
                 () = &mut self.leaving => return None,
                 due = self.outbox.next() => match due {
                     Due::Event(waiting) => {
+                        let (state, identity) = (&self.state, Arc::clone(self.standing.identity()));
+                        let mut checked = FxHashSet::default();
+                        let admitted = self
+                            .guards
+                            .admit(state, &identity, &self.outbox, &waiting, &mut checked);
+                        if !admitted.await {
+                            continue;
+                        }
                         let event = &waiting.event;
                         self.ended = waiting.ends().is_some();
                         self.heartbeat.reset();
-                        self.live.figures().delivered(&waiting);
+                        self.state.live.figures().delivered(&waiting);
                         let mut out = Vec::new();
                         out.extend_from_slice(b"event: ");
                         out.extend_from_slice(event.name().as_bytes());
@@ -179,7 +198,7 @@ impl Session {
                         out.extend_from_slice(b"\n\n");
                         return Some(out.into());
                     }
-                    Due::Lost(ids) => self.live.resync(ids).await,
+                    Due::Lost(ids) => self.state.live.resync(ids).await,
                     Due::Closed => return None,
                 },
                 _ = self.heartbeat.tick() => return Some(Bytes::from_static(b": alive\n\n")),
@@ -190,8 +209,8 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.live.figures().disconnections.add(1);
-        self.live.leave(self.id);
+        self.state.live.figures().disconnections.add(1);
+        self.state.live.leave(self.id);
     }
 }
 

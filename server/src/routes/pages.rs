@@ -34,7 +34,7 @@ use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
 use super::{
-    feed_images, feed_page, join, login,
+    comments_page, feed_images, feed_page, join, login,
     notifications_page::{self, Unread},
     openid, own_account, permissions_page, users, watches_page,
 };
@@ -86,6 +86,14 @@ pub fn router(state: &AppState) -> Router<AppState> {
         .route(
             "/notifications/{id}/{what}",
             post(notifications_page::change),
+        )
+        .route(
+            "/comments/{table}/{key}",
+            get(comments_page::show).post(comments_page::add),
+        )
+        .route(
+            "/comments/{table}/{key}/{id}/{what}",
+            post(comments_page::change),
         )
         .route("/feed", get(feed_page::show).post(feed_page::create))
         .route("/feed/images/{id}", get(feed_images::show))
@@ -460,6 +468,7 @@ async fn first_rows(
             query,
             described: table,
             bound,
+            ..
         }) => {
             let snapshot = state.live.snapshot(query, bound, subject).await?;
             Ok(TablePage { table, snapshot })

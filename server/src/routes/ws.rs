@@ -20,7 +20,7 @@ use rowcast_protocol::{
     message::{ClientMessage, Event, ServerMessage},
     version::WIRE_VERSION,
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 
@@ -28,6 +28,7 @@ use super::live::unreadable;
 use crate::{
     audit::{self, Actor},
     auth::{Identity, Standing},
+    comment::Guards,
     error::HttpError,
     limit::{Kind, Place, Spent, Subject, too_many},
     live::{
@@ -158,6 +159,7 @@ impl Connection {
             encoding,
             outbox: Arc::new(outbox),
             subscriptions: Mutex::default(),
+            guards: Guards::default(),
         }))
     }
 
@@ -281,7 +283,7 @@ impl Connection {
                 }
                 // Not before what was taken is on its way: what waits in the outbox is bounded.
                 due = outbox.next(), if !has_outgoing => match due {
-                    Due::Event(waiting) => session.take(waiting, socket),
+                    Due::Event(waiting) => session.take(waiting, socket).await,
                     // All that waited has been handed over; only now is there a point in a
                     // fresh list.
                     Due::Lost(ids) => live.resync(ids).await,
@@ -306,6 +308,8 @@ struct Session {
     outbox: Arc<Outbox>,
     /// The subscriptions, by the client's numbers.
     subscriptions: Mutex<FxHashMap<u32, SubscriberId>>,
+    /// What has to hold for what is sent.
+    guards: Guards,
 }
 
 impl Session {
@@ -333,24 +337,46 @@ impl Session {
     }
 
     /// Has an event sent, and what else waits.
-    fn take(&self, first: Waiting, socket: &mut Socket) {
+    async fn take(&self, first: Waiting, socket: &mut Socket) {
         let mut next = Some(first);
         let mut taken = 0;
+        // What waited when a guard was asked for it is as old as the answer at the most.
+        let mut checked = FxHashSet::default();
         while let Some(waiting) = next {
-            self.note(&waiting);
-            self.state.live.figures().delivered(&waiting);
-            for piece in waiting.event.frame(self.encoding, waiting.number) {
-                taken += piece.len();
-                socket.queue(piece);
+            if self.admits(&waiting, &mut checked).await {
+                self.note(&waiting);
+                self.state.live.figures().delivered(&waiting);
+                for piece in waiting.event.frame(self.encoding, waiting.number) {
+                    taken += piece.len();
+                    socket.queue(piece);
+                }
             }
             next = (taken < TAKEN).then(|| self.outbox.try_event()).flatten();
         }
+    }
+
+    /// Whether an event may be sent. What comes late of a subscription that is over tells something
+    /// that nobody guards any more.
+    async fn admits(&self, waiting: &Waiting, checked: &mut FxHashSet<SubscriberId>) -> bool {
+        if !self.guards.are_any() {
+            return true;
+        }
+        if let Some(id) = waiting.tells_of()
+            && self.subscriptions().get(&waiting.number) != Some(&id)
+        {
+            return false;
+        }
+        let (state, identity) = (&self.state, &self.identity);
+        self.guards
+            .admit(state, identity, &self.outbox, waiting, checked)
+            .await
     }
 
     /// Frees the number of a subscription that the server has ended, unless it stands for
     /// another one by now.
     fn note(&self, waiting: &Waiting) {
         if let Some(id) = waiting.ends() {
+            self.guards.remove(id);
             let mut known = self.subscriptions();
             if known.get(&waiting.number) == Some(&id) {
                 known.remove(&waiting.number);
@@ -431,6 +457,7 @@ impl Session {
                     Some(subscriber) => {
                         // Not to be waited for: who goes away meanwhile must not leave it.
                         self.state.live.leave(subscriber);
+                        self.guards.remove(subscriber);
                         self.outbox.forget(subscriber);
                     }
                     None => self.complain(
@@ -480,12 +507,18 @@ impl Session {
             ));
         }
         let prepared = prepare(&self.state, &self.identity, table, query).await?;
-        let Prepared { query, bound, .. } = prepared;
+        let Prepared {
+            query,
+            bound,
+            guard,
+            ..
+        } = prepared;
         // A cursor that can't be read is one that can't be resumed from.
         let cursor: Option<Cursor> =
             cursor.map(|text| text.parse().unwrap_or_else(|_| unreadable()));
         let live = &self.state.live;
         let subscriber = live.new_id();
+        self.guards.add(subscriber, guard);
         self.subscriptions().insert(id, subscriber);
         let asked = Asked {
             id: subscriber,

@@ -179,6 +179,13 @@ impl Server {
         Answer::parse(&bytes)
     }
 
+    /// Another one of the same database, once this one has ended.
+    pub async fn again(self) -> Self {
+        self.trigger.trigger();
+        self.task.await.unwrap();
+        Self::guarding(self.database, "SELECT 1").await
+    }
+
     /// Stops it and waits for its end.
     pub async fn stop(self) {
         self.trigger.trigger();

@@ -5,8 +5,7 @@ use leptos::prelude::*;
 use super::{Notice, act, live_document, notice};
 use crate::{
     erased::{Erase, Erased},
-    feed::{Channel, LONGEST, Post, found, list, shown_here, sidebar},
-    format::zone::Zone,
+    feed::{Channel, LONGEST, Place, Post, found, list, shown_here, sidebar},
 };
 
 /// What the page shows.
@@ -182,7 +181,15 @@ fn channel(open: Open, own: i64, now: f64) -> Erased {
         .map_or(0, |post| post.id);
     let is_empty = posts.is_empty();
     let last = posts.last().map_or(0, |post| post.id);
-    let shown = shown_here(posts, reacted, own, may_post, first_new, now, Zone::Utc);
+    let shown = shown_here(
+        Place::Channel,
+        posts,
+        reacted,
+        own,
+        may_post,
+        first_new,
+        now,
+    );
     let nothing =
         is_empty.then(|| view! { <p class="nothing">"Nothing was posted here yet."</p> }.erased());
     let unread = (channel.unread > 0).then(|| {

@@ -72,6 +72,9 @@ pub enum Theirs {
     /// Those of the channels that they are in, by these columns: the channel's number, and whether it
     /// is private.
     Channels(&'static str, &'static str),
+    /// None, but those about rows of other tables that they ask for by naming them, as far as they see
+    /// those.
+    AboutRows,
 }
 
 /// By what each account sees rows of a table; `None` if that is ruled as of any table.
@@ -83,6 +86,7 @@ pub fn theirs(table: &Table) -> Option<Theirs> {
         "notification" | "channel_member" | "reaction" => Some(Theirs::Own),
         "channel" => Some(Theirs::Channels("id", "is_private")),
         "post" | "typing" => Some(Theirs::Channels("channel", "is_private")),
+        "comment" | "comment_count" => Some(Theirs::AboutRows),
         _ => None,
     }
 }
@@ -216,6 +220,11 @@ impl TableMeta {
     /// Whether each account sees rows of it by who it is, whatever is said of tables.
     pub fn is_by_account(&self) -> bool {
         theirs(&self.table).is_some()
+    }
+
+    /// Whether it is asked for by naming rows of other tables, and seen by whoever sees those.
+    pub fn is_about_rows(&self) -> bool {
+        theirs(&self.table) == Some(Theirs::AboutRows)
     }
 
     /// Whether its rows have a name of their own, not one made of their content.

@@ -51,6 +51,9 @@ const SQL: &str = "
         SELECT id, 999999, true, 'lemuria' FROM rowcast.channel WHERE name = 'cave';
     INSERT INTO rowcast.post_image (channel, account, post, kind, bytes)
         SELECT p.channel, 999999, p.id, 'image/gif', 'GIF89a lemuria' FROM rowcast.post p;
+    INSERT INTO rowcast.comment (table_id, key, author, author_name, body)
+        VALUES (rowcast.comment_table('vault'::regclass), '1', 999999, 'carcosa', 'carcosa'),
+               (rowcast.comment_table('ticket'::regclass), '1', 999999, 'zanzibar', 'zanzibar');
     SELECT rowcast.watch('ticket'), rowcast.watch('vault');
     DELETE FROM rowcast.permission;
     INSERT INTO rowcast.role (name) VALUES ('filtered'), ('sealed'), ('reader'), ('editor');
@@ -264,6 +267,23 @@ impl People {
             (
                 "{hidden}",
                 "SELECT id::text FROM rowcast.post WHERE is_private".to_owned(),
+            ),
+            (
+                "{comment}",
+                format!(
+                    "INSERT INTO rowcast.comment (table_id, key, author, author_name, body) \
+                     VALUES (rowcast.comment_table('ticket'::regclass), '{}', {account}, 'x', 'own') \
+                     RETURNING id::text",
+                    self.followed(who)
+                ),
+            ),
+            (
+                "{strange-comment}",
+                format!(
+                    "INSERT INTO rowcast.comment (table_id, key, author, author_name, body) \
+                     VALUES (rowcast.comment_table('ticket'::regclass), '1', 999999, 'x', '{ROW} {n}') \
+                     RETURNING id::text"
+                ),
             ),
             (
                 "{image}",

@@ -1,0 +1,193 @@
+//! A thread, as it is now.
+
+use leptos::{ev::MouseEvent, prelude::*, task::spawn_local};
+use rowcast_protocol::{Cell, message::Row};
+use wasm_bindgen::JsCast;
+use web_sys::Element;
+
+use super::writer::Writer;
+use crate::{
+    address::encode,
+    edit::api::request,
+    erased::{Erase, Erased, changing, effect, handler},
+    feed::{Place, Post, Shown, brief, clock, live_list, text},
+    format::zone::Zone,
+    live::live_list::{LiveList, follow_list},
+};
+
+/// How many are followed at first, and how many at the most.
+const FEW: u32 = 200;
+const MANY: u32 = 1000;
+
+/// The columns that a comment is made of, in this order.
+const COLUMNS: &str = "id,author,author_name,body,at,edited_at,deleted_at";
+
+/// Whose thread, and who reads it.
+#[derive(Clone, Debug)]
+pub struct At {
+    /// The table, as addresses have it.
+    pub table: String,
+    /// The row's key, likewise.
+    pub key: String,
+    /// The address of the thread's page.
+    pub page: String,
+    /// The reader's account; `None`: they write nothing.
+    pub own: Option<i64>,
+    /// Whether they may take away what others wrote.
+    pub may_delete: bool,
+}
+
+/// The thread. `taking`: what is done once it is there, and what was begun to be written before.
+pub fn thread(at: At, taking: impl Fn(Writer) + 'static) -> Erased {
+    let At {
+        table,
+        key,
+        page,
+        own,
+        may_delete,
+    } = at;
+    let many = RwSignal::new(false);
+    let (of_table, of_key) = (encode(&table), encode(&key));
+    let query = Memo::new(move |_| {
+        let limit = if many.get() { MANY } else { FEW };
+        format!("table=eq.{of_table}&key=eq.{of_key}&order=id.desc&select={COLUMNS}&limit={limit}")
+    });
+    let followed = follow_list("rowcast.comment", query);
+    let posts = Memo::new(move |_| {
+        let rows = followed.rows.read();
+        rows.iter().rev().filter_map(read).collect::<Vec<_>>()
+    });
+    let writer = Writer::new(page.clone());
+    let shown = Shown {
+        posts: posts.into(),
+        place: Place::Row {
+            page: StoredValue::new(page),
+            may_delete,
+        },
+        own: own.unwrap_or(0),
+        may_post: own.is_some(),
+        first_new: Signal::stored(0),
+        reacted: Signal::stored(Vec::new()),
+        now: clock(),
+        zone: Zone::Reader,
+        chip: |_| None,
+        is_live: true,
+    };
+    let news = news(posts, followed, own);
+    let is_lost = Memo::new(move |_| {
+        let error = followed.error.read();
+        let codes = ["unknown_row", "unknown_table", "no_comments"];
+        error
+            .as_ref()
+            .is_some_and(|error| codes.contains(&&*error.code))
+    });
+    let is_here = Memo::new(move |_| followed.arrived.get() && !is_lost.get());
+    let has_more = Memo::new(move |_| followed.total.get() > posts.read().len() as u64);
+    let taking = StoredValue::new_local(taking);
+    let is_taken = StoredValue::new(false);
+    let content = move || {
+        is_here.get().then(|| {
+            if !is_taken.get_value() {
+                is_taken.set_value(true);
+                taking.with_value(|taking| untrack(|| taking(writer)));
+            }
+            view! {
+                <div on:click=handler(move |event| clicked(&event, posts, writer))>
+                    <p hidden=move || !has_more.get() || many.get()>
+                        <button type="button" class="button" on:click=handler(move |_| many.set(true))>
+                            "Show earlier comments"
+                        </button>
+                    </p>
+                    {live_list(shown)}
+                    <p class="nothing" hidden=move || !posts.read().is_empty()>
+                        "Nothing was written about this row yet."
+                    </p>
+                </div>
+                <p class="sr-only" role="status" aria-live="polite">
+                    {changing(move || news.get())}
+                </p>
+                {own.map(|_| writer.view())}
+            }
+            .made_here()
+        })
+    };
+    let lost = move || {
+        is_lost.get().then(|| {
+            view! { <p class="notice refused" role="alert">"You don’t see this row any more."</p> }
+                .made_here()
+        })
+    };
+    view! { <div class="thread">{changing(lost)} {changing(content)}</div> }.made_here()
+}
+
+/// What a row of [`COLUMNS`] says.
+fn read(row: &Row) -> Option<Post> {
+    let [id, author, author_name, body, at, edited_at, deleted_at] = &row.cells[..] else {
+        return None;
+    };
+    Some(Post {
+        id: text(id)?.parse().ok()?,
+        author: text(author).and_then(|author| author.parse().ok()),
+        author_name: text(author_name)?,
+        body: text(body)?,
+        at: text(at)?,
+        is_edited: *edited_at != Cell::Null,
+        is_deleted: *deleted_at != Cell::Null,
+        ..Post::default()
+    })
+}
+
+/// What has come while the thread was open, in words for who does not see it come.
+fn news(posts: Memo<Vec<Post>>, followed: LiveList, own: Option<i64>) -> RwSignal<String> {
+    let news = RwSignal::new(String::new());
+    let last = StoredValue::new(None::<i64>);
+    effect(move || {
+        let posts = posts.read();
+        if !followed.arrived.get() {
+            return;
+        }
+        let newest = posts.last().map_or(0, |post| post.id);
+        let before = last.get_value();
+        last.set_value(Some(newest));
+        let come = posts.last().filter(|post| post.author != own);
+        if let Some(post) = come
+            && before.is_some_and(|before| before < newest)
+        {
+            news.set(format!("{}: {}", post.author_name, brief(&post.body)));
+        }
+    });
+    news
+}
+
+/// Does what a link or button of a comment says, without leaving the page.
+fn clicked(event: &MouseEvent, posts: Memo<Vec<Post>>, writer: Writer) {
+    let target = event
+        .target()
+        .and_then(|target| target.dyn_into::<Element>().ok());
+    let Some(target) = target.filter(|_| !event.ctrl_key() && !event.meta_key()) else {
+        return;
+    };
+    let closest = |selector: &str| target.closest(selector).ok().flatten();
+    let Some(act) = closest("[data-act]").and_then(|act| act.get_attribute("data-act")) else {
+        return;
+    };
+    let id = closest("li.post").and_then(|item| item.get_attribute("data-id")?.parse::<i64>().ok());
+    let post = id.and_then(|id| {
+        posts.with_untracked(|posts| posts.iter().find(|post| post.id == id).cloned())
+    });
+    let Some(post) = post else { return };
+    event.prevent_default();
+    if act == "edit" {
+        writer.edit(&post);
+        return;
+    }
+    let is_sure = window().confirm_with_message("Delete this comment?");
+    if !is_sure.unwrap_or(false) {
+        return;
+    }
+    spawn_local(async move {
+        let done = request("DELETE", &format!("/api/comments/{}", post.id), None).await;
+        writer.say(done.err().map(|refusal| refusal.text()));
+        writer.focus_comment(post.id);
+    });
+}
