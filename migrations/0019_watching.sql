@@ -128,6 +128,32 @@ CREATE INDEX delivery_old ON rowcast.delivery (created_at) WHERE state <> 'waiti
 CREATE INDEX delivery_rule ON rowcast.delivery (rule, id);
 CREATE INDEX delivery_account ON rowcast.delivery (account, id);
 
+-- What waits for a receiver that is none any more is never sent, to another one least of all.
+CREATE FUNCTION rowcast.give_up_deliveries() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_TABLE_NAME = 'webhook' THEN
+        UPDATE rowcast.delivery d
+           SET state = 'failed', last_error = 'the webhook was changed or removed', done_at = clock_timestamp(),
+               lease = NULL, leased_until = NULL
+         WHERE d.rule = OLD.rule AND d.channel = 'webhook' AND d.state = 'waiting';
+    ELSE
+        UPDATE rowcast.delivery d
+           SET state = 'failed', last_error = 'the address is not the account''s any more', done_at = clock_timestamp(),
+               lease = NULL, leased_until = NULL
+         WHERE d.account = OLD.account AND d.channel = 'mail' AND d.state = 'waiting'
+           AND d.target IS DISTINCT FROM NEW.address;
+    END IF;
+    RETURN NULL;
+END $$;
+REVOKE EXECUTE ON FUNCTION rowcast.give_up_deliveries() FROM PUBLIC;
+CREATE TRIGGER changed AFTER UPDATE ON rowcast.webhook
+    FOR EACH ROW WHEN (OLD.url <> NEW.url) EXECUTE FUNCTION rowcast.give_up_deliveries();
+CREATE TRIGGER removed AFTER DELETE ON rowcast.webhook
+    FOR EACH ROW EXECUTE FUNCTION rowcast.give_up_deliveries();
+CREATE TRIGGER changed AFTER UPDATE ON rowcast.account_mail
+    FOR EACH ROW WHEN (OLD.address IS DISTINCT FROM NEW.address) EXECUTE FUNCTION rowcast.give_up_deliveries();
+
 -- What is asked for is noted; what is found is not.
 CREATE FUNCTION rowcast.note_watch() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

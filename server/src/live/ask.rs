@@ -3,7 +3,7 @@
 //! A question's answer depends on the values in it and on nothing else, so it stays true
 //! whatever is committed meanwhile.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use rowcast_engine::{
     datum::Datum,
@@ -12,7 +12,11 @@ use rowcast_engine::{
 };
 use rowcast_protocol::ApiError;
 use rustc_hash::FxHashMap;
-use sqlx::{AssertSqlSafe, PgPool, Row};
+use sqlx::{
+    AssertSqlSafe, PgPool, Postgres, Row,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
 
 use crate::{
     database::{
@@ -45,14 +49,15 @@ pub async fn ask(
     while !rest.is_empty() {
         let (together, others) = rest.split_at(fitting(rest));
         rest = others;
-        match ask_together(pool, together).await {
+        match ask_together(pool, together, None).await {
             Ok(some) => answers.extend(some.into_iter().map(Ok)),
             Err(error) if together.len() == 1 || error.code == "database_unavailable" => {
                 answers.extend(together.iter().map(|_| Err(error.clone())));
             }
             Err(_) => {
                 for question in together {
-                    let answer = ask_together(pool, std::slice::from_ref(question)).await;
+                    let question = std::slice::from_ref(question);
+                    let answer = ask_together(pool, question, None).await;
                     answers.push(answer.and_then(|mut some| some.pop().ok_or_else(internal)));
                 }
             }
@@ -62,7 +67,7 @@ pub async fn ask(
 }
 
 /// How many of the questions, from the first, go into one statement.
-fn fitting(questions: &[(&BoundQuery, &Question)]) -> usize {
+pub fn fitting(questions: &[(&BoundQuery, &Question)]) -> usize {
     let mut rows = 0;
     let fits = questions
         .iter()
@@ -74,11 +79,16 @@ fn fitting(questions: &[(&BoundQuery, &Question)]) -> usize {
     fits.count()
 }
 
-async fn ask_together(
+/// Asks questions of one table in one statement, which is ended once it has taken so long.
+///
+/// # Errors
+/// Those of a read, about all of them; `internal` as above.
+pub async fn ask_together(
     pool: &PgPool,
     questions: &[(&BoundQuery, &Question)],
+    patience: Option<Duration>,
 ) -> Result<Vec<Answer>, ApiError> {
-    let mut answers: Vec<Answer> = verdicts(pool, questions)
+    let mut answers: Vec<Answer> = verdicts(pool, questions, patience)
         .await?
         .into_iter()
         .map(|verdicts| Answer {
@@ -103,6 +113,7 @@ async fn ask_together(
 async fn verdicts(
     pool: &PgPool,
     questions: &[(&BoundQuery, &Question)],
+    patience: Option<Duration>,
 ) -> Result<Vec<Vec<bool>>, ApiError> {
     let (asking, rows) = distinct_rows(questions);
     let Some((query, _)) = asking.first() else {
@@ -134,10 +145,11 @@ async fn verdicts(
     for array in given.arrays {
         statement = statement.bind(array);
     }
-    let found = statement
-        .fetch_all(pool)
-        .await
-        .map_err(|error| read_error(&error, &table.table.path()))?;
+    let found = match patience {
+        None => statement.fetch_all(pool).await,
+        Some(patience) => within(pool, statement, patience).await,
+    };
+    let found = found.map_err(|error| read_error(&error, &table.table.path()))?;
     let found: Vec<Vec<bool>> = found
         .iter()
         .map(|row| row.try_get(0).map_err(|_| internal()))
@@ -166,6 +178,20 @@ async fn verdicts(
                 .collect()
         })
         .collect()
+}
+
+/// What a statement finds that may take so long.
+async fn within(
+    pool: &PgPool,
+    statement: Query<'_, Postgres, PgArguments>,
+    patience: Duration,
+) -> Result<Vec<PgRow>, sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    sqlx::query("SELECT set_config('statement_timeout', $1, true)")
+        .bind(patience.as_millis().to_string())
+        .execute(&mut *transaction)
+        .await?;
+    statement.fetch_all(&mut *transaction).await
 }
 
 /// The questions that want verdicts, and the rows that they are about, each once.

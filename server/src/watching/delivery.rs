@@ -49,6 +49,9 @@ const AT_ONCE: usize = 16;
 /// How often what is old is removed.
 const FORGETS: Duration = Duration::from_secs(3600);
 
+/// How many are removed at once.
+const FORGOTTEN: i64 = 10_000;
+
 /// How often it is looked without a reason.
 const LOOK: Duration = Duration::from_secs(30);
 
@@ -181,7 +184,9 @@ pub async fn run(
             leased = lease(&pool, &busy) => leased,
             _ = stop.wait_for(|stop| *stop) => return,
         };
-        if forgotten.is_none_or(|at| at.elapsed() > FORGETS) && forget(&pool).await.is_ok() {
+        if forgotten.is_none_or(|at| at.elapsed() > FORGETS)
+            && matches!(forget(&pool).await, Ok(true))
+        {
             forgotten = Some(Instant::now());
         }
         wait = match leased {
@@ -278,17 +283,19 @@ fn backoff(attempts: i32) -> Duration {
     wait.mul_f64(0.8 + f64::from(chance[0]) / 255.0 * 0.4)
 }
 
-async fn forget(pool: &PgPool) -> Result<(), sqlx::Error> {
-    sqlx::query(
+/// Removes what is old, and says whether that was all of it.
+async fn forget(pool: &PgPool) -> Result<bool, sqlx::Error> {
+    let removed = sqlx::query(
         "DELETE FROM rowcast.delivery WHERE id IN ( \
              SELECT d.id FROM rowcast.delivery d \
               WHERE d.state <> 'waiting' AND d.created_at < now() - make_interval(days => $1) \
-              ORDER BY d.created_at LIMIT 10000)",
+              ORDER BY d.created_at LIMIT $2)",
     )
     .bind(KEPT_DAYS)
+    .bind(FORGOTTEN)
     .execute(pool)
     .await?;
-    Ok(())
+    Ok(removed.rows_affected() < FORGOTTEN.unsigned_abs())
 }
 
 #[cfg(test)]

@@ -67,6 +67,8 @@ pub struct Evaluator {
     pub(super) parts: Parts,
     known: HashMap<(i64, i64), Known>,
     failures: Failures,
+    /// When the round began.
+    begun: Instant,
     /// Rules that can't be looked at as their owners ask.
     refused: BTreeSet<i64>,
     /// When the cursor was last moved.
@@ -105,9 +107,9 @@ pub enum Failed {
     /// Somebody could not be asked just now.
     #[error("it could not be looked at just now")]
     Passing,
-    /// This rule could not be looked at, though others perhaps could.
-    #[error("a rule could not be looked at")]
-    Rule(i64),
+    /// These rules could not be looked at, though others perhaps could.
+    #[error("rules could not be looked at")]
+    Rules(Vec<i64>),
 }
 
 impl Evaluator {
@@ -117,6 +119,7 @@ impl Evaluator {
             parts,
             known: HashMap::new(),
             failures: Failures::default(),
+            begun: Instant::now(),
             refused: BTreeSet::new(),
             moved: None,
         }
@@ -127,16 +130,21 @@ impl Evaluator {
     /// # Errors
     /// Why that was not done: then nothing of it was.
     pub async fn round(&mut self) -> Result<Round, Failed> {
-        let round = self.go_over().await;
+        let begun = Instant::now();
+        let round = self.go_over(begun).await;
         match &round {
-            Ok(round) if !round.is_taken => self.failures.went_well(),
-            Err(Failed::Rule(rule)) => self.failures.add(*rule),
+            Ok(round) if !round.is_taken => self.failures.went_well(begun),
+            Err(Failed::Rules(rules)) => {
+                let now = Instant::now();
+                rules.iter().for_each(|rule| self.failures.add(*rule, now));
+            }
             _ => {}
         }
         round
     }
 
-    async fn go_over(&mut self) -> Result<Round, Failed> {
+    async fn go_over(&mut self, begun: Instant) -> Result<Round, Failed> {
+        self.begun = begun;
         // One version of the database: a rule that is not seen yet is of later than all that is
         // looked at, and what is removed from the log meanwhile is seen.
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ";
@@ -199,7 +207,7 @@ impl Evaluator {
             .collect();
         let left_out: Vec<&Rule> = rules
             .iter()
-            .filter(|rule| self.failures.is_left_out(rule.id))
+            .filter(|rule| self.failures.is_left_out(rule.id, self.begun))
             .collect();
         let shapes = shape::look(&self.parts, &rules, &tables).await?;
         let looked = look(self, connection, &rules, &tables, &from).await?;
@@ -258,7 +266,7 @@ impl Evaluator {
         let path = table.table.path();
         let is_watched = |rule: &Rule| {
             let is_total = matches!(rule.kind, Kind::Total(_));
-            rule.table == path && !is_total && !self.failures.is_left_out(rule.id)
+            rule.table == path && !is_total && !self.failures.is_left_out(rule.id, self.begun)
         };
         let of: Vec<usize> = (0..rules.len())
             .filter(|at| is_watched(&rules[*at]))
@@ -316,7 +324,7 @@ impl Evaluator {
             Err(error) if error.code != "too_slow" && is_passing(&error) => {
                 return Err(Failed::Passing);
             }
-            Err(_) => return Err(Failed::Rule(rule.id)),
+            Err(_) => return Err(Failed::Rules(vec![rule.id])),
         };
         let known = Known {
             rule: (rule.query.clone(), rule.kind.clone()),

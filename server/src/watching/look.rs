@@ -7,6 +7,7 @@ mod settled;
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use futures::TryStreamExt;
@@ -106,6 +107,8 @@ struct Looking<'a> {
     at: i64,
     nets: HashMap<usize, Net>,
     room: Room,
+    /// How long PostgreSQL has been asked.
+    asking: Duration,
     /// How many are told of the hits.
     told: usize,
     /// How many may be, when what waits has been looked at.
@@ -151,6 +154,7 @@ pub async fn look(
         at: 0,
         nets: HashMap::new(),
         room: Room::default(),
+        asking: Duration::ZERO,
         told: 0,
         may_be_told: 0,
         grouped: HashSet::new(),
@@ -296,7 +300,10 @@ impl Looking<'_> {
             let mut key = None;
             for at in 0..self.of[&image.table].len() {
                 let watch = self.of[&image.table][at];
-                if failed.contains(&watch) {
+                let is_failed = |(of, images): &(usize, Vec<usize>)| {
+                    *of == watch && images.binary_search(&nth).is_ok()
+                };
+                if failed.iter().any(is_failed) {
                     self.unsure.insert(watch, words::FAILED);
                 }
                 if verdicts.get(&(nth, watch)) != Some(&true) {

@@ -160,7 +160,7 @@ pub async fn run(mut evaluator: Evaluator, mut stop: watch::Receiver<bool>) {
 /// Reads a total that has failed so often. Its owner is told if it does again and again.
 async fn read_total(reader: &mut Evaluator, rule: Rule, failed: u32) -> Read {
     let mut read = total::look(reader, &rule).await;
-    if matches!(read, Err(Failed::Rule(_))) && failed + 1 >= TOTAL_FAILURES {
+    if matches!(read, Err(Failed::Rules(_))) && failed + 1 >= TOTAL_FAILURES {
         read = total::miss(reader, &rule, words::SLOW).await;
     }
     (rule, read)
@@ -178,7 +178,7 @@ fn tell_of(error: &Failed, failures: u32) {
     let reason = match error {
         Failed::Database(error) => sqlstate(error),
         Failed::Passing => "passing".into(),
-        Failed::Rule(rule) => format!("rule {rule}"),
+        Failed::Rules(rules) => format!("rules {rules:?}"),
     };
     match failures.is_multiple_of(WARNED) {
         true => tracing::warn!(

@@ -69,7 +69,7 @@ pub async fn look(evaluator: &mut Evaluator, rule: &Rule) -> Result<Duration, Fa
         Ok(read) => read,
         Err(error) => match fault(&error) {
             Fault::Unavailable => return Err(error.into()),
-            Fault::TooSlow => return Err(Failed::Rule(rule.id)),
+            Fault::TooSlow => return Err(Failed::Rules(vec![rule.id])),
             _ => return miss(evaluator, rule, words::NO_TOTAL).await,
         },
     };

@@ -61,7 +61,10 @@ pub async fn lease(
                     SELECT FROM rowcast.account_mail m \
                      WHERE m.account = d.account AND m.address = d.target \
                        AND m.confirmed_at IS NOT NULL), \
-                d.account, d.lease::text \
+                d.account, d.lease::text, \
+                d.channel = 'mail' AND NOT EXISTS ( \
+                    SELECT FROM rowcast.account_mail m \
+                     WHERE m.account = d.account AND m.address = d.target) \
            FROM leased d JOIN rowcast.account a ON a.id = d.account \
            LEFT JOIN rowcast.webhook w ON w.rule = d.rule ORDER BY d.id"
     );
@@ -117,13 +120,14 @@ fn due(row: &PgRow) -> Result<Due, sqlx::Error> {
         content: serde_json::from_str(content)
             .map_err(|error| sqlx::Error::Decode(error.into()))?,
         attempts: row.try_get(6)?,
-        is_last: row.try_get(7)?,
+        // Where an address is another one, none of its letters will ever be sent.
+        is_last: row.try_get(7)? || row.try_get(15)?,
         created_at: row.try_get(8)?,
         url: row.try_get(9)?,
         secret: row.try_get(10)?,
         void: match (row.try_get(11)?, row.try_get(12)?) {
             (true, _) => Some("the account is disabled"),
-            (_, true) => Some("the address is not the account's any more"),
+            (_, true) => Some("the address is not the account's, or nobody there has said so"),
             (false, false) => None,
         },
     })

@@ -1,24 +1,94 @@
 //! What PostgreSQL alone decides.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rowcast_engine::query::{Question, QuestionId};
 
+use rowcast_protocol::ApiError;
+use sqlx::PgPool;
+
 use super::{Looking, Waiting, is_passing};
 use crate::{
-    live::ask::ask,
+    live::ask::{ask_together, fitting},
+    query::bound::BoundQuery,
     watching::evaluator::{Evaluator, Failed},
 };
 
+/// How long one statement may take that asks.
+const STATEMENT: Duration = Duration::from_secs(3);
+
+/// How long is long for one question alone, where all of them took too long together.
+const LONG: Duration = Duration::from_secs(1);
+
+/// How long a round asks, before those that took long are named and it is begun again without
+/// them. The round's own transaction waits meanwhile.
+const ROUND: Duration = Duration::from_secs(15);
+
+/// What was found out about each question of a table.
+struct Answers {
+    /// In their order; `None`: there was no time left.
+    verdicts: Vec<Option<Result<Vec<bool>, ApiError>>>,
+    /// Those that took too long alone.
+    slow: Vec<usize>,
+}
+
+/// Asks questions of one table, together as far as that goes.
+async fn ask(pool: &PgPool, questions: &[(&BoundQuery, &Question)], until: Instant) -> Answers {
+    let mut answers = Answers {
+        verdicts: Vec::with_capacity(questions.len()),
+        slow: Vec::new(),
+    };
+    while answers.verdicts.len() < questions.len() {
+        let rest = &questions[answers.verdicts.len()..];
+        let together = &rest[..fitting(rest)];
+        match ask_together(pool, together, Some(STATEMENT)).await {
+            Ok(some) => answers
+                .verdicts
+                .extend(some.into_iter().map(|answer| Some(Ok(answer.verdicts)))),
+            Err(error) if error.code == "database_unavailable" => {
+                answers
+                    .verdicts
+                    .extend(together.iter().map(|_| Some(Err(error.clone()))));
+            }
+            // Which of them it is that fails, or takes so long, is found out one by one.
+            Err(_) => {
+                for question in together {
+                    let nth = answers.verdicts.len();
+                    if Instant::now() > until {
+                        answers.verdicts.push(None);
+                        continue;
+                    }
+                    let question = std::slice::from_ref(question);
+                    let begun = Instant::now();
+                    let answer = ask_together(pool, question, Some(STATEMENT)).await;
+                    if begun.elapsed() > LONG {
+                        answers.slow.push(nth);
+                    }
+                    answers.verdicts.push(match answer {
+                        Ok(mut some) => some.pop().map(|answer| Ok(answer.verdicts)),
+                        Err(error) => Some(Err(error)),
+                    });
+                }
+            }
+        }
+    }
+    answers
+}
+
 impl Looking<'_> {
-    /// Has PostgreSQL decide what it alone knows. Returns the watches of which it can't.
+    /// Has PostgreSQL decide what it alone knows. Returns the watches of which it can't, with the
+    /// images that they were asked of.
     pub(super) async fn ask(
-        &self,
+        &mut self,
         evaluator: &Evaluator,
         waiting: &[Waiting],
         asked: &[(usize, Vec<usize>)],
         verdicts: &mut HashMap<(usize, usize), bool>,
-    ) -> Result<Vec<usize>, Failed> {
+    ) -> Result<Vec<(usize, Vec<usize>)>, Failed> {
         let mut failed = Vec::new();
         // Those of one table share statements.
         let mut tables: Vec<u32> = Vec::new();
@@ -47,21 +117,29 @@ impl Looking<'_> {
                 .zip(&questions)
                 .map(|((watch, _), question)| (&self.watches[*watch].condition.bound, question))
                 .collect();
-            let answers = ask(evaluator.parts.readers.ours(), &pairs).await;
-            for ((watch, rows), answer) in of.into_iter().zip(answers) {
+            let begun = Instant::now();
+            let until = begun + ROUND.saturating_sub(self.asking);
+            let answers = ask(evaluator.parts.readers.ours(), &pairs, until).await;
+            self.asking += begun.elapsed();
+            let rule = |nth: usize| self.rules[self.watches[of[nth].0].rule].id;
+            if !answers.slow.is_empty() {
+                return Err(Failed::Rules(answers.slow.into_iter().map(rule).collect()));
+            }
+            // None of them is slow, but all are.
+            if self.asking > ROUND {
+                return Err(Failed::Rules((0..of.len()).map(rule).collect()));
+            }
+            for ((watch, rows), answer) in of.into_iter().zip(answers.verdicts) {
                 match answer {
-                    Ok(answer) => {
-                        for (at, holds) in rows.iter().zip(answer.verdicts) {
+                    Some(Ok(answer)) => {
+                        for (at, holds) in rows.iter().zip(answer) {
                             verdicts.insert((*at, *watch), holds);
                         }
                     }
-                    Err(error) if error.code == "too_slow" => {
-                        let rule = self.watches[*watch].rule;
-                        return Err(Failed::Rule(self.rules[rule].id));
-                    }
-                    Err(error) if is_passing(&error) => return Err(Failed::Passing),
+                    None => return Err(Failed::Passing),
+                    Some(Err(error)) if is_passing(&error) => return Err(Failed::Passing),
                     // An operator that fails on a value fails always.
-                    Err(_) => failed.push(*watch),
+                    Some(Err(_)) => failed.push((*watch, rows.clone())),
                 }
             }
         }

@@ -55,7 +55,8 @@ impl Delivery<'_> {
             let merged = sqlx::query(
                 "UPDATE rowcast.delivery d \
                     SET content = $4::text::jsonb || jsonb_build_object( \
-                            'rows', (d.content ->> 'rows')::int8 + $5) \
+                            'rows', (d.content ->> 'rows')::int8 + $5), \
+                        next_at = least(d.next_at, clock_timestamp() + make_interval(secs => $6)) \
                   WHERE d.id = (SELECT max(o.id) FROM rowcast.delivery o \
                                  WHERE o.rule = $1 AND o.account = $2 AND o.channel = $3 \
                                    AND o.state = 'waiting' AND NOT o.content ? 'test') \
@@ -66,6 +67,7 @@ impl Delivery<'_> {
             .bind(self.channel)
             .bind(content.to_string())
             .bind(rows)
+            .bind(self.wait.max(0.0))
             .execute(&mut *connection)
             .await?;
             if merged.rows_affected() > 0 {
