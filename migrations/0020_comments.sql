@@ -245,11 +245,13 @@ BEGIN
     RETURN true;
 END $$;
 
--- Takes away a comment of `author`, or of anybody where `author` is NULL; its place stays. Whether there was one.
+-- Takes away a comment of `author`, or of anybody where `author` is NULL; its place stays. Whether there was
+-- one. `table_path`: what its table is called; NULL: what it is called now.
 CREATE FUNCTION rowcast.delete_comment(comment int8, author int8, table_path text) RETURNS boolean
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     gone rowcast.comment;
+    of_it text := delete_comment.table_path;
 BEGIN
     UPDATE rowcast.comment c SET body = '', deleted_at = clock_timestamp()
      WHERE c.id = delete_comment.comment AND c.deleted_at IS NULL
@@ -263,7 +265,13 @@ BEGIN
     UPDATE rowcast.notification n SET body = ''
      WHERE n.id IN (SELECT t.notification FROM rowcast.comment_told t WHERE t.comment = gone.id)
        AND n.body <> '';
-    PERFORM rowcast.note('comment_deleted', table_path => delete_comment.table_path, row_key => gone.key,
+    IF of_it IS NULL THEN
+        SELECT CASE n.nspname WHEN 'public' THEN '' ELSE n.nspname || '.' END || c.relname INTO of_it
+          FROM rowcast.comment_table t JOIN pg_class c ON c.oid = t.relation
+          JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE t.id = gone.table_id;
+    END IF;
+    PERFORM rowcast.note('comment_deleted', table_path => of_it, row_key => gone.key,
                          subject => gone.author, details => jsonb_build_object('comment', gone.id));
     RETURN true;
 END $$;

@@ -33,12 +33,13 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct Guard {
     asked: Asked,
-    table: i32,
+    /// As the catalog numbers it.
+    table: u32,
     keys: BTreeSet<String>,
 }
 
 impl Guard {
-    pub(super) fn new(asked: Asked, table: i32, keys: BTreeSet<String>) -> Self {
+    pub(super) fn new(asked: Asked, table: u32, keys: BTreeSet<String>) -> Self {
         Self { asked, table, keys }
     }
 
