@@ -276,6 +276,36 @@ BEGIN
     RETURN true;
 END $$;
 
+-- Removes a thread with all that it says, whether its row is there or not; how many comments that were.
+CREATE FUNCTION rowcast.clear_comments(relation oid, key text, table_path text) RETURNS int8
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    of_it int4;
+    gone int8;
+BEGIN
+    SELECT t.id INTO of_it FROM rowcast.comment_table t WHERE t.relation = clear_comments.relation::regclass;
+    -- In the order of those who take one away. Who writes one at the same time counts after this.
+    PERFORM FROM rowcast.comment c WHERE c.table_id = of_it AND c.key = clear_comments.key
+      ORDER BY c.id FOR UPDATE;
+    PERFORM FROM rowcast.comment_count c WHERE c.table_id = of_it AND c.key = clear_comments.key FOR UPDATE;
+    UPDATE rowcast.notification n SET body = ''
+     WHERE n.body <> ''
+       AND n.id IN (SELECT t.notification FROM rowcast.comment_told t JOIN rowcast.comment c ON c.id = t.comment
+                     WHERE c.table_id = of_it AND c.key = clear_comments.key);
+    WITH removed AS (
+        DELETE FROM rowcast.comment c WHERE c.table_id = of_it AND c.key = clear_comments.key
+        RETURNING 1
+    )
+    SELECT count(*) INTO gone FROM removed;
+    IF gone = 0 THEN
+        RETURN 0;
+    END IF;
+    DELETE FROM rowcast.comment_count c WHERE c.table_id = of_it AND c.key = clear_comments.key;
+    PERFORM rowcast.note('comment_deleted', table_path => clear_comments.table_path,
+                         row_key => clear_comments.key, rows => gone);
+    RETURN gone;
+END $$;
+
 -- Removes what is about tables that are gone, so many comments at once.
 CREATE FUNCTION rowcast.tidy_comments(batch int4) RETURNS int8
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

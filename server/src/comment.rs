@@ -17,7 +17,7 @@ pub use self::{
     guard::{Guard, Guards},
     read::{Comment, Page, SHOWN, own_body, page},
     thread::Thread,
-    write::{Written, add, delete, edit, may_delete_others},
+    write::{Written, add, clear, delete, edit, may_delete_others},
 };
 
 use rowcast_protocol::ApiError;

@@ -8,8 +8,10 @@ use super::{Thread, participant, refused, unknown_comment};
 use crate::{
     auth::{Identity, absent},
     error::read_error,
+    history::address::key_values,
     permission::{Seen, path::path},
     state::AppState,
+    write::key::encode_segment,
 };
 
 /// How many of those who wrote in a thread before are told of what comes: the last ones.
@@ -126,6 +128,34 @@ pub async fn delete(
         .await;
     known(done)?;
     Ok(thread)
+}
+
+/// Removes the whole thread of that address in a table that somebody manages, whether its row is there or not.
+///
+/// # Errors
+/// `no_account`, `unknown_table`, `invalid_key`, `unknown_comment`; those of a write.
+pub async fn clear(
+    state: &AppState,
+    identity: &Identity,
+    table: &str,
+    key: &str,
+) -> Result<(), ApiError> {
+    participant(identity)?;
+    let table = state.seen(identity).table(table).await?;
+    let is_theirs = path(&table.table.schema, &table.table.name);
+    if !identity.rights.manage(&is_theirs) {
+        return Err(unknown_comment());
+    }
+    // However it is written.
+    let values = key_values(key, table.key.len())?;
+    let parts: Vec<String> = values.iter().map(|value| encode_segment(value)).collect();
+    let done = sqlx::query_scalar("SELECT rowcast.clear_comments($1::int8::oid, $2, $3) > 0")
+        .bind(i64::from(table.oid))
+        .bind(parts.join(","))
+        .bind(table.table.path())
+        .fetch_one(&state.housekeeping)
+        .await;
+    known(done)
 }
 
 /// Whether somebody may take away what others wrote: who says what others may do with the table.

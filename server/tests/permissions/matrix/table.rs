@@ -121,6 +121,7 @@ pub const HTTP: &[(&str, &str, &str)] = &[
     ("GET /api/comments/{table}/{key}",      "GET /api/comments/vault/1",                        "401 404 404 404 404 404 200 401 401 401"),
     ("POST /api/comments/{table}/{key}",     "POST /api/comments/ticket/1 {\"body\":\"{n}\"}",  "401 404 404 201 201 201 201 401 401 401"),
     ("POST /api/comments/{table}/{key}",     "POST /api/comments/vault/1 {\"body\":\"{n}\"}",   "401 404 404 404 404 404 201 401 401 401"),
+    ("DELETE /api/comments/{table}/{key}",   "DELETE /api/comments/ticket/9",                    "401 404 404 404 404 404 404 401 401 401"),
     ("PATCH /api/comments/{id}",             "PATCH /api/comments/{comment} {\"body\":\"{n}\"}", "401 404 204 204 204 204 204 401 401 401"),
     ("PATCH /api/comments/{id}",             "PATCH /api/comments/{strange-comment} {\"body\":\"{n}\"}", "401 404 404 404 404 404 404 401 401 401"),
     ("DELETE /api/comments/{id}",            "DELETE /api/comments/{comment}",                   "401 404 204 204 204 204 204 401 401 401"),
