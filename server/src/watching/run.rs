@@ -22,8 +22,15 @@ use crate::error::sqlstate;
 /// ahead of what is removed from the log.
 const LOOK: Duration = Duration::from_secs(30);
 
-/// The shortest time between two looks.
-const APART: Duration = Duration::from_millis(5);
+/// The shortest time between two looks: what a busy table does meanwhile is told by one commit, which
+/// writers would wait beside.
+const APART: Duration = Duration::from_millis(50);
+
+/// So many times as long as a look took, it takes until the next.
+const SPACING: u32 = 3;
+
+/// At the most.
+const SPACED: Duration = Duration::from_secs(1);
 
 /// How soon it is tried again while another server is at it.
 const TAKEN: Duration = Duration::from_millis(200);
@@ -114,8 +121,9 @@ pub async fn run(mut evaluator: Evaluator, mut stop: watch::Receiver<bool>) {
                 round = evaluator.round() => round,
                 _ = stop.wait_for(|stop| *stop) => return,
             };
-            // A busy table is looked at half of the time at the most.
-            not_before = Instant::now() + begun.elapsed().max(APART);
+            // A busy table is looked at a quarter of the time at the most; the first hit of a quiet
+            // one at once.
+            not_before = Instant::now() + (begun.elapsed() * SPACING).clamp(APART, SPACED);
             match round {
                 Ok(round) => {
                     retry = FIRST_RETRY;
