@@ -124,7 +124,7 @@ pub const HTTP: &[(&str, &str, &str)] = &[
     ("DELETE /api/comments/{table}/{key}",   "DELETE /api/comments/ticket/9",                    "401 404 404 404 404 404 404 401 401 401"),
     ("PATCH /api/comments/{id}",             "PATCH /api/comments/{comment} {\"body\":\"{n}\"}", "401 404 204 204 204 204 204 401 401 401"),
     ("PATCH /api/comments/{id}",             "PATCH /api/comments/{strange-comment} {\"body\":\"{n}\"}", "401 404 404 404 404 404 404 401 401 401"),
-    ("DELETE /api/comments/{id}",            "DELETE /api/comments/{comment}",                   "401 404 204 204 204 204 204 401 401 401"),
+    ("DELETE /api/comments/{id}",            "DELETE /api/comments/{comment}",                   "401 204 204 204 204 204 204 401 401 401"),
     ("DELETE /api/comments/{id}",            "DELETE /api/comments/{strange-comment}",           "401 404 404 404 404 404 204 401 401 401"),
     ("GET /api/rows/{table}",                "GET /api/rows/rowcast.comment?table=eq.ticket&key=eq.1", "401 404 404 200 200 200 200 401 401 401"),
     ("GET /api/rows/{table}",                "GET /api/rows/rowcast.comment?table=eq.vault&key=eq.1", "401 404 404 404 404 404 200 401 401 401"),
