@@ -245,11 +245,13 @@ BEGIN
     RETURN true;
 END $$;
 
--- Takes away a comment of `author`, or of anybody where `author` is NULL; its place stays. Whether there was one.
+-- Takes away a comment of `author`, or of anybody where `author` is NULL; its place stays. Whether there was
+-- one. `table_path`: what its table is called; NULL: what it is called now.
 CREATE FUNCTION rowcast.delete_comment(comment int8, author int8, table_path text) RETURNS boolean
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     gone rowcast.comment;
+    of_it text := delete_comment.table_path;
 BEGIN
     UPDATE rowcast.comment c SET body = '', deleted_at = clock_timestamp()
      WHERE c.id = delete_comment.comment AND c.deleted_at IS NULL
@@ -263,9 +265,45 @@ BEGIN
     UPDATE rowcast.notification n SET body = ''
      WHERE n.id IN (SELECT t.notification FROM rowcast.comment_told t WHERE t.comment = gone.id)
        AND n.body <> '';
-    PERFORM rowcast.note('comment_deleted', table_path => delete_comment.table_path, row_key => gone.key,
+    IF of_it IS NULL THEN
+        SELECT CASE n.nspname WHEN 'public' THEN '' ELSE n.nspname || '.' END || c.relname INTO of_it
+          FROM rowcast.comment_table t JOIN pg_class c ON c.oid = t.relation
+          JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE t.id = gone.table_id;
+    END IF;
+    PERFORM rowcast.note('comment_deleted', table_path => of_it, row_key => gone.key,
                          subject => gone.author, details => jsonb_build_object('comment', gone.id));
     RETURN true;
+END $$;
+
+-- Removes a thread with all that it says, whether its row is there or not; how many comments that were.
+CREATE FUNCTION rowcast.clear_comments(relation oid, key text, table_path text) RETURNS int8
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    of_it int4;
+    gone int8;
+BEGIN
+    SELECT t.id INTO of_it FROM rowcast.comment_table t WHERE t.relation = clear_comments.relation::regclass;
+    -- In the order of those who take one away. Who writes one at the same time counts after this.
+    PERFORM FROM rowcast.comment c WHERE c.table_id = of_it AND c.key = clear_comments.key
+      ORDER BY c.id FOR UPDATE;
+    PERFORM FROM rowcast.comment_count c WHERE c.table_id = of_it AND c.key = clear_comments.key FOR UPDATE;
+    UPDATE rowcast.notification n SET body = ''
+     WHERE n.body <> ''
+       AND n.id IN (SELECT t.notification FROM rowcast.comment_told t JOIN rowcast.comment c ON c.id = t.comment
+                     WHERE c.table_id = of_it AND c.key = clear_comments.key);
+    WITH removed AS (
+        DELETE FROM rowcast.comment c WHERE c.table_id = of_it AND c.key = clear_comments.key
+        RETURNING 1
+    )
+    SELECT count(*) INTO gone FROM removed;
+    IF gone = 0 THEN
+        RETURN 0;
+    END IF;
+    DELETE FROM rowcast.comment_count c WHERE c.table_id = of_it AND c.key = clear_comments.key;
+    PERFORM rowcast.note('comment_deleted', table_path => clear_comments.table_path,
+                         row_key => clear_comments.key, rows => gone);
+    RETURN gone;
 END $$;
 
 -- Removes what is about tables that are gone, so many comments at once.

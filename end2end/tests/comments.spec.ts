@@ -110,13 +110,40 @@ test("whoever does not see the row any more sees nothing that is written about i
   await expectLive(page);
   await write(page, "For both.");
   await expect(comment(bobs, "For both.")).toBeVisible();
+  const field = bobs.getByRole("textbox", { name: "New comment" });
+  await field.fill("Half written");
   await server.sql(`UPDATE ${items.name} SET done = true WHERE id = 3`);
   await write(page, "A secret.");
   await expect(bobs.getByText("You don’t see this row any more.")).toBeVisible();
   await expect(bobs.getByText("A secret.")).toHaveCount(0);
   await expect(comments(bobs)).toHaveCount(0);
   expect((await bobs.request.get(`/comments/${items.name}/3`)).status()).toBe(404);
+  // What was begun is kept, and goes on once the row is theirs again.
+  await expect(field).toHaveValue("Half written");
+  await expect(bobs.getByRole("button", { name: "Comment", exact: true })).toBeDisabled();
+  await server.sql(`UPDATE ${items.name} SET done = false WHERE id = 3`);
+  await expect(comment(bobs, "A secret.")).toBeVisible({ timeout: 30_000 });
+  await expect(field).toHaveValue("Half written");
+  await bobs.getByRole("button", { name: "Comment", exact: true }).click();
+  await expect(comment(page, "Half written")).toBeVisible();
   await bobs.context().close();
+});
+
+test("what is written in a row's detail is sent by itself, on a narrow screen too", async ({ page, server, items }) => {
+  const ann = account(server);
+  await page.goto(items.path);
+  await signIn(page, ann);
+  await page.setViewportSize({ width: 390, height: 780 });
+  await page.locator('tr[data-key="4"] td').nth(1).click();
+  await page.keyboard.press("Alt+Enter");
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("title").fill("Not saved");
+  await dialog.getByRole("textbox", { name: "New comment" }).fill(`A long ${"word".repeat(60)}`);
+  await page.keyboard.press("Control+Enter");
+  await expect(comment(page, "A long")).toHaveCount(1);
+  await expect(dialog.getByLabel("title")).toHaveValue("Not saved");
+  await expect(page.locator('tr[data-key="4"]')).toContainText("Item 4");
+  expect(await dialog.evaluate((dialog) => dialog.scrollWidth > dialog.clientWidth)).toBe(false);
 });
 
 test("what came while a page was away is there once when it comes back", async ({ page, browser, server, items }) => {

@@ -15,9 +15,9 @@ mod write;
 pub use self::{
     asked::{MAX_KEYS, restrict},
     guard::{Guard, Guards},
-    read::{Comment, Page, SHOWN, page},
+    read::{Comment, Page, SHOWN, own_body, page},
     thread::Thread,
-    write::{Written, add, delete, edit, may_delete_others},
+    write::{Written, add, clear, delete, edit, may_delete_others},
 };
 
 use rowcast_protocol::ApiError;
@@ -28,7 +28,7 @@ use crate::{
     error::write_error,
 };
 
-/// Whoever writes comments: that is for accounts.
+/// Whoever has to do with comments: that is for accounts.
 ///
 /// # Errors
 /// `no_account` of somebody who has none.
@@ -36,7 +36,7 @@ pub fn participant(identity: &Identity) -> Result<(AccountId, &str), ApiError> {
     identity.signed_in().ok_or_else(|| {
         ApiError::new(
             "no_account",
-            "who has no account writes no comments",
+            "comments are read and written by accounts",
             "sign in; where nobody has to (ROWCAST_AUTH=off) there are none",
         )
     })

@@ -112,7 +112,9 @@ pub fn router(state: AppState) -> Router {
         .route("/api/channels/{channel}/typing", post(feed::typing))
         .route(
             "/api/comments/{table}/{key}",
-            get(comments::show).post(comments::add),
+            get(comments::show)
+                .post(comments::add)
+                .delete(comments::clear),
         )
         .route(
             "/api/comments/{id}",

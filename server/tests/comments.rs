@@ -22,6 +22,8 @@ mod follower;
 mod keys;
 #[path = "comments/live.rs"]
 mod live;
+#[path = "comments/meanwhile.rs"]
+mod meanwhile;
 #[path = "comments/mentions.rs"]
 mod mentions;
 #[path = "support/server.rs"]

@@ -19,8 +19,15 @@ use crate::{
 /// How long rows that come are gathered before the counts of them are asked for.
 const GATHERED: Duration = Duration::from_millis(300);
 
-/// How many rows are asked about: more are in no page.
+/// How many rows one query asks about, and how many bytes of it name them.
 const MOST: usize = 500;
+const MOST_BYTES: usize = 12 << 10;
+
+/// How many queries there are: of what is left over nothing is said.
+const QUERIES: usize = 8;
+
+/// The longest key of a row with comments.
+const LONGEST: usize = 1000;
 
 /// Marks the rows of a table that are in the document with how many comments they have, from now on.
 pub fn begin(view: TableView, grid: GridState) {
@@ -30,22 +37,12 @@ pub fn begin(view: TableView, grid: GridState) {
     if !has_threads {
         return;
     }
-    let followed = RwSignal::new(Vec::<String>::new());
-    // How often it was asked anew of the same rows.
-    let again = RwSignal::new(0_u32);
-    let table = view.path.with_value(|path| encode(path));
-    let query = Memo::new(move |_| {
-        let keys = followed.read();
-        let keys: Vec<String> = keys.iter().map(|key| encode(&quoted(key))).collect();
-        let limit = 1000 - again.get() % 2;
-        format!(
-            "table=eq.{table}&key=in.({})&select=key,comments&limit={limit}",
-            keys.join(",")
-        )
-    });
+    // The rows that are asked about, by the queries that do.
+    let asked = RwSignal::new(Vec::<Vec<String>>::new());
+    let counts = RwSignal::new(BTreeMap::<String, String>::new());
     let waiting = StoredValue::new(false);
-    let gather = move || {
-        if waiting.get_value() {
+    let gather = move |is_anew: bool| {
+        if waiting.get_value() && !is_anew {
             return;
         }
         waiting.set_value(true);
@@ -56,9 +53,13 @@ pub fn begin(view: TableView, grid: GridState) {
                     return;
                 }
                 let now = keys_of(view);
-                let is_known = followed.with_untracked(|of| now.iter().all(|key| of.contains(key)));
-                if !is_known {
-                    followed.set(now);
+                let is_known = asked.with_untracked(|of| {
+                    let is_in =
+                        |key: &String| of.iter().any(|keys| keys.binary_search(key).is_ok());
+                    now.iter().flatten().all(is_in)
+                });
+                if is_anew || !is_known {
+                    asked.set(now);
                 }
             },
             GATHERED,
@@ -66,45 +67,20 @@ pub fn begin(view: TableView, grid: GridState) {
     };
     effect(move || {
         view.live.rows.list.track();
-        gather();
+        gather(false);
     });
-    let is_begun = Memo::new(move |_| !followed.read().is_empty());
+    let table = view.path.with_value(|path| encode(path));
     effect(move || {
-        if is_begun.get() {
-            untrack(|| follow(grid, query, followed, again, view));
-        }
-    });
-}
-
-fn follow(
-    grid: GridState,
-    query: Memo<String>,
-    followed: RwSignal<Vec<String>>,
-    again: RwSignal<u32>,
-    view: TableView,
-) {
-    let list = follow_list("rowcast.comment_count", query);
-    effect(move || {
-        let error = list.error.get();
-        // A row among them is not seen any more: the others are asked about.
-        if error.is_some_and(|error| error.code == "unknown_row") {
-            set_timeout(
-                move || {
-                    let now = untrack(|| keys_of(view));
-                    let _ = followed.try_set(now);
-                    let _ = again.try_update(|again| *again += 1);
-                },
-                GATHERED,
-            );
-        }
-    });
-    let counts = Memo::new(move |_| {
-        let rows = list.rows.read();
-        let read = rows.iter().filter_map(|row| match &row.cells[..] {
-            [key, count] => Some((text(key)?, text(count)?)),
-            _ => None,
+        let asked = asked.get();
+        untrack(|| {
+            counts.update(|counts| {
+                counts.retain(|key, _| asked.iter().any(|keys| keys.binary_search(key).is_ok()));
+            });
+            for keys in asked {
+                // A row among them is not seen any more: the others are asked about.
+                follow(&table, keys, counts, move || gather(true));
+            }
         });
-        read.collect::<BTreeMap<_, _>>()
     });
     effect(move || {
         // Rows come into the document and leave it.
@@ -126,13 +102,68 @@ fn follow(
     });
 }
 
-/// The addresses of the rows that the page follows, in an order of their own.
-fn keys_of(view: TableView) -> Vec<String> {
+/// Keeps the counts of these rows as they are.
+fn follow(
+    table: &str,
+    keys: Vec<String>,
+    counts: RwSignal<BTreeMap<String, String>>,
+    lost: impl Fn() + 'static,
+) {
+    let named: Vec<String> = keys.iter().map(|key| encode(&quoted(key))).collect();
+    let query = format!(
+        "table=eq.{table}&key=in.({})&select=key,comments&limit=1000",
+        named.join(",")
+    );
+    let list = follow_list("rowcast.comment_count", Memo::new(move |_| query.clone()));
+    effect(move || {
+        let error = list.error.get();
+        if error.is_some_and(|error| error.code == "unknown_row") {
+            untrack(&lost);
+        }
+    });
+    effect(move || {
+        if !list.arrived.get() {
+            return;
+        }
+        let rows = list.rows.read();
+        let read = rows.iter().filter_map(|row| match &row.cells[..] {
+            [key, count] => Some((text(key)?, text(count)?)),
+            _ => None,
+        });
+        counts.update(|counts| {
+            counts.retain(|key, _| keys.binary_search(key).is_err());
+            counts.extend(read);
+        });
+    });
+}
+
+/// The addresses of the rows that the page follows, in an order of their own, as many as one query
+/// asks about beside one another.
+fn keys_of(view: TableView) -> Vec<Vec<String>> {
     let rows = view.live.rows.list.read_untracked();
     let keys = rows.iter().map(|row| &row.key).filter(|key| is_whole(key));
-    let mut keys: Vec<String> = keys.take(MOST).map(of_key).collect();
+    let mut keys: Vec<String> = keys
+        .map(of_key)
+        .filter(|key| key.len() <= LONGEST)
+        .collect();
     keys.sort_unstable();
-    keys
+    let mut queries: Vec<Vec<String>> = Vec::new();
+    let mut bytes = 0;
+    for key in keys {
+        let size = encode(&quoted(&key)).len() + 1;
+        match queries.last_mut() {
+            Some(keys) if keys.len() < MOST && bytes + size <= MOST_BYTES => {
+                bytes += size;
+                keys.push(key);
+            }
+            _ => {
+                bytes = size;
+                queries.push(vec![key]);
+            }
+        }
+    }
+    queries.truncate(QUERIES);
+    queries
 }
 
 fn is_whole(key: &RowKey) -> bool {

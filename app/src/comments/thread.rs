@@ -1,5 +1,7 @@
 //! A thread, as it is now.
 
+use std::time::Duration;
+
 use leptos::{ev::MouseEvent, prelude::*, task::spawn_local};
 use rowcast_protocol::{Cell, message::Row};
 use wasm_bindgen::JsCast;
@@ -18,6 +20,9 @@ use crate::{
 /// How many are followed at first, and how many at the most.
 const FEW: u32 = 200;
 const MANY: u32 = 1000;
+
+/// How long after its row was not seen a thread is asked for again.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// The columns that a comment is made of, in this order.
 const COLUMNS: &str = "id,author,author_name,body,at,edited_at,deleted_at";
@@ -58,6 +63,11 @@ pub fn thread(at: At, taking: impl Fn(Writer) + 'static) -> Erased {
         rows.iter().rev().filter_map(read).collect::<Vec<_>>()
     });
     let writer = Writer::new(page.clone());
+    let earlier = StoredValue::new(page.clone());
+    let earlier = move || {
+        let first = posts.read().first().map_or(0, |post| post.id);
+        earlier.with_value(|page| format!("{page}?before={first}"))
+    };
     let shown = Shown {
         posts: posts.into(),
         place: Place::Row {
@@ -81,6 +91,18 @@ pub fn thread(at: At, taking: impl Fn(Writer) + 'static) -> Erased {
             .as_ref()
             .is_some_and(|error| codes.contains(&&*error.code))
     });
+    effect(move || {
+        let is_lost = followed.error.read().is_some() && is_lost.get_untracked();
+        if is_lost {
+            let wait = AGAIN.mul_f64(1.0 + js_sys::Math::random());
+            // The thread may have gone meanwhile.
+            set_timeout(
+                move || _ = followed.asked.try_update(|asked| *asked += 1),
+                wait,
+            );
+        }
+    });
+    let has_begun = Memo::new(move |_| followed.arrived.get());
     let is_here = Memo::new(move |_| followed.arrived.get() && !is_lost.get());
     let has_more = Memo::new(move |_| followed.total.get() > posts.read().len() as u64);
     let taking = StoredValue::new_local(taking);
@@ -98,6 +120,11 @@ pub fn thread(at: At, taking: impl Fn(Writer) + 'static) -> Erased {
                             "Show earlier comments"
                         </button>
                     </p>
+                    <p hidden=move || !has_more.get() || !many.get()>
+                        <a href=earlier rel="external">
+                            "Earlier comments"
+                        </a>
+                    </p>
                     {live_list(shown)}
                     <p class="nothing" hidden=move || !posts.read().is_empty()>
                         "Nothing was written about this row yet."
@@ -106,18 +133,20 @@ pub fn thread(at: At, taking: impl Fn(Writer) + 'static) -> Erased {
                 <p class="sr-only" role="status" aria-live="polite">
                     {changing(move || news.get())}
                 </p>
-                {own.map(|_| writer.view())}
             }
             .made_here()
         })
     };
+    // What is being written stays where it is, whatever becomes of the rest.
+    let write = move || (has_begun.get() && own.is_some()).then(|| writer.view(is_lost));
     let lost = move || {
         is_lost.get().then(|| {
             view! { <p class="notice refused" role="alert">"You don’t see this row any more."</p> }
                 .made_here()
         })
     };
-    view! { <div class="thread">{changing(lost)} {changing(content)}</div> }.made_here()
+    view! { <div class="thread">{changing(lost)} {changing(content)} {changing(write)}</div> }
+        .made_here()
 }
 
 /// What a row of [`COLUMNS`] says.

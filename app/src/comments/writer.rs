@@ -96,7 +96,8 @@ impl Writer {
     }
 
     /// The field and its buttons.
-    pub fn view(self) -> Erased {
+    /// While the thread `is_lost` it keeps what was begun.
+    pub fn view(self, is_lost: Memo<bool>) -> Erased {
         let key = move |event: KeyboardEvent| {
             let is_sent = event.key() == "Enter" && (event.ctrl_key() || event.meta_key());
             if is_sent {
@@ -123,6 +124,7 @@ impl Writer {
                         rows="3"
                         maxlength=LONGEST
                         dir="auto"
+                        readonly=move || is_lost.get()
                         on:keydown=handler(key)
                     ></textarea>
                 </label>
@@ -136,7 +138,7 @@ impl Writer {
                     <button
                         type="button"
                         class="button"
-                        disabled=move || self.busy.get()
+                        disabled=move || self.busy.get() || is_lost.get()
                         on:click=handler(move |_| self.send())
                     >
                         {changing(act)}

@@ -24,6 +24,11 @@ use crate::{erased::effect, page_data::status_of};
 /// How long after the server could not answer it is asked again.
 const AGAIN: Duration = Duration::from_secs(2);
 
+/// That, for one of many who are told at the same time.
+fn again() -> Duration {
+    AGAIN.mul_f64(1.0 + js_sys::Math::random())
+}
+
 /// A list, as it is now.
 #[derive(Clone, Copy)]
 pub struct LiveList {
@@ -35,6 +40,8 @@ pub struct LiveList {
     pub arrived: RwSignal<bool>,
     /// Why they don't.
     pub error: RwSignal<Option<ApiError>>,
+    /// What changes when they are to be asked for anew, as after an error.
+    pub asked: RwSignal<u32>,
 }
 
 /// Follows a query of a table, and whichever query comes after it. Until the next one's rows are
@@ -49,9 +56,11 @@ fn follow(table: Cow<'static, str>, query: Memo<String>) -> LiveList {
         total: RwSignal::new(0),
         arrived: RwSignal::new(false),
         error: RwSignal::new(None),
+        asked: RwSignal::new(0),
     };
     let status = expect_context::<LiveStatus>();
     effect(move || {
+        shown.asked.track();
         let follower = Rc::new(Follower {
             shown,
             status,
@@ -133,7 +142,7 @@ impl Follower {
                                 follower.ask();
                             }
                         },
-                        AGAIN,
+                        again(),
                     );
                 }
                 self.shown.error.set(Some(error));

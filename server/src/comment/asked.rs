@@ -9,7 +9,7 @@ use rowcast_protocol::{
 
 use super::{
     guard::Guard,
-    thread::{connections, number, rows},
+    thread::{LONGEST, number, reading, rows},
     unknown_row,
 };
 use crate::{
@@ -38,7 +38,11 @@ impl Asked {
         });
         let keys = take(query, "key").and_then(|operator| match operator {
             Operator::Eq(key) => Some((vec![key], true)),
-            Operator::In(keys) if keys.len() <= MAX_KEYS => Some((keys, false)),
+            Operator::In(mut keys) if keys.len() <= MAX_KEYS => {
+                // Nothing is written about rows with longer ones: they say nothing of the others.
+                keys.retain(|key| key.len() <= LONGEST);
+                Some((keys, false))
+            }
             _ => None,
         });
         let (Some(table), Some((keys, is_one))) = (table, keys) else {
@@ -58,15 +62,15 @@ impl Asked {
         })
     }
 
-    /// The table's number, and the addresses of those of its rows that are seen.
-    pub(super) async fn seen(&self, seen: Seen<'_>) -> Result<(i32, BTreeSet<String>), ApiError> {
-        let (readers, pool) = connections(seen)?;
+    /// The table as the catalog numbers it, and the addresses of those of its rows that are seen.
+    pub(super) async fn seen(&self, seen: Seen<'_>) -> Result<(u32, BTreeSet<String>), ApiError> {
+        let readers = reading(seen)?;
         let table = seen.table(&self.table).await?;
         let found = found(seen, readers, &table, &self.keys).await?;
         if self.is_one && found.is_empty() {
             return Err(unknown_row(&table.table.path()));
         }
-        Ok((number(pool, &table).await?, found))
+        Ok((table.oid, found))
     }
 }
 
@@ -91,12 +95,16 @@ fn take(query: &mut Query, name: &str) -> Option<Operator> {
 }
 
 /// Makes of a query for comments the one for those about the rows that it names, of which its reader
-/// sees them; and what has to hold as long as that is followed.
+/// sees them; and what has to hold as long as that is followed, if it is to be.
 ///
 /// # Errors
 /// `invalid_rows_named` of one that names none; `unknown_table`, `unknown_row`, `no_comments`,
 /// `invalid_key`; those of a read.
-pub async fn restrict(seen: Seen<'_>, mut query: Query) -> Result<(Query, Guard), ApiError> {
+pub async fn restrict(
+    seen: Seen<'_>,
+    mut query: Query,
+    is_followed: bool,
+) -> Result<(Query, Guard), ApiError> {
     let asked = Asked::take(&mut query)?;
     let (table, keys) = asked.seen(seen).await?;
     let test = |column: &str, operator| {
@@ -106,9 +114,9 @@ pub async fn restrict(seen: Seen<'_>, mut query: Query) -> Result<(Query, Guard)
             operator,
         })
     };
+    // No table has 0.
     let of_table = match keys.is_empty() {
-        false => table,
-        // No table has it.
+        false => number(seen, table, is_followed).await?.unwrap_or(0),
         true => 0,
     };
     query

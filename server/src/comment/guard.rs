@@ -33,12 +33,13 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct Guard {
     asked: Asked,
-    table: i32,
+    /// As the catalog numbers it.
+    table: u32,
     keys: BTreeSet<String>,
 }
 
 impl Guard {
-    pub(super) fn new(asked: Asked, table: i32, keys: BTreeSet<String>) -> Self {
+    pub(super) fn new(asked: Asked, table: u32, keys: BTreeSet<String>) -> Self {
         Self { asked, table, keys }
     }
 
@@ -90,35 +91,40 @@ impl Guards {
         self.are_any.load(Ordering::Relaxed)
     }
 
-    /// Whether this may be sent. If not, its subscription ends, and that is what waits then. `checked`:
-    /// those that were found to hold since it was taken.
+    /// What may be sent of what was taken to be sent. All of it was there before this asks, so that what
+    /// it finds out is newer than any of it. The subscriptions of the rest end, and that is what
+    /// waits then.
     pub async fn admit(
         &self,
         state: &AppState,
         identity: &Identity,
         outbox: &Outbox,
-        waiting: &Waiting,
-        checked: &mut FxHashSet<SubscriberId>,
-    ) -> bool {
-        let Some(id) = waiting.tells_of() else {
-            return true;
-        };
-        let Some(guard) = self.known().get(&id).cloned() else {
-            return true;
-        };
-        if checked.contains(&id) {
-            return true;
-        }
-        let held = timeout(PATIENCE, guard.check(state.seen(identity))).await;
-        let error = match held.unwrap_or_else(|_| Err(database_unavailable())) {
-            Ok(()) => {
-                checked.insert(id);
-                return true;
+        mut taken: Vec<Waiting>,
+    ) -> Vec<Waiting> {
+        let mut asked = FxHashSet::default();
+        let mut refused = FxHashSet::default();
+        for waiting in &taken {
+            let Some(id) = waiting.tells_of() else {
+                continue;
+            };
+            let Some(guard) = self.known().get(&id).cloned() else {
+                continue;
+            };
+            if !asked.insert(id) {
+                continue;
             }
-            Err(error) => error,
-        };
-        state.live.leave(id);
-        outbox.end(id, waiting.number, SharedEvent::bare(Event::Error(error)));
-        false
+            let held = timeout(PATIENCE, guard.check(state.seen(identity))).await;
+            let Err(error) = held.unwrap_or_else(|_| Err(database_unavailable())) else {
+                continue;
+            };
+            refused.insert(id);
+            // Its client may have ended it meanwhile, and its number stand for another one.
+            if self.known().contains_key(&id) {
+                state.live.leave(id);
+                outbox.end(id, waiting.number, SharedEvent::bare(Event::Error(error)));
+            }
+        }
+        taken.retain(|waiting| waiting.of().is_none_or(|id| !refused.contains(&id)));
+        taken
     }
 }

@@ -45,14 +45,16 @@ pub struct Page {
 /// Those of a read.
 pub async fn page(pool: &PgPool, thread: &Thread, before: Option<i64>) -> Result<Page, ApiError> {
     let rows = sqlx::query(
-        "SELECT c.id, c.author, c.author_name, c.body, to_jsonb(c.at) #>> '{}', \
+        "WITH of_it AS (SELECT t.id FROM rowcast.comment_table t \
+                          WHERE t.relation = $1::int8::oid::regclass) \
+         SELECT c.id, c.author, c.author_name, c.body, to_jsonb(c.at) #>> '{}', \
                 c.edited_at IS NOT NULL, c.deleted_at IS NOT NULL, \
                 EXISTS (SELECT FROM rowcast.comment o \
-                         WHERE o.table_id = $1 AND o.key = $2 AND o.id >= $4) \
-           FROM rowcast.comment c WHERE c.table_id = $1 AND c.key = $2 AND c.id < $4 \
+                         WHERE o.table_id = c.table_id AND o.key = $2 AND o.id >= $4) \
+           FROM rowcast.comment c WHERE c.table_id = (SELECT id FROM of_it) AND c.key = $2 AND c.id < $4 \
           ORDER BY c.id DESC LIMIT $3",
     )
-    .bind(thread.table_id)
+    .bind(i64::from(thread.table.oid))
     .bind(&thread.key)
     .bind(SHOWN + 1)
     .bind(before.unwrap_or(i64::MAX))
@@ -67,6 +69,30 @@ pub async fn page(pool: &PgPool, thread: &Thread, before: Option<i64>) -> Result
         })
     });
     found.map_err(|error| read_error(&error, "rowcast.comment"))
+}
+
+/// What a comment of a thread says now that its author is to change; `None`: there is no such one of theirs.
+///
+/// # Errors
+/// Those of a read.
+pub async fn own_body(
+    pool: &PgPool,
+    thread: &Thread,
+    id: i64,
+    author: i64,
+) -> Result<Option<String>, ApiError> {
+    sqlx::query_scalar(
+        "SELECT c.body FROM rowcast.comment c JOIN rowcast.comment_table t ON t.id = c.table_id \
+          WHERE c.id = $1 AND c.author = $2 AND c.key = $3 AND c.deleted_at IS NULL \
+            AND t.relation = $4::int8::oid::regclass",
+    )
+    .bind(id)
+    .bind(author)
+    .bind(&thread.key)
+    .bind(i64::from(thread.table.oid))
+    .fetch_optional(pool)
+    .await
+    .map_err(|error| read_error(&error, "rowcast.comment"))
 }
 
 fn read(row: &PgRow) -> Result<Comment, sqlx::Error> {

@@ -8,7 +8,7 @@ use rowcast_protocol::{
 };
 use sqlx::PgPool;
 
-use super::unknown_row;
+use super::{participant, unknown_row};
 use crate::{
     database::{catalog::TableMeta, readers::Readers},
     error::{read_error, unknown_table},
@@ -19,15 +19,16 @@ use crate::{
 };
 
 /// The longest address of a row that is written about, in bytes.
-const LONGEST: usize = 1000;
+pub(super) const LONGEST: usize = 1000;
+
+/// How often the rows are read again because their table was altered in the midst of it.
+const ATTEMPTS: usize = 3;
 
 /// A row that somebody sees, about which there may be comments.
 #[derive(Clone, Debug)]
 pub struct Thread {
     /// Its table, as they see it.
     pub table: Arc<TableMeta>,
-    /// The number that the table has among those with comments.
-    pub table_id: i32,
     /// Its address within the table, with the values that the row has.
     pub key: String,
     /// Those values.
@@ -49,13 +50,12 @@ impl Thread {
     /// # Errors
     /// As [`Thread::find`].
     pub async fn of(seen: Seen<'_>, table: Arc<TableMeta>, key: &str) -> Result<Self, ApiError> {
-        let (readers, pool) = connections(seen)?;
+        let readers = reading(seen)?;
         let rows = rows(seen, readers, &table, &[key.to_owned()]).await?;
         let Some(row) = rows.into_iter().next() else {
             return Err(unknown_row(&table.table.path()));
         };
         Ok(Self {
-            table_id: number(pool, &table).await?,
             key: row.address,
             values: row.values,
             table,
@@ -67,7 +67,7 @@ impl Thread {
     /// # Errors
     /// `unknown_row`; those of a read.
     pub async fn row(&self, seen: Seen<'_>) -> Result<Vec<(String, Option<String>)>, ApiError> {
-        let (readers, _) = connections(seen)?;
+        let readers = reading(seen)?;
         let query = Query {
             limit: 1,
             filter: vec![any_of(&self.table.table.key, vec![self.values.clone()])],
@@ -108,7 +108,13 @@ impl Thread {
 }
 
 /// By what it is read who sees a row.
-pub(super) fn connections(seen: Seen<'_>) -> Result<(&Readers, &PgPool), ApiError> {
+pub(super) fn reading(seen: Seen<'_>) -> Result<&Readers, ApiError> {
+    let (readers, _) = connections(seen)?;
+    Ok(readers)
+}
+
+fn connections(seen: Seen<'_>) -> Result<(&Readers, &PgPool), ApiError> {
+    participant(seen.identity())?;
     seen.about_rows()
         .ok_or_else(|| unknown_table("rowcast.comment"))
 }
@@ -150,7 +156,21 @@ pub(super) async fn rows(
         select: Some(columns.iter().cloned().map(Selected::Column).collect()),
         ..Query::default()
     };
-    let (_, list) = list::of_table(seen, readers, 0, Arc::clone(table), query).await?;
+    let mut table = Arc::clone(table);
+    let mut attempt = 1;
+    let list = loop {
+        match list::of_table(seen, readers, 0, Arc::clone(&table), query.clone()).await {
+            Ok((_, list)) => break list,
+            Err(error) if error.code == "catalog_changed" && attempt < ATTEMPTS => attempt += 1,
+            Err(error) => return Err(error),
+        }
+        let now = seen.catalog().by_oid(table.oid).await?;
+        table = seen.known(now, &table.table.path()).await?;
+        // Another key makes another address of the row.
+        if table.table.key != *columns {
+            return Ok(Vec::new());
+        }
+    };
     let found = list.rows.into_iter().map(|row| Found::of(&row.key));
     Ok(found
         .filter(|found| found.address.len() <= LONGEST)
@@ -221,16 +241,33 @@ fn any_of(columns: &[String], mut keys: Vec<Vec<String>>) -> Filter {
     }
 }
 
-/// The number that a table has among those with comments.
+/// The number that a table has among those with comments; where it has none it gets one if it `is_to_have`
+/// one, and stays without otherwise.
 ///
 /// # Errors
 /// Those of a read.
-pub(super) async fn number(pool: &PgPool, table: &TableMeta) -> Result<i32, ApiError> {
+pub(super) async fn number(
+    seen: Seen<'_>,
+    table: u32,
+    is_to_have: bool,
+) -> Result<Option<i32>, ApiError> {
+    let (readers, pool) = connections(seen)?;
+    let failed = |error| read_error(&error, "rowcast.comment_table");
+    let known = sqlx::query_scalar(
+        "SELECT t.id FROM rowcast.comment_table t WHERE t.relation = $1::int8::oid::regclass",
+    )
+    .bind(i64::from(table))
+    .fetch_optional(readers.ours())
+    .await
+    .map_err(failed)?;
+    if known.is_some() || !is_to_have {
+        return Ok(known);
+    }
     sqlx::query_scalar("SELECT rowcast.comment_table($1::int8::oid)")
-        .bind(i64::from(table.oid))
+        .bind(i64::from(table))
         .fetch_one(pool)
         .await
-        .map_err(|error| read_error(&error, &table.table.path()))
+        .map_err(failed)
 }
 
 fn invalid_key(table: &TableMeta) -> ApiError {

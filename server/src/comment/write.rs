@@ -8,8 +8,10 @@ use super::{Thread, participant, refused, unknown_comment};
 use crate::{
     auth::{Identity, absent},
     error::read_error,
+    history::address::key_values,
     permission::{Seen, path::path},
     state::AppState,
+    write::key::encode_segment,
 };
 
 /// How many of those who wrote in a thread before are told of what comes: the last ones.
@@ -36,10 +38,11 @@ pub async fn add(
     let (own, name) = participant(identity)?;
     let others = sqlx::query_scalar(
         "SELECT c.author FROM rowcast.comment c \
-          WHERE c.table_id = $1 AND c.key = $2 AND c.author <> $3 AND c.deleted_at IS NULL \
+          WHERE c.table_id = (SELECT t.id FROM rowcast.comment_table t \
+                               WHERE t.relation = $1::int8::oid::regclass) AND c.key = $2 AND c.author <> $3 AND c.deleted_at IS NULL \
           GROUP BY c.author ORDER BY max(c.id) DESC LIMIT $4",
     )
-    .bind(thread.table_id)
+    .bind(i64::from(thread.table.oid))
     .bind(&thread.key)
     .bind(own.0)
     .bind(OTHERS)
@@ -52,8 +55,9 @@ pub async fn add(
         let seeing = all.iter().filter(|account| seeing.contains(account));
         seeing.copied().collect()
     };
-    sqlx::query_scalar("SELECT rowcast.put_comment($1, $2, $3, $4, $5, $6, $7, $8, $9)")
-        .bind(thread.table_id)
+    let put = "SELECT rowcast.put_comment(rowcast.comment_table($1::int8::oid), $2, $3, $4, $5, $6, $7, $8, $9)";
+    sqlx::query_scalar(put)
+        .bind(i64::from(thread.table.oid))
         .bind(&thread.key)
         .bind(own.0)
         .bind(name)
@@ -99,22 +103,59 @@ pub async fn edit(
 }
 
 /// Takes away what somebody wrote, or of others what is about rows of a table that they manage; its
-/// place stays.
+/// place stays. Of their own it may be about a row that they don't see any more: then there is no thread.
 ///
 /// # Errors
 /// `no_account`, `unknown_comment`; those of a write.
-pub async fn delete(state: &AppState, identity: &Identity, id: i64) -> Result<Thread, ApiError> {
+pub async fn delete(
+    state: &AppState,
+    identity: &Identity,
+    id: i64,
+) -> Result<Option<Thread>, ApiError> {
     let (own, _) = participant(identity)?;
-    let (thread, _) = of_comment(state, identity, id).await?;
-    let author = (!may_delete_others(identity, &thread)).then_some(own.0);
+    let thread = match of_comment(state, identity, id).await {
+        Ok((thread, _)) => Some(thread),
+        Err(error) if error.code == "unknown_comment" => None,
+        Err(error) => return Err(error),
+    };
+    let may_delete = |thread: &Thread| may_delete_others(identity, thread);
+    let author = (!thread.as_ref().is_some_and(may_delete)).then_some(own.0);
     let done = sqlx::query_scalar("SELECT rowcast.delete_comment($1, $2, $3)")
         .bind(id)
         .bind(author)
-        .bind(thread.table.table.path())
+        .bind(thread.as_ref().map(|thread| thread.table.table.path()))
         .fetch_one(&state.housekeeping)
         .await;
     known(done)?;
     Ok(thread)
+}
+
+/// Removes the whole thread of that address in a table that somebody manages, whether its row is there or not.
+///
+/// # Errors
+/// `no_account`, `unknown_table`, `invalid_key`, `unknown_comment`; those of a write.
+pub async fn clear(
+    state: &AppState,
+    identity: &Identity,
+    table: &str,
+    key: &str,
+) -> Result<(), ApiError> {
+    participant(identity)?;
+    let table = state.seen(identity).table(table).await?;
+    let is_theirs = path(&table.table.schema, &table.table.name);
+    if !identity.rights.manage(&is_theirs) {
+        return Err(unknown_comment());
+    }
+    // However it is written.
+    let values = key_values(key, table.key.len())?;
+    let parts: Vec<String> = values.iter().map(|value| encode_segment(value)).collect();
+    let done = sqlx::query_scalar("SELECT rowcast.clear_comments($1::int8::oid, $2, $3) > 0")
+        .bind(i64::from(table.oid))
+        .bind(parts.join(","))
+        .bind(table.table.path())
+        .fetch_one(&state.housekeeping)
+        .await;
+    known(done)
 }
 
 /// Whether somebody may take away what others wrote: who says what others may do with the table.
@@ -170,6 +211,7 @@ async fn named(pool: &PgPool, body: &str) -> Result<Vec<i64>, ApiError> {
     if names.is_empty() {
         return Ok(Vec::new());
     }
+    // It finds a bounded number of them.
     sqlx::query_scalar("SELECT rowcast.mentioned($1)")
         .bind(names)
         .fetch_all(pool)
@@ -197,7 +239,14 @@ async fn who_see(
     let mut seeing = Vec::new();
     for (account, identity) in &identities {
         let seen: Seen<'_> = state.seen(identity);
-        match Thread::find(seen, &path, &thread.key).await {
+        let mut found = Thread::find(seen, &path, &thread.key).await;
+        // What has nothing to do with what they see may pass.
+        if let Err(error) = &found
+            && !error.code.starts_with("unknown_")
+        {
+            found = Thread::find(seen, &path, &thread.key).await;
+        }
+        match found {
             Ok(theirs) if theirs.table.oid == thread.table.oid => seeing.push(*account),
             // Who can't be asked for is not told: what is written is there all the same.
             _ => {}

@@ -97,6 +97,11 @@ impl Waiting {
             Kind::Final(_) | Kind::Complaint => None,
         }
     }
+
+    /// The subscription that this is about.
+    pub fn of(&self) -> Option<SubscriberId> {
+        self.tells_of().or(self.ends())
+    }
 }
 
 impl Outbox {

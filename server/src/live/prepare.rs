@@ -41,7 +41,7 @@ pub async fn prepare(
     let table = seen.table(table).await?;
     let query = Query::parse(query)?;
     let (query, guard) = if table.is_about_rows() {
-        let (query, guard) = comment::restrict(seen, query).await?;
+        let (query, guard) = comment::restrict(seen, query, true).await?;
         (query, Some(guard))
     } else {
         (restrict(seen, &table, query).await?, None)

@@ -65,7 +65,7 @@ pub async fn restrict(
 }
 
 async fn about_rows(seen: Seen<'_>, query: Query) -> Result<Query, ApiError> {
-    let (query, _) = comment::restrict(seen, query).await?;
+    let (query, _) = comment::restrict(seen, query, false).await?;
     Ok(query)
 }
 

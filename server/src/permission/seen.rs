@@ -67,7 +67,7 @@ impl<'a> Seen<'a> {
     }
 
     /// Who sees it so.
-    pub(super) fn identity(self) -> &'a Identity {
+    pub fn identity(self) -> &'a Identity {
         self.identity
     }
 

@@ -115,6 +115,23 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Removes all that was written about a row, or the one that had its key, of a table that one manages.
+///
+/// # Errors
+/// `wrong_origin`, `no_account`, `unknown_table`, `invalid_key`, `unknown_comment`.
+pub async fn clear(
+    State(state): State<AppState>,
+    Extension(identity): Extension<Arc<Identity>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<StatusCode, HttpError> {
+    state.check_origin(&headers)?;
+    state.require_database().await?;
+    let (table, key) = row_address(uri.path(), "/api/comments/")?;
+    comment::clear(&state, &identity, &table, key).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// What is no number is that of none.
 fn number(id: &str) -> i64 {
     id.parse().unwrap_or(0)

@@ -94,14 +94,18 @@ pub async fn change(
     let id: i64 = path.next().and_then(|id| id.parse().ok()).unwrap_or(0);
     let done = async {
         let thread = match what.as_str() {
-            "edit" => comment::edit(&state, &identity, id, &sent.body).await?,
+            "edit" => Some(comment::edit(&state, &identity, id, &sent.body).await?),
             "delete" => comment::delete(&state, &identity, id).await?,
             _ => {
                 let message = "there is nothing at this address";
                 return Err(ApiError::new("not_found", message, ""));
             }
         };
-        Ok(format!("{}#comment-{id}", thread.page()))
+        // Whoever does not see the row has nothing more to see of its thread.
+        Ok(thread.map_or_else(
+            || "/".to_owned(),
+            |thread| format!("{}#comment-{id}", thread.page()),
+        ))
     };
     match done.await {
         Ok(there) => Redirect::to(&there).into_response(),
@@ -160,10 +164,8 @@ async fn read(
     let draft = match asked.edit {
         None => body.unwrap_or_default(),
         Some(id) => {
-            let mut comments = found.comments.iter();
-            let of_it = comments.find(|comment| comment.id == id && Some(comment.author) == own);
-            let of_it = of_it.filter(|comment| !comment.is_deleted);
-            let said = of_it.map(|comment| comment.body.clone());
+            let own = own.ok_or_else(unknown_comment)?;
+            let said = comment::own_body(state.readers.ours(), &thread, id, own).await?;
             body.or(said).ok_or_else(unknown_comment)?
         }
     };

@@ -11,7 +11,6 @@ use bytes::Bytes;
 use futures::stream;
 use http::{HeaderMap, HeaderValue, header};
 use rowcast_protocol::Cursor;
-use rustc_hash::FxHashSet;
 use tokio::time::{Instant, Interval, interval_at};
 
 use crate::{
@@ -174,14 +173,23 @@ impl Session {
                 () = &mut self.leaving => return None,
                 due = self.outbox.next() => match due {
                     Due::Event(waiting) => {
-                        let (state, identity) = (&self.state, Arc::clone(self.standing.identity()));
-                        let mut checked = FxHashSet::default();
-                        let admitted = self
-                            .guards
-                            .admit(state, &identity, &self.outbox, &waiting, &mut checked);
-                        if !admitted.await {
-                            continue;
-                        }
+                        let waiting = if self.guards.are_any() {
+                            let identity = Arc::clone(self.standing.identity());
+                            let (state, taken) = (&self.state, vec![waiting]);
+                            let admitted = self.guards.admit(state, &identity, &self.outbox, taken);
+                            let admitted = tokio::select! {
+                                biased;
+                                _ = self.standing.changed() => return None,
+                                () = &mut self.leaving => return None,
+                                admitted = admitted => admitted,
+                            };
+                            match admitted.into_iter().next() {
+                                Some(waiting) => waiting,
+                                None => continue,
+                            }
+                        } else {
+                            waiting
+                        };
                         let event = &waiting.event;
                         self.ended = waiting.ends().is_some();
                         self.heartbeat.reset();

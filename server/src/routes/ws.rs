@@ -20,7 +20,7 @@ use rowcast_protocol::{
     message::{ClientMessage, Event, ServerMessage},
     version::WIRE_VERSION,
 };
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use serde::Deserialize;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 
@@ -193,8 +193,12 @@ impl Connection {
         let mut stuck: Option<(u64, Instant)> = None;
         // A message that is being acted on. The next one is read when it has been.
         let mut acting: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
+        // What was taken to be sent, while it is found out what of it may be. Nothing else is taken
+        // until then.
+        let mut admitting: Option<Pin<Box<dyn Future<Output = Vec<Waiting>> + Send>>> = None;
         loop {
             let (has_outgoing, is_acting) = (socket.has_outgoing(), acting.is_some());
+            let is_admitting = admitting.is_some();
             if outbox.is_cut_off() {
                 session.end(socket);
                 return;
@@ -281,9 +285,24 @@ impl Connection {
                     let (session, turn) = (Arc::clone(session), session.turn());
                     acting = Some(Box::pin(async move { session.act(message, turn).await }));
                 }
+                admitted = async {
+                    match &mut admitting {
+                        Some(admitting) => admitting.await,
+                        None => pending().await,
+                    }
+                } => {
+                    admitting = None;
+                    for waiting in &admitted {
+                        session.send_guarded(waiting, socket);
+                    }
+                }
                 // Not before what was taken is on its way: what waits in the outbox is bounded.
-                due = outbox.next(), if !has_outgoing => match due {
-                    Due::Event(waiting) => session.take(waiting, socket).await,
+                due = outbox.next(), if !has_outgoing && !is_admitting => match due {
+                    Due::Event(first) if session.guards.are_any() => {
+                        let (session, taken) = (Arc::clone(session), session.gather(first));
+                        admitting = Some(Box::pin(async move { session.admit(taken).await }));
+                    }
+                    Due::Event(first) => session.take(first, socket),
                     // All that waited has been handed over; only now is there a point in a
                     // fresh list.
                     Due::Lost(ids) => live.resync(ids).await,
@@ -337,39 +356,58 @@ impl Session {
     }
 
     /// Has an event sent, and what else waits.
-    async fn take(&self, first: Waiting, socket: &mut Socket) {
+    fn take(&self, first: Waiting, socket: &mut Socket) {
         let mut next = Some(first);
         let mut taken = 0;
-        // What waited when a guard was asked for it is as old as the answer at the most.
-        let mut checked = FxHashSet::default();
         while let Some(waiting) = next {
-            if self.admits(&waiting, &mut checked).await {
-                self.note(&waiting);
-                self.state.live.figures().delivered(&waiting);
-                for piece in waiting.event.frame(self.encoding, waiting.number) {
-                    taken += piece.len();
-                    socket.queue(piece);
-                }
-            }
+            taken += self.send(&waiting, socket);
             next = (taken < TAKEN).then(|| self.outbox.try_event()).flatten();
         }
     }
 
-    /// Whether an event may be sent. What comes late of a subscription that is over tells something
-    /// that nobody guards any more.
-    async fn admits(&self, waiting: &Waiting, checked: &mut FxHashSet<SubscriberId>) -> bool {
-        if !self.guards.are_any() {
-            return true;
-        }
-        if let Some(id) = waiting.tells_of()
-            && self.subscriptions().get(&waiting.number) != Some(&id)
+    /// Takes what waits out of the outbox, to be sent if it may be: at once, so that nothing comes to
+    /// it while that is found out.
+    fn gather(&self, first: Waiting) -> Vec<Waiting> {
+        let mut size = first.event.size();
+        let mut taken = vec![first];
+        while size < TAKEN
+            && let Some(waiting) = self.outbox.try_event()
         {
-            return false;
+            size += waiting.event.size();
+            taken.push(waiting);
         }
+        taken
+    }
+
+    /// What of that may be sent.
+    async fn admit(&self, taken: Vec<Waiting>) -> Vec<Waiting> {
         let (state, identity) = (&self.state, &self.identity);
         self.guards
-            .admit(state, identity, &self.outbox, waiting, checked)
+            .admit(state, identity, &self.outbox, taken)
             .await
+    }
+
+    /// Has an event sent that was admitted. What comes late of a subscription that is over tells
+    /// something that nobody guards any more.
+    fn send_guarded(&self, waiting: &Waiting, socket: &mut Socket) {
+        if let Some(id) = waiting.of()
+            && self.subscriptions().get(&waiting.number) != Some(&id)
+        {
+            return;
+        }
+        self.send(waiting, socket);
+    }
+
+    /// Has an event sent; returns how many bytes that are.
+    fn send(&self, waiting: &Waiting, socket: &mut Socket) -> usize {
+        self.note(waiting);
+        self.state.live.figures().delivered(waiting);
+        let mut sent = 0;
+        for piece in waiting.event.frame(self.encoding, waiting.number) {
+            sent += piece.len();
+            socket.queue(piece);
+        }
+        sent
     }
 
     /// Frees the number of a subscription that the server has ended, unless it stands for

@@ -50,6 +50,35 @@ async fn who_sees_a_row_writes_about_it_and_changes_what_is_theirs() {
 }
 
 #[tokio::test]
+async fn a_comment_is_changed_that_is_too_old_for_the_page() {
+    let world = world().await;
+    let first = comment(&world, &world.bob, "ticket/3", "emuri").await;
+    world
+        .execute(
+            "SELECT rowcast.put_comment(rowcast.comment_table('ticket'::regclass), '3', 0, 'eve', 'x', \
+             '{}', '{}', 'it', '/x') FROM generate_series(1, 201)",
+        )
+        .await;
+    let page = world
+        .send(&world.bob, "GET", "/comments/ticket/3", "")
+        .await;
+    assert!(!page.text().contains("emuri"));
+    let path = format!("/comments/ticket/3?edit={first}");
+    let page = world.send(&world.bob, "GET", &path, "").await;
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains(">emuri</textarea>"));
+    for (token, path) in [
+        (&world.eve, path),
+        (&world.bob, format!("/comments/ticket/1?edit={first}")),
+    ] {
+        let page = world.send(token, "GET", &path, "").await;
+        assert_eq!(page.status, 404, "{path}");
+        assert!(!page.text().contains("emuri"), "{path}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_no_comment_is_refused() {
     let world = world().await;
     let long = serde_json::json!({"body": "x".repeat(10_001)}).to_string();

@@ -40,6 +40,28 @@ async fn rows_are_counted_that_are_seen_and_no_others() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_too_long_says_nothing_of_the_others_and_who_reads_makes_nothing() {
+    let world = world().await;
+    let long = "9".repeat(1001);
+    assert_eq!(
+        counts(&world, &world.bob, &format!("3,{long}")).await,
+        json!([])
+    );
+    let mut connection = world.server.database.connect().await;
+    let known: i64 = sqlx::query_scalar("SELECT count(*) FROM rowcast.comment_table")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(known, 0);
+    comment(&world, &world.bob, "ticket/3", "one").await;
+    assert_eq!(
+        counts(&world, &world.bob, &format!("3,{long}")).await,
+        json!([["3", 1]])
+    );
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn counts_are_live_until_a_row_is_not_seen_any_more() {
     let world = world().await;
     let query = "table=eq.ticket&key=in.(1,3)&select=comments,key&limit=1000";

@@ -72,6 +72,7 @@ async fn a_row_that_is_gone_is_not_heard_of_by_administrators_either() {
         ))
         .await;
     while ann.step().await {}
+    assert!(ann.heard.contains("unknown_row"), "{}", ann.heard);
     assert!(!ann.heard.contains("zanzibar"), "{}", ann.heard);
     world.stop().await;
 }

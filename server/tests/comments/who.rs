@@ -44,18 +44,28 @@ async fn who_does_not_see_a_row_finds_nothing_about_it() {
         let answer = refused(&world, &world.bob, method, &path, r#"{"body":"x"}"#).await;
         assert_eq!(answer.0, 404, "{method} {path}");
     }
-    // Who wrote it and does not see the row any more, neither.
+    // Who wrote it and does not see the row any more may only take it away.
     world
         .execute("UPDATE ticket SET owner = 'bob' WHERE id = 2")
         .await;
-    let path = format!("/api/comments/{hidden}");
-    assert_eq!(
-        refused(&world, &world.eve, "DELETE", &path, "").await.0,
-        404
-    );
     assert_eq!(
         bodies(&world, &world.bob, "ticket", "2").await,
         ["zanzibar"]
+    );
+    let path = format!("/api/comments/{hidden}");
+    let answer = refused(&world, &world.eve, "PATCH", &path, r#"{"body":"x"}"#).await;
+    assert_eq!(answer.0, 404);
+    world.ok(&world.eve, "DELETE", &path, "").await;
+    let again = refused(&world, &world.eve, "DELETE", &path, "").await;
+    let others = refused(&world, &world.bob, "DELETE", &path, "").await;
+    assert_eq!(again, (404, "unknown_comment".to_owned()));
+    assert_eq!(others, again);
+    assert_eq!(bodies(&world, &world.bob, "ticket", "2").await, [""]);
+    let noted = "/api/rows/rowcast.audit?action=eq.comment_deleted&select=table_path,row_key";
+    let noted = world.ok(&world.ann, "GET", noted, "").await;
+    assert_eq!(
+        noted["rows"][0]["cells"],
+        serde_json::json!(["ticket", "2"])
     );
     world.stop().await;
 }
@@ -123,6 +133,32 @@ async fn no_query_gives_comments_without_naming_rows() {
     ] {
         let answer = world.send(&world.ann, method, path, body).await;
         assert!(answer.status >= 400, "{method} {path}: {}", answer.text());
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn visitors_see_rows_that_are_public_and_nothing_that_is_written_about_them() {
+    let world = world().await;
+    let path = "/api/permissions/public/ticket";
+    world.ok(&world.ann, "PUT", path, r#"{"read":true}"#).await;
+    comment(&world, &world.bob, "ticket/3", "zanzibar").await;
+    let of = |path: &'static str| world.server.send("GET", path, &[]);
+    assert_eq!(of("/api/rows/ticket").await.status, 200);
+    for path in [
+        "/api/rows/rowcast.comment?table=eq.ticket&key=eq.3",
+        "/api/rows/rowcast.comment_count?table=eq.ticket&key=in.(3)",
+        "/api/live/rowcast.comment?table=eq.ticket&key=eq.3",
+        "/api/comments/ticket/3",
+        "/comments/ticket/3",
+    ] {
+        let answer = of(path).await;
+        assert_eq!(answer.status, 400, "{path}: {}", answer.text());
+        let text = answer.text();
+        assert!(
+            !text.contains("zanzibar") && !text.contains("bob"),
+            "{path}"
+        );
     }
     world.stop().await;
 }
