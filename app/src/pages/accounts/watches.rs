@@ -125,22 +125,20 @@ pub fn watches(options: LeptosOptions, page: Watches) -> impl IntoView {
     document(options, "Watch rules", content.erased())
 }
 
-/// Which rows, as the table's page says it.
-fn chips(conditions: Vec<String>) -> Erased {
-    let chip = |text: String| {
+/// Which rows, in the words of the table's page.
+fn conditions_of(conditions: Vec<String>) -> Erased {
+    let condition = |text: String| {
         view! {
-            <li class="chip">
-                <span class="chip-text" title=text.clone()>
-                    <bdi>{text.clone()}</bdi>
-                </span>
+            <li class="condition">
+                <bdi>{text}</bdi>
             </li>
         }
     };
     match conditions.is_empty() {
         true => view! { <p class="all-rows">"All rows"</p> }.erased(),
         false => view! {
-            <ul class="chips" role="list" aria-label="Conditions">
-                {conditions.into_iter().map(chip).collect_view()}
+            <ul class="conditions" role="list" aria-label="Conditions">
+                {conditions.into_iter().map(condition).collect_view()}
             </ul>
         }
         .erased(),
@@ -193,7 +191,7 @@ fn rule(row: WatchRow) -> Erased {
                     " · "
                     <a href=format!("/watches?sent={}", row.id)>"What was sent"</a>
                 </p>
-                {chips(row.conditions)}
+                {conditions_of(row.conditions)}
                 {problem}
                 {missed}
             </div>
@@ -246,7 +244,7 @@ fn form(draft: WatchDraft, can_mail: bool) -> Erased {
                 {view_id}
                 <div class="form-field">
                     <span class="field-name">"These rows"</span>
-                    {chips(draft.conditions.clone())}
+                    {conditions_of(draft.conditions.clone())}
                 </div>
                 <label class="form-field">
                     <span class="field-name">"Tell me when"</span>
