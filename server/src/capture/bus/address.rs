@@ -68,7 +68,11 @@ impl Address {
         };
         let is_named = |host: &str| {
             let url = redis::parse_redis_url(&format!("{scheme}://{host}"));
-            url.is_some_and(|url| url.host_str().is_some_and(|host| !host.is_empty()))
+            let is_part = |c: char| c.is_alphanumeric() || ".-_:[]".contains(c);
+            url.is_some_and(|url| {
+                url.host_str()
+                    .is_some_and(|host| !host.is_empty() && host.chars().all(is_part))
+            })
         };
         if !is_cluster {
             let url = format!("{scheme}://{rest}");

@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_in_one_piece_and_in_many() {
-        for size in [1 << 20, 100, 7] {
+        for size in [PIECE, 100, 50] {
             let entries = take_all(&mut Pieces::default(), cut(told(500), 3, size));
             let [Entry::Told(read)] = entries.as_slice() else {
                 panic!("{entries:?}");
@@ -323,7 +323,7 @@ mod tests {
             lacking.extend(cut(told(1), 4, 100));
             assert_eq!(take_all(&mut Pieces::default(), lacking).len(), 1, "{at}");
             let mut between = pieces.clone();
-            let other = cut(told(1), 9, 1 << 20).remove(0);
+            let other = cut(told(1), 9, PIECE).remove(0);
             between.insert(at, Piece { writer: 2, ..other });
             between.extend(cut(told(1), 4, 100));
             let whole = 2 + usize::from(at == 0);
@@ -337,7 +337,7 @@ mod tests {
 
     #[test]
     fn another_form_and_damage_are_told_and_never_taken_for_an_entry() {
-        let piece = cut(told(1), 0, 1 << 20).remove(0);
+        let piece = cut(told(1), 0, PIECE).remove(0);
         let form = Piece {
             form: FORM + 1,
             ..piece.clone()

@@ -73,16 +73,10 @@ mod tests {
         /// What a read of the log finds.
         fn read(&self, from: &PgSnapshot) -> (PgSnapshot, Vec<LogRow>) {
             let to = self.version();
-            let is_new =
-                |xid: &&u64| !from.sees(**xid) && to.sees(**xid) && !self.aborted.contains(xid);
-            (
-                to,
-                self.log
-                    .iter()
-                    .filter(is_new)
-                    .map(|xid| row(*xid))
-                    .collect(),
-            )
+            let is_new = |xid: u64| !from.sees(xid) && to.sees(xid) && !self.aborted.contains(&xid);
+            let log = self.log.iter().copied();
+            let rows = log.filter(|xid| is_new(*xid)).map(row).collect();
+            (to, rows)
         }
     }
 
@@ -146,7 +140,7 @@ mod tests {
             let mut leaders = [history.version(), history.version()];
             let mut at = history.version();
             let mut stream: Vec<(PgSnapshot, PgSnapshot, Vec<LogRow>)> = Vec::new();
-            let mut position = 0;
+            let mut position = 0_usize;
             let mut seen: HashMap<u64, usize> = HashMap::new();
             let mut take = |at: &mut PgSnapshot, to: &PgSnapshot, rows: Vec<LogRow>| {
                 for row in rows {
