@@ -23,7 +23,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     convert::Infallible,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -119,6 +119,10 @@ struct Shared {
     epoch: AtomicU64,
     /// Whether it is not known yet how the log goes on.
     is_lost: AtomicBool,
+    /// Whether what another one has read is followed.
+    is_led: AtomicBool,
+    /// What writes to the bus, where there is one.
+    writer: OnceLock<Writer>,
 }
 
 impl Shared {
@@ -132,6 +136,8 @@ impl Shared {
             news: News::default(),
             epoch: AtomicU64::new(0),
             is_lost: AtomicBool::new(false),
+            is_led: AtomicBool::new(false),
+            writer: OnceLock::new(),
         }
     }
 }
@@ -180,6 +186,17 @@ impl TailHandle {
         self.shared.news.wait().await
     }
 
+    /// Whether what another server has read of the log is followed.
+    pub fn is_led(&self) -> bool {
+        self.shared.is_led.load(Ordering::Acquire)
+    }
+
+    /// Whether the log is read for other servers, and how many entries were written for them.
+    pub fn leads(&self) -> (bool, u64) {
+        let writer = self.shared.writer.get();
+        writer.map_or((false, 0), |writer| (writer.leads(), writer.written()))
+    }
+
     /// How often the log was read, how many rows it had, how often the bell rang.
     pub fn counts(&self) -> (u64, u64, u64) {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -212,7 +229,6 @@ pub async fn start(options: TailOptions) -> Result<Started, sqlx::Error> {
     let follower = Follower {
         definitions: fingerprint::hash(&fingerprints),
         acknowledged: None,
-        writer: None,
         options,
         shared: Arc::clone(&shared),
         events,
@@ -260,8 +276,6 @@ struct Follower {
     definitions: u64,
     /// That of somebody else, if theirs was last found to be another one and looked into.
     acknowledged: Option<u64>,
-    /// Tells others on a bus what was read.
-    writer: Option<Writer>,
     /// Whether the log tells of definitions that change.
     is_told: bool,
     compared: Instant,
@@ -337,14 +351,14 @@ impl Follower {
     fn lost(&self) {
         self.shared.awake.send_replace(false);
         self.shared.is_lost.store(true, Ordering::Release);
-        if let Some(writer) = &self.writer {
+        if let Some(writer) = self.shared.writer.get() {
             writer.stand(None);
         }
     }
 
     fn found_again(&self) {
         self.shared.is_lost.store(false, Ordering::Release);
-        if let Some(writer) = &self.writer {
+        if let Some(writer) = self.shared.writer.get() {
             writer.stand(Some(self.standing(self.told.clone())));
         }
     }

@@ -34,7 +34,7 @@ impl Follower {
             // what it was told last.
             read.from = self.told.clone();
             read.changed_schemas = self.untold.iter().copied().collect();
-            if let Some(writer) = &self.writer {
+            if let Some(writer) = self.shared.writer.get() {
                 writer.tell(&read, self.standing(to.clone()));
             }
             self.tell(TailEvent::Read(read)).await?;

@@ -7,7 +7,8 @@ impl Follower {
     /// Follows until nobody listens any more.
     pub(super) async fn follow_together(&mut self, connection: Connection, bus: BusOptions) {
         let (writer, writing) = Writer::start(bus.address.clone());
-        self.writer = Some(writer.clone());
+        // It is the first, so there is none yet.
+        let _ = self.shared.writer.set(writer.clone());
         let database = self.options.database.clone();
         let mut seat = Seat::new(
             bus.clone(),
@@ -37,7 +38,10 @@ impl Follower {
             self.shared.awake.send_replace(false);
             let Some(mut stream) = found else { continue };
             tracing::debug!("following what another server reads");
-            if let Err(Stop::Unwanted) = self.follow_stream(&mut stream, seat).await {
+            self.shared.is_led.store(true, Ordering::Release);
+            let stop = self.follow_stream(&mut stream, seat).await;
+            self.shared.is_led.store(false, Ordering::Release);
+            if let Err(Stop::Unwanted) = stop {
                 return;
             }
             tracing::debug!("following the log itself");
