@@ -69,9 +69,8 @@ const IMAGES: usize = 8;
 /// How many bytes of requests' bodies are held at once, or else two files that are imported.
 const BODIES: usize = 256 * 1024 * 1024;
 
-/// How many connections follow the log, hear its bell, say who reads it for others and hear of
-/// accounts.
-const FOLLOWERS: u32 = 4;
+/// How many connections follow the log, hear its bell and hear of accounts.
+const FOLLOWERS: u32 = 3;
 
 /// How many connections to the database a server opens at most.
 pub fn connections_needed(config: &Config) -> u32 {
@@ -80,7 +79,9 @@ pub fn connections_needed(config: &Config) -> u32 {
         Auth::On => pool::WATCHERS,
         Auth::Off => 0,
     };
-    config.connections + ours + watchers
+    // By which it is settled who reads the log for others.
+    let shared = u32::from(config.bus.is_some());
+    config.connections + ours + watchers + shared
 }
 
 /// How long the database's connections have to say goodbye.

@@ -72,7 +72,13 @@ async fn in_a_cluster() {
             break;
         }
     }
-    let url = format!("redis+cluster://127.0.0.1:{}", redis.port);
+    let _: String = redis
+        .ask(
+            "ACL SETUSER rowcast on >secret ~rowcast:* resetchannels \
+             +xadd +xread +xrevrange +xtrim +expire +cluster|slots +ping",
+        )
+        .await;
+    let url = format!("redis+cluster://rowcast:secret@127.0.0.1:{}", redis.port);
     let settings = [("ROWCAST_BUS", url.as_str())];
     let mut world = World::with(Cluster::shared(), redis, 2, &settings).await;
     goes_on(&mut world).await;
