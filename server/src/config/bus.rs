@@ -1,6 +1,8 @@
 //! The stream that several servers share.
 
-use super::{InvalidSetting, secret_in};
+use std::{fs, path::Path};
+
+use super::{InvalidSetting, authorities, secret_in};
 use crate::{
     capture::bus::address::{ALLOWED, Address, Wrong},
     cli::Settings,
@@ -9,9 +11,6 @@ use crate::{
 const BUS: &str = "ROWCAST_BUS";
 const BUS_FILE: &str = "ROWCAST_BUS_FILE";
 const BUS_CA: &str = "ROWCAST_BUS_CA";
-
-/// The most bytes of a file of certificates.
-const MOST: u64 = 1 << 20;
 
 /// Where it is, if anywhere. The address may hold a password, so it is not repeated.
 ///
@@ -40,15 +39,14 @@ pub(super) fn address(settings: &Settings) -> Result<Option<Address>, InvalidSet
             "a PEM file with certificates, beside a rediss:// or rediss+cluster:// address";
         InvalidSetting::new(BUS_CA, ca.as_deref().unwrap_or_default(), why, allowed)
     };
-    let authorities = match &ca {
+    let trusted = match &ca {
         None => None,
         Some(file) => {
-            let is_small = std::fs::metadata(file).is_ok_and(|file| file.len() <= MOST);
-            let read = std::fs::read(file).ok().filter(|_| is_small);
-            Some(read.ok_or_else(|| wrong_ca("it can't be read"))?)
+            authorities::read(BUS_CA, Path::new(file))?;
+            Some(fs::read(file).map_err(|_| wrong_ca("it can't be read"))?)
         }
     };
-    match Address::new(&text, authorities) {
+    match Address::new(&text, trusted) {
         Ok(address) => Ok(Some(address)),
         Err(Wrong::Address) => Err(InvalidSetting::hidden(name, ALLOWED)),
         Err(Wrong::Authorities) => Err(wrong_ca("no authority of the bus can be made of it")),

@@ -17,7 +17,7 @@ pub struct Address(pub(super) Way);
 #[derive(Clone)]
 pub(super) enum Way {
     One(Client),
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
 }
 
 impl fmt::Debug for Address {
@@ -110,7 +110,8 @@ impl Address {
         if has_authorities {
             builder = builder.certs(certificates);
         }
-        Ok(Self(Way::Cluster(builder.build().map_err(wrong)?)))
+        let client = builder.build().map_err(wrong)?;
+        Ok(Self(Way::Cluster(Box::new(client))))
     }
 }
 
