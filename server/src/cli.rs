@@ -34,6 +34,7 @@ const EXAMPLES: &str = "Examples:
   rowcast tables                              what there is, and what of it is live
   rowcast tail orders 'status=eq.open&order=created_at.desc&limit=10'
                                               follow a live query in the terminal
+  ROWCAST_BUS=redis://cache rowcast listen    read the log for the servers on that bus
   rowcast token create ann --name ci --scope read --expires 30d
                                               a token for a program
 

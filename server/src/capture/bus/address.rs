@@ -16,7 +16,7 @@ pub struct Address(pub(super) Way);
 
 #[derive(Clone)]
 pub(super) enum Way {
-    One(Client),
+    One(Box<Client>),
     Cluster(Box<ClusterClient>),
 }
 
@@ -83,7 +83,7 @@ impl Address {
                 true => Client::build_with_tls(url.as_str(), certificates),
                 false => Client::open(url.as_str()),
             };
-            return Ok(Self(Way::One(client.map_err(wrong)?)));
+            return Ok(Self(Way::One(Box::new(client.map_err(wrong)?))));
         }
         let (user, hosts) = match rest.rsplit_once('@') {
             Some((user, hosts)) => (format!("{user}@"), hosts),

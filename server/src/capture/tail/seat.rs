@@ -182,7 +182,10 @@ impl Seat {
                         }
                     },
                     _ = tries.tick() => {
-                        if Instant::now() >= self.not_before && self.stand().await {
+                        if Instant::now() >= self.not_before
+                            && self.stand().await
+                            && self.is_of_now().await
+                        {
                             tracing::info!("this server reads the log for all");
                             self.writer.lead(true);
                             continue;
@@ -192,7 +195,7 @@ impl Seat {
                         }
                         if since.elapsed() >= DEPOSED {
                             since = Instant::now();
-                            if self.writer.works(epoch).await {
+                            if self.is_of_now().await && self.writer.works(epoch).await {
                                 self.depose().await;
                                 tries.reset_immediately();
                             }
@@ -244,6 +247,22 @@ impl Seat {
                 false
             }
         }
+    }
+
+    /// Whether the history that is followed is the database's. One that is not aware of another
+    /// one yet would lead where nobody hears it; what it may have taken for that is let go.
+    async fn is_of_now(&mut self) -> bool {
+        let known = self.epoch();
+        let is_of_now = match self.side().await {
+            Ok(side) => {
+                matches!(timeout(PATIENCE, history::epoch(side)).await, Ok(Ok(epoch)) if epoch == known)
+            }
+            Err(_) => false,
+        };
+        if !is_of_now {
+            self.side = None;
+        }
+        is_of_now
     }
 
     /// Whether the lock is still held: it is as long as its connection is there.
