@@ -131,8 +131,9 @@ impl Seat {
         let mut stream: Option<Stream> = None;
         let mut asks: Option<Reader<Ask>> = None;
         let mut asked_of = 0;
-        // Since when nobody was heard of though the bus works.
+        // Since when nobody was heard of though the bus works, and who had to lead all the time.
         let mut since = Instant::now();
+        let mut leader = None;
         loop {
             let epoch = self.epoch();
             if self.writer.leads() {
@@ -193,10 +194,16 @@ impl Seat {
                         if stream.is_none() {
                             stream = Some(Stream::start(self, epoch));
                         }
-                        if since.elapsed() >= DEPOSED {
+                        let leads = self.leader().await;
+                        if leads != leader {
+                            (leader, since) = (leads, Instant::now());
+                        }
+                        if let Some(silent) = leader
+                            && since.elapsed() >= DEPOSED
+                        {
                             since = Instant::now();
                             if self.is_of_now().await && self.writer.works(epoch).await {
-                                self.depose().await;
+                                self.depose(silent).await;
                                 tries.reset_immediately();
                             }
                         }
@@ -295,12 +302,25 @@ impl Seat {
         }
     }
 
-    async fn depose(&mut self) {
+    /// The session of whoever leads.
+    async fn leader(&mut self) -> Option<i32> {
+        let side = self.side().await.ok()?;
+        match timeout(PATIENCE, election::leader(side)).await {
+            Ok(Ok(leader)) => leader,
+            _ => {
+                self.side = None;
+                None
+            }
+        }
+    }
+
+    async fn depose(&mut self, leader: i32) {
         let Ok(side) = self.side().await else {
             return;
         };
         tracing::warn!("nothing is heard of who reads the log for all: somebody else does it");
-        if !matches!(timeout(PATIENCE, election::depose(side)).await, Ok(Ok(()))) {
+        let deposed = timeout(PATIENCE, election::depose(side, leader)).await;
+        if !matches!(deposed, Ok(Ok(()))) {
             self.side = None;
         }
     }
