@@ -178,6 +178,13 @@ nginx() {
   apt_install nginx-light || fail "nginx is missing: install it"
 }
 
+# The bus of the tests.
+redis() {
+  have redis-server && return
+  say "installing Redis (package redis-server)"
+  apt_install redis-server || fail "redis-server is missing: install Redis"
+}
+
 # What a program is linked with that needs nothing of the machine that it runs on.
 musl() {
   local target
@@ -222,4 +229,5 @@ case $part in release) musl ;; esac
 case $part in test | browser | all) node_packages end2end ;; esac
 case $part in test | browser | all) chromium ;; esac
 case $part in test | all) nginx ;; esac
+case $part in test | all) redis ;; esac
 case $part in side-by-side) wal2json ;; esac

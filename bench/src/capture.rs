@@ -192,6 +192,7 @@ async fn prepare(
             let mut tail = tail::start(TailOptions {
                 database: session(database.options.clone()),
                 read_bound: 64 << 20,
+                bus: None,
             })
             .await?;
             Ok(Beside::Tail(tokio::spawn(async move {

@@ -5,6 +5,7 @@
 //! commit nor a lost connection makes a gap. `NOTIFY` only rings the bell, and not at all
 //! while the tail is awake.
 
+pub mod bus;
 pub mod change_log;
 pub mod fingerprint;
 pub mod history;

@@ -34,6 +34,7 @@ const EXAMPLES: &str = "Examples:
   rowcast tables                              what there is, and what of it is live
   rowcast tail orders 'status=eq.open&order=created_at.desc&limit=10'
                                               follow a live query in the terminal
+  ROWCAST_BUS=redis://cache rowcast listen    read the log for the servers on that bus
   rowcast token create ann --name ci --scope read --expires 30d
                                               a token for a program
 
@@ -88,6 +89,15 @@ pub enum Command {
         #[arg(default_value = "")]
         query: String,
     },
+    /// Read the change log for the servers on a bus, and serve nobody
+    #[command(
+        after_help = "It needs ROWCAST_BUS. A server that reads the log for the others leaves that \
+                      to it, and takes it over when it ends. Several may run: one reads, the \
+                      others wait.\n\n\
+                      Example: ROWCAST_BUS=redis://cache DATABASE_URL=postgres://me@db/shop \
+                      rowcast listen"
+    )]
+    Listen,
     /// Accounts: who may sign in, and what they are
     #[command(
         subcommand,
@@ -328,7 +338,9 @@ pub struct Settings {
         value_name = "text|json"
     )]
     pub log_format: Option<String>,
-    /// The stream that several servers share. Not supported yet: must be unset
+    /// The Redis or Valkey by which several servers share one reader of the log:
+    /// redis://[user:password@]host[:port][/number], rediss:// for TLS, redis+cluster:// or
+    /// rediss+cluster:// with nodes of a cluster, commas between. Unset: each reads the log
     #[arg(
         long,
         global = true,
@@ -337,6 +349,13 @@ pub struct Settings {
         value_name = "URL"
     )]
     pub bus: Option<String>,
+    /// The file in which that stands, such as a secret that is mounted; instead of it
+    #[arg(long, global = true, env = "ROWCAST_BUS_FILE", value_name = "FILE")]
+    pub bus_file: Option<String>,
+    /// A PEM file with the authorities that the bus's certificate may be of, instead of the public
+    /// ones
+    #[arg(long, global = true, env = "ROWCAST_BUS_CA", value_name = "FILE")]
+    pub bus_ca: Option<String>,
     /// How long changes stay in the log, for servers that were cut off from the database: 30m, 24h, 7d
     #[arg(
         long,
@@ -478,6 +497,9 @@ mod tests {
             "ROWCAST_PUBLIC_DATABASE_ROLE",
             "ROWCAST_MEMBER_DATABASE_ROLE",
             "ROWCAST_BUS",
+            "ROWCAST_BUS_FILE",
+            "ROWCAST_BUS_CA",
+            "rowcast listen",
             "ROWCAST_RETENTION",
             "ROWCAST_DATA_DIR",
             "ROWCAST_ORIGIN",

@@ -2,6 +2,7 @@
 
 mod demo;
 mod doctor;
+mod listen;
 mod migrate;
 mod notify;
 mod post;
@@ -44,6 +45,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Unwatch(tables) => watch::unwatch(&config, &tables.tables).await,
         Command::Tables => tables::run(&config).await,
         Command::Tail { table, query } => tail::run(&config, &table, &query).await,
+        Command::Listen => listen::run(&config).await,
         Command::User(command) => user::run(&config, &command).await,
         Command::Token(command) => token::run(&config, &command).await,
         Command::Notify {

@@ -1,6 +1,7 @@
 //! The settings, checked.
 
 pub mod authorities;
+mod bus;
 mod entrance;
 mod openid;
 pub mod watching;
@@ -20,6 +21,7 @@ pub use openid::{Join, OpenIdConfig};
 pub use watching::{MailConfig, WatchConfig};
 
 use crate::{
+    capture::bus::Address,
     cli::Settings,
     database::{impersonation::DatabaseRoles, pool},
 };
@@ -35,6 +37,8 @@ pub struct Config {
     pub entrance: Entrance,
     /// Whether anybody has to sign in.
     pub auth: Auth,
+    /// The stream that several servers share.
+    pub bus: Option<Address>,
     /// By which provider one may sign in, too.
     pub openid: Option<OpenIdConfig>,
     /// Whether the database's own rules decide what everybody sees and writes.
@@ -104,14 +108,6 @@ impl Config {
                 ));
             }
         };
-        // The URL of a stream may hold a password.
-        if settings.bus.as_ref().is_some_and(|url| !url.is_empty()) {
-            return Err(InvalidSetting(
-                "ROWCAST_BUS is set, but sharing a stream between servers is not supported \
-                 yet: allowed is to leave it unset"
-                    .to_owned(),
-            ));
-        }
         let database = database(settings)?;
         let addr = addr(&settings.addr, auth)?;
         Ok(Self {
@@ -119,6 +115,7 @@ impl Config {
             addr,
             entrance: Entrance::new(&settings.entrance, addr, auth)?,
             auth,
+            bus: bus::address(settings)?,
             openid: OpenIdConfig::new(&settings.openid, auth)?,
             database_roles: database_roles(settings, auth)?,
             watching: WatchConfig::new(&settings.watching)?,

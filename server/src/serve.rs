@@ -19,6 +19,7 @@ use crate::{
     body,
     capture::{
         TailHandle, TailOptions,
+        bus::{Address, BusOptions, Part},
         migrate::{MigrateError, migrate},
         retention, tail,
     },
@@ -78,7 +79,9 @@ pub fn connections_needed(config: &Config) -> u32 {
         Auth::On => pool::WATCHERS,
         Auth::Off => 0,
     };
-    config.connections + ours + watchers
+    // By which it is settled who reads the log for others.
+    let shared = u32::from(config.bus.is_some());
+    config.connections + ours + watchers + shared
 }
 
 /// How long the database's connections have to say goodbye.
@@ -166,6 +169,10 @@ impl LiveParts {
         let started = tail::start(TailOptions {
             database: session(database.clone()),
             read_bound: config.read_bytes as usize,
+            bus: config.bus.clone().map(|address| BusOptions {
+                address,
+                part: Part::Server,
+            }),
         })
         .await?;
         let figures = Arc::new(Figures::default());
@@ -195,9 +202,50 @@ impl LiveParts {
     /// Waits for the parts to end, after `stop` has said so.
     pub async fn end(self) {
         let _ = tokio::time::timeout(CLOSING, self.hub).await;
-        self.tail.abort();
+        // It ends with the hub; on a bus it tells others.
+        let mut tail = self.tail;
+        if tokio::time::timeout(CLOSING, &mut tail).await.is_err() {
+            tail.abort();
+        }
         let _ = tokio::time::timeout(CLOSING, self.readers.ours().close()).await;
     }
+}
+
+/// Reads the log of a database that has been [prepared](prepare) for the servers on a bus, until
+/// the shutdown.
+///
+/// # Errors
+/// If the database can't be reached.
+pub async fn lead(
+    database: &PgConnectOptions,
+    address: Address,
+    read_bound: usize,
+    mut shutdown: Shutdown,
+) -> Result<(), StartError> {
+    let mut started = tail::start(TailOptions {
+        database: session(database.clone()),
+        read_bound,
+        bus: Some(BusOptions {
+            address,
+            part: Part::Leader,
+        }),
+    })
+    .await?;
+    loop {
+        tokio::select! {
+            () = shutdown.wait() => break,
+            // What is told here is told to others too, who are all whom it is for.
+            event = started.events.recv() => if event.is_none() { break },
+        }
+    }
+    drop(started.events);
+    if tokio::time::timeout(CLOSING * 3, &mut started.task)
+        .await
+        .is_err()
+    {
+        started.task.abort();
+    }
+    Ok(())
 }
 
 /// Serves a database that has been [prepared](prepare), until the shutdown and the end of

@@ -1,8 +1,10 @@
 //! Whether watched tables are still what their triggers were made for.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, hash::Hasher};
 
 use sqlx::{PgConnection, Row, postgres::types::Oid};
+
+use super::history::Fnv;
 
 /// A hash of every watched relation's definition, and of that of partitions of them and views
 /// over them: columns with the transactions that last wrote them, name, keys, rule, triggers,
@@ -57,6 +59,18 @@ pub fn differences(before: &HashMap<u32, String>, now: &HashMap<u32, String>) ->
         .collect();
     relations.sort_unstable();
     relations
+}
+
+/// A hash of all of them, by which two who know the same see that.
+pub fn hash(fingerprints: &HashMap<u32, String>) -> u64 {
+    let mut all: Vec<_> = fingerprints.iter().collect();
+    all.sort_unstable();
+    let mut hasher = Fnv::default();
+    for (relation, print) in all {
+        hasher.write(&relation.to_le_bytes());
+        hasher.write(print.as_bytes());
+    }
+    hasher.finish()
 }
 
 /// Whether the log itself tells of definitions that change: whether our event triggers are

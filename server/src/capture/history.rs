@@ -24,7 +24,7 @@ pub async fn epoch(connection: &mut PgConnection) -> Result<u64, sqlx::Error> {
     )
     .fetch_one(connection)
     .await?;
-    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    let mut hasher = Fnv::default();
     for at in 0..5 {
         let part: Option<String> = row.try_get(at)?;
         hasher.write(part.unwrap_or_default().as_bytes());
@@ -44,7 +44,13 @@ pub async fn is_purged(connection: &mut PgConnection, oldest: u64) -> Result<boo
 }
 
 /// FNV-1a, 64 bits: the same in every build, as cursors outlive one.
-struct Fnv(u64);
+pub(super) struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
 
 impl Hasher for Fnv {
     fn write(&mut self, bytes: &[u8]) {

@@ -4,21 +4,27 @@
 //! sees nothing of us. When much is written it stays **awake**: it holds the awake lock, which
 //! has the triggers skip the bell, and reads at a beat. [`Pace`] says which of the two suits.
 //! Between them lies the one delicate step, [`Follower::settle`].
+//!
+//! Where servers share a [bus](super::bus), a tail follows what another one has read as long as
+//! that comes, and the log itself else.
 
 mod connection;
 mod doorbell;
+mod followed;
 mod locks;
 mod news;
 mod others;
 mod pace;
 mod reading;
+mod seat;
+mod together;
 
 use std::{
     collections::{BTreeSet, HashMap},
     convert::Infallible,
     sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -38,6 +44,10 @@ use self::{
     pace::{Pace, Rhythm, straggler_beat},
 };
 use super::{
+    bus::{
+        BusOptions,
+        writer::{Standing, Writer},
+    },
     change_log::{self, ChangeKind, Read},
     fingerprint, history, session, watch,
 };
@@ -68,6 +78,8 @@ pub struct TailOptions {
     /// The most bytes of changes that one read holds; of tables of which more was logged,
     /// lists are read again.
     pub read_bound: usize,
+    /// The bus by which servers share one reader of the log.
+    pub bus: Option<BusOptions>,
 }
 
 /// What a tail tells.
@@ -103,6 +115,14 @@ struct Shared {
     rows: AtomicU64,
     bells: AtomicU64,
     news: News,
+    /// The history that is followed.
+    epoch: AtomicU64,
+    /// Whether it is not known yet how the log goes on.
+    is_lost: AtomicBool,
+    /// Whether what another one has read is followed.
+    is_led: AtomicBool,
+    /// What writes to the bus, where there is one.
+    writer: OnceLock<Writer>,
 }
 
 impl Shared {
@@ -114,6 +134,10 @@ impl Shared {
             rows: AtomicU64::new(0),
             bells: AtomicU64::new(0),
             news: News::default(),
+            epoch: AtomicU64::new(0),
+            is_lost: AtomicBool::new(false),
+            is_led: AtomicBool::new(false),
+            writer: OnceLock::new(),
         }
     }
 }
@@ -162,6 +186,17 @@ impl TailHandle {
         self.shared.news.wait().await
     }
 
+    /// Whether what another server has read of the log is followed.
+    pub fn is_led(&self) -> bool {
+        self.shared.is_led.load(Ordering::Acquire)
+    }
+
+    /// Whether the log is read for other servers, and how many entries were written for them.
+    pub fn leads(&self) -> (bool, u64) {
+        let writer = self.shared.writer.get();
+        writer.map_or((false, 0), |writer| (writer.leads(), writer.written()))
+    }
+
     /// How often the log was read, how many rows it had, how often the bell rang.
     pub fn counts(&self) -> (u64, u64, u64) {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -190,7 +225,10 @@ pub async fn start(options: TailOptions) -> Result<Started, sqlx::Error> {
     let is_told = fingerprint::is_told(&mut connection.log).await?;
     let (events, receiver) = mpsc::channel(64);
     let is_silent = doorbell::is_silent(&mut connection.log).await?;
+    shared.epoch.store(epoch, Ordering::Release);
     let follower = Follower {
+        definitions: fingerprint::hash(&fingerprints),
+        acknowledged: None,
         options,
         shared: Arc::clone(&shared),
         events,
@@ -234,6 +272,10 @@ struct Follower {
     refit_at: Instant,
     refit_wait: Duration,
     fingerprints: HashMap<u32, String>,
+    /// A hash of them.
+    definitions: u64,
+    /// That of somebody else, if theirs was last found to be another one and looked into.
+    acknowledged: Option<u64>,
     /// Whether the log tells of definitions that change.
     is_told: bool,
     compared: Instant,
@@ -259,7 +301,24 @@ impl From<sqlx::Error> for Stop {
 }
 
 impl Follower {
-    async fn run(mut self, mut connection: Connection) {
+    async fn run(mut self, connection: Connection) {
+        match self.options.bus.clone() {
+            None => self.follow_log(Some(connection)).await,
+            Some(bus) => self.follow_together(connection, bus).await,
+        }
+    }
+
+    /// Follows the log until nobody listens any more; without a connection, from one that has
+    /// to be made. It may be dropped at any time as long as the log is not [lost](Shared).
+    async fn follow_log(&mut self, connection: Option<Connection>) {
+        let mut connection = match connection {
+            Some(connection) => connection,
+            None => match self.go_on().await {
+                Some(connection) => connection,
+                None => return,
+            },
+        };
+        self.found_again();
         loop {
             match self.follow(&mut connection).await {
                 Ok(never) => match never {},
@@ -274,7 +333,7 @@ impl Follower {
                     );
                 }
             }
-            self.shared.awake.send_replace(false);
+            self.lost();
             // With it goes the awake lock, for which writers would go on to skip the bell.
             let session = connection.session;
             drop(connection);
@@ -285,6 +344,53 @@ impl Follower {
                 Some(connection) => connection,
                 None => return,
             };
+            self.found_again();
+        }
+    }
+
+    fn lost(&self) {
+        self.shared.awake.send_replace(false);
+        self.shared.is_lost.store(true, Ordering::Release);
+        if let Some(writer) = self.shared.writer.get() {
+            writer.stand(None);
+        }
+    }
+
+    fn found_again(&self) {
+        self.shared.is_lost.store(false, Ordering::Release);
+        if let Some(writer) = self.shared.writer.get() {
+            writer.stand(Some(self.standing(self.told.clone())));
+        }
+    }
+
+    /// Where one stands who was told of all up to a version.
+    fn standing(&self, version: PgSnapshot) -> Standing {
+        Standing {
+            epoch: self.epoch,
+            version,
+            definitions: self.definitions,
+        }
+    }
+
+    fn know(&mut self, fingerprints: HashMap<u32, String>) {
+        self.definitions = fingerprint::hash(&fingerprints);
+        self.fingerprints = fingerprints;
+    }
+
+    /// Connects where there was no connection, and tells only what is not as it was.
+    async fn go_on(&mut self) -> Option<Connection> {
+        self.lost();
+        match self.take_up(0).await {
+            Ok((connection, TailEvent::Recovered)) => Some(connection),
+            Ok((connection, event)) => {
+                self.shared.news.tell_of_any();
+                self.events.send(event).await.ok()?;
+                Some(connection)
+            }
+            Err(_) => {
+                self.events.send(TailEvent::Lost).await.ok()?;
+                self.reconnect(0).await
+            }
         }
     }
 
@@ -353,9 +459,11 @@ impl Follower {
         if let Err(error) = watch::refresh_all(connection).await {
             watch::tell_misfit(&error)?;
         }
-        self.fingerprints = fingerprint::all(connection).await?;
+        let fingerprints = fingerprint::all(connection).await?;
+        self.know(fingerprints);
         self.is_told = fingerprint::is_told(connection).await?;
         self.epoch = epoch;
+        self.shared.epoch.store(epoch, Ordering::Release);
         self.cursor = present.clone();
         self.told = present.clone();
         Ok(TailEvent::HistoryChanged {

@@ -33,8 +33,13 @@ const CONNECTIONS: u32 = 2;
 pub async fn run(config: &Config, table: &str, query: &str) -> anyhow::Result<()> {
     let mut shutdown = on_signals(Duration::ZERO).context("signals can't be received")?;
     let database = Database::open(config).await?;
+    // By itself: a terminal comes and goes, and is stopped for as long as one likes.
+    let alone = Config {
+        bus: None,
+        ..config.clone()
+    };
     let parts =
-        LiveParts::start(&database.options, config, CONNECTIONS, shutdown.receiver()).await?;
+        LiveParts::start(&database.options, &alone, CONNECTIONS, shutdown.receiver()).await?;
     let table = parts.catalog.table(table).await.map_err(told)?;
     let query = Query::parse(query).map_err(told)?;
     let bound = bind_live(&parts.catalog, parts.readers.ours(), table, &query)

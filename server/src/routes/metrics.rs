@@ -135,6 +135,25 @@ fn log(state: &AppState, page: &mut Page) {
         "Whether the change log is read at a beat, so that no writer rings.",
         u8::from(*state.tail.awake().borrow()),
     );
+    let (leads, entries) = state.tail.leads();
+    page.one(
+        "rowcast_bus_led",
+        "gauge",
+        "Whether what another server has read of the change log is followed.",
+        u8::from(state.tail.is_led()),
+    );
+    page.one(
+        "rowcast_bus_leads",
+        "gauge",
+        "Whether the change log is read for other servers.",
+        u8::from(leads),
+    );
+    page.one(
+        "rowcast_bus_entries_total",
+        "counter",
+        "Entries that were written for other servers.",
+        entries,
+    );
     let (reads, rows, bells) = state.tail.counts();
     for (name, help, value) in [
         (

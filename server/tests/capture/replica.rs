@@ -43,6 +43,7 @@ pub async fn follow(database: &Database) -> Started {
     tail::start(TailOptions {
         database: session(database.options.clone()),
         read_bound: 64 << 20,
+        bus: None,
     })
     .await
     .unwrap()

@@ -34,8 +34,11 @@ impl Follower {
             // what it was told last.
             read.from = self.told.clone();
             read.changed_schemas = self.untold.iter().copied().collect();
-            self.report_next = false;
+            if let Some(writer) = self.shared.writer.get() {
+                writer.tell(&read, self.standing(to.clone()));
+            }
             self.tell(TailEvent::Read(read)).await?;
+            self.report_next = false;
             self.untold.clear();
             self.told = to.clone();
         }
@@ -45,7 +48,7 @@ impl Follower {
         Ok(found)
     }
 
-    async fn tell(&self, event: TailEvent) -> Result<(), Stop> {
+    pub(super) async fn tell(&self, event: TailEvent) -> Result<(), Stop> {
         self.events.send(event).await.map_err(|_| Stop::Unwanted)
     }
 
@@ -86,7 +89,7 @@ impl Follower {
         let now = within(fingerprint::all(connection)).await?;
         self.is_told = within(fingerprint::is_told(connection)).await?;
         let changed = fingerprint::differences(&self.fingerprints, &now);
-        self.fingerprints = now;
+        self.know(now);
         self.untold.extend(&changed);
         if !changed.is_empty() {
             self.unfit.extend(&changed);
@@ -101,7 +104,8 @@ impl Follower {
             Ok(()) => {
                 self.unfit.clear();
                 // The triggers were part of the definition.
-                self.fingerprints = within(fingerprint::all(connection)).await?;
+                let fingerprints = within(fingerprint::all(connection)).await?;
+                self.know(fingerprints);
             }
             Err(error) => {
                 watch::tell_misfit(&error)?;

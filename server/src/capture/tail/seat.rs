@@ -1,0 +1,345 @@
+//! One's seat on a bus: whether one leads, and what of the stream one hears.
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::*;
+use crate::capture::bus::{
+    Part, SILENCE, asks_of, election,
+    entry::{Entry, Piece, Pieces},
+    reader::{Ask, Failed, Reader, last},
+    stream_of,
+};
+
+/// How often one who does not lead tries to, while nobody is heard of, and one who does makes sure
+/// of it.
+const TRY: Duration = Duration::from_secs(1);
+
+/// The same of one who does nothing else.
+const LEADERS_TRY: Duration = Duration::from_millis(200);
+
+/// How long the database has to answer who leads.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// For how long nobody may have been heard of who has to lead, before somebody else does.
+const DEPOSED: Duration = Duration::from_secs(8);
+
+/// A seat.
+pub(super) struct Seat {
+    bus: BusOptions,
+    pub writer: Writer,
+    shared: Arc<Shared>,
+    /// A connection that holds the lock of who leads, or reads what the stream left out.
+    side: Option<PgConnection>,
+    database: PgConnectOptions,
+    /// Before it one does not try to lead: somebody else is to.
+    not_before: Instant,
+}
+
+/// The stream, and what was heard of it.
+pub(super) struct Stream {
+    reader: Reader<Piece>,
+    pieces: Pieces,
+    epoch: u64,
+    /// Whose pieces are one's own.
+    own: u64,
+    /// When something was last heard.
+    pub heard: Instant,
+    /// What came and was not taken yet.
+    pub first: Option<Entry>,
+}
+
+impl Stream {
+    fn start(seat: &Seat, epoch: u64) -> Self {
+        Self {
+            reader: Reader::start(seat.bus.address.clone(), stream_of(epoch)),
+            pieces: Pieces::default(),
+            epoch,
+            own: seat.writer.id(),
+            heard: Instant::now(),
+            first: None,
+        }
+    }
+
+    /// The next entry of somebody else. Nothing is lost if this is dropped.
+    ///
+    /// # Errors
+    /// If the bus failed, or what stands there can't be read.
+    pub async fn next(&mut self) -> Result<Entry, Failed> {
+        if let Some(first) = self.first.take() {
+            return Ok(first);
+        }
+        loop {
+            let piece = self.reader.next().await?;
+            if piece.writer == self.own {
+                continue;
+            }
+            match self.pieces.take(piece) {
+                Ok(entry) => {
+                    self.heard = Instant::now();
+                    if let Some(entry) = entry {
+                        return Ok(entry);
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "what stands on the bus can't be read");
+                    return Err(Failed);
+                }
+            }
+        }
+    }
+}
+
+impl Seat {
+    pub fn new(
+        bus: BusOptions,
+        writer: Writer,
+        shared: Arc<Shared>,
+        database: PgConnectOptions,
+    ) -> Self {
+        Self {
+            bus,
+            writer,
+            shared,
+            side: None,
+            database,
+            not_before: Instant::now(),
+        }
+    }
+
+    /// Waits until one leads.
+    pub async fn win(&mut self) {
+        let mut asked = None;
+        loop {
+            if self.stand().await {
+                self.writer.lead(true);
+                return;
+            }
+            // A server that leads leaves it to one who does nothing else.
+            if asked.is_none_or(|asked: Instant| asked.elapsed() >= SILENCE) {
+                self.writer.ask(self.epoch(), Ask::Yield);
+                asked = Some(Instant::now());
+            }
+            sleep(LEADERS_TRY).await;
+        }
+    }
+
+    /// Sees to it, beside reading the log, that somebody leads, until somebody else is heard to:
+    /// the stream then. `None` if one who does nothing else leads no more.
+    pub async fn sit(&mut self) -> Option<Stream> {
+        let mut tries = interval(TRY);
+        tries.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut stream: Option<Stream> = None;
+        let mut asks: Option<Reader<Ask>> = None;
+        let mut asked_of = 0;
+        // Since when nobody was heard of though the bus works, and who had to lead all the time.
+        let mut since = Instant::now();
+        let mut leader = None;
+        loop {
+            let epoch = self.epoch();
+            if self.writer.leads() {
+                stream = None;
+                since = Instant::now();
+                if asked_of != epoch {
+                    asked_of = epoch;
+                    asks = Some(self.asks());
+                }
+                tokio::select! {
+                    _ = tries.tick() => {
+                        if asks.is_none() {
+                            asks = Some(self.asks());
+                        }
+                        if !self.still_leads().await {
+                            self.writer.lead(false);
+                            if self.bus.part == Part::Leader {
+                                return None;
+                            }
+                        }
+                    }
+                    ask = heard(asks.as_mut()) => match ask {
+                        Ok(Ask::Read) => self.shared.nudge.notify_one(),
+                        Ok(Ask::Yield) => self.give_way().await,
+                        Err(Failed) => asks = None,
+                    },
+                }
+            } else {
+                (asks, asked_of) = (None, 0);
+                if stream.as_ref().is_some_and(|stream| stream.epoch != epoch) {
+                    stream = None;
+                }
+                tokio::select! {
+                    biased;
+                    entry = entry(stream.as_mut()) => match entry {
+                        Ok(Entry::Told(told)) if !self.shared.is_lost.load(Ordering::Acquire) => {
+                            let mut stream = stream?;
+                            stream.first = Some(Entry::Told(told));
+                            return Some(stream);
+                        }
+                        // Not before it is known how the log goes on.
+                        Ok(Entry::Told(_)) => since = Instant::now(),
+                        Ok(Entry::Ended) => tries.reset_immediately(),
+                        Err(Failed) => {
+                            stream = None;
+                            since = Instant::now();
+                        }
+                    },
+                    _ = tries.tick() => {
+                        if Instant::now() >= self.not_before
+                            && self.stand().await
+                            && self.is_of_now().await
+                        {
+                            tracing::info!("this server reads the log for all");
+                            self.writer.lead(true);
+                            continue;
+                        }
+                        if stream.is_none() {
+                            stream = Some(Stream::start(self, epoch));
+                        }
+                        let leads = self.leader().await;
+                        if leads != leader {
+                            (leader, since) = (leads, Instant::now());
+                        }
+                        if let Some(silent) = leader
+                            && since.elapsed() >= DEPOSED
+                        {
+                            since = Instant::now();
+                            if self.is_of_now().await && self.writer.works(epoch).await {
+                                self.depose(silent).await;
+                                tries.reset_immediately();
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The connection beside the tail's own.
+    ///
+    /// # Errors
+    /// Those of connecting.
+    pub async fn side(&mut self) -> Result<&mut PgConnection, sqlx::Error> {
+        if self.side.is_none() {
+            let opened = timeout(PATIENCE, session::connect(&self.database));
+            self.side = Some(opened.await.map_err(|_| lost())??);
+        }
+        self.side.as_mut().ok_or_else(lost)
+    }
+
+    /// It is not used any more, whatever it holds.
+    pub fn drop_side(&mut self) {
+        self.side = None;
+    }
+
+    /// What was last told to all, if that can be seen.
+    pub async fn last_told(&self) -> Option<PgSnapshot> {
+        let last = last(&self.bus.address, &stream_of(self.epoch())).await?;
+        match Pieces::default().take(last) {
+            Ok(Some(Entry::Told(told))) => Some(told.read.to),
+            _ => None,
+        }
+    }
+
+    fn asks(&self) -> Reader<Ask> {
+        Reader::start(self.bus.address.clone(), asks_of(self.epoch()))
+    }
+
+    async fn stand(&mut self) -> bool {
+        let Ok(side) = self.side().await else {
+            return false;
+        };
+        match timeout(PATIENCE, election::stand(side)).await {
+            Ok(Ok(leads)) => leads,
+            _ => {
+                self.side = None;
+                false
+            }
+        }
+    }
+
+    /// Whether the history that is followed is the database's. One that is not aware of another
+    /// one yet would lead where nobody hears it; what it may have taken for that is let go.
+    async fn is_of_now(&mut self) -> bool {
+        let known = self.epoch();
+        let is_of_now = match self.side().await {
+            Ok(side) => {
+                matches!(timeout(PATIENCE, history::epoch(side)).await, Ok(Ok(epoch)) if epoch == known)
+            }
+            Err(_) => false,
+        };
+        if !is_of_now {
+            self.side = None;
+        }
+        is_of_now
+    }
+
+    /// Whether the lock is still held: it is as long as its connection is there.
+    async fn still_leads(&mut self) -> bool {
+        let Some(side) = &mut self.side else {
+            return false;
+        };
+        let sign = sqlx::query("SELECT").execute(side);
+        let is_there = matches!(timeout(PATIENCE, sign).await, Ok(Ok(_)));
+        if !is_there {
+            self.side = None;
+        }
+        is_there
+    }
+
+    /// Leaves it to lead to somebody who does nothing else.
+    async fn give_way(&mut self) {
+        if self.bus.part == Part::Leader {
+            return;
+        }
+        self.writer.lead(false);
+        self.not_before = Instant::now() + SILENCE * 2;
+        if let Some(side) = &mut self.side
+            && !matches!(
+                timeout(PATIENCE, election::step_down(side)).await,
+                Ok(Ok(()))
+            )
+        {
+            self.side = None;
+        }
+    }
+
+    /// The session of whoever leads.
+    async fn leader(&mut self) -> Option<i32> {
+        let side = self.side().await.ok()?;
+        match timeout(PATIENCE, election::leader(side)).await {
+            Ok(Ok(leader)) => leader,
+            _ => {
+                self.side = None;
+                None
+            }
+        }
+    }
+
+    async fn depose(&mut self, leader: i32) {
+        let Ok(side) = self.side().await else {
+            return;
+        };
+        tracing::warn!("nothing is heard of who reads the log for all: somebody else does it");
+        let deposed = timeout(PATIENCE, election::depose(side, leader)).await;
+        if !matches!(deposed, Ok(Ok(()))) {
+            self.side = None;
+        }
+    }
+
+    fn epoch(&self) -> u64 {
+        self.shared.epoch.load(Ordering::Acquire)
+    }
+}
+
+async fn entry(stream: Option<&mut Stream>) -> Result<Entry, Failed> {
+    match stream {
+        Some(stream) => stream.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn heard(asks: Option<&mut Reader<Ask>>) -> Result<Ask, Failed> {
+    match asks {
+        Some(asks) => asks.next().await,
+        None => std::future::pending().await,
+    }
+}
