@@ -379,6 +379,8 @@ impl Follower {
 
     /// Connects where there was no connection, and tells only what is not as it was.
     async fn go_on(&mut self) -> Option<Connection> {
+        // What was asked for of what stopped being followed may not have been told.
+        self.report_next = true;
         self.lost();
         match self.take_up(0).await {
             Ok((connection, TailEvent::Recovered)) => Some(connection),

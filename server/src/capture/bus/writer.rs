@@ -126,6 +126,20 @@ impl Writer {
         }
     }
 
+    /// Leads no more, and says so, that somebody else does.
+    pub fn resign(&self) {
+        let stood = {
+            let standing = self.0.standing.lock();
+            standing.unwrap_or_else(PoisonError::into_inner).clone()
+        };
+        if let Some(stood) = stood
+            && self.leads()
+        {
+            self.entry(stood.epoch, Entry::Ended);
+        }
+        self.lead(false);
+    }
+
     /// Whether it is.
     pub fn leads(&self) -> bool {
         self.0.leads.load(Ordering::Acquire)
@@ -152,7 +166,7 @@ impl Writer {
 
     /// Tells others what was read, and where the one who writes stands after it.
     pub fn tell(&self, read: &Read, standing: Standing) {
-        if self.leads() {
+        if self.leads() && self.has_room(size(read)) {
             let told = Told {
                 read: read.clone(),
                 definitions: standing.definitions,
@@ -197,22 +211,19 @@ impl Writer {
     }
 
     fn entry(&self, epoch: u64, entry: Entry) {
-        let size = match &entry {
-            Entry::Told(told) => size(&told.read),
-            Entry::Ended => 0,
-        };
-        // The gap that is left shows by the next beat at the latest.
-        if size > PIECE * MOST_PIECES as usize
-            || self.0.waiting.load(Ordering::Acquire) + size > WAITING_BYTES
-        {
-            return;
-        }
         let bytes = entry.encode();
-        if bytes.len() > PIECE * MOST_PIECES as usize {
+        if !self.has_room(bytes.len()) {
             return;
         }
         self.0.waiting.fetch_add(bytes.len(), Ordering::AcqRel);
         let _ = self.0.orders.send(Order::Entry(epoch, bytes));
+    }
+
+    /// Whether an entry of so many bytes is written. The gap that is left else shows by the next
+    /// beat at the latest.
+    fn has_room(&self, size: usize) -> bool {
+        size <= PIECE * MOST_PIECES as usize
+            && self.0.waiting.load(Ordering::Acquire) + size <= WAITING_BYTES
     }
 }
 

@@ -30,6 +30,8 @@ impl Follower {
             let silent = stream.heard + SILENCE;
             let due = asked.map_or(silent, |asked| silent.min(asked + ANSWER));
             let entry = tokio::select! {
+                // What has come may be all that was waited for.
+                biased;
                 entry = stream.next() => entry.map_err(|_| lost())?,
                 () = self.shared.nudge.notified() => {
                     seat.writer.ask(self.epoch, Ask::Read);
@@ -103,7 +105,13 @@ impl Follower {
             }
         };
         let changed = fingerprint::differences(&self.fingerprints, &now);
-        self.untold.extend(changed);
+        self.untold.extend(&changed);
+        if !changed.is_empty() {
+            // Whoever leads may be gone before the triggers fit.
+            self.unfit.extend(&changed);
+            self.refit_wait = LIVENESS;
+            self.refit_at = Instant::now();
+        }
         self.know(now);
         self.acknowledged = Some(definitions);
         Ok(())

@@ -108,16 +108,32 @@ impl Seat {
 
     /// Waits until one leads.
     pub async fn win(&mut self) {
-        let mut asked = None;
+        let mut asked: Option<Instant> = None;
+        let mut epoch = self.epoch();
         loop {
-            if self.stand().await {
-                self.writer.lead(true);
-                return;
+            // While there was no connection another history may have begun: who leads is asked
+            // there.
+            if self.side.is_none() {
+                match self.epoch_of_now().await {
+                    Some(now) => epoch = now,
+                    None => {
+                        sleep(LEADERS_TRY).await;
+                        continue;
+                    }
+                }
             }
-            // A server that leads leaves it to one who does nothing else.
-            if asked.is_none_or(|asked: Instant| asked.elapsed() >= SILENCE) {
-                self.writer.ask(self.epoch(), Ask::Yield);
-                asked = Some(Instant::now());
+            match self.stand().await {
+                Some(true) => {
+                    self.writer.lead(true);
+                    return;
+                }
+                // A server that leads leaves it to one who does nothing else. Without the database
+                // nothing is known of who leads, and there is nothing to be left.
+                Some(false) if asked.is_none_or(|asked| asked.elapsed() >= SILENCE) => {
+                    self.writer.ask(epoch, Ask::Yield);
+                    asked = Some(Instant::now());
+                }
+                _ => {}
             }
             sleep(LEADERS_TRY).await;
         }
@@ -149,7 +165,7 @@ impl Seat {
                             asks = Some(self.asks());
                         }
                         if !self.still_leads().await {
-                            self.writer.lead(false);
+                            self.writer.resign();
                             if self.bus.part == Part::Leader {
                                 return None;
                             }
@@ -184,7 +200,7 @@ impl Seat {
                     },
                     _ = tries.tick() => {
                         if Instant::now() >= self.not_before
-                            && self.stand().await
+                            && self.stand().await == Some(true)
                             && self.is_of_now().await
                         {
                             tracing::info!("this server reads the log for all");
@@ -243,15 +259,14 @@ impl Seat {
         Reader::start(self.bus.address.clone(), asks_of(self.epoch()))
     }
 
-    async fn stand(&mut self) -> bool {
-        let Ok(side) = self.side().await else {
-            return false;
-        };
+    /// Tries to lead; `None` if the database can't be asked.
+    async fn stand(&mut self) -> Option<bool> {
+        let side = self.side().await.ok()?;
         match timeout(PATIENCE, election::stand(side)).await {
-            Ok(Ok(leads)) => leads,
+            Ok(Ok(leads)) => Some(leads),
             _ => {
                 self.side = None;
-                false
+                None
             }
         }
     }
@@ -259,17 +274,23 @@ impl Seat {
     /// Whether the history that is followed is the database's. One that is not aware of another
     /// one yet would lead where nobody hears it; what it may have taken for that is let go.
     async fn is_of_now(&mut self) -> bool {
-        let known = self.epoch();
-        let is_of_now = match self.side().await {
-            Ok(side) => {
-                matches!(timeout(PATIENCE, history::epoch(side)).await, Ok(Ok(epoch)) if epoch == known)
-            }
-            Err(_) => false,
-        };
+        let is_of_now = self.epoch_of_now().await == Some(self.epoch());
         if !is_of_now {
             self.side = None;
         }
         is_of_now
+    }
+
+    /// The database's history; `None` if it can't be asked.
+    async fn epoch_of_now(&mut self) -> Option<u64> {
+        let side = self.side().await.ok()?;
+        match timeout(PATIENCE, history::epoch(side)).await {
+            Ok(Ok(epoch)) => Some(epoch),
+            _ => {
+                self.side = None;
+                None
+            }
+        }
     }
 
     /// Whether the lock is still held: it is as long as its connection is there.

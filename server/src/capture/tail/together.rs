@@ -3,10 +3,21 @@
 use super::{seat::Seat, *};
 use crate::capture::bus::Part;
 
+/// The task that writes. It ends with this, however that does: one whose follower is gone would
+/// go on to say that somebody leads.
+struct Writing(JoinHandle<()>);
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 impl Follower {
     /// Follows until nobody listens any more.
     pub(super) async fn follow_together(&mut self, connection: Connection, bus: BusOptions) {
         let (writer, writing) = Writer::start(bus.address.clone());
+        let _writing = Writing(writing);
         // It is the first, so there is none yet.
         let _ = self.shared.writer.set(writer.clone());
         let database = self.options.database.clone();
@@ -25,7 +36,6 @@ impl Follower {
             }
         }
         writer.end().await;
-        writing.abort();
     }
 
     async fn serve(&mut self, connection: Connection, seat: &mut Seat) {
