@@ -169,6 +169,20 @@ CREATE FUNCTION rowcast.mentioned(named text[]) RETURNS SETOF int8
       JOIN rowcast.account a ON lower(a.name) = n.name
 $$;
 
+-- How many others an account may still tell within this hour by naming them. Whoever asks is the only
+-- one who tells as that account until this transaction ends.
+CREATE FUNCTION rowcast.tellings_left(author int8) RETURNS int8
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    told int8;
+BEGIN
+    -- Two at a time would count the same ones.
+    PERFORM pg_advisory_xact_lock(hashtextextended('rowcast.post_told ' || tellings_left.author, 0));
+    SELECT count(*) INTO told FROM rowcast.post_told t
+     WHERE t.author = tellings_left.author AND t.is_mention AND t.at > now() - interval '1 hour';
+    RETURN greatest(0, 200 - told);
+END $$;
+
 -- Tells those of a post who are to hear of it: whom it names, whose post it answers, and in
 -- announcements everybody; but nobody of their own, nor twice of the same post, and not who wants to
 -- hear nothing of that channel. Whoever has named 200 within an hour names nobody further. `named`: the
@@ -184,10 +198,7 @@ BEGIN
     SELECT * INTO told FROM rowcast.post p WHERE p.id = tell_of_post.post;
     SELECT * INTO place FROM rowcast.channel c WHERE c.id = told.channel;
     IF told.author IS NOT NULL AND cardinality(tell_of_post.named) > 0 THEN
-        -- Two at a time would count the same ones.
-        PERFORM pg_advisory_xact_lock(hashtextextended('rowcast.post_told ' || told.author, 0));
-        SELECT greatest(0, 200 - count(*)) INTO room FROM rowcast.post_told t
-         WHERE t.author = told.author AND t.is_mention AND t.at > now() - interval '1 hour';
+        room := rowcast.tellings_left(told.author);
     END IF;
     WITH named AS MATERIALIZED (
         SELECT n.account FROM rowcast.mentioned(tell_of_post.named) AS n (account)

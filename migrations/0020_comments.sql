@@ -52,7 +52,7 @@ CREATE INDEX comment_told_author ON rowcast.comment_told (author, at);
 
 -- How many others an account may still tell within this hour: by naming them in posts, and by
 -- comments. Whoever asks is the only one who tells as that account until this transaction ends.
-CREATE FUNCTION rowcast.tellings_left(author int8) RETURNS int8
+CREATE OR REPLACE FUNCTION rowcast.tellings_left(author int8) RETURNS int8
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     room int8;
@@ -66,66 +66,6 @@ BEGIN
                                WHERE t.author = tellings_left.author AND t.at > now() - interval '1 hour'))
       INTO room;
     RETURN room;
-END $$;
-
--- Tells those of a post who are to hear of it: whom it names, whose post it answers, and in
--- announcements everybody; but nobody of their own, nor twice of the same post, and not who wants to
--- hear nothing of that channel. Whoever has named 200 within an hour names nobody further. `named`: the
--- names in it; `is_new`: it was not there before.
-CREATE OR REPLACE FUNCTION rowcast.tell_of_post(post int8, named text[], is_new boolean) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    told rowcast.post;
-    place rowcast.channel;
-    -- How many may be named still; NULL: all.
-    room int8;
-BEGIN
-    SELECT * INTO told FROM rowcast.post p WHERE p.id = tell_of_post.post;
-    SELECT * INTO place FROM rowcast.channel c WHERE c.id = told.channel;
-    IF told.author IS NOT NULL AND cardinality(tell_of_post.named) > 0 THEN
-        room := rowcast.tellings_left(told.author);
-    END IF;
-    WITH named AS MATERIALIZED (
-        SELECT n.account FROM rowcast.mentioned(tell_of_post.named) AS n (account)
-          LEFT JOIN rowcast.channel_member m ON m.channel = place.id AND m.account = n.account
-         WHERE n.account IS DISTINCT FROM told.author
-           AND (NOT place.is_private OR m.account IS NOT NULL)
-           AND NOT coalesce(m.is_muted, false)
-           AND NOT EXISTS (SELECT FROM rowcast.post_told t WHERE t.post = told.id AND t.account = n.account)
-         ORDER BY n.account LIMIT room
-    ), wanted AS MATERIALIZED (
-        SELECT DISTINCT ON (e.account) e.account, e.why FROM (
-            SELECT n.account, 1 FROM named n
-            UNION ALL
-            SELECT p.author, 2 FROM rowcast.post p
-             WHERE tell_of_post.is_new AND p.id = told.reply_to AND p.author IS NOT NULL
-            UNION ALL
-            SELECT a.id, 3 FROM rowcast.account a
-             WHERE tell_of_post.is_new AND place.kind = 'announcements' AND a.disabled_at IS NULL
-               AND NOT place.is_private
-            UNION ALL
-            SELECT m.account, 3 FROM rowcast.channel_member m JOIN rowcast.account a ON a.id = m.account
-             WHERE tell_of_post.is_new AND place.kind = 'announcements' AND a.disabled_at IS NULL
-               AND place.is_private AND m.channel = place.id
-        ) AS e (account, why) ORDER BY e.account, e.why
-    ), heard AS (
-        INSERT INTO rowcast.notification AS n (account, title, body, link, sender)
-        SELECT w.account,
-               rowcast.brief(told.author_name, 100)
-                   || CASE w.why WHEN 1 THEN ' mentioned you in ' WHEN 2 THEN ' answered you in '
-                                 ELSE ' announced in ' END || place.name,
-               rowcast.brief(told.body, 300),
-               '/feed/' || place.name || '?post=' || told.id || '#post-' || told.id,
-               rowcast.brief(told.author_name, 190)
-          FROM wanted w
-          LEFT JOIN rowcast.channel_member m ON m.channel = place.id AND m.account = w.account
-         WHERE w.account IS DISTINCT FROM told.author
-           AND (NOT place.is_private OR m.account IS NOT NULL)
-           AND NOT coalesce(m.is_muted, false)
-        RETURNING n.account, n.id
-    )
-    INSERT INTO rowcast.post_told (post, account, notification, author, is_mention)
-    SELECT told.id, h.account, h.id, told.author, w.why = 1 FROM heard h JOIN wanted w ON w.account = h.account;
 END $$;
 
 -- The number that a table has here.
