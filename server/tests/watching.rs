@@ -31,6 +31,8 @@ mod receiver;
 mod restarts;
 #[path = "http/server.rs"]
 mod server;
+#[path = "watching/slow.rs"]
+mod slow;
 #[path = "watching/world.rs"]
 mod world;
 #[path = "watching/writers.rs"]

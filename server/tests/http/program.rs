@@ -64,7 +64,7 @@ async fn a_wrong_setting_stops_the_start_with_one_line() {
         ("ROWCAST_ADDR", "nowhere", "127.0.0.1:3000"),
         ("ROWCAST_ADDR", taken.as_str(), "in use"),
         ("ROWCAST_AUTH", "perhaps", "on, off"),
-        ("ROWCAST_BUS", "nats://localhost", "unset"),
+        ("ROWCAST_BUS", "nats://localhost", "redis://"),
         ("ROWCAST_RETENTION", "long", "24h"),
         ("RUST_LOG", "x=y=z", "info"),
         (

@@ -136,6 +136,30 @@ async fn each_of_a_thousand_hits_is_received_though_the_receiver_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waited_for_a_receiver_goes_to_no_other_and_keeps_none_waiting() {
+    let world = world(None, true).await;
+    let (gone, receiver) = (Receiver::new().await, Receiver::new().await);
+    let mut new = rule("in", "status=eq.open", "enters");
+    new["webhook"] = json!(gone.url());
+    let token = world.bob.1.clone();
+    let made = make(&world, &token, &new).await;
+    world.sql("INSERT INTO ticket VALUES (1, 'open')").await;
+    gone.next().await.answer("500 No").await;
+    let path = format!("/api/watches/{}", made["id"]);
+    let body = json!({"webhook": receiver.url()}).to_string();
+    world.ok(&token, "PATCH", &path, &body).await;
+    world.sql("INSERT INTO ticket VALUES (2, 'open')").await;
+    let next = receiver.next().await;
+    assert_eq!(next.body["key"], json!({"id": "2"}));
+    next.answer("200 OK").await;
+    let log = finished(&world, &token, &made["id"]).await;
+    let states: Vec<_> = log.iter().map(|sent| &sent["state"]).collect();
+    assert_eq!(states, ["done", "failed"]);
+    assert_eq!(log[1]["error"], "the webhook was changed or removed");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_receiver_that_fails_has_what_follows_after_it() {
     let world = world(None, true).await;
     let receiver = Receiver::new().await;
