@@ -31,8 +31,6 @@ mod receiver;
 mod restarts;
 #[path = "http/server.rs"]
 mod server;
-#[path = "watching/slow.rs"]
-mod slow;
 #[path = "watching/world.rs"]
 mod world;
 #[path = "watching/writers.rs"]

@@ -23,7 +23,7 @@ const SQL: &str = "
         (1, 'broken lamp', 'bob', 'zanzibar', 10, 2, 1),
         (2, 'leaking tap', 'ann', 'zanzibar', 1000, 1, 1),
         (3, 'squeaking door', 'bob', NULL, 30, 2, NULL),
-        (4, 'zanzibar', 'zanzibar', 'zanzibar', 5000, 1, 1);
+        (4, 'zanzibar', 'zanzibar', 'zanzibar', 987654321, 1, 1);
     SELECT rowcast.watch('ticket'), rowcast.watch('people'), rowcast.watch('vault');";
 
 pub struct World {
