@@ -76,8 +76,10 @@ impl WebSocketTransport {
     }
 
     fn send(&self, message: &ClientMessage) {
-        if let Ok(bytes) = postcard::to_allocvec(message) {
-            // A socket that can't send is about to report that it closed.
+        // One that can't send is about to report that it closed.
+        if self.socket.ready_state() == WebSocket::OPEN
+            && let Ok(bytes) = postcard::to_allocvec(message)
+        {
             let _ = self.socket.send_with_u8_array(&bytes);
         }
     }

@@ -1,6 +1,6 @@
 //! `/`: the tables.
 
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 use leptos_router::{
     NavigateOptions,
     hooks::{use_navigate, use_query_map},
@@ -14,7 +14,7 @@ use crate::{
         watch_hint::WatchHint,
     },
     content::{Carried, Content, content_of, load_tables},
-    erased::{Erase, changing, handler},
+    erased::{Erase, changing, effect, handler},
     format::{
         letters::lower,
         number::{grouped, rounded},
@@ -66,12 +66,11 @@ fn TableList(tables: Vec<Table>) -> impl IntoView {
     let address = use_query_map();
     let words = Memo::new(move |_| address.read().get("q").unwrap_or_default());
     let navigate = use_navigate();
-    let search = move |event| {
-        let words = event_target_value(&event);
+    let search = move |words: &str| {
         let to = if words.is_empty() {
             "/".to_owned()
         } else {
-            format!("/?q={}", address::encode(&words))
+            format!("/?q={}", address::encode(words))
         };
         navigate(
             &to,
@@ -82,6 +81,17 @@ fn TableList(tables: Vec<Table>) -> impl IntoView {
             },
         );
     };
+    let field = NodeRef::<html::Input>::new();
+    // What was typed before the page was live has caused no event here.
+    let typed = search.clone();
+    effect(move || {
+        if let Some(field) = field.get() {
+            let words_now = field.value();
+            if words_now != words.get_untracked() {
+                typed(&words_now);
+            }
+        }
+    });
     let none = tables.is_empty();
     let count = tables.len();
     let live = tables.iter().filter(|table| table.live).count();
@@ -123,7 +133,8 @@ fn TableList(tables: Vec<Table>) -> impl IntoView {
                         autocomplete="off"
                         spellcheck="false"
                         value=words.get_untracked()
-                        on:input=handler(search)
+                        node_ref=field
+                        on:input=handler(move |event| search(&event_target_value(&event)))
                     />
                 </form>
                 <p class="muted">
