@@ -6,6 +6,8 @@
 
 #[cfg(feature = "hydrate")]
 pub(crate) mod follow;
+#[cfg(any(test, feature = "hydrate"))]
+mod known;
 mod list;
 #[cfg(feature = "hydrate")]
 pub(crate) mod live;

@@ -412,7 +412,10 @@ for (const theme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme: theme });
     await page.setViewportSize({ width: 390, height: 800 });
     const ann = account(server, "administrator");
+    // More than a narrow page has room for, before the one that is open and after it.
+    for (const _ of Array(5)) await newChannel((text) => server.sql(text));
     const name = await newChannel((text) => server.sql(text));
+    for (const _ of Array(5)) await newChannel((text) => server.sql(text));
     server.rowcast(["post", name, "Some `code` and a list\n\n- one\n- two\n\n> quoted\n\n```\nlong line of code here\n```"]);
     await page.goto(`/feed/${name}`);
     await signIn(page, ann);
@@ -420,6 +423,7 @@ for (const theme of ["light", "dark"] as const) {
     await expectNoSeriousViolation(page);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
     expect(wide).toBeLessThanOrEqual(390);
+    await expect(channel(page, name)).toBeInViewport({ ratio: 1 });
     await page.getByRole("button", { name: "New post" }).click();
     await expectNoSeriousViolation(page);
     await page.keyboard.press("Escape");

@@ -133,6 +133,12 @@ test("the browser shows new ones by itself once that is switched on, but in quie
   server.rowcast(["notify", ann, "Now", "with a body"]);
   await expect.poll(shown).toEqual([expect.stringMatching(/^Now\|with a body\|rowcast-\d+$/)]);
 
+  // What came between two pages is news on the second, and what was shown is none.
+  await page.goto("about:blank");
+  server.rowcast(["notify", ann, "Between"]);
+  await page.goto(items.path);
+  await expect.poll(shown).toEqual([expect.stringMatching(/^Between\|/)]);
+
   // Any time but this minute: from the next one on, around the clock.
   await page.goto("/notifications");
   const clock = (minutes: number) =>
@@ -149,7 +155,7 @@ test("the browser shows new ones by itself once that is switched on, but in quie
   const asked = page.waitForResponse(/\/api\/notifications$/);
   server.rowcast(["notify", ann, "Quiet"]);
   await asked;
-  await expect(bell(page)).toHaveAccessibleName("Notifications, 3 unread");
+  await expect(bell(page)).toHaveAccessibleName("Notifications, 4 unread");
   expect(await shown()).toEqual([]);
   await context.close();
 });

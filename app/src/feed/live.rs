@@ -182,11 +182,26 @@ fn side(counts: Counts, open: &str) -> Erased {
                     if let Some(sent) = find(document().body().as_deref(), "#side-sent") {
                         sent.remove();
                     }
+                    request_animation_frame(show_open);
                     sidebar(shown, &open)
                 })
         })}
     }
     .here_once()
+}
+
+/// Moves the line of channels, which a narrow page has, to the one that is open; some of the one
+/// before it shows, too.
+fn show_open() {
+    const BEFORE: i32 = 24;
+
+    let found = |selector| find(document().body().as_deref(), selector);
+    if let (Some(line), Some(open)) = (
+        found(".channels ul"),
+        found(".channels li:has([aria-current])"),
+    ) {
+        line.set_scroll_left(open.offset_left() - BEFORE);
+    }
 }
 
 /// The channel that is open.

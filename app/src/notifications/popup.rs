@@ -6,14 +6,20 @@ use serde::Deserialize;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{Notification, NotificationOptions, NotificationPermission};
 
-use super::quiet::Quiet;
-use crate::edit::api::{parse, request};
+use super::{known::Known, quiet::Quiet};
+use crate::{
+    edit::api::{parse, request},
+    signed_in::SignedIn,
+};
 
 /// What it is kept under that this browser is to.
 const KEPT: &str = "rowcast.popups";
 
 /// The most that are shown at once: the bell counts the others.
 const AT_ONCE: usize = 3;
+
+/// What is older is no news: it was marked as unread again, say. In milliseconds.
+const NEWS: f64 = 3_600_000.0;
 
 /// What is shown.
 #[derive(Clone, Debug)]
@@ -26,6 +32,8 @@ pub struct Popup {
     pub body: String,
     /// Where it leads.
     pub link: String,
+    /// When it was told.
+    pub at: String,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +69,30 @@ pub async fn switch(on: bool) {
             false => storage.remove_item(KEPT),
         };
     }
+}
+
+/// Which of those that are not read came since this tab looked last: none when it looks for the
+/// first time. `now`: what the database's clock says, in milliseconds.
+pub fn news(mut popups: Vec<Popup>, now: f64) -> Vec<Popup> {
+    let storage = window().session_storage().ok().flatten();
+    let (Some(storage), Some(SignedIn { name, .. })) = (storage, SignedIn::current()) else {
+        return Vec::new();
+    };
+    // Who signs in next has seen none of it.
+    let kept_as = format!("rowcast.told.{name}");
+    let kept = storage.get_item(&kept_as).ok().flatten();
+    let mut known = kept.as_deref().map(Known::read).unwrap_or_default();
+    let ids: Vec<i64> = popups.iter().map(|popup| popup.id).collect();
+    let new = known.learn(&ids);
+    if kept.is_none() || !new.is_empty() {
+        // Where nothing can be kept the next page shows none.
+        let _ = storage.set_item(&kept_as, &known.text());
+    }
+    if kept.is_none() {
+        return Vec::new();
+    }
+    popups.retain(|popup| new.contains(&popup.id) && now - Date::parse(&popup.at) < NEWS);
+    popups
 }
 
 /// Shows them, the newest first, unless it is quiet now.
