@@ -81,6 +81,8 @@ struct Round {
     commits_per_second: f64,
     median_ms: f64,
     p99_ms: f64,
+    /// To a bare `LISTEN` client of the same transactions.
+    floor_p99_ms: f64,
     hits: i64,
     server_cores: f64,
     database_cores: f64,
@@ -211,6 +213,7 @@ async fn measure(
         commits_per_second,
         median_ms: other.client.median_ms,
         p99_ms: other.client.p99_ms,
+        floor_p99_ms: other.floor.p99_ms,
         hits: hits(connection).await? - before,
         server_cores: other.server_cores,
         database_cores: other.database_cores,

@@ -3,6 +3,7 @@
 mod asked;
 mod counted;
 mod settled;
+mod turn;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -15,6 +16,7 @@ use rowcast_engine::{datum::decode_image, record::Record, transaction::Side};
 use rowcast_protocol::{ApiError, PgSnapshot};
 use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::types::Oid};
 
+use self::turn::Turn;
 use super::{
     cursor::advanced,
     evaluator::{Evaluator, Failed},
@@ -93,9 +95,19 @@ struct Waiting {
     record: Arc<Record>,
 }
 
+/// What is known of an image.
+#[derive(Clone, Debug, Default)]
+struct Verdicts {
+    /// The watches whose condition it meets.
+    hold: Vec<usize>,
+    /// Those of which nobody can say.
+    failed: Vec<usize>,
+}
+
 /// The state of looking at one part.
 struct Looking<'a> {
     rules: &'a [Rule],
+    turn: Turn,
     hashes: Hashes,
     watches: Vec<Watch>,
     /// Of a table.
@@ -145,6 +157,7 @@ pub async fn look(
     );
     let mut looking = Looking {
         rules,
+        turn: Turn::begin(),
         hashes: Hashes::default(),
         watches: Vec::new(),
         of: HashMap::new(),
@@ -185,6 +198,7 @@ pub async fn look(
         let Some(xid) = row.try_get::<Option<&str>, _>(1)? else {
             break;
         };
+        looking.turn.give().await;
         let xid: u64 = xid.parse().map_err(decoded)?;
         if xid != last && looking.may_be_told > TOLD {
             looking.take(evaluator).await?;
@@ -275,18 +289,18 @@ impl Looking<'_> {
         }
         let waiting = std::mem::take(&mut self.waiting);
         self.bytes = 0;
-        let mut verdicts: HashMap<(usize, usize), bool> = HashMap::new();
+        let mut verdicts = vec![Verdicts::default(); waiting.len()];
         let mut asked: Vec<(usize, Vec<usize>)> = Vec::new();
         for (nth, image) in waiting.iter().enumerate() {
+            self.turn.give().await;
             for &watch in &self.of[&image.table] {
                 let of = &self.watches[watch];
                 if self.rules[of.rule].since.sees(image.xid) {
                     continue;
                 }
                 match of.condition.holds(&image.record, image.at) {
-                    Some(holds) => {
-                        verdicts.insert((nth, watch), holds);
-                    }
+                    Some(true) => verdicts[nth].hold.push(watch),
+                    Some(false) => {}
                     None => match asked.iter_mut().find(|(known, _)| *known == watch) {
                         Some((_, rows)) => rows.push(nth),
                         None => asked.push((watch, vec![nth])),
@@ -294,22 +308,18 @@ impl Looking<'_> {
                 }
             }
         }
-        let failed = self.ask(evaluator, &waiting, &asked, &mut verdicts).await?;
-        for (nth, image) in waiting.iter().enumerate() {
+        self.ask(evaluator, &waiting, &asked, &mut verdicts).await?;
+        for (image, verdicts) in waiting.iter().zip(verdicts) {
+            self.turn.give().await;
             self.go_to(image.xid, image.at);
-            let mut key = None;
-            for at in 0..self.of[&image.table].len() {
-                let watch = self.of[&image.table][at];
-                let is_failed = |(of, images): &(usize, Vec<usize>)| {
-                    *of == watch && images.binary_search(&nth).is_ok()
-                };
-                if failed.iter().any(is_failed) {
-                    self.unsure.insert(watch, words::FAILED);
-                }
-                if verdicts.get(&(nth, watch)) != Some(&true) {
-                    continue;
-                }
-                let key = *key.get_or_insert_with(|| self.hashes.of_key(image.record.key()));
+            let failed = verdicts.failed.into_iter();
+            self.unsure
+                .extend(failed.map(|watch| (watch, words::FAILED)));
+            if verdicts.hold.is_empty() {
+                continue;
+            }
+            let key = self.hashes.of_key(image.record.key());
+            for watch in verdicts.hold {
                 let of = &self.watches[watch];
                 let value = match (&self.rules[of.rule].kind, of.condition.column) {
                     (Kind::Changes(_), Some(at)) => self.hashes.of(&image.record.values()[at]),

@@ -1,7 +1,6 @@
 //! What PostgreSQL alone decides.
 
 use std::{
-    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -11,7 +10,7 @@ use rowcast_engine::query::{Question, QuestionId};
 use rowcast_protocol::ApiError;
 use sqlx::PgPool;
 
-use super::{Looking, Waiting, is_passing};
+use super::{Looking, Verdicts, Waiting, is_passing};
 use crate::{
     live::ask::{ask_together, fitting},
     query::bound::BoundQuery,
@@ -80,16 +79,14 @@ async fn ask(pool: &PgPool, questions: &[(&BoundQuery, &Question)], until: Insta
 }
 
 impl Looking<'_> {
-    /// Has PostgreSQL decide what it alone knows. Returns the watches of which it can't, with the
-    /// images that they were asked of.
+    /// Has PostgreSQL decide what it alone knows, and notes of what it can't.
     pub(super) async fn ask(
         &mut self,
         evaluator: &Evaluator,
         waiting: &[Waiting],
         asked: &[(usize, Vec<usize>)],
-        verdicts: &mut HashMap<(usize, usize), bool>,
-    ) -> Result<Vec<(usize, Vec<usize>)>, Failed> {
-        let mut failed = Vec::new();
+        verdicts: &mut [Verdicts],
+    ) -> Result<(), Failed> {
         // Those of one table share statements.
         let mut tables: Vec<u32> = Vec::new();
         for (watch, _) in asked {
@@ -132,17 +129,17 @@ impl Looking<'_> {
             for ((watch, rows), answer) in of.into_iter().zip(answers.verdicts) {
                 match answer {
                     Some(Ok(answer)) => {
-                        for (at, holds) in rows.iter().zip(answer) {
-                            verdicts.insert((*at, *watch), holds);
+                        for (at, _) in rows.iter().zip(answer).filter(|(_, holds)| *holds) {
+                            verdicts[*at].hold.push(*watch);
                         }
                     }
                     None => return Err(Failed::Passing),
                     Some(Err(error)) if is_passing(&error) => return Err(Failed::Passing),
                     // An operator that fails on a value fails always.
-                    Some(Err(_)) => failed.push((*watch, rows.clone())),
+                    Some(Err(_)) => rows.iter().for_each(|at| verdicts[*at].failed.push(*watch)),
                 }
             }
         }
-        Ok(failed)
+        Ok(())
     }
 }
