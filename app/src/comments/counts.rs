@@ -86,6 +86,11 @@ pub fn begin(view: TableView, grid: GridState) {
         // Rows come into the document and leave it.
         grid.painted.track();
         let counts = counts.read();
+        let rows = document().query_selector(".rows").ok().flatten();
+        if let Some(rows) = rows {
+            // There is room for the marks where there are any.
+            let _ = rows.toggle_attribute_with_force("data-comments", !counts.is_empty());
+        }
         let path = view.path.read_value();
         let shown = grid.shown.read_untracked();
         for row in &shown.rows {

@@ -19,6 +19,16 @@ struct Rights {
     may_delete: bool,
 }
 
+/// Moves the comments to the newest, once they are in the document.
+fn show_newest() {
+    request_animation_frame(move || {
+        let posts = document().query_selector(".row-comments .posts");
+        if let Ok(Some(posts)) = posts {
+            posts.set_scroll_top(posts.scroll_height());
+        }
+    });
+}
+
 /// What makes the thread about a row; it makes nothing where there can be none.
 pub fn of_row(table: String, key: RowKey) -> MakeView {
     MakeView::from(move || {
@@ -45,7 +55,7 @@ pub fn of_row(table: String, key: RowKey) -> MakeView {
                 view! {
                     <section class="row-comments" aria-labelledby="row-comments">
                         <h3 id="row-comments">"Comments"</h3>
-                        {thread(at, |_| {})}
+                        {thread(at, |_| show_newest())}
                         <p>
                             <a href=page rel="external">
                                 "On a page of their own"

@@ -21,6 +21,9 @@ use crate::{
 const FEW: u32 = 200;
 const MANY: u32 = 1000;
 
+/// So many are a long way, for the eye and the keyboard, to where one writes.
+const LONG: usize = 4;
+
 /// How long after its row was not seen a thread is asked for again.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -62,7 +65,8 @@ pub fn thread(at: At, taking: impl Fn(Writer) + 'static) -> Erased {
         let rows = followed.rows.read();
         rows.iter().rev().filter_map(read).collect::<Vec<_>>()
     });
-    let writer = Writer::new(page.clone());
+    let writer = Writer::new(page.clone(), own);
+    let is_long = Memo::new(move |_| posts.read().len() > LONG);
     let earlier = StoredValue::new(page.clone());
     let earlier = move || {
         let first = posts.read().first().map_or(0, |post| post.id);
@@ -94,6 +98,7 @@ pub fn thread(at: At, taking: impl Fn(Writer) + 'static) -> Erased {
     effect(move || {
         let is_lost = followed.error.read().is_some() && is_lost.get_untracked();
         if is_lost {
+            hide_row();
             let wait = AGAIN.mul_f64(1.0 + js_sys::Math::random());
             // The thread may have gone meanwhile.
             set_timeout(
@@ -115,6 +120,11 @@ pub fn thread(at: At, taking: impl Fn(Writer) + 'static) -> Erased {
             }
             view! {
                 <div on:click=handler(move |event| clicked(&event, posts, writer))>
+                    <p hidden=move || own.is_none() || !is_long.get()>
+                        <button type="button" class="button" on:click=handler(move |_| writer.focus())>
+                            "Write a comment"
+                        </button>
+                    </p>
                     <p hidden=move || !has_more.get() || many.get()>
                         <button type="button" class="button" on:click=handler(move |_| many.set(true))>
                             "Show earlier comments"
@@ -170,6 +180,7 @@ fn read(row: &Row) -> Option<Post> {
 fn news(posts: Memo<Vec<Post>>, followed: LiveList, own: Option<i64>) -> RwSignal<String> {
     let news = RwSignal::new(String::new());
     let last = StoredValue::new(None::<i64>);
+    let said = StoredValue::new(0);
     effect(move || {
         let posts = posts.read();
         if !followed.arrived.get() {
@@ -178,14 +189,44 @@ fn news(posts: Memo<Vec<Post>>, followed: LiveList, own: Option<i64>) -> RwSigna
         let newest = posts.last().map_or(0, |post| post.id);
         let before = last.get_value();
         last.set_value(Some(newest));
-        let come = posts.last().filter(|post| post.author != own);
-        if let Some(post) = come
-            && before.is_some_and(|before| before < newest)
-        {
-            news.set(format!("{}: {}", post.author_name, brief(&post.body)));
+        let is_said = |post: &&Post| post.id == said.get_value() && !post.is_deleted;
+        if !posts.iter().any(|post| is_said(&post)) && !news.with_untracked(String::is_empty) {
+            // It was taken away: nobody has it read out any more.
+            news.set(String::new());
+        }
+        let come = posts.last();
+        let Some(post) = come.filter(|_| before.is_some_and(|before| before < newest)) else {
+            return;
+        };
+        match post.author == own {
+            true => see(post.id),
+            false => {
+                said.set_value(post.id);
+                news.set(format!("{}: {}", post.author_name, brief(&post.body)));
+            }
         }
     });
     news
+}
+
+/// Takes a row's values off the page of its thread: who reads it does not see them any more.
+fn hide_row() {
+    let found = |selector: &str| document().query_selector(selector).ok().flatten();
+    if let Some(values) = found(".thread-page .row-values") {
+        values.remove();
+    }
+    if let Some(name) = found(".thread-page #row") {
+        name.set_text_content(Some("A row"));
+    }
+}
+
+/// Has a comment seen, once it is in the document.
+fn see(id: i64) {
+    request_animation_frame(move || {
+        if let Some(comment) = document().get_element_by_id(&format!("comment-{id}")) {
+            comment.scroll_into_view_with_bool(false);
+        }
+    });
 }
 
 /// Does what a link or button of a comment says, without leaving the page.

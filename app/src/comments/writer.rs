@@ -13,6 +13,8 @@ use crate::{
 #[derive(Clone, Copy)]
 pub struct Writer {
     page: StoredValue<String>,
+    /// What a new comment is kept under while it is written.
+    kept_as: StoredValue<String>,
     /// The comment that is being changed.
     editing: RwSignal<Option<i64>>,
     text: NodeRef<leptos::html::Textarea>,
@@ -22,8 +24,10 @@ pub struct Writer {
 
 impl Writer {
     /// For the thread of that page.
-    pub fn new(page: String) -> Self {
+    pub fn new(page: String, own: Option<i64>) -> Self {
+        let own = own.unwrap_or(0);
         Self {
+            kept_as: StoredValue::new(format!("rowcast.comment.{own}.{page}")),
             page: StoredValue::new(page),
             editing: RwSignal::new(None),
             text: NodeRef::new(),
@@ -37,15 +41,49 @@ impl Writer {
         self.resume(Some(post.id), &post.body);
     }
 
-    /// Goes on with what was begun.
+    /// Goes on with what was begun; of a new comment that is nothing of, with what is kept.
     pub fn resume(self, editing: Option<i64>, body: &str) {
+        let kept = (editing.is_none() && body.is_empty()).then(|| self.kept());
+        let body = kept.as_deref().unwrap_or(body);
         self.editing.set(editing);
         self.refused.set(None);
         if let Some(text) = self.text.get_untracked() {
             text.set_value(body);
+            self.keep();
+        }
+        self.focus();
+    }
+
+    /// Has the focus where one writes.
+    pub fn focus(self) {
+        if let Some(text) = self.text.get_untracked() {
             // It is there, and takes the focus.
             let _ = text.focus();
         }
+    }
+
+    /// Keeps what is written, until it is sent: the dialog or the page may be left. What is changed
+    /// of another comment is not kept, and does not take its place.
+    fn keep(self) {
+        let (Some(text), None) = (self.text.get_untracked(), self.editing.get_untracked()) else {
+            return;
+        };
+        let Ok(Some(storage)) = window().session_storage() else {
+            return;
+        };
+        // Where nothing can be kept, it is as long as it stands there.
+        let _ = self.kept_as.with_value(|key| match text.value() {
+            body if body.is_empty() => storage.remove_item(key),
+            body => storage.set_item(key, &body),
+        });
+    }
+
+    fn kept(self) -> String {
+        let storage = window().session_storage().ok().flatten();
+        let kept = self
+            .kept_as
+            .with_value(|key| storage.and_then(|storage| storage.get_item(key).ok().flatten()));
+        kept.unwrap_or_default()
     }
 
     /// Says what was refused; `None`: nothing was.
@@ -63,7 +101,12 @@ impl Writer {
         }
     }
 
+    /// The comment is as it is to be. What was begun before that goes on.
     fn stop(self) {
+        if let (Some(text), None) = (self.text.get_untracked(), self.editing.get_untracked()) {
+            text.set_value("");
+            self.keep();
+        }
         self.resume(None, "");
     }
 
@@ -107,6 +150,11 @@ impl Writer {
                 self.send();
             }
         };
+        self.text.on_load(move |text| {
+            if text.value().is_empty() {
+                text.set_value(&self.kept());
+            }
+        });
         let label = move || match self.editing.get() {
             None => "New comment",
             Some(_) => "Change your comment",
@@ -126,6 +174,7 @@ impl Writer {
                         dir="auto"
                         readonly=move || is_lost.get()
                         on:keydown=handler(key)
+                        on:input=handler(move |_| self.keep())
                     ></textarea>
                 </label>
                 <p class="about">

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::{Answered, EMOJI, Post, Reaction, markdown};
 use crate::{
     erased::{Erase, Erased, changing},
-    format::{relative::since, time::instant, zone::Zone},
+    format::{relative::ago, time::instant, zone::Zone},
 };
 
 /// What posts are written in.
@@ -122,7 +122,7 @@ pub fn found(posts: Vec<Post>, now: f64) -> Erased {
             "{} in {} · {}",
             post.author_name,
             post.channel,
-            since(&post.at, now).unwrap_or_default()
+            ago(&post.at, now).unwrap_or_default()
         );
         view! {
             <li>
@@ -175,7 +175,7 @@ fn entry(id: i64, shown: Shown) -> Erased {
     let at = first.at.clone();
     let ago = {
         let exact = exact.clone();
-        move || since(&at, shown.now.get()).unwrap_or_else(|| exact.clone())
+        move || ago(&at, shown.now.get()).unwrap_or_else(|| exact.clone())
     };
     let is_own = first.author == Some(shown.own);
     let (channel, name) = (first.channel.clone(), first.author_name.clone());

@@ -20,6 +20,15 @@ pub fn since(text: &str, now: f64) -> Option<String> {
     Some(distance((now / 1000.0) as i64 - seconds))
 }
 
+/// The same of what was written down: no clock says that it is yet to be.
+pub fn ago(text: &str, now: f64) -> Option<String> {
+    let said = since(text, now)?;
+    Some(match said.starts_with("in ") {
+        true => "now".to_owned(),
+        false => said,
+    })
+}
+
 /// What stands for a day, when today is `today`, both as `2026-03-01`.
 pub fn day(text: &str, today: &str) -> Option<String> {
     let days = |text: &str| {

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::Told;
 use crate::{
     erased::{Erase, Erased, changing},
-    format::{relative::since, time::instant, zone::Zone},
+    format::{relative::ago, time::instant, zone::Zone},
 };
 
 /// The section: how many there are, what is done with all, and each.
@@ -91,7 +91,7 @@ fn entry(id: i64, all: Signal<Vec<Told>>, now: Signal<f64>, zone: Zone) -> Erase
     let at = told.at.clone();
     let ago = {
         let exact = exact.clone();
-        move || since(&at, now.get()).unwrap_or_else(|| exact.clone())
+        move || ago(&at, now.get()).unwrap_or_else(|| exact.clone())
     };
     let place = told.place();
     let place = (!place.is_empty()).then(|| view! { <bdi>{place}</bdi> " · " }.erased());

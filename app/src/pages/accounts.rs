@@ -26,7 +26,7 @@ pub use self::{
     permissions::{Permissions, RoleRow, TableRow, permissions, table_address},
     table_permissions::{ColumnRow, RoleForm, TablePermissions, table_permissions},
     users::{AccountRow, InvitationRow, Users, users},
-    watches::{SentRow, WatchDraft, WatchRow, Watches, confirm_mail, watches},
+    watches::{Filled, SentRow, WatchDraft, WatchRow, Watches, confirm_mail, watches},
 };
 use crate::{
     components::{appearance::Appearance, message::Message, top_bar::Brand},

@@ -11,7 +11,7 @@ use http::{StatusCode, request::Parts};
 use rowcast_app::{
     address,
     filter::describe,
-    pages::accounts::{self, SentRow, WatchDraft, WatchRow, Watches},
+    pages::accounts::{self, Filled, SentRow, WatchDraft, WatchRow, Watches},
 };
 use rowcast_protocol::{ApiError, Column};
 use serde::Deserialize;
@@ -43,6 +43,9 @@ pub struct Asked {
     view: Option<i64>,
     /// The rule of which it is shown what was sent.
     sent: Option<i64>,
+    /// What was filled in, with the rule's name, before it was refused.
+    #[serde(skip)]
+    filled: Option<(String, Filled)>,
 }
 
 /// A rule to be made.
@@ -116,6 +119,7 @@ pub async fn create(
         table: Some(sent.table.clone()),
         query: sent.query.clone(),
         view: sent.view,
+        filled: Some((sent.name.clone(), filled(&sent))),
         ..Asked::default()
     };
     let making = async {
@@ -314,6 +318,23 @@ async fn read(state: &AppState, identity: &Identity, asked: Asked) -> Result<Wat
     })
 }
 
+fn filled(sent: &SentRule) -> Filled {
+    Filled {
+        kind: sent.kind.clone(),
+        changed: sent.changed.clone(),
+        summed: sent.summed.clone(),
+        bound: sent.bound.clone(),
+        direction: sent.direction.clone(),
+        role: sent.role.clone(),
+        group_seconds: sent
+            .group_seconds
+            .map_or_else(String::new, |of| of.to_string()),
+        expires: sent.expires.clone(),
+        has_mail: sent.mail == "on",
+        webhook: sent.webhook.clone(),
+    }
+}
+
 async fn draft(
     state: &AppState,
     identity: &Identity,
@@ -328,6 +349,10 @@ async fn draft(
         (query, name) = (found.query, found.name);
     }
     let described = table.described();
+    let filled = asked.filled.clone().map(|(named, filled)| {
+        name = named;
+        filled
+    });
     Ok(WatchDraft {
         columns: described
             .columns
@@ -340,6 +365,7 @@ async fn draft(
         query,
         view: asked.view,
         name,
+        filled,
     })
 }
 

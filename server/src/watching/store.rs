@@ -166,7 +166,14 @@ pub async fn create(
         direction.as_deref(),
     );
     let kind = kind.ok_or_else(|| {
-        unsuitable("it is enters or leaves; changes with a column; or total with a bound and a direction, above or below, of a column or of the number of rows")
+        unsuitable(match new.kind.as_str() {
+            "changes" => "it tells when a value changes, so it needs the column of that value",
+            "total" => {
+                "it tells when a total crosses a bound, so it needs the bound and a direction, \
+                 above or below"
+            }
+            _ => "it tells that a row enters or leaves, that a value changes, or that a total crosses a bound",
+        })
     })?;
     // As it is in the catalog: what is kept from whom is asked of each.
     let known = state.catalog.by_oid(table.oid).await?;

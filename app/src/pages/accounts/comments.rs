@@ -92,12 +92,12 @@ pub fn comments(options: LeptosOptions, page: Comments) -> impl IntoView {
                 <h2 id="row">{page.name}</h2>
                 <dl class="row-values">{values.collect::<Vec<_>>()}</dl>
                 <p>
-                    <a href=page.row_address>"Show it in its table"</a>
+                    <a href=page.row_address>"Show it in its table, where it is live"</a>
                 </p>
             </section>
             <section aria-labelledby="thread">
                 <h2 id="thread">"Comments"</h2>
-                <div id="thread-sent">{earlier} {list(shown)} {nothing} {later} {write}</div>
+                <div id="thread-sent" class="thread">{earlier} {list(shown)} {nothing} {later} {write}</div>
                 <div
                     id="thread-live"
                     data-table=page.table

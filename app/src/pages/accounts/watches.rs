@@ -72,6 +72,33 @@ pub struct WatchDraft {
     pub name: String,
     /// Whether others can be told.
     pub has_roles: bool,
+    /// What was filled in before it was refused.
+    pub filled: Option<Filled>,
+}
+
+/// What somebody filled in.
+#[derive(Clone, Debug, Default)]
+pub struct Filled {
+    /// When it tells.
+    pub kind: String,
+    /// The value that changes.
+    pub changed: String,
+    /// What the total is of.
+    pub summed: String,
+    /// The total's bound.
+    pub bound: String,
+    /// Which way it is crossed.
+    pub direction: String,
+    /// Who is told.
+    pub role: String,
+    /// What is told together.
+    pub group_seconds: String,
+    /// How long there is such a rule.
+    pub expires: String,
+    /// Whether it is sent by e-mail.
+    pub has_mail: bool,
+    /// Where else it is sent.
+    pub webhook: String,
 }
 
 /// Something that was sent, or is to be.
@@ -201,22 +228,55 @@ fn rule(row: WatchRow) -> Erased {
     .erased()
 }
 
-fn form(draft: WatchDraft, can_mail: bool) -> Erased {
-    let columns = |none: &'static str| {
-        let columns = draft.columns.clone().into_iter();
+/// What one chooses from: what is sent, what stands there for it, and which it is now.
+fn choices<'a>(of: impl IntoIterator<Item = (&'a str, &'a str)>, chosen: &str) -> Erased {
+    let choice = |(value, said): (&str, &str)| {
+        let is_chosen = value == chosen;
         view! {
-            <option value="">{none}</option>
-            {columns.map(|name| view! { <option value=name.clone()>{name.clone()}</option> }).collect_view()}
+            <option value=value.to_owned() selected=is_chosen>
+                {said.to_owned()}
+            </option>
         }
-        .erased()
     };
-    let changed = columns("– choose –");
-    let summed = columns("the number of rows");
+    of.into_iter().map(choice).collect_view().erased()
+}
+
+fn form(draft: WatchDraft, can_mail: bool) -> Erased {
+    let was_filled = draft.filled.is_some();
+    let filled = draft.filled.unwrap_or_default();
+    let columns = |none: &'static str, chosen: &str| {
+        let columns = draft
+            .columns
+            .iter()
+            .map(|name| (name.as_str(), name.as_str()));
+        choices(std::iter::once(("", none)).chain(columns), chosen)
+    };
+    let changed = columns("– choose –", &filled.changed);
+    let summed = columns("the number of rows", &filled.summed);
+    let kinds = [
+        ("enters", "a row enters"),
+        ("leaves", "a row leaves"),
+        ("changes", "a value changes"),
+        ("total", "a total crosses a bound"),
+    ];
+    let together = [
+        ("300", "what comes within 5 minutes"),
+        ("3600", "what comes within an hour"),
+        ("86400", "what comes within a day"),
+        ("0", "only what is of one commit"),
+    ];
+    let ends = [
+        ("never", "never"),
+        ("1d", "after a day"),
+        ("7d", "after a week"),
+        ("30d", "after 30 days"),
+    ];
+    let directions = [("above", "above"), ("below", "below")];
     let mail = can_mail.then(|| {
         view! {
             <label class="form-field">
                 <span class="field-name">"E-mail, too"</span>
-                <input type="checkbox" name="mail" value="on" />
+                <input type="checkbox" name="mail" value="on" checked=filled.has_mail />
             </label>
         }
         .erased()
@@ -225,7 +285,7 @@ fn form(draft: WatchDraft, can_mail: bool) -> Erased {
         view! {
             <label class="form-field">
                 <span class="field-name">"For a role instead of yourself"</span>
-                <input type="text" name="role" autocomplete="off" placeholder="member" />
+                <input type="text" name="role" value=filled.role.clone() autocomplete="off" placeholder="member" />
             </label>
         }
         .erased()
@@ -238,7 +298,7 @@ fn form(draft: WatchDraft, can_mail: bool) -> Erased {
             <h2 id="new-watch">
                 "Watch “" <bdi>{draft.name.clone()}</bdi> "” in " <bdi>{draft.table.clone()}</bdi>
             </h2>
-            <form class="sheet" method="post" action="/watches">
+            <form class="sheet watch-form" method="post" action="/watches">
                 <input type="hidden" name="table" value=draft.table.clone() />
                 <input type="hidden" name="query" value=draft.query.clone() />
                 {view_id}
@@ -248,55 +308,43 @@ fn form(draft: WatchDraft, can_mail: bool) -> Erased {
                 </div>
                 <label class="form-field">
                     <span class="field-name">"Tell me when"</span>
-                    <select name="kind">
-                        <option value="enters">"a row enters"</option>
-                        <option value="leaves">"a row leaves"</option>
-                        <option value="changes">"a value changes"</option>
-                        <option value="total">"a total crosses a bound"</option>
-                    </select>
+                    <select name="kind">{choices(kinds, &filled.kind)}</select>
                 </label>
-                <details>
+                <label class="form-field of-changes">
+                    <span class="field-name">"The value that changes"</span>
+                    <select name="changed">{changed}</select>
+                </label>
+                <label class="form-field of-total">
+                    <span class="field-name">"The total of"</span>
+                    <select name="summed">{summed}</select>
+                </label>
+                <label class="form-field of-total">
+                    <span class="field-name">"Goes"</span>
+                    <select name="direction">{choices(directions, &filled.direction)}</select>
+                </label>
+                <label class="form-field of-total">
+                    <span class="field-name">"The bound"</span>
+                    <input
+                        type="text"
+                        name="bound"
+                        value=filled.bound
+                        inputmode="decimal"
+                        autocomplete="off"
+                    />
+                </label>
+                <details open=was_filled>
                     <summary>"More"</summary>
                     <label class="form-field">
                         <span class="field-name">"Its name"</span>
                         <input type="text" name="name" value=draft.name.clone() maxlength="100" />
                     </label>
                     <label class="form-field">
-                        <span class="field-name">"The value that changes"</span>
-                        <select name="changed">{changed}</select>
-                    </label>
-                    <label class="form-field">
-                        <span class="field-name">"The total of"</span>
-                        <select name="summed">{summed}</select>
-                    </label>
-                    <label class="form-field">
-                        <span class="field-name">"Goes"</span>
-                        <select name="direction">
-                            <option value="above">"above"</option>
-                            <option value="below">"below"</option>
-                        </select>
-                    </label>
-                    <label class="form-field">
-                        <span class="field-name">"The bound"</span>
-                        <input type="text" name="bound" inputmode="decimal" autocomplete="off" />
-                    </label>
-                    <label class="form-field">
                         <span class="field-name">"Told together"</span>
-                        <select name="group_seconds">
-                            <option value="300">"what comes within 5 minutes"</option>
-                            <option value="3600">"what comes within an hour"</option>
-                            <option value="86400">"what comes within a day"</option>
-                            <option value="0">"only what is of one commit"</option>
-                        </select>
+                        <select name="group_seconds">{choices(together, &filled.group_seconds)}</select>
                     </label>
                     <label class="form-field">
                         <span class="field-name">"Ends"</span>
-                        <select name="expires">
-                            <option value="never">"never"</option>
-                            <option value="1d">"after a day"</option>
-                            <option value="7d">"after a week"</option>
-                            <option value="30d">"after 30 days"</option>
-                        </select>
+                        <select name="expires">{choices(ends, &filled.expires)}</select>
                     </label>
                     {mail}
                     <label class="form-field">
@@ -304,6 +352,7 @@ fn form(draft: WatchDraft, can_mail: bool) -> Erased {
                         <input
                             type="text"
                             name="webhook"
+                            value=filled.webhook
                             inputmode="url"
                             autocomplete="off"
                             placeholder="https://"
