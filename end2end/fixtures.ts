@@ -67,7 +67,7 @@ export const test = base.extend<Fixtures, { server: Server }>({
       });
       await use();
       // What the browser itself says where a server is away is no error of the page's.
-      const ours = errors.filter((text) => !/ERR_CONNECTION_(REFUSED|RESET)|WebSocket connection to|TypeError: Failed to fetch/.test(text));
+      const ours = errors.filter((text) => !/ERR_CONNECTION_(REFUSED|RESET)|ERR_INTERNET_DISCONNECTED|WebSocket connection to|TypeError: Failed to fetch/.test(text));
       expect(ours).toEqual([]);
     },
     { auto: true },
