@@ -171,7 +171,7 @@ chromium() {
   (cd end2end && npx playwright install "${dependencies[@]}" chromium </dev/null)
 }
 
-# The same places as server/tests/entrance/nginx.rs; not everybody's PATH has those of root.
+# The same places as server/tests/support/nginx.rs; not everybody's PATH has those of root.
 nginx() {
   have nginx || [ -x /usr/sbin/nginx ] && return
   say "installing nginx (package nginx-light)"

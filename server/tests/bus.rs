@@ -17,8 +17,10 @@ mod follower;
 mod leaders;
 #[path = "bus/listen.rs"]
 mod listen;
-#[path = "bus/redis_server.rs"]
+#[path = "support/redis_server.rs"]
 mod redis_server;
+#[path = "support/roles.rs"]
+mod roles;
 #[path = "support/server.rs"]
 mod server;
 #[path = "bus/together.rs"]

@@ -27,6 +27,8 @@ mod people;
 mod process;
 #[path = "entrance/proxies.rs"]
 mod proxies;
+#[path = "support/nginx.rs"]
+mod proxy_program;
 #[path = "entrance/refusals.rs"]
 mod refusals;
 #[path = "entrance/renewal.rs"]

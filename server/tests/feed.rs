@@ -28,7 +28,7 @@ mod mentions;
 mod page;
 #[path = "support/server.rs"]
 mod process;
-#[path = "oracle/random.rs"]
+#[path = "support/random.rs"]
 #[allow(dead_code, reason = "other tests use the rest of it")]
 mod random;
 #[path = "http/server.rs"]

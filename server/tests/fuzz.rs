@@ -24,7 +24,7 @@ mod keys;
 mod mutate;
 #[path = "fuzz/openid.rs"]
 mod openid;
-#[path = "oracle/random.rs"]
+#[path = "support/random.rs"]
 mod random;
 #[path = "fuzz/requests.rs"]
 mod requests;

@@ -26,7 +26,7 @@ mod expected;
 mod plan;
 #[path = "oracle/queries.rs"]
 mod queries;
-#[path = "oracle/random.rs"]
+#[path = "support/random.rs"]
 mod random;
 #[path = "oracle/script.rs"]
 mod script;
@@ -38,8 +38,12 @@ mod shrink;
 mod socket;
 #[path = "oracle/statements.rs"]
 mod statements;
+#[path = "support/strict.rs"]
+mod strict;
 #[path = "oracle/tables.rs"]
 mod tables;
+#[path = "support/truth.rs"]
+mod truth;
 #[path = "oracle/world.rs"]
 mod world;
 

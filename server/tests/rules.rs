@@ -20,7 +20,7 @@ mod differential;
 mod follower;
 #[path = "rules/lists.rs"]
 mod lists;
-#[path = "oracle/random.rs"]
+#[path = "support/random.rs"]
 mod random;
 #[path = "rules/reads.rs"]
 mod reads;

@@ -23,7 +23,7 @@ mod deliveries;
 mod hits;
 #[path = "support/server.rs"]
 mod process;
-#[path = "oracle/random.rs"]
+#[path = "support/random.rs"]
 mod random;
 #[path = "watching/receiver.rs"]
 mod receiver;

@@ -7,6 +7,7 @@ use crate::{
     cluster::{Cluster, Database},
     follower::{Follower, PATIENCE},
     redis_server::RedisServer,
+    roles,
     server::Server,
 };
 
@@ -75,12 +76,7 @@ impl World {
 
     /// The database as a role of its own, by which it is told who is connected.
     pub async fn url_of(&self, name: &str) -> String {
-        let role = format!("{}/{name}", self.database.name);
-        self.database
-            .execute(&format!("CREATE ROLE \"{role}\" SUPERUSER LOGIN"))
-            .await;
-        let role = role.replace('/', "%2F");
-        self.database.url.replace("postgres@", &format!("{role}@"))
+        roles::url_of(&self.database, name).await
     }
 
     /// Commits rows, changes and deletions one by one, in transactions that overlap.
@@ -174,14 +170,7 @@ impl World {
 
     /// The name of who holds the lock of who leads.
     pub async fn leader_name(&mut self) -> Option<String> {
-        sqlx::query_scalar(
-            "SELECT split_part(a.usename, '/', 2) FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
-              WHERE locktype = 'advisory' AND objid = 4 AND granted \
-                AND classid = rowcast.awake_class()::int8::oid AND datname = current_database()",
-        )
-        .fetch_optional(&mut self.connection)
-        .await
-        .unwrap()
+        roles::leader_name(&mut self.connection).await.unwrap()
     }
 
     /// Which server leads.

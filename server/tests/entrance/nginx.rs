@@ -1,11 +1,7 @@
 //! Debian's nginx with the configuration that `deploy/` has for it.
 
 use std::{
-    fs,
     net::{SocketAddr, TcpListener},
-    path::PathBuf,
-    process::Stdio,
-    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -17,7 +13,6 @@ use tokio::{
         BufReader,
     },
     net::{TcpSocket, TcpStream},
-    process::{Child, Command},
     time::timeout,
 };
 use tokio_tungstenite::{
@@ -29,6 +24,7 @@ use crate::{
     certificates::{Certificate, Files},
     cluster::Cluster,
     people::{TABLE, account, form, session},
+    proxy_program::Nginx,
     server::{Answer, Server},
 };
 
@@ -38,27 +34,21 @@ const EXAMPLE: &str = include_str!("../../../deploy/nginx/rowcast.conf");
 const SOON: Duration = Duration::from_secs(60);
 
 /// nginx before a server; it ends when this is dropped.
-struct Nginx {
+struct Proxied {
     /// Where it is encrypted.
     secure: SocketAddr,
     /// Where it is not.
     plain: SocketAddr,
     certificate: Certificate,
-    directory: PathBuf,
     _files: Files,
-    _process: Child,
+    _nginx: Nginx,
 }
 
-impl Nginx {
+impl Proxied {
     /// With the example, in which addresses and files alone are others.
     async fn before(server: &Server) -> Self {
-        static STARTED: AtomicU32 = AtomicU32::new(0);
         let certificate = Certificate::new();
         let files = Files::of(&certificate);
-        let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let name = format!("rowcast-nginx-{}-{number}", std::process::id());
-        let directory = std::env::temp_dir().join(name);
-        fs::create_dir_all(&directory).unwrap();
         let [secure, plain] = free();
         let theirs = "/etc/letsencrypt/live/rowcast.example.com";
         let mut example = EXAMPLE.to_owned();
@@ -72,39 +62,15 @@ impl Nginx {
             assert_eq!(example.matches(&from).count(), 1, "{from}");
             example = example.replace(&from, &to);
         }
-        fs::write(directory.join("rowcast.conf"), example).unwrap();
-        let whole = directory.join("nginx.conf");
-        fs::write(&whole, around(&directory.display().to_string())).unwrap();
-        let mut process = Command::new(program())
-            .arg("-c")
-            .arg(&whole)
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let mut said = String::new();
-        // It tells its version once it listens.
-        while !(said.contains("[notice]") && said.contains(": nginx/")) {
-            let line = timeout(SOON, lines.next_line()).await.expect("a line");
-            let line = line.unwrap();
-            let line = line.unwrap_or_else(|| panic!("nginx has ended: {said}"));
-            said += &line;
-        }
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Self {
+            _nginx: Nginx::start(&example).await,
             secure,
             plain,
             certificate,
-            directory,
             _files: files,
-            _process: process,
         }
     }
-}
 
-impl Nginx {
     /// Sends a request, not from the address that nginx itself comes from and is believed by.
     async fn send_from_elsewhere(&self, request: &str) -> Answer {
         let socket = TcpSocket::new_v4().unwrap();
@@ -118,37 +84,10 @@ impl Nginx {
     }
 }
 
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.directory);
-    }
-}
-
-/// A configuration in which the example is all that serves.
-fn around(directory: &str) -> String {
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|name| format!("    {name}_temp_path {directory}/{name};\n"))
-        .concat();
-    format!(
-        "daemon off;\nmaster_process off;\npid {directory}/pid;\nerror_log stderr notice;\n\
-         events {{}}\nhttp {{\n    access_log off;\n{temporary}    include \
-         {directory}/rowcast.conf;\n}}\n"
-    )
-}
-
 /// Two addresses at which nobody listens.
 fn free() -> [SocketAddr; 2] {
     let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     listeners.map(|listener| listener.local_addr().unwrap())
-}
-
-/// Not everybody's `PATH` has the directory that Debian puts it in.
-fn program() -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let directories = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-    let mut programs = directories.map(|directory| directory.join("nginx"));
-    let found = programs.find(|program| program.is_file());
-    found.expect("nginx, which scripts/setup.sh installs")
 }
 
 /// A server that is reached through nginx.
@@ -192,7 +131,7 @@ async fn line(stream: &mut (impl AsyncBufRead + Unpin), beginning: &str) -> Stri
 #[tokio::test]
 async fn event_streams_come_through_nginx_as_they_are_committed() {
     let server = server("off").await;
-    let nginx = Nginx::before(&server).await;
+    let nginx = Proxied::before(&server).await;
     let stream = nginx.certificate.connect(nginx.secure).await.unwrap();
     let mut stream = BufReader::new(stream);
     stream
@@ -215,7 +154,7 @@ async fn event_streams_come_through_nginx_as_they_are_committed() {
 #[tokio::test]
 async fn web_sockets_go_through_nginx() {
     let server = server("off").await;
-    let nginx = Nginx::before(&server).await;
+    let nginx = Proxied::before(&server).await;
     let stream = nginx.certificate.connect(nginx.secure).await.unwrap();
     let mut request = "wss://localhost/api/ws".into_client_request().unwrap();
     // As of a page that came the same way: it is refused unless host and scheme are passed on.
@@ -239,7 +178,7 @@ async fn web_sockets_go_through_nginx() {
 async fn who_is_behind_nginx_is_known_whatever_they_say() {
     let server = server("on").await;
     account(&server, "ann", &[]).await;
-    let nginx = Nginx::before(&server).await;
+    let nginx = Proxied::before(&server).await;
     let head = "Host: localhost\r\nConnection: close\r\n\
                 X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: http\r\n";
     let form = form("ann");
@@ -270,7 +209,7 @@ async fn who_is_behind_nginx_is_known_whatever_they_say() {
 #[tokio::test]
 async fn who_does_not_encrypt_is_led_to_where_one_does() {
     let server = server("off").await;
-    let nginx = Nginx::before(&server).await;
+    let nginx = Proxied::before(&server).await;
     let mut stream = TcpStream::connect(nginx.plain).await.unwrap();
     stream
         .write_all(

@@ -88,6 +88,11 @@ impl Cluster {
 
     /// A cluster of the caller's own, `settings` overriding those for tests.
     pub fn start(settings: &[(&str, &str)]) -> Self {
+        Self::at(None, settings)
+    }
+
+    /// The same, at a port at which nobody else listens.
+    pub fn at(port: Option<u16>, settings: &[(&str, &str)]) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let bin = programs();
         let owner = unprivileged_owner();
@@ -135,7 +140,7 @@ impl Cluster {
         fs::write(&path, whole).unwrap();
         // A free port may be taken by the time that the server binds it, so it is tried again.
         let started = (0..5).any(|_| {
-            let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+            let free = TcpListener::bind(("127.0.0.1", port.unwrap_or(0))).unwrap();
             cluster.port = free.local_addr().unwrap().port();
             drop(free);
             cluster.try_resume()

@@ -7,8 +7,12 @@
     reason = "a test without its server has failed"
 )]
 
-use std::{process::Stdio, time::Duration};
+use std::{
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
@@ -32,6 +36,11 @@ impl Server {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         drop(listener);
+        Self::at(address, url, settings).await
+    }
+
+    /// At an address at which nobody else listens.
+    pub async fn at(address: String, url: &str, settings: &[(&'static str, &'static str)]) -> Self {
         let process = spawn(url, &address, settings).await;
         Self {
             address,
@@ -43,6 +52,11 @@ impl Server {
 
     pub fn pid(&self) -> u32 {
         self.process.id().unwrap()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.pid() as i32).unwrap();
+        kill_process(pid, signal).unwrap();
     }
 
     pub async fn kill(&mut self) {
@@ -65,13 +79,16 @@ impl Server {
 
     /// The same, to be restarted.
     pub async fn end(&mut self) {
-        let pid = rustix::process::Pid::from_raw(self.process.id().unwrap() as i32).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        let status = tokio::time::timeout(Duration::from_secs(10), self.process.wait())
+        self.signal(Signal::TERM);
+        let status = tokio::time::timeout(Duration::from_secs(10), self.ended())
             .await
-            .expect("the server ends within ten seconds")
-            .unwrap();
+            .expect("the server ends within ten seconds");
         assert!(status.success(), "{status}");
+    }
+
+    /// Waits until it is there no more.
+    pub async fn ended(&mut self) -> ExitStatus {
+        self.process.wait().await.unwrap()
     }
 }
 

@@ -1,5 +1,12 @@
 //! A throw-away Redis. It lives no longer than the test's process.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "a test without its bus has failed"
+)]
+
 use std::{
     fs,
     net::TcpListener,
@@ -9,6 +16,7 @@ use std::{
 };
 
 use redis::{Cmd, FromRedisValue, aio::MultiplexedConnection, cmd};
+use rustix::process::Pid;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
@@ -29,10 +37,15 @@ impl RedisServer {
 
     /// With arguments of its own, as on its command line.
     pub async fn with(arguments: &[&str]) -> Self {
-        static STARTED: AtomicU32 = AtomicU32::new(0);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
+        Self::at(port, arguments).await
+    }
+
+    /// The same, at a port at which nobody else listens.
+    pub async fn at(port: u16, arguments: &[&str]) -> Self {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let name = format!("rowcast-redis-{}-{number}", std::process::id());
         let directory = std::env::temp_dir().join(name);
@@ -70,6 +83,14 @@ impl RedisServer {
     /// Starts it again, with nothing in it.
     pub async fn start_again(&mut self) {
         self.guard = spawn(&self.arguments).await;
+    }
+
+    /// Its process.
+    pub async fn pid(&self) -> Pid {
+        let told: String = self.ask("INFO server").await;
+        let lines = told.lines();
+        let mut pids = lines.filter_map(|line| line.strip_prefix("process_id:"));
+        Pid::from_raw(pids.next().unwrap().trim().parse().unwrap()).unwrap()
     }
 
     pub async fn connect(&self) -> MultiplexedConnection {
