@@ -1,0 +1,91 @@
+//! A client's connections, made anew as a browser does.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use futures::{SinkExt, StreamExt};
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{Error, Message, client::IntoClientRequest},
+};
+
+use crate::{
+    client::{Client, Next},
+    random::Random,
+};
+
+/// The server is heard every ten seconds; one that is silent for so long is given up.
+const SILENCE: Duration = Duration::from_secs(40);
+
+/// The first wait before another attempt, and the longest.
+const WAITS: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(10)];
+
+/// Connects through the balancer, again and again.
+pub async fn run(client: Arc<Client>, balancer: SocketAddr, mut random: Random) {
+    let mut wait = WAITS[0];
+    loop {
+        // By the address that it comes from the balancer chooses the server.
+        let from = format!("10.0.{}.{}", random.below(256), random.below(256));
+        match connect(balancer, &from).await {
+            Ok(socket) => {
+                if follow(socket, &client).await == Ok(Left::Heard) {
+                    wait = WAITS[0];
+                }
+            }
+            // Nobody is there, or nobody behind it.
+            Err(Error::Io(_) | Error::Protocol(_) | Error::ConnectionClosed) => {}
+            Err(Error::Http(answer)) if answer.status().is_server_error() => {}
+            Err(error) => client.fail(format!("it is refused: {error}")),
+        }
+        sleep(wait.mul_f64(0.5 + random.below(500) as f64 / 1000.0)).await;
+        wait = (wait * 2).min(WAITS[1]);
+    }
+}
+
+/// How a connection ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Left {
+    /// After something had been heard.
+    Heard,
+    Unheard,
+}
+
+async fn connect(balancer: SocketAddr, from: &str) -> Result<WebSocketStream<TcpStream>, Error> {
+    let stream = TcpStream::connect(balancer).await?;
+    let mut request = "ws://localhost/api/ws".into_client_request()?;
+    let from = from.parse().expect("an address");
+    request.headers_mut().insert("X-Forwarded-For", from);
+    Ok(client_async(request, stream).await?.0)
+}
+
+async fn follow(mut socket: WebSocketStream<TcpStream>, client: &Client) -> Result<Left, ()> {
+    for message in client.subscriptions() {
+        let sent = socket.send(Message::text(message.to_json())).await;
+        sent.map_err(|_| ())?;
+    }
+    let mut left = Left::Unheard;
+    loop {
+        let message = tokio::select! {
+            () = client.moved.notified() => return Ok(left),
+            message = timeout(SILENCE, socket.next()) => message,
+        };
+        match message {
+            Ok(Some(Ok(Message::Text(text)))) => {
+                left = Left::Heard;
+                if client.take(&text) == Next::ConnectAgain {
+                    return Ok(left);
+                }
+            }
+            Ok(Some(Ok(Message::Close(Some(frame))))) => {
+                if ![1001, 1006, 1005].contains(&u16::from(frame.code)) {
+                    client.fail(format!("it is sent away: {frame}"));
+                }
+            }
+            Ok(Some(Ok(_))) => {}
+            _ => return Ok(left),
+        }
+    }
+}

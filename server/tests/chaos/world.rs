@@ -1,0 +1,266 @@
+//! Three servers of one database on one bus, a balancer before them, those who write and those
+//! who follow.
+
+use std::{sync::Arc, time::Duration};
+
+use sqlx::PgConnection;
+use tokio::{
+    task::JoinSet,
+    time::{MissedTickBehavior, interval, timeout},
+};
+
+use crate::{
+    balancer::Balancer,
+    client::{Client, Seen},
+    cluster::{Cluster, Database},
+    marker::Marker,
+    ports,
+    queries::{LEDGER, MARKER, QUERIES, Query, TABLES},
+    random::Random,
+    redis_server::RedisServer,
+    roles,
+    server::Server,
+    socket,
+    truth::Expected,
+    writers::{Writers, try_connect},
+};
+
+/// How long anything may take that has to come, however busy the machine is.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+
+const SERVERS: usize = 3;
+
+/// How often a client moves to another server, where nothing else makes it.
+const MOVES: Duration = Duration::from_secs(8);
+
+/// The lists of each client, beside the marker.
+const LISTS: usize = 3;
+
+pub struct World {
+    pub cluster: Cluster,
+    pub database: Database,
+    pub redis: RedisServer,
+    pub balancer: Balancer,
+    pub servers: Vec<Server>,
+    pub marker: Arc<Marker>,
+    pub writers: Writers,
+    pub random: Random,
+    clients: Vec<Arc<Client>>,
+    _tasks: JoinSet<()>,
+}
+
+impl World {
+    /// All of it, with a list at every client.
+    pub async fn new(seed: u64, clients: usize) -> Self {
+        let mut random = Random::new(seed);
+        let settings = [("deadlock_timeout", "100ms")];
+        let cluster = Cluster::at(Some(ports::free()), &settings);
+        let database = cluster.database().await;
+        Server::start(&database.url).await.stop().await;
+        database.execute(TABLES).await;
+        let redis = RedisServer::at(ports::free(), &[]).await;
+        let bus: &str = redis.url().leak();
+        let mut servers = Vec::new();
+        for nth in 0..SERVERS {
+            let url = roles::url_of(&database, &format!("server-{nth}")).await;
+            let address = format!("127.0.0.1:{}", ports::free());
+            let settings = [
+                ("ROWCAST_BUS", bus),
+                ("ROWCAST_TRUSTED_PROXY", "127.0.0.1"),
+                ("ROWCAST_DRAIN", "1s"),
+            ];
+            servers.push(Server::at(address, &url, &settings).await);
+        }
+        let addresses: Vec<String> = servers.iter().map(|of| of.address.clone()).collect();
+        let balancer = Balancer::before(&addresses).await;
+        let marker = Arc::new(Marker::default());
+        let mut tasks = JoinSet::new();
+        let clients: Vec<Arc<Client>> = (0..clients)
+            .map(|number| {
+                let queries = choose(number, &mut random);
+                let client = Arc::new(Client::new(number, &queries, &marker));
+                let own = Random::new(random.below(u64::MAX));
+                tasks.spawn(socket::run(Arc::clone(&client), balancer.address, own));
+                client
+            })
+            .collect();
+        let own = Random::new(random.below(u64::MAX));
+        tasks.spawn(move_about(clients.clone(), own));
+        tasks.spawn(Arc::clone(&marker).write(database.clone()));
+        let world = Self {
+            writers: Writers::start(&database, seed),
+            cluster,
+            database,
+            redis,
+            balancer,
+            servers,
+            marker,
+            random,
+            clients,
+            _tasks: tasks,
+        };
+        world.settle("the beginning").await;
+        world
+    }
+
+    /// Waits until all lists are what their SQL is, while nobody writes.
+    pub async fn settle(&self, after: &str) {
+        let settled = async {
+            // Whatever happened, it is over: writing goes on.
+            self.writers.count(100).await;
+            let pause = self.writers.pause().await;
+            let marked = self.marker.count(1).await;
+            let mut connection = self.connection().await;
+            let mut expected: Vec<(&'static Query, Expected)> = Vec::new();
+            for query in QUERIES.iter().chain([&LEDGER]) {
+                expected.push((query, query.now(&mut connection).await.unwrap()));
+            }
+            for client in &self.clients {
+                until_equal(client, &expected, marked).await;
+            }
+            drop(pause);
+        };
+        if timeout(PATIENCE, settled).await.is_err() {
+            self.check(after);
+            panic!("after {after}, in {PATIENCE:?}: {}", self.state());
+        }
+        self.check(after);
+    }
+
+    /// What all clients have seen since this was last asked.
+    pub fn take_seen(&self) -> Seen {
+        let mut all = Seen::default();
+        for client in &self.clients {
+            all.add(client.take_seen());
+        }
+        all
+    }
+
+    /// Which server leads, once one does.
+    pub async fn leader(&self) -> usize {
+        loop {
+            if let Some(mut connection) = try_connect(&self.database).await
+                && let Ok(Some(name)) = roles::leader_name(&mut connection).await
+            {
+                let nth = name.strip_prefix("server-").unwrap();
+                return nth.parse().unwrap();
+            }
+            self.marker.count(4).await;
+        }
+    }
+
+    /// A server that does not lead.
+    pub async fn follower(&mut self) -> usize {
+        let leader = self.leader().await;
+        (leader + 1 + self.random.below(SERVERS as u64 - 1) as usize) % SERVERS
+    }
+
+    /// Waits until another server leads.
+    pub async fn until_another_leads(&self, than: usize) {
+        while self.leader().await == than {
+            self.marker.count(4).await;
+        }
+    }
+
+    async fn connection(&self) -> PgConnection {
+        loop {
+            if let Some(connection) = try_connect(&self.database).await {
+                return connection;
+            }
+            self.marker.count(1).await;
+        }
+    }
+
+    fn check(&self, after: &str) {
+        let failures = self
+            .clients
+            .iter()
+            .filter_map(|client| client.seen().failure);
+        let failures: Vec<String> = failures.chain(self.writers.failure()).collect();
+        assert!(
+            failures.is_empty(),
+            "after {after}: {}",
+            failures.join("\n")
+        );
+    }
+
+    /// For one who has to find out why something does not come.
+    fn state(&self) -> String {
+        let newest = self.marker.newest();
+        let commits = self.writers.commits();
+        let behind = self.clients.iter().filter_map(|client| {
+            let behind = client.difference(|query, list| {
+                let is_behind = std::ptr::eq(query, &MARKER) && !is_marked(list, newest);
+                is_behind.then(|| format!("{:?}", list.rows))
+            });
+            behind.map(|behind| format!("{behind}, {:?}", client.seen()))
+        });
+        let behind: Vec<String> = behind.collect();
+        format!(
+            "{commits} commits, marker {newest}, {} clients behind: {}",
+            behind.len(),
+            behind.join("\n")
+        )
+    }
+}
+
+fn is_marked(list: &rowcast_protocol::list::List, number: u64) -> bool {
+    let shown = list.rows.first().and_then(|row| row.cells.get(1));
+    let shown = shown.and_then(|cell| cell.to_json().parse::<u64>().ok());
+    shown.is_some_and(|shown| shown >= number)
+}
+
+async fn until_equal(client: &Client, expected: &[(&'static Query, Expected)], marked: u64) {
+    let difference = || {
+        client.difference(|query, list| {
+            if std::ptr::eq(query, &MARKER) {
+                let is_behind = !is_marked(list, marked);
+                return is_behind.then(|| format!("{:?}, not {marked} yet", list.rows));
+            }
+            let of = expected.iter().find(|(of, _)| std::ptr::eq(*of, query));
+            of.expect("each is asked").1.difference(list)
+        })
+    };
+    let wait = async {
+        loop {
+            let changed = client.changed.notified();
+            // One that has failed is told of afterwards.
+            if client.seen().failure.is_some() || difference().is_none() {
+                return;
+            }
+            changed.await;
+        }
+    };
+    if timeout(PATIENCE * 2 / 3, wait).await.is_err() {
+        panic!(
+            "it is not what its SQL is: {:?}, {:?}",
+            difference(),
+            client.seen()
+        );
+    }
+}
+
+/// The queries of a client; each is somebody's.
+fn choose(number: usize, random: &mut Random) -> Vec<&'static Query> {
+    let mut chosen = vec![match number % 4 {
+        0 => &LEDGER,
+        _ => &QUERIES[number % QUERIES.len()],
+    }];
+    while chosen.len() < LISTS {
+        let query = &QUERIES[random.below(QUERIES.len() as u64) as usize];
+        if !chosen.iter().any(|other| std::ptr::eq(*other, query)) {
+            chosen.push(query);
+        }
+    }
+    chosen
+}
+
+/// Has one client after another leave its server for another one.
+async fn move_about(clients: Vec<Arc<Client>>, mut random: Random) {
+    let mut pace = interval(MOVES / clients.len() as u32);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        pace.tick().await;
+        random.pick(&clients).moved.notify_one();
+    }
+}
