@@ -1,7 +1,12 @@
 //! What happens to the parts of the whole.
 
 use rustix::process::{Signal, kill_process};
-use tokio::{task::block_in_place, time::timeout};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::block_in_place,
+    time::timeout,
+};
 
 use crate::world::{PATIENCE, World};
 
@@ -158,7 +163,19 @@ impl Fault {
         let seconds = 1 + world.random.below(2);
         world.marker.count(seconds * SECOND).await;
         world.servers[nth].restart().await;
+        is_ready(&world.servers[nth].address).await;
     }
+}
+
+/// Waits until a server that has begun to start serves: as long as it starts, its database has to
+/// be there.
+async fn is_ready(address: &str) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{address}: {answer}");
 }
 
 /// Ends all sessions that a server has with the database, as often as it comes back.

@@ -87,7 +87,7 @@ impl World {
         let own = Random::new(random.below(u64::MAX));
         tasks.spawn(move_about(clients.clone(), own));
         tasks.spawn(Arc::clone(&marker).write(database.clone()));
-        let world = Self {
+        let mut world = Self {
             writers: Writers::start(&database, seed),
             cluster,
             database,
@@ -104,7 +104,7 @@ impl World {
     }
 
     /// Waits until all lists are what their SQL is, while nobody writes.
-    pub async fn settle(&self, after: &str) {
+    pub async fn settle(&mut self, after: &str) {
         let settled = async {
             // Whatever happened, it is over: writing goes on.
             self.writers.count(100).await;
@@ -171,7 +171,10 @@ impl World {
         }
     }
 
-    fn check(&self, after: &str) {
+    fn check(&mut self, after: &str) {
+        for (nth, server) in self.servers.iter_mut().enumerate() {
+            assert!(!server.has_ended(), "after {after}: server {nth} has ended");
+        }
         let failures = self
             .clients
             .iter()
