@@ -75,9 +75,9 @@ async fn whatever_happens_each_list_equals_its_sql_and_nobody_begins_again() {
                 begun.elapsed().as_secs(),
                 fault.name()
             );
-            fault.happen(&mut world).await;
+            let nth = fault.happen(&mut world).await;
             world.settle(fault.name()).await;
-            report.end(fault, &before, &world);
+            report.end(fault, nth, &before, &world);
             let is_over = begun.elapsed() >= Duration::from_secs(seconds);
             if is_over && report.has_all() {
                 println!("chaos: {} s\n{report}", begun.elapsed().as_secs());

@@ -74,44 +74,51 @@ impl Fault {
         }
     }
 
-    /// Does it and undoes it.
-    pub async fn happen(self, world: &mut World) {
+    /// Does it and undoes it. Returns to which server it was done, if to one of them.
+    pub async fn happen(self, world: &mut World) -> Option<usize> {
         let happened = timeout(PATIENCE, self.try_to_happen(world)).await;
-        assert!(happened.is_ok(), "{} has no end", self.name());
+        happened.unwrap_or_else(|_| panic!("{} has no end", self.name()))
     }
 
-    async fn try_to_happen(self, world: &mut World) {
-        match self {
-            Self::Nothing => drop(world.marker.count(2 * SECOND).await),
-            Self::KillFollower | Self::DrainFollower => {
-                let nth = world.follower().await;
-                self.restart(world, nth).await;
+    async fn try_to_happen(self, world: &mut World) -> Option<usize> {
+        let nth = match self {
+            Self::KillFollower | Self::DrainFollower | Self::PauseFollower | Self::CutFollower => {
+                Some(world.follower().await)
             }
-            Self::KillLeader | Self::DrainLeader => {
-                let nth = world.leader().await;
-                self.restart(world, nth).await;
+            Self::KillLeader | Self::DrainLeader | Self::PauseLeader | Self::CutLeader => {
+                Some(world.leader().await)
+            }
+            _ => None,
+        };
+        match nth {
+            Some(nth) => self.happen_to(world, nth).await,
+            None => self.happen_beside(world).await,
+        }
+        nth
+    }
+
+    /// To a server.
+    async fn happen_to(self, world: &mut World, nth: usize) {
+        match self {
+            Self::PauseLeader => {
+                world.servers[nth].signal(Signal::STOP);
+                world.until_another_leads(nth).await;
+                world.servers[nth].signal(Signal::CONT);
             }
             Self::PauseFollower => {
-                let nth = world.follower().await;
                 world.servers[nth].signal(Signal::STOP);
                 let seconds = 1 + world.random.below(4);
                 world.marker.count(seconds * SECOND).await;
                 world.servers[nth].signal(Signal::CONT);
             }
-            Self::PauseLeader => {
-                let nth = world.leader().await;
-                world.servers[nth].signal(Signal::STOP);
-                world.until_another_leads(nth).await;
-                world.servers[nth].signal(Signal::CONT);
-            }
-            Self::CutFollower => {
-                let nth = world.follower().await;
-                cut(world, nth).await;
-            }
-            Self::CutLeader => {
-                let nth = world.leader().await;
-                cut(world, nth).await;
-            }
+            Self::CutFollower | Self::CutLeader => cut(world, nth).await,
+            _ => self.restart(world, nth).await,
+        }
+    }
+
+    /// To what is not a server.
+    async fn happen_beside(self, world: &mut World) {
+        match self {
             Self::KillRedis => {
                 world.redis.stop().await;
                 world.marker.count(SECOND).await;
@@ -147,6 +154,7 @@ impl Fault {
                 world.marker.count(SECOND / 2).await;
                 world.balancer.nginx.start_again().await;
             }
+            _ => drop(world.marker.count(2 * SECOND).await),
         }
     }
 

@@ -25,12 +25,14 @@ struct Outcome {
     commits: u64,
     slowest: Duration,
     seen: Seen,
+    /// The longest silence of those who stay with a server to which it was not done.
+    elsewhere: Duration,
 }
 
 impl Report {
     /// Nothing before counts.
     pub fn begin(world: &World) -> Begun {
-        world.take_seen();
+        world.take_seen(None);
         world.marker.slowest();
         Begun {
             at: Instant::now(),
@@ -38,7 +40,8 @@ impl Report {
         }
     }
 
-    pub fn end(&mut self, fault: Fault, begun: &Begun, world: &World) {
+    /// `nth` is the server to which it was done.
+    pub fn end(&mut self, fault: Fault, nth: Option<usize>, begun: &Begun, world: &World) {
         let at = self.rows.iter().position(|(other, _)| *other == fault);
         let at = at.unwrap_or_else(|| {
             self.rows.push((fault, Outcome::default()));
@@ -49,7 +52,9 @@ impl Report {
         outcome.took += begun.at.elapsed();
         outcome.commits += world.writers.commits() - begun.commits;
         outcome.slowest = outcome.slowest.max(world.marker.slowest());
-        outcome.seen.add(world.take_seen());
+        let (all, others) = world.take_seen(nth);
+        outcome.seen.add(all);
+        outcome.elsewhere = outcome.elsewhere.max(others.silence);
     }
 
     /// Whether each fault has happened.
@@ -71,22 +76,26 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<28} {:>5} {:>9} {:>9} {:>10} {:>8} {:>7} {:>6}",
-            "fault", "times", "silence", "slowest", "commits", "patches", "resumed", "reset"
-        )?;
-        writeln!(
-            f,
-            "{:<28} {:>5} {:>9} {:>9} {:>10}",
-            "", "", "s", "commit, s", "a second"
+            "{:<28} {:>5} {:>9} {:>9} {:>9} {:>9} {:>8} {:>7} {:>6}",
+            "fault",
+            "times",
+            "silence",
+            "elsewhere",
+            "commit",
+            "commits/s",
+            "patches",
+            "resumed",
+            "anew"
         )?;
         for (fault, outcome) in &self.rows {
             let Outcome { seen, .. } = outcome;
             writeln!(
                 f,
-                "{:<28} {:>5} {:>9.2} {:>9.2} {:>10.0} {:>8} {:>7} {:>6}",
+                "{:<28} {:>5} {:>7.2} s {:>7.2} s {:>7.2} s {:>9.0} {:>8} {:>7} {:>6}",
                 fault.name(),
                 outcome.times,
                 seen.silence.as_secs_f64(),
+                outcome.elsewhere.as_secs_f64(),
                 outcome.slowest.as_secs_f64(),
                 outcome.commits as f64 / outcome.took.as_secs_f64(),
                 seen.patches,
@@ -101,8 +110,10 @@ impl fmt::Display for Report {
         }
         write!(
             f,
-            "{} connections, {} lists went on from their cursor; began anew (of these {} at an \
-             earlier version than was shown):\n{reasons}",
+            "silence: the longest time from a commit until a client had it; elsewhere: of a client \
+             that stays with a server to which nothing was done; commit: the longest without one\n\
+             {} connections; {} lists went on from their cursor, others began anew ({} at an earlier \
+             version than was shown):\n{reasons}",
             all.connections, all.resumed, all.back
         )
     }

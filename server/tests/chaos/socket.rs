@@ -23,13 +23,13 @@ const SILENCE: Duration = Duration::from_secs(40);
 /// The first wait before another attempt, and the longest.
 const WAITS: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(10)];
 
-/// Connects through the balancer, again and again.
-pub async fn run(client: Arc<Client>, balancer: SocketAddr, mut random: Random) {
+/// Connects to a balancer or a server, again and again.
+pub async fn run(client: Arc<Client>, to: SocketAddr, mut random: Random) {
     let mut wait = WAITS[0];
     loop {
         // By the address that it comes from the balancer chooses the server.
         let from = format!("10.0.{}.{}", random.below(256), random.below(256));
-        match connect(balancer, &from).await {
+        match connect(to, &from).await {
             Ok(socket) => {
                 if follow(socket, &client).await == Ok(Left::Heard) {
                     wait = WAITS[0];
@@ -53,8 +53,8 @@ enum Left {
     Unheard,
 }
 
-async fn connect(balancer: SocketAddr, from: &str) -> Result<WebSocketStream<TcpStream>, Error> {
-    let stream = TcpStream::connect(balancer).await?;
+async fn connect(to: SocketAddr, from: &str) -> Result<WebSocketStream<TcpStream>, Error> {
+    let stream = TcpStream::connect(to).await?;
     let mut request = "ws://localhost/api/ws".into_client_request()?;
     let from = from.parse().expect("an address");
     request.headers_mut().insert("X-Forwarded-For", from);

@@ -75,17 +75,22 @@ impl World {
         let balancer = Balancer::before(&addresses).await;
         let marker = Arc::new(Marker::default());
         let mut tasks = JoinSet::new();
-        let clients: Vec<Arc<Client>> = (0..clients)
-            .map(|number| {
+        // Of the first each stays with one server.
+        let direct = addresses.iter().map(|address| address.parse().unwrap());
+        let through = std::iter::repeat_n(balancer.address, clients);
+        let clients: Vec<Arc<Client>> = direct
+            .chain(through)
+            .enumerate()
+            .map(|(number, address)| {
                 let queries = choose(number, &mut random);
                 let client = Arc::new(Client::new(number, &queries, &marker));
                 let own = Random::new(random.below(u64::MAX));
-                tasks.spawn(socket::run(Arc::clone(&client), balancer.address, own));
+                tasks.spawn(socket::run(Arc::clone(&client), address, own));
                 client
             })
             .collect();
         let own = Random::new(random.below(u64::MAX));
-        tasks.spawn(move_about(clients.clone(), own));
+        tasks.spawn(move_about(clients[SERVERS..].to_vec(), own));
         tasks.spawn(Arc::clone(&marker).write(database.clone()));
         let mut world = Self {
             writers: Writers::start(&database, seed),
@@ -127,13 +132,20 @@ impl World {
         self.check(after);
     }
 
-    /// What all clients have seen since this was last asked.
-    pub fn take_seen(&self) -> Seen {
+    /// What all clients have seen since this was last asked, and what those have who stay with
+    /// one server, that one left out.
+    pub fn take_seen(&self, without: Option<usize>) -> (Seen, Seen) {
+        let mut others = Seen::default();
+        for (nth, client) in self.clients[..SERVERS].iter().enumerate() {
+            if Some(nth) != without {
+                others.add(client.seen());
+            }
+        }
         let mut all = Seen::default();
         for client in &self.clients {
             all.add(client.take_seen());
         }
-        all
+        (all, others)
     }
 
     /// Which server leads, once one does.
