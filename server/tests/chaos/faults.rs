@@ -8,7 +8,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::world::{PATIENCE, World};
+use crate::{
+    ports,
+    world::{PATIENCE, World},
+};
 
 /// So many times the marker is counted up in a second, where the machine keeps up.
 const SECOND: u64 = 40;
@@ -29,12 +32,13 @@ pub enum Fault {
     EmptyRedis,
     RestartDatabase,
     CrashDatabase,
+    ReplaceDatabase,
     ReloadBalancer,
     RestartBalancer,
 }
 
 impl Fault {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Nothing,
         Self::KillFollower,
         Self::KillLeader,
@@ -49,6 +53,7 @@ impl Fault {
         Self::EmptyRedis,
         Self::RestartDatabase,
         Self::CrashDatabase,
+        Self::ReplaceDatabase,
         Self::ReloadBalancer,
         Self::RestartBalancer,
     ];
@@ -69,6 +74,7 @@ impl Fault {
             Self::EmptyRedis => "Redis emptied",
             Self::RestartDatabase => "PostgreSQL restarted",
             Self::CrashDatabase => "PostgreSQL crashed",
+            Self::ReplaceDatabase => "PostgreSQL's standby takes over",
             Self::ReloadBalancer => "nginx reloaded",
             Self::RestartBalancer => "nginx restarted",
         }
@@ -145,6 +151,16 @@ impl Fault {
                 world.cluster.kill();
                 world.cluster.resume();
             }),
+            Self::ReplaceDatabase => {
+                let mut standby = block_in_place(|| world.cluster.standby(ports::free()));
+                world.marker.count(SECOND).await;
+                // What was committed and is not there yet is lost.
+                block_in_place(|| {
+                    world.cluster.kill();
+                    standby.promote(world.cluster.port);
+                });
+                world.cluster = standby;
+            }
             Self::ReloadBalancer => {
                 world.balancer.nginx.reload();
                 world.marker.count(SECOND).await;

@@ -76,7 +76,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<28} {:>5} {:>9} {:>9} {:>9} {:>9} {:>8} {:>7} {:>6}",
+            "{:<32} {:>5} {:>9} {:>9} {:>9} {:>9} {:>8} {:>7} {:>6}",
             "fault",
             "times",
             "silence",
@@ -91,7 +91,7 @@ impl fmt::Display for Report {
             let Outcome { seen, .. } = outcome;
             writeln!(
                 f,
-                "{:<28} {:>5} {:>7.2} s {:>7.2} s {:>7.2} s {:>9.0} {:>8} {:>7} {:>6}",
+                "{:<32} {:>5} {:>7.2} s {:>7.2} s {:>7.2} s {:>9.0} {:>8} {:>7} {:>6}",
                 fault.name(),
                 outcome.times,
                 seen.silence.as_secs_f64(),

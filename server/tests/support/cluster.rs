@@ -93,28 +93,7 @@ impl Cluster {
 
     /// The same, at a port at which nobody else listens.
     pub fn at(port: Option<u16>, settings: &[(&str, &str)]) -> Self {
-        static STARTED: AtomicU32 = AtomicU32::new(0);
-        let bin = programs();
-        let owner = unprivileged_owner();
-        let directory = std::env::temp_dir().join(format!(
-            "rowcast-{}-{}",
-            std::process::id(),
-            STARTED.fetch_add(1, Ordering::Relaxed)
-        ));
-        // What is there under this name belonged to a process that has ended.
-        let _ = fs::remove_dir_all(&directory);
-        fs::create_dir(&directory).unwrap();
-        if let Some((uid, gid)) = owner {
-            chown(&directory, Some(uid), Some(gid)).unwrap();
-        }
-        let mut cluster = Self {
-            guard: guard(&directory),
-            bin,
-            port: 0,
-            directory,
-            owner,
-            databases: AtomicU32::new(0),
-        };
+        let mut cluster = Self::nothing();
         let data = cluster.data();
         cluster.run("initdb", |initdb| {
             initdb
@@ -127,10 +106,6 @@ impl Cluster {
              wal_level = logical\nmax_connections = 200\n\
              shared_buffers = 128MB\nmax_wal_size = 4GB\nlisten_addresses = '127.0.0.1'\n\
              log_min_messages = warning\nautovacuum_naptime = 10s\n",
-        );
-        conf += &format!(
-            "unix_socket_directories = '{}'\n",
-            cluster.directory.display()
         );
         for (name, value) in settings {
             conf += &format!("{name} = '{}'\n", value.replace('\'', "''"));
@@ -147,6 +122,30 @@ impl Cluster {
         });
         assert!(started, "PostgreSQL does not start: {}", cluster.log());
         cluster
+    }
+
+    /// A copy that follows this one, at a port at which nobody else listens.
+    pub fn standby(&self, port: u16) -> Self {
+        let mut copy = Self::nothing();
+        let data = copy.data();
+        let from = format!("host=127.0.0.1 port={} user=postgres", self.port);
+        copy.run("pg_basebackup", |backup| {
+            backup
+                .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
+                .args(["--dbname", &from, "--pgdata"])
+                .arg(&data)
+        });
+        copy.port = port;
+        copy.resume();
+        copy
+    }
+
+    /// Has a copy be written to, at the port of the one that it followed, which was killed.
+    pub fn promote(&mut self, port: u16) {
+        self.control(&["promote", "-w"]);
+        self.stop();
+        self.port = port;
+        self.resume();
     }
 
     /// A new, empty database.
@@ -217,6 +216,32 @@ impl Cluster {
         self.named("postgres").connect().await
     }
 
+    /// A directory, and what ends a server in it.
+    fn nothing() -> Self {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let bin = programs();
+        let owner = unprivileged_owner();
+        let directory = std::env::temp_dir().join(format!(
+            "rowcast-{}-{}",
+            std::process::id(),
+            STARTED.fetch_add(1, Ordering::Relaxed)
+        ));
+        // What is there under this name belonged to a process that has ended.
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir(&directory).unwrap();
+        if let Some((uid, gid)) = owner {
+            chown(&directory, Some(uid), Some(gid)).unwrap();
+        }
+        Self {
+            guard: guard(&directory),
+            bin,
+            port: 0,
+            directory,
+            owner,
+            databases: AtomicU32::new(0),
+        }
+    }
+
     fn try_resume(&self) -> bool {
         let mut command = self.command("pg_ctl");
         command
@@ -224,7 +249,10 @@ impl Cluster {
             .arg(self.data())
             .arg("-l")
             .arg(self.directory.join("log"))
-            .args(["-o", &format!("-p {}", self.port)])
+            .args([
+                "-o",
+                &format!("-p {} -k '{}'", self.port, self.directory.display()),
+            ])
             // The server inherits what pg_ctl has open: a pipe would never close.
             .stdout(Stdio::null())
             .stderr(Stdio::null());
