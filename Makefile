@@ -1,7 +1,7 @@
 # Every target first sets up what it needs and is missing (scripts/setup.sh), so each works
 # in a clean clone: Linux, rustup, Node.js and a C compiler are all that must be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test oracle build release bench
+.PHONY: help setup run test oracle chaos build release bench
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -20,6 +20,11 @@ test: ## run every test: unit, property, database, browser
 oracle: ## compare live queries with SQL under random writes and crashes (SECONDS=600, SEED=…)
 	@scripts/setup.sh test
 	@ORACLE_SECONDS=$(or $(SECONDS),60) ORACLE_SEED=$(SEED) scripts/oracle.sh
+
+chaos: ## kill, stop and cut off servers, Redis, nginx, PostgreSQL under clients (SECONDS=600, CLIENTS=200, SEED=…)
+	@scripts/setup.sh test
+	@ROWCAST_CHAOS_SECONDS=$(or $(SECONDS),60) ROWCAST_CHAOS_CLIENTS=$(or $(CLIENTS),40) \
+		ROWCAST_CHAOS_SEED=$(SEED) scripts/chaos.sh
 
 build: ## build target/release/rowcast and target/site, optimised
 	@scripts/setup.sh build

@@ -8,6 +8,9 @@ export ROWCAST_PG_BIN
 # How long lists are compared with SQL under random writes.
 export ORACLE_SECONDS=${ORACLE_SECONDS:-${CI:+60}}
 export ORACLE_SECONDS=${ORACLE_SECONDS:-20}
+# How long servers and what they need fail one after another.
+export ROWCAST_CHAOS_SECONDS=${ROWCAST_CHAOS_SECONDS:-${CI:+120}}
+export ROWCAST_CHAOS_SECONDS=${ROWCAST_CHAOS_SECONDS:-60}
 
 step() {
   local name=$1 begun=$SECONDS
