@@ -125,11 +125,28 @@ impl World {
             }
             drop(pause);
         };
-        if timeout(PATIENCE, settled).await.is_err() {
-            self.check(after);
-            panic!("after {after}, in {PATIENCE:?}: {}", self.state());
+        let failed = async {
+            while self.failures().is_empty() {
+                self.marker.count(20).await;
+            }
+        };
+        let over = async {
+            tokio::select! {
+                () = settled => {}
+                () = failed => {}
+            }
+        };
+        let is_over = timeout(PATIENCE, over).await.is_ok();
+        let failures = self.failures();
+        assert!(
+            failures.is_empty(),
+            "after {after}: {}",
+            failures.join("\n")
+        );
+        assert!(is_over, "after {after}: {}", self.state());
+        for (nth, server) in self.servers.iter_mut().enumerate() {
+            assert!(!server.has_ended(), "after {after}: server {nth} has ended");
         }
-        self.check(after);
     }
 
     /// What all clients have seen since this was last asked, and what those have who stay with
@@ -183,20 +200,10 @@ impl World {
         }
     }
 
-    fn check(&mut self, after: &str) {
-        for (nth, server) in self.servers.iter_mut().enumerate() {
-            assert!(!server.has_ended(), "after {after}: server {nth} has ended");
-        }
-        let failures = self
-            .clients
-            .iter()
-            .filter_map(|client| client.seen().failure);
-        let failures: Vec<String> = failures.chain(self.writers.failure()).collect();
-        assert!(
-            failures.is_empty(),
-            "after {after}: {}",
-            failures.join("\n")
-        );
+    fn failures(&self) -> Vec<String> {
+        let clients = self.clients.iter();
+        let failures = clients.filter_map(|client| client.seen().failure);
+        failures.chain(self.writers.failure()).collect()
     }
 
     /// For one who has to find out why something does not come.
