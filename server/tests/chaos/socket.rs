@@ -30,11 +30,11 @@ pub async fn run(client: Arc<Client>, to: SocketAddr, mut random: Random) {
         // By the address that it comes from the balancer chooses the server.
         let from = format!("10.0.{}.{}", random.below(256), random.below(256));
         match connect(to, &from).await {
-            Ok(socket) => {
-                if follow(socket, &client).await == Ok(Left::Heard) {
-                    wait = WAITS[0];
-                }
-            }
+            Ok(socket) => match follow(socket, &client).await {
+                Left::Moved => continue,
+                Left::Heard => wait = WAITS[0],
+                Left::Unheard => {}
+            },
             // Nobody is there, or nobody behind it.
             Err(Error::Io(_) | Error::Protocol(_) | Error::ConnectionClosed) => {}
             Err(Error::Http(answer)) if answer.status().is_server_error() => {}
@@ -46,8 +46,9 @@ pub async fn run(client: Arc<Client>, to: SocketAddr, mut random: Random) {
 }
 
 /// How a connection ended.
-#[derive(Debug, PartialEq, Eq)]
 enum Left {
+    /// By the client, which goes to another server.
+    Moved,
     /// After something had been heard.
     Heard,
     Unheard,
@@ -61,22 +62,24 @@ async fn connect(to: SocketAddr, from: &str) -> Result<WebSocketStream<TcpStream
     Ok(client_async(request, stream).await?.0)
 }
 
-async fn follow(mut socket: WebSocketStream<TcpStream>, client: &Client) -> Result<Left, ()> {
+async fn follow(mut socket: WebSocketStream<TcpStream>, client: &Client) -> Left {
     for message in client.subscriptions() {
         let sent = socket.send(Message::text(message.to_json())).await;
-        sent.map_err(|_| ())?;
+        if sent.is_err() {
+            return Left::Unheard;
+        }
     }
     let mut left = Left::Unheard;
     loop {
         let message = tokio::select! {
-            () = client.moved.notified() => return Ok(left),
+            () = client.moved.notified() => return Left::Moved,
             message = timeout(SILENCE, socket.next()) => message,
         };
         match message {
             Ok(Some(Ok(Message::Text(text)))) => {
                 left = Left::Heard;
                 if client.take(&text) == Next::ConnectAgain {
-                    return Ok(left);
+                    return left;
                 }
             }
             Ok(Some(Ok(Message::Close(Some(frame))))) => {
@@ -85,7 +88,7 @@ async fn follow(mut socket: WebSocketStream<TcpStream>, client: &Client) -> Resu
                 }
             }
             Ok(Some(Ok(_))) => {}
-            _ => return Ok(left),
+            _ => return left,
         }
     }
 }
