@@ -16,7 +16,6 @@ use std::{
 };
 
 use redis::{Cmd, FromRedisValue, aio::MultiplexedConnection, cmd};
-use rustix::process::Pid;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
@@ -86,11 +85,11 @@ impl RedisServer {
     }
 
     /// Its process.
-    pub async fn pid(&self) -> Pid {
+    pub async fn pid(&self) -> rustix::process::Pid {
         let told: String = self.ask("INFO server").await;
         let lines = told.lines();
         let mut pids = lines.filter_map(|line| line.strip_prefix("process_id:"));
-        Pid::from_raw(pids.next().unwrap().trim().parse().unwrap()).unwrap()
+        rustix::process::Pid::from_raw(pids.next().unwrap().trim().parse().unwrap()).unwrap()
     }
 
     pub async fn connect(&self) -> MultiplexedConnection {
