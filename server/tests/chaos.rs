@@ -17,6 +17,8 @@ mod client;
 mod cluster;
 #[path = "chaos/faults.rs"]
 mod faults;
+#[path = "chaos/held.rs"]
+mod held;
 #[path = "chaos/marker.rs"]
 mod marker;
 #[path = "chaos/ports.rs"]
@@ -33,10 +35,16 @@ mod redis_server;
 mod report;
 #[path = "support/roles.rs"]
 mod roles;
+#[path = "chaos/seen.rs"]
+mod seen;
 #[path = "support/server.rs"]
 mod server;
+#[path = "chaos/settle.rs"]
+mod settle;
 #[path = "chaos/socket.rs"]
 mod socket;
+#[path = "chaos/statements.rs"]
+mod statements;
 #[path = "support/strict.rs"]
 mod strict;
 #[path = "support/truth.rs"]

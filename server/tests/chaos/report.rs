@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{client::Seen, faults::Fault, world::World};
+use crate::{faults::Fault, seen::Seen, world::World};
 
 /// What is known while it happens.
 pub struct Begun {

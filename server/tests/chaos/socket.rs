@@ -12,10 +12,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest},
 };
 
-use crate::{
-    client::{Client, Next},
-    random::Random,
-};
+use crate::{client::Client, held::Next, random::Random};
 
 /// The server is heard every ten seconds; one that is silent for so long is given up.
 const SILENCE: Duration = Duration::from_secs(40);

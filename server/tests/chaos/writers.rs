@@ -8,17 +8,17 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection, raw_sql};
+use sqlx::{Connection, PgConnection};
 use tokio::{
     sync::{Mutex as Turn, watch},
     task::JoinSet,
-    time::{Interval, MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval},
 };
 
 use crate::{
     cluster::Database,
-    queries::{ACCOUNTS, ITEMS},
     random::Random,
+    statements::{run, transact},
 };
 
 /// Commits a second that they aim at, all together.
@@ -128,81 +128,6 @@ impl Shared {
 /// A connection, if there is one to be had now.
 pub async fn try_connect(database: &Database) -> Option<PgConnection> {
     PgConnection::connect_with(&database.options).await.ok()
-}
-
-async fn transact(
-    connection: &mut PgConnection,
-    random: &mut Random,
-    pace: &mut Interval,
-) -> Result<(), sqlx::Error> {
-    if random.below(50) > 0 {
-        // What is sent at once is one transaction.
-        return run(connection, statements(random)).await;
-    }
-    // One that stays open while others that began later are committed.
-    let mut open = connection.begin().await?;
-    run(&mut open, statements(random)).await?;
-    pace.tick().await;
-    run(&mut open, transfer(random)).await?;
-    open.commit().await
-}
-
-async fn run(connection: &mut PgConnection, sql: String) -> Result<(), sqlx::Error> {
-    raw_sql(AssertSqlSafe(sql)).execute(connection).await?;
-    Ok(())
-}
-
-fn statements(random: &mut Random) -> String {
-    let item = random.below(ITEMS);
-    match random.below(100) {
-        0..45 => transfer(random),
-        45..67 => {
-            let rank = random.below(1000);
-            format!("UPDATE item SET rank = {rank} WHERE id = {item}")
-        }
-        67..77 => {
-            let (kind, rank) = (random.below(6), random.below(1000));
-            format!(
-                "INSERT INTO item VALUES ({item}, {kind}, {rank}, substr(md5('{rank}'), 1, 6)) \
-                 ON CONFLICT (id) DO UPDATE SET rank = excluded.rank, title = excluded.title"
-            )
-        }
-        77..84 => format!("DELETE FROM item WHERE id = {item}"),
-        84..91 => {
-            let to = random.below(ITEMS);
-            format!(
-                "UPDATE item SET id = {to} WHERE id = {item} \
-                    AND NOT EXISTS (SELECT FROM item WHERE id = {to})"
-            )
-        }
-        91..95 => "DELETE FROM entry WHERE id < (SELECT max(id) - 500 FROM entry)".to_owned(),
-        95..98 => format!(
-            "UPDATE item SET rank = (rank + 7) % 1000 WHERE id BETWEEN {item} AND {item} + 20"
-        ),
-        // Nothing of it is to be seen but the transfer.
-        _ => format!(
-            "BEGIN; SAVEPOINT before; DELETE FROM item WHERE kind = 3; ROLLBACK TO before; {}; \
-             COMMIT",
-            transfer(random)
-        ),
-    }
-}
-
-/// Some of what one account holds goes to another one.
-fn transfer(random: &mut Random) -> String {
-    let from = 1 + random.below(ACCOUNTS);
-    let to = 1 + (from + random.below(ACCOUNTS - 1)) % ACCOUNTS;
-    let amount = 1 + random.below(20);
-    let mut updates = [(from, "-"), (to, "+")];
-    // In one order, so that no two wait for each other.
-    updates.sort_unstable();
-    let updates = updates.map(|(account, sign)| {
-        format!("UPDATE account SET balance = balance {sign} {amount} WHERE id = {account}; ")
-    });
-    format!(
-        "{}INSERT INTO entry (account, amount) VALUES ({from}, -{amount}), ({to}, {amount})",
-        updates.concat()
-    )
 }
 
 /// Whether the database has ended the connection, or is away.
