@@ -187,15 +187,15 @@ impl Fault {
         let seconds = 1 + world.random.below(2);
         world.marker.count(seconds * SECOND).await;
         world.servers[nth].restart().await;
-        is_ready(&world.servers[nth].address).await;
+        until_it_answers(&world.servers[nth].address).await;
     }
 }
 
-/// Waits until a server that has begun to start serves: as long as it starts, its database has to
-/// be there.
-async fn is_ready(address: &str) {
+/// Waits until a server that has begun to start answers, however busy it is then: as long as it
+/// starts, its database has to be there.
+async fn until_it_answers(address: &str) {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
