@@ -28,6 +28,7 @@ mod proxy_program;
 #[path = "chaos/queries.rs"]
 mod queries;
 #[path = "support/random.rs"]
+#[allow(dead_code, reason = "other tests use the rest of it")]
 mod random;
 #[path = "support/redis_server.rs"]
 mod redis_server;

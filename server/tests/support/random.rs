@@ -1,7 +1,5 @@
 //! Random choices that a seed replays.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
-
 pub struct Random(u64);
 
 impl Random {
