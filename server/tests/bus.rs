@@ -17,6 +17,8 @@ mod follower;
 mod leaders;
 #[path = "bus/listen.rs"]
 mod listen;
+#[path = "bus/proxy.rs"]
+mod proxy;
 #[path = "bus/redis_server.rs"]
 mod redis_server;
 #[path = "support/server.rs"]

@@ -357,9 +357,17 @@ impl Follower {
     }
 
     fn found_again(&self) {
+        self.rests(false);
         self.shared.is_lost.store(false, Ordering::Release);
         if let Some(writer) = self.shared.writer.get() {
             writer.stand(Some(self.standing(self.told.clone())));
+        }
+    }
+
+    /// Whether there is nothing to do but to wait for a reason to read.
+    fn rests(&self, rests: bool) {
+        if let Some(writer) = self.shared.writer.get() {
+            writer.at_work((!rests).then(Instant::now));
         }
     }
 

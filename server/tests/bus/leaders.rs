@@ -2,7 +2,11 @@
 
 use rustix::process::Signal;
 
-use crate::world::{World, signal};
+use crate::{
+    cluster::Cluster,
+    redis_server::RedisServer,
+    world::{World, signal},
+};
 
 /// Takes the leader and its list away, to be looked at no more.
 async fn take_leader(world: &mut World) -> crate::server::Server {
@@ -62,6 +66,33 @@ async fn one_that_is_stopped_is_read_without_then_deposed_and_follows_when_it_go
     world.write_and_check().await;
     signal(pid, Signal::CONT);
     world.followers.insert(leader, stopped);
+    world.write_and_check().await;
+    world.until_one_reads().await;
+    world.write_and_check().await;
+    assert_ne!(world.leader().await, leader);
+}
+
+#[tokio::test]
+async fn one_whose_reading_alone_hangs_is_heard_no_more_and_succeeded() {
+    let mut world = World::without_servers(Cluster::shared(), RedisServer::start().await).await;
+    let url = world.redis.url();
+    let settings = [("ROWCAST_BUS", url.as_str())];
+    let mut ways = Vec::new();
+    for _ in 0..2 {
+        ways.push(world.join_behind_proxy(&settings).await);
+    }
+    world.until_one_reads().await;
+    world.write_and_check().await;
+    let leader = world.leader().await;
+    ways[leader].hold_readers();
+    let held = world.followers.remove(leader);
+    world.write_and_check().await;
+    world
+        .until_another_leads(&format!("server-{leader}"))
+        .await;
+    world.write_and_check().await;
+    ways[leader].open();
+    world.followers.insert(leader, held);
     world.write_and_check().await;
     world.until_one_reads().await;
     world.write_and_check().await;

@@ -6,6 +6,7 @@ use sqlx::{Connection, PgConnection};
 use crate::{
     cluster::{Cluster, Database},
     follower::{Follower, PATIENCE},
+    proxy::Proxy,
     redis_server::RedisServer,
     server::Server,
 };
@@ -42,17 +43,7 @@ impl World {
         servers: usize,
         settings: &[(&'static str, &str)],
     ) -> Self {
-        let database = cluster.database().await;
-        Server::start(&database.url).await.stop().await;
-        database.execute(TABLE).await;
-        let mut world = Self {
-            redis,
-            connection: database.connect().await,
-            database,
-            servers: Vec::new(),
-            followers: Vec::new(),
-            next: 0,
-        };
+        let mut world = Self::without_servers(cluster, redis).await;
         for _ in 0..servers {
             world.join(settings).await;
         }
@@ -60,14 +51,42 @@ impl World {
         world
     }
 
+    /// A database and a bus alone.
+    pub async fn without_servers(cluster: &Cluster, redis: RedisServer) -> Self {
+        let database = cluster.database().await;
+        Server::start(&database.url).await.stop().await;
+        database.execute(TABLE).await;
+        Self {
+            redis,
+            connection: database.connect().await,
+            database,
+            servers: Vec::new(),
+            followers: Vec::new(),
+            next: 0,
+        }
+    }
+
     /// One more server, and somebody who follows a list there.
     pub async fn join(&mut self, settings: &[(&'static str, &str)]) {
         let url = self.url_of(&format!("server-{}", self.servers.len())).await;
+        self.join_by(&url, settings).await;
+    }
+
+    /// The same, with a proxy between it and the database.
+    pub async fn join_behind_proxy(&mut self, settings: &[(&'static str, &str)]) -> Proxy {
+        let port = self.database.options.get_port();
+        let proxy = Proxy::start(port).await;
+        let url = self.url_of(&format!("server-{}", self.servers.len())).await;
+        self.join_by(&proxy.instead_of(port, &url), settings).await;
+        proxy
+    }
+
+    async fn join_by(&mut self, url: &str, settings: &[(&'static str, &str)]) {
         let settings: Vec<_> = settings
             .iter()
             .map(|(name, value)| (*name, &*value.to_string().leak()))
             .collect();
-        let server = Server::with(&url, &settings).await;
+        let server = Server::with(url, &settings).await;
         self.followers
             .push(Follower::new(&server.address, LIST).await);
         self.servers.push(server);

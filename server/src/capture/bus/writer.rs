@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use super::{
-    Address, BEAT, asks_of,
+    Address, BEAT, SILENCE, asks_of,
     connection::{Connection, reason},
     entry::{Entry, FORM, MOST_PIECES, PIECE, Told},
     reader::Ask,
@@ -76,6 +76,8 @@ struct Shared {
     leads: AtomicBool,
     /// Where the one who writes stands; `None` while that is not known.
     standing: Mutex<Option<Standing>>,
+    /// Since when the one who writes has been reading the log, or telling of it.
+    busy: Mutex<Option<Instant>>,
     /// Rung when somebody begins to lead.
     begun: Notify,
     written: AtomicU64,
@@ -99,6 +101,7 @@ impl Writer {
             waiting: AtomicUsize::new(0),
             leads: AtomicBool::new(false),
             standing: Mutex::new(None),
+            busy: Mutex::new(None),
             begun: Notify::new(),
             written: AtomicU64::new(0),
             id: number(),
@@ -162,6 +165,13 @@ impl Writer {
         {
             self.entry(stood.epoch, Entry::Ended);
         }
+    }
+
+    /// Says since when the one who writes has been reading the log, or telling of it; `None` while
+    /// there is nothing to do. Where that hangs nobody hears of them either.
+    pub fn at_work(&self, since: Option<Instant>) {
+        let mut busy = self.0.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        *busy = since;
     }
 
     /// Tells others what was read, and where the one who writes stands after it.
@@ -317,9 +327,16 @@ impl Writing {
         }
     }
 
-    /// Says that one is there, and where, if one leads.
+    /// Says that one is there, and where, if one leads and does read the log.
     async fn beat(&mut self) {
         self.last = Instant::now();
+        let busy = {
+            let busy = self.shared.busy.lock();
+            *busy.unwrap_or_else(PoisonError::into_inner)
+        };
+        if busy.is_some_and(|since| since.elapsed() > SILENCE) {
+            return;
+        }
         let standing = {
             let standing = self.shared.standing.lock();
             standing.unwrap_or_else(PoisonError::into_inner).clone()
