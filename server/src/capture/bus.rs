@@ -8,6 +8,7 @@
 //! at the most, never a change.
 
 pub mod address;
+pub mod clock;
 pub mod connection;
 pub mod election;
 pub mod entry;
@@ -24,6 +25,9 @@ pub const BEAT: Duration = Duration::from_millis(500);
 
 /// After what time without a word nobody is there.
 pub const SILENCE: Duration = Duration::from_secs(2);
+
+/// After what time an entry comes so late that one reads the log instead.
+pub const LATE: Duration = Duration::from_secs(1);
 
 /// A bus and what one is on it.
 #[derive(Clone, Debug)]

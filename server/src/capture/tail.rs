@@ -17,13 +17,14 @@ mod others;
 mod pace;
 mod reading;
 mod seat;
+mod stream;
 mod together;
 
 use std::{
     collections::{BTreeSet, HashMap},
     convert::Infallible,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -45,7 +46,8 @@ use self::{
 };
 use super::{
     bus::{
-        BusOptions,
+        BusOptions, LATE,
+        clock::Clock,
         writer::{Standing, Writer},
     },
     change_log::{self, ChangeKind, Read},
@@ -123,6 +125,8 @@ struct Shared {
     is_led: AtomicBool,
     /// What writes to the bus, where there is one.
     writer: OnceLock<Writer>,
+    /// The database's clock, since it was read.
+    clock: Mutex<Option<Clock>>,
 }
 
 impl Shared {
@@ -138,7 +142,31 @@ impl Shared {
             is_lost: AtomicBool::new(false),
             is_led: AtomicBool::new(false),
             writer: OnceLock::new(),
+            clock: Mutex::new(None),
         }
+    }
+
+    /// The database's clock has just shown this.
+    fn set_clock(&self, shown: i64) {
+        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        *clock = Some(Clock::new(shown));
+    }
+
+    fn clock(&self) -> Option<Clock> {
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody else has seen it show this, so it is not earlier.
+    fn set_clock_forward(&self, shown: i64) {
+        if self.clock().is_some_and(|clock| clock.now() < shown) {
+            self.set_clock(shown);
+        }
+    }
+
+    /// Whether something comes late that was so when the database's clock showed this; 0: nobody
+    /// knows.
+    fn is_late(&self, shown: i64) -> bool {
+        shown != 0 && self.clock().is_some_and(|clock| clock.since(shown) > LATE)
     }
 }
 
@@ -377,6 +405,7 @@ impl Follower {
             epoch: self.epoch,
             version,
             definitions: self.definitions,
+            clock: self.shared.clock(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! What becomes of the bus.
 
-use crate::world::World;
+use std::time::Duration;
+
+use crate::{cluster::Cluster, redis_server::RedisServer, world::World};
 
 #[tokio::test]
 async fn what_is_lost_of_the_stream_is_read_from_the_log() {
@@ -43,11 +45,27 @@ async fn one_that_hangs_is_read_without() {
 }
 
 #[tokio::test]
+async fn what_comes_late_is_read_from_the_log_and_what_comes_in_time_is_followed_again() {
+    let mut world = World::new(1).await;
+    let way = world.join_behind_bus_proxy().await;
+    world.write_and_check().await;
+    world.until_one_reads().await;
+    // It answers, and what it answers is some entries behind.
+    way.slow(Duration::from_millis(1_200));
+    world.write_and_check().await;
+    world.until_readers(2).await;
+    world.write_and_check().await;
+    way.open();
+    world.until_one_reads().await;
+    world.write_and_check().await;
+}
+
+#[tokio::test]
 async fn servers_start_without_it() {
-    let mut redis = crate::redis_server::RedisServer::start().await;
+    let mut redis = RedisServer::start().await;
     redis.stop().await;
     let url = redis.url();
-    let cluster = crate::cluster::Cluster::shared();
+    let cluster = Cluster::shared();
     let settings = [("ROWCAST_BUS", url.as_str())];
     let mut world = World::with(cluster, redis, 1, &settings).await;
     world.join(&settings).await;

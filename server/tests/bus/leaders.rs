@@ -87,9 +87,7 @@ async fn one_whose_reading_alone_hangs_is_heard_no_more_and_succeeded() {
     ways[leader].hold_readers();
     let held = world.followers.remove(leader);
     world.write_and_check().await;
-    world
-        .until_another_leads(&format!("server-{leader}"))
-        .await;
+    world.until_another_leads(&format!("server-{leader}")).await;
     world.write_and_check().await;
     ways[leader].open();
     world.followers.insert(leader, held);

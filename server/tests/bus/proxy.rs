@@ -161,5 +161,7 @@ impl Way {
 const READS_THE_LOG: &str = "FROM rowcast.change_log c";
 
 fn says(bytes: &[u8], what: &str) -> bool {
-    bytes.windows(what.len()).any(|said| said == what.as_bytes())
+    bytes
+        .windows(what.len())
+        .any(|said| said == what.as_bytes())
 }

@@ -81,6 +81,15 @@ impl World {
         proxy
     }
 
+    /// The same, with a proxy between it and the bus.
+    pub async fn join_behind_bus_proxy(&mut self) -> Proxy {
+        let port = self.redis.port;
+        let proxy = Proxy::start(port).await;
+        let bus = proxy.instead_of(port, &self.redis.url());
+        self.join(&[("ROWCAST_BUS", &bus)]).await;
+        proxy
+    }
+
     async fn join_by(&mut self, url: &str, settings: &[(&'static str, &str)]) {
         let settings: Vec<_> = settings
             .iter()

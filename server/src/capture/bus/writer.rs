@@ -22,6 +22,7 @@ use tokio::{
 
 use super::{
     Address, BEAT, SILENCE, asks_of,
+    clock::Clock,
     connection::{Connection, reason},
     entry::{Entry, FORM, MOST_PIECES, PIECE, Told},
     reader::Ask,
@@ -54,7 +55,7 @@ const RETRY: Duration = Duration::from_millis(500);
 const ENDING: Duration = Duration::from_millis(500);
 
 /// Where one who leads stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Standing {
     /// In which history.
     pub epoch: u64,
@@ -62,6 +63,8 @@ pub struct Standing {
     pub version: PgSnapshot,
     /// A hash of all definitions.
     pub definitions: u64,
+    /// The database's clock, if it was read yet.
+    pub clock: Option<Clock>,
 }
 
 /// Writes to a bus. Cheap to clone.
@@ -351,7 +354,7 @@ impl Writing {
             overflow: Vec::new(),
             changed_schemas: Vec::new(),
             is_purged: false,
-            clock: 0,
+            clock: standing.clock.map_or(0, |clock| clock.now()),
         };
         let definitions = standing.definitions;
         let told = Entry::Told(Told { read, definitions });

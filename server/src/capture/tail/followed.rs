@@ -2,10 +2,7 @@
 
 use tokio::time::sleep_until;
 
-use super::{
-    seat::{Seat, Stream},
-    *,
-};
+use super::{seat::Seat, stream::Stream, *};
 use crate::capture::bus::{
     SILENCE,
     entry::{Entry, Told},
@@ -51,6 +48,11 @@ impl Follower {
             let Entry::Told(told) = entry else {
                 return Err(lost().into());
             };
+            if self.shared.is_late(told.read.clock) {
+                // What waits behind it is newer, and the log is read sooner than all that.
+                return Err(lost().into());
+            }
+            self.shared.set_clock_forward(told.read.clock);
             if self.take(told, seat).await? {
                 asked = None;
             }

@@ -12,6 +12,9 @@ impl Follower {
             self.options.read_bound,
         ))
         .await?;
+        if self.options.bus.is_some() {
+            self.shared.set_clock(read.clock);
+        }
         self.shared.reads.fetch_add(1, Ordering::Relaxed);
         self.shared
             .rows

@@ -2,10 +2,10 @@
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::*;
+use super::{stream::Stream, *};
 use crate::capture::bus::{
     Part, SILENCE, asks_of, election,
-    entry::{Entry, Piece, Pieces},
+    entry::{Entry, Pieces, Told},
     reader::{Ask, Failed, Reader, last},
     stream_of,
 };
@@ -33,60 +33,6 @@ pub(super) struct Seat {
     database: PgConnectOptions,
     /// Before it one does not try to lead: somebody else is to.
     not_before: Instant,
-}
-
-/// The stream, and what was heard of it.
-pub(super) struct Stream {
-    reader: Reader<Piece>,
-    pieces: Pieces,
-    epoch: u64,
-    /// Whose pieces are one's own.
-    own: u64,
-    /// When something was last heard.
-    pub heard: Instant,
-    /// What came and was not taken yet.
-    pub first: Option<Entry>,
-}
-
-impl Stream {
-    fn start(seat: &Seat, epoch: u64) -> Self {
-        Self {
-            reader: Reader::start(seat.bus.address.clone(), stream_of(epoch)),
-            pieces: Pieces::default(),
-            epoch,
-            own: seat.writer.id(),
-            heard: Instant::now(),
-            first: None,
-        }
-    }
-
-    /// The next entry of somebody else. Nothing is lost if this is dropped.
-    ///
-    /// # Errors
-    /// If the bus failed, or what stands there can't be read.
-    pub async fn next(&mut self) -> Result<Entry, Failed> {
-        if let Some(first) = self.first.take() {
-            return Ok(first);
-        }
-        loop {
-            let piece = self.reader.next().await?;
-            if piece.writer == self.own {
-                continue;
-            }
-            match self.pieces.take(piece) {
-                Ok(entry) => {
-                    self.heard = Instant::now();
-                    if let Some(entry) = entry {
-                        return Ok(entry);
-                    }
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "what stands on the bus can't be read");
-                    return Err(Failed);
-                }
-            }
-        }
-    }
 }
 
 impl Seat {
@@ -185,12 +131,11 @@ impl Seat {
                 tokio::select! {
                     biased;
                     entry = entry(stream.as_mut()) => match entry {
-                        Ok(Entry::Told(told)) if !self.shared.is_lost.load(Ordering::Acquire) => {
+                        Ok(Entry::Told(told)) if self.may_follow(&told) => {
                             let mut stream = stream?;
                             stream.first = Some(Entry::Told(told));
                             return Some(stream);
                         }
-                        // Not before it is known how the log goes on.
                         Ok(Entry::Told(_)) => since = Instant::now(),
                         Ok(Entry::Ended) => tries.reset_immediately(),
                         Err(Failed) => {
@@ -208,7 +153,8 @@ impl Seat {
                             continue;
                         }
                         if stream.is_none() {
-                            stream = Some(Stream::start(self, epoch));
+                            let address = self.bus.address.clone();
+                            stream = Some(Stream::start(address, epoch, self.writer.id()));
                         }
                         let leads = self.leader().await;
                         if leads != leader {
@@ -227,6 +173,12 @@ impl Seat {
                 }
             }
         }
+    }
+
+    /// Whether to follow whoever told this: not before it is known how the log goes on, and not if
+    /// it comes so late that the log is read sooner.
+    fn may_follow(&self, told: &Told) -> bool {
+        !self.shared.is_lost.load(Ordering::Acquire) && !self.shared.is_late(told.read.clock)
     }
 
     /// The connection beside the tail's own.
