@@ -61,6 +61,37 @@ async fn what_comes_late_is_read_from_the_log_and_what_comes_in_time_is_followed
 }
 
 #[tokio::test]
+async fn what_is_read_while_it_is_slow_comes_in_few_entries_and_all_of_it() {
+    let mut world = World::without_servers(Cluster::shared(), RedisServer::start().await).await;
+    let way = world.join_behind_bus_proxy().await;
+    world.until_one_reads().await;
+    world.join(&[("ROWCAST_BUS", &world.redis.url())]).await;
+    world.until_one_reads().await;
+    world.write_and_check().await;
+    assert_eq!(world.leader().await, 0);
+    let before = world.redis.entries().await;
+    way.hold();
+    let follower = world.followers.remove(1);
+    for _ in 0..5 {
+        world.write_and_check().await;
+    }
+    way.open();
+    world.followers.push(follower);
+    world.check().await;
+    let after = world.redis.entries().await;
+    // What says only that somebody is there is the smallest.
+    let beat = after.iter().map(|(_, size)| *size).min().unwrap();
+    let with_rows: Vec<_> = after[before.len()..]
+        .iter()
+        .filter(|(_, size)| *size > beat + 30)
+        .collect();
+    // The one on which it was held up, and another one; of five times that all was read.
+    assert!((1..=3).contains(&with_rows.len()), "{with_rows:?}");
+    world.until_one_reads().await;
+    world.write_and_check().await;
+}
+
+#[tokio::test]
 async fn servers_start_without_it() {
     let mut redis = RedisServer::start().await;
     redis.stop().await;

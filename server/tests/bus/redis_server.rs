@@ -8,7 +8,12 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use redis::{Cmd, FromRedisValue, aio::MultiplexedConnection, cmd};
+use redis::{
+    Cmd, FromRedisValue,
+    aio::MultiplexedConnection,
+    cmd,
+    streams::{StreamId, StreamRangeReply},
+};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
@@ -89,6 +94,17 @@ impl RedisServer {
             .query_async(&mut self.connect().await)
             .await
             .unwrap()
+    }
+
+    /// What stands in the stream: the name and the size of each piece.
+    pub async fn entries(&self) -> Vec<(String, usize)> {
+        let stream = self.stream().await;
+        let all: StreamRangeReply = self.ask(&format!("XRANGE {stream} - +")).await;
+        let size = |entry: StreamId| {
+            let bytes: Vec<u8> = entry.get("bytes").unwrap();
+            (entry.id, bytes.len())
+        };
+        all.ids.into_iter().map(size).collect()
     }
 
     /// The stream that servers write to.
