@@ -13,6 +13,8 @@ mod bus_fails;
 mod cluster;
 #[path = "bus/follower.rs"]
 mod follower;
+#[path = "bus/forged.rs"]
+mod forged;
 #[path = "bus/leaders.rs"]
 mod leaders;
 #[path = "bus/listen.rs"]

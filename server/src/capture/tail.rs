@@ -48,6 +48,7 @@ use super::{
     bus::{
         BusOptions, LATE,
         clock::Clock,
+        signature::Key,
         writer::{Standing, Writer},
     },
     change_log::{self, ChangeKind, Read},
@@ -127,6 +128,8 @@ struct Shared {
     writer: OnceLock<Writer>,
     /// The database's clock, since it was read.
     clock: Mutex<Option<Clock>>,
+    /// What servers of the database sign with, where there is a bus.
+    key: Mutex<Option<Key>>,
 }
 
 impl Shared {
@@ -143,7 +146,21 @@ impl Shared {
             is_led: AtomicBool::new(false),
             writer: OnceLock::new(),
             clock: Mutex::new(None),
+            key: Mutex::new(None),
         }
+    }
+
+    /// Finds out what servers of the database sign with.
+    async fn read_key(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let read = Key::read(connection).await?;
+        let mut key = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        *key = Some(read);
+        Ok(())
+    }
+
+    fn key(&self) -> Option<Key> {
+        let key = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        key.clone()
     }
 
     /// The database's clock has just shown this.
@@ -248,6 +265,9 @@ pub async fn start(options: TailOptions) -> Result<Started, sqlx::Error> {
         watch::tell_misfit(&error)?;
     }
     let epoch = history::epoch(&mut connection.log).await?;
+    if options.bus.is_some() {
+        shared.read_key(&mut connection.log).await?;
+    }
     let cursor = change_log::present(&mut connection.log).await?;
     let fingerprints = fingerprint::all(&mut connection.log).await?;
     let is_told = fingerprint::is_told(&mut connection.log).await?;
@@ -388,7 +408,7 @@ impl Follower {
         self.rests(false);
         self.shared.is_lost.store(false, Ordering::Release);
         if let Some(writer) = self.shared.writer.get() {
-            writer.stand(Some(self.standing(self.told.clone())));
+            writer.stand(self.standing(self.told.clone()));
         }
     }
 
@@ -400,13 +420,14 @@ impl Follower {
     }
 
     /// Where one stands who was told of all up to a version.
-    fn standing(&self, version: PgSnapshot) -> Standing {
-        Standing {
+    fn standing(&self, version: PgSnapshot) -> Option<Standing> {
+        Some(Standing {
+            key: self.shared.key()?,
             epoch: self.epoch,
             version,
             definitions: self.definitions,
             clock: self.shared.clock(),
-        }
+        })
     }
 
     fn know(&mut self, fingerprints: HashMap<u32, String>) {
@@ -501,6 +522,9 @@ impl Follower {
         let fingerprints = fingerprint::all(connection).await?;
         self.know(fingerprints);
         self.is_told = fingerprint::is_told(connection).await?;
+        if self.options.bus.is_some() {
+            self.shared.read_key(connection).await?;
+        }
         self.epoch = epoch;
         self.shared.epoch.store(epoch, Ordering::Release);
         self.cursor = present.clone();

@@ -114,13 +114,15 @@ async fn what_stands_there_and_cannot_be_read_is_read_from_the_log() {
     let stream = world.redis.stream().await;
     for entry in [
         // Of a later version, which may mean anything.
-        "form 2 writer 9 number 1 at 0 of 1 bytes x",
+        "form 3 writer 9 number 1 at 0 of 1 bytes x",
         "form 99 something else",
-        // Damaged.
+        // Of the version before, of which nothing is signed.
         "form 1 writer 9 number 1 at 0 of 1 bytes x",
-        "form 1 writer 9 number 1 at 0 of 4000000000 bytes x",
+        // Damaged.
+        "form 2 writer 9 number 1 at 0 of 1 bytes x",
+        "form 2 writer 9 number 1 at 0 of 4000000000 bytes x",
         // A piece of what never comes whole, and nothing at all.
-        "form 1 writer 9 number 1 at 1 of 3 bytes x",
+        "form 2 writer 9 number 1 at 1 of 3 bytes x",
         "what ever",
     ] {
         world.write().await;

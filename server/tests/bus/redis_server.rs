@@ -107,6 +107,29 @@ impl RedisServer {
         all.ids.into_iter().map(size).collect()
     }
 
+    /// What was last written to the stream, in one piece.
+    pub async fn newest_bytes(&self) -> Vec<u8> {
+        let stream = self.stream().await;
+        let newest = format!("XREVRANGE {stream} + - COUNT 1");
+        let newest: StreamRangeReply = self.ask(&newest).await;
+        newest.ids[0].get("bytes").unwrap()
+    }
+
+    /// What was asked of whoever reads the log, oldest first.
+    pub async fn asks(&self) -> Vec<(String, String)> {
+        let keys: Vec<String> = self.ask("KEYS rowcast:*:asks").await;
+        let mut asks = Vec::new();
+        for key in keys {
+            let all: StreamRangeReply = self.ask(&format!("XRANGE {key} - +")).await;
+            let asked = |ask: StreamId| {
+                let what = ask.get("ask").unwrap();
+                (ask.id, what)
+            };
+            asks.extend(all.ids.into_iter().map(asked));
+        }
+        asks
+    }
+
     /// The stream that servers write to.
     pub async fn stream(&self) -> String {
         let keys: Vec<String> = self.ask("KEYS rowcast:*:log").await;

@@ -2,6 +2,10 @@
 
 use rowcast_protocol::Cell;
 use sqlx::{Connection, PgConnection};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::{
     cluster::{Cluster, Database},
@@ -81,11 +85,15 @@ impl World {
         proxy
     }
 
+    /// A proxy to the bus.
+    pub async fn bus_proxy(&self) -> Proxy {
+        Proxy::start(self.redis.port).await
+    }
+
     /// The same, with a proxy between it and the bus.
     pub async fn join_behind_bus_proxy(&mut self) -> Proxy {
-        let port = self.redis.port;
-        let proxy = Proxy::start(port).await;
-        let bus = proxy.instead_of(port, &self.redis.url());
+        let proxy = self.bus_proxy().await;
+        let bus = proxy.instead_of(self.redis.port, &self.redis.url());
         self.join(&[("ROWCAST_BUS", &bus)]).await;
         proxy
     }
@@ -181,6 +189,19 @@ impl World {
         .fetch_one(&mut self.connection)
         .await
         .unwrap()
+    }
+
+    /// What a server says of itself in `/metrics`.
+    pub async fn metric(&self, server: usize, name: &str) -> u64 {
+        let address = &self.servers[server].address;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).await.unwrap();
+        let mut lines = said.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.expect(name).parse().unwrap()
     }
 
     pub async fn until_readers(&mut self, count: i64) {

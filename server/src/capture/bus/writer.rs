@@ -22,7 +22,7 @@ use tokio::{
 };
 
 use self::{desk::Desk, writing::Writing};
-use super::{Address, clock::Clock, entry::Entry, reader::Ask};
+use super::{Address, clock::Clock, entry::Entry, reader::Ask, signature::Key};
 use crate::capture::Read;
 
 /// How long the end of a writer may take.
@@ -39,6 +39,8 @@ pub struct Standing {
     pub definitions: u64,
     /// The database's clock, if it was read yet.
     pub clock: Option<Clock>,
+    /// What those who serve it sign with.
+    pub key: Key,
 }
 
 /// Writes to a bus. Cheap to clone.
@@ -98,6 +100,12 @@ impl Writer {
     /// Leads no more, and says so, that somebody else does.
     pub fn resign(&self) {
         self.say(Entry::Ended);
+        self.lead(false);
+    }
+
+    /// The same, that somebody does who does nothing else.
+    pub fn give_way(&self) {
+        self.say(Entry::GivenWay);
         self.lead(false);
     }
 

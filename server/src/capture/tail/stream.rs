@@ -6,6 +6,7 @@ use crate::capture::bus::{
     Address,
     entry::{Entry, Piece, Pieces},
     reader::{Failed, Reader},
+    signature::Key,
     stream_of,
 };
 
@@ -24,10 +25,10 @@ pub(super) struct Stream {
 
 impl Stream {
     /// What is written from now on to the stream of a history.
-    pub fn start(address: Address, epoch: u64, own: u64) -> Self {
+    pub fn start(address: Address, epoch: u64, key: Key, own: u64) -> Self {
         Self {
             reader: Reader::start(address, stream_of(epoch)),
-            pieces: Pieces::default(),
+            pieces: Pieces::new(epoch, key),
             epoch,
             own,
             heard: Instant::now(),

@@ -11,6 +11,7 @@ use crate::capture::{
     bus::{
         SILENCE,
         entry::{Entry, MOST_PIECES, PIECE, Told},
+        signature::Key,
         step::{goes_on, join},
     },
 };
@@ -30,13 +31,23 @@ pub(super) struct Desk {
     pub busy: Option<Instant>,
     waiting: Option<Waiting>,
     /// What comes after what waits.
-    last: Option<(u64, Entry)>,
+    last: Option<Next>,
+}
+
+/// What is to be written next.
+#[derive(Debug)]
+pub(super) struct Next {
+    /// In which history.
+    pub epoch: u64,
+    pub key: Key,
+    pub entry: Entry,
 }
 
 /// Reads that are written as one.
 #[derive(Debug)]
 struct Waiting {
     epoch: u64,
+    key: Key,
     told: Told,
     size: usize,
 }
@@ -52,7 +63,7 @@ impl Desk {
         if self
             .last
             .as_ref()
-            .is_some_and(|(epoch, _)| *epoch == standing.epoch)
+            .is_some_and(|last| last.epoch == standing.epoch)
         {
             // They do lead, after all.
             self.last = None;
@@ -70,6 +81,7 @@ impl Desk {
             waiting => {
                 *waiting = Some(Waiting {
                     epoch: standing.epoch,
+                    key: standing.key.clone(),
                     told: Told {
                         read: read.clone(),
                         definitions: standing.definitions,
@@ -83,20 +95,28 @@ impl Desk {
     /// Lays down something else, which comes after all reads, if it is known where.
     pub fn say(&mut self, entry: Entry) {
         if let Some(standing) = &self.standing {
-            self.last = Some((standing.epoch, entry));
+            self.last = Some(Next {
+                epoch: standing.epoch,
+                key: standing.key.clone(),
+                entry,
+            });
         }
     }
 
-    /// What is to be written next, and in which history.
-    pub fn take(&mut self) -> Option<(u64, Entry)> {
+    /// What is to be written next.
+    pub fn take(&mut self) -> Option<Next> {
         match self.waiting.take() {
-            Some(waiting) => Some((waiting.epoch, Entry::Told(waiting.told))),
+            Some(waiting) => Some(Next {
+                epoch: waiting.epoch,
+                key: waiting.key,
+                entry: Entry::Told(waiting.told),
+            }),
             None => self.last.take(),
         }
     }
 
     /// That somebody is there, and where: nothing if reading the log hangs, or what waits will say it.
-    pub fn beat(&self) -> Option<(u64, Entry)> {
+    pub fn beat(&self) -> Option<Next> {
         let hangs = self.busy.is_some_and(|since| since.elapsed() > SILENCE);
         if hangs || self.waiting.is_some() {
             return None;
@@ -112,7 +132,11 @@ impl Desk {
             clock: standing.clock.map_or(0, |clock| clock.now()),
         };
         let definitions = standing.definitions;
-        Some((standing.epoch, Entry::Told(Told { read, definitions })))
+        Some(Next {
+            epoch: standing.epoch,
+            key: standing.key.clone(),
+            entry: Entry::Told(Told { read, definitions }),
+        })
     }
 }
 
@@ -146,6 +170,7 @@ mod tests {
             version: read(at, at).to,
             definitions: at,
             clock: None,
+            key: Key::new(b"key"),
         }
     }
 
@@ -157,7 +182,7 @@ mod tests {
     /// All that is written, as histories and versions.
     fn written(desk: &mut Desk) -> Vec<(u64, String)> {
         let mut all = Vec::new();
-        while let Some((epoch, entry)) = desk.take() {
+        while let Some(Next { epoch, entry, .. }) = desk.take() {
             let said = match entry {
                 Entry::Told(told) => {
                     let (from, to) = (told.read.from.xmax, told.read.to.xmax);

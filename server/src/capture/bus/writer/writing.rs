@@ -9,11 +9,11 @@ use std::{
 use redis::{Cmd, RedisError, cmd};
 use tokio::{sync::mpsc, time::sleep};
 
-use super::{Order, Shared};
+use super::{Order, Shared, desk::Next};
 use crate::capture::bus::{
     Address, BEAT, asks_of,
     connection::{Connection, reason},
-    entry::{Entry, FORM, MOST_PIECES, PIECE},
+    entry::{FORM, MOST_PIECES, PIECE},
     stream_of,
 };
 
@@ -78,8 +78,8 @@ impl Writing {
         let shared = Arc::clone(&self.shared);
         loop {
             let next = shared.desk().take();
-            if let Some((epoch, entry)) = next {
-                self.write(epoch, entry).await;
+            if let Some(next) = next {
+                self.write(next).await;
                 continue;
             }
             let beat = BEAT.saturating_sub(self.last.elapsed());
@@ -129,15 +129,16 @@ impl Writing {
             true => self.shared.desk().beat(),
             false => None,
         };
-        if let Some((epoch, beat)) = beat {
-            self.write(epoch, beat).await;
+        if let Some(beat) = beat {
+            self.write(beat).await;
         }
     }
 
     /// Writes an entry, in as many pieces as it takes, unless the bus fails, or it would be too many.
-    async fn write(&mut self, epoch: u64, entry: Entry) {
+    async fn write(&mut self, next: Next) {
         self.last = Instant::now();
-        let bytes = entry.encode();
+        let Next { epoch, key, entry } = next;
+        let bytes = entry.encode(epoch, &key);
         if bytes.len() > PIECE * MOST_PIECES as usize {
             return;
         }
