@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use crate::{
-    follower::Follower,
+    follower::{Follower, PATIENCE},
     proxy::Proxy,
     world::{World, signal},
 };
@@ -33,6 +33,23 @@ async fn listen_by(world: &World, url: &str) -> Child {
     let line = lines.next_line().await.unwrap().unwrap();
     assert!(line.contains("reads the log"), "{line}");
     process
+}
+
+/// How often who leads was asked to leave it to somebody else, beside what was asked before.
+async fn yields(world: &World, before: &[(String, String)]) -> usize {
+    let asks = world.redis.asks().await;
+    let is_new = |ask: &&(String, String)| ask.1 == "yield" && !before.contains(ask);
+    asks.iter().filter(is_new).count()
+}
+
+async fn until_asked_to_yield(world: &World, before: &[(String, String)]) {
+    let asked = async {
+        while yields(world, before).await == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let asked = tokio::time::timeout(PATIENCE, asked).await;
+    asked.expect("whoever waits asks");
 }
 
 #[tokio::test]
@@ -85,10 +102,7 @@ async fn without_the_database_it_takes_nobodys_place() {
     let asks = world.redis.asks().await;
     // Each time nothing is known of who leads.
     way.until_more_come(20).await;
-    let asked = world.redis.asks().await;
-    let is_new = |ask: &&(String, String)| !asks.contains(ask);
-    let yields = asked.iter().filter(is_new).filter(|ask| ask.1 == "yield");
-    assert_eq!(yields.count(), 0, "{asked:?}");
+    assert_eq!(yields(&world, &asks).await, 0);
     assert_eq!(world.leader_name().await.unwrap(), "server-0");
     way.open();
     assert_eq!(world.until_another_leads("server-0").await, "listener");
@@ -101,8 +115,10 @@ async fn it_takes_the_place_of_who_leads_in_a_history_that_began_meanwhile() {
     let mut first = listen(&world, "first").await;
     world.write().await;
     assert_eq!(world.until_another_leads("server-0").await, "first");
-    let second = listen(&world, "second").await;
     world.write_and_check().await;
+    let asks = world.redis.asks().await;
+    let second = listen(&world, "second").await;
+    until_asked_to_yield(&world, &asks).await;
     signal(second.id().unwrap(), Signal::STOP);
     for sql in [
         "UPDATE rowcast.state SET epoch = epoch + 1",
