@@ -54,6 +54,6 @@ mod tests {
             assert_eq!(turns.load(Relaxed), had);
             turn.give().await;
         }
-        other.await.unwrap();
+        other.await.expect("it has ended");
     }
 }
