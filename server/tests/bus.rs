@@ -13,10 +13,14 @@ mod bus_fails;
 mod cluster;
 #[path = "bus/follower.rs"]
 mod follower;
+#[path = "bus/forged.rs"]
+mod forged;
 #[path = "bus/leaders.rs"]
 mod leaders;
 #[path = "bus/listen.rs"]
 mod listen;
+#[path = "bus/proxy.rs"]
+mod proxy;
 #[path = "support/redis_server.rs"]
 mod redis_server;
 #[path = "support/roles.rs"]

@@ -5,13 +5,15 @@
 //! [`Entry`](entry::Entry) says from which version of the database to which it leads, so whoever
 //! stands at a version can tell by it [alone](step) whether it goes on from there, is known already, or
 //! leaves something out; then the log is read. So whatever becomes of the stream costs time
-//! at the most, never a change.
+//! at the most, never a change. Entries are [signed](signature) with a secret of the database's.
 
 pub mod address;
+pub mod clock;
 pub mod connection;
 pub mod election;
 pub mod entry;
 pub mod reader;
+pub mod signature;
 pub mod step;
 pub mod writer;
 
@@ -24,6 +26,9 @@ pub const BEAT: Duration = Duration::from_millis(500);
 
 /// After what time without a word nobody is there.
 pub const SILENCE: Duration = Duration::from_secs(2);
+
+/// After what time an entry comes so late that one reads the log instead.
+pub const LATE: Duration = Duration::from_secs(1);
 
 /// A bus and what one is on it.
 #[derive(Clone, Debug)]

@@ -107,6 +107,7 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "versions",
         include_str!("../../../migrations/0021_versions.sql"),
     ),
+    (22, "bus", include_str!("../../../migrations/0022_bus.sql")),
 ];
 
 /// The schema's version that the oldest program knows which works with the schema as it is after

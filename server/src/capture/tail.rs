@@ -17,13 +17,14 @@ mod others;
 mod pace;
 mod reading;
 mod seat;
+mod stream;
 mod together;
 
 use std::{
     collections::{BTreeSet, HashMap},
     convert::Infallible,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -45,7 +46,9 @@ use self::{
 };
 use super::{
     bus::{
-        BusOptions,
+        BusOptions, LATE,
+        clock::Clock,
+        signature::Key,
         writer::{Standing, Writer},
     },
     change_log::{self, ChangeKind, Read},
@@ -123,6 +126,10 @@ struct Shared {
     is_led: AtomicBool,
     /// What writes to the bus, where there is one.
     writer: OnceLock<Writer>,
+    /// The database's clock, since it was read.
+    clock: Mutex<Option<Clock>>,
+    /// What servers of the database sign with, where there is a bus.
+    key: Mutex<Option<Key>>,
 }
 
 impl Shared {
@@ -138,7 +145,45 @@ impl Shared {
             is_lost: AtomicBool::new(false),
             is_led: AtomicBool::new(false),
             writer: OnceLock::new(),
+            clock: Mutex::new(None),
+            key: Mutex::new(None),
         }
+    }
+
+    /// Finds out what servers of the database sign with.
+    async fn read_key(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let read = Key::read(connection).await?;
+        let mut key = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        *key = Some(read);
+        Ok(())
+    }
+
+    fn key(&self) -> Option<Key> {
+        let key = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        key.clone()
+    }
+
+    /// The database's clock has just shown this.
+    fn set_clock(&self, shown: i64) {
+        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        *clock = Some(Clock::new(shown));
+    }
+
+    fn clock(&self) -> Option<Clock> {
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody else has seen it show this, so it is not earlier.
+    fn set_clock_forward(&self, shown: i64) {
+        if self.clock().is_some_and(|clock| clock.now() < shown) {
+            self.set_clock(shown);
+        }
+    }
+
+    /// Whether something comes late that was so when the database's clock showed this; 0: nobody
+    /// knows.
+    fn is_late(&self, shown: i64) -> bool {
+        shown != 0 && self.clock().is_some_and(|clock| clock.since(shown) > LATE)
     }
 }
 
@@ -220,6 +265,9 @@ pub async fn start(options: TailOptions) -> Result<Started, sqlx::Error> {
         watch::tell_misfit(&error)?;
     }
     let epoch = history::epoch(&mut connection.log).await?;
+    if options.bus.is_some() {
+        shared.read_key(&mut connection.log).await?;
+    }
     let cursor = change_log::present(&mut connection.log).await?;
     let fingerprints = fingerprint::all(&mut connection.log).await?;
     let is_told = fingerprint::is_told(&mut connection.log).await?;
@@ -357,19 +405,29 @@ impl Follower {
     }
 
     fn found_again(&self) {
+        self.rests(false);
         self.shared.is_lost.store(false, Ordering::Release);
         if let Some(writer) = self.shared.writer.get() {
-            writer.stand(Some(self.standing(self.told.clone())));
+            writer.stand(self.standing(self.told.clone()));
+        }
+    }
+
+    /// Whether there is nothing to do but to wait for a reason to read.
+    fn rests(&self, rests: bool) {
+        if let Some(writer) = self.shared.writer.get() {
+            writer.at_work((!rests).then(Instant::now));
         }
     }
 
     /// Where one stands who was told of all up to a version.
-    fn standing(&self, version: PgSnapshot) -> Standing {
-        Standing {
+    fn standing(&self, version: PgSnapshot) -> Option<Standing> {
+        Some(Standing {
+            key: self.shared.key()?,
             epoch: self.epoch,
             version,
             definitions: self.definitions,
-        }
+            clock: self.shared.clock(),
+        })
     }
 
     fn know(&mut self, fingerprints: HashMap<u32, String>) {
@@ -464,6 +522,9 @@ impl Follower {
         let fingerprints = fingerprint::all(connection).await?;
         self.know(fingerprints);
         self.is_told = fingerprint::is_told(connection).await?;
+        if self.options.bus.is_some() {
+            self.shared.read_key(connection).await?;
+        }
         self.epoch = epoch;
         self.shared.epoch.store(epoch, Ordering::Release);
         self.cursor = present.clone();

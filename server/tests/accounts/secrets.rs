@@ -36,6 +36,7 @@ async fn no_route_of_tables_knows_the_tables_of_accounts() {
         "identity",
         "openid_answer",
         "openid_flow",
+        "state",
     ] {
         assert!(tables.iter().any(|table| table == needed), "{needed}");
     }

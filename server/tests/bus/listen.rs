@@ -8,12 +8,21 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::world::{World, signal};
+use crate::{
+    follower::{Follower, PATIENCE},
+    proxy::Proxy,
+    world::{World, signal},
+};
 
 async fn listen(world: &World, name: &str) -> Child {
+    let url = world.url_of(name).await;
+    listen_by(world, &url).await
+}
+
+async fn listen_by(world: &World, url: &str) -> Child {
     let mut process = Command::new(env!("CARGO_BIN_EXE_rowcast"))
         .arg("listen")
-        .env("DATABASE_URL", world.url_of(name).await)
+        .env("DATABASE_URL", url)
         .env("ROWCAST_BUS", world.redis.url())
         .env("RUST_LOG", "error")
         .stdout(Stdio::piped())
@@ -24,6 +33,23 @@ async fn listen(world: &World, name: &str) -> Child {
     let line = lines.next_line().await.unwrap().unwrap();
     assert!(line.contains("reads the log"), "{line}");
     process
+}
+
+/// How often who leads was asked to leave it to somebody else, beside what was asked before.
+async fn yields(world: &World, before: &[(String, String)]) -> usize {
+    let asks = world.redis.asks().await;
+    let is_new = |ask: &&(String, String)| ask.1 == "yield" && !before.contains(ask);
+    asks.iter().filter(is_new).count()
+}
+
+async fn until_asked_to_yield(world: &World, before: &[(String, String)]) {
+    let asked = async {
+        while yields(world, before).await == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let asked = tokio::time::timeout(PATIENCE, asked).await;
+    asked.expect("whoever waits asks");
 }
 
 #[tokio::test]
@@ -57,6 +83,59 @@ async fn servers_leave_the_log_to_it_and_take_it_over_again() {
     let leader = world.until_another_leads("second").await;
     assert!(leader.starts_with("server-"), "{leader}");
     world.until_one_reads().await;
+    world.write_and_check().await;
+}
+
+#[tokio::test]
+async fn without_the_database_it_takes_nobodys_place() {
+    let mut world = World::new(1).await;
+    let port = world.database.options.get_port();
+    let way = Proxy::start(port).await;
+    let url = world.url_of("listener").await;
+    let _listener = listen_by(&world, &way.instead_of(port, &url)).await;
+    world.write().await;
+    assert_eq!(world.until_another_leads("server-0").await, "listener");
+    world.write_and_check().await;
+    way.cut();
+    world.write().await;
+    assert_eq!(world.until_another_leads("listener").await, "server-0");
+    let asks = world.redis.asks().await;
+    // Each time nothing is known of who leads.
+    way.until_more_come(20).await;
+    assert_eq!(yields(&world, &asks).await, 0);
+    assert_eq!(world.leader_name().await.unwrap(), "server-0");
+    way.open();
+    assert_eq!(world.until_another_leads("server-0").await, "listener");
+    world.write_and_check().await;
+}
+
+#[tokio::test]
+async fn it_takes_the_place_of_who_leads_in_a_history_that_began_meanwhile() {
+    let mut world = World::new(1).await;
+    let mut first = listen(&world, "first").await;
+    world.write().await;
+    assert_eq!(world.until_another_leads("server-0").await, "first");
+    world.write_and_check().await;
+    let asks = world.redis.asks().await;
+    let second = listen(&world, "second").await;
+    until_asked_to_yield(&world, &asks).await;
+    signal(second.id().unwrap(), Signal::STOP);
+    for sql in [
+        "UPDATE rowcast.state SET epoch = epoch + 1",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+          WHERE datname = current_database() AND usename LIKE '%/%'",
+    ] {
+        world.database.execute(sql).await;
+    }
+    first.kill().await.unwrap();
+    assert_eq!(world.until_another_leads("first").await, "server-0");
+    signal(second.id().unwrap(), Signal::CONT);
+    assert_eq!(world.until_another_leads("server-0").await, "second");
+    // Lists of the history before begin anew.
+    world.followers.clear();
+    let address = world.servers[0].address.clone();
+    let follower = Follower::new(&address, "t?order=id&limit=1000").await;
+    world.followers.push(follower);
     world.write_and_check().await;
 }
 

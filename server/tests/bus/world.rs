@@ -2,10 +2,15 @@
 
 use rowcast_protocol::Cell;
 use sqlx::{Connection, PgConnection};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::{
     cluster::{Cluster, Database},
     follower::{Follower, PATIENCE},
+    proxy::Proxy,
     redis_server::RedisServer,
     roles,
     server::Server,
@@ -43,17 +48,7 @@ impl World {
         servers: usize,
         settings: &[(&'static str, &str)],
     ) -> Self {
-        let database = cluster.database().await;
-        Server::start(&database.url).await.stop().await;
-        database.execute(TABLE).await;
-        let mut world = Self {
-            redis,
-            connection: database.connect().await,
-            database,
-            servers: Vec::new(),
-            followers: Vec::new(),
-            next: 0,
-        };
+        let mut world = Self::without_servers(cluster, redis).await;
         for _ in 0..servers {
             world.join(settings).await;
         }
@@ -61,14 +56,55 @@ impl World {
         world
     }
 
+    /// A database and a bus alone.
+    pub async fn without_servers(cluster: &Cluster, redis: RedisServer) -> Self {
+        let database = cluster.database().await;
+        Server::start(&database.url).await.stop().await;
+        database.execute(TABLE).await;
+        Self {
+            redis,
+            connection: database.connect().await,
+            database,
+            servers: Vec::new(),
+            followers: Vec::new(),
+            next: 0,
+        }
+    }
+
     /// One more server, and somebody who follows a list there.
     pub async fn join(&mut self, settings: &[(&'static str, &str)]) {
         let url = self.url_of(&format!("server-{}", self.servers.len())).await;
+        self.join_by(&url, settings).await;
+    }
+
+    /// The same, with a proxy between it and the database.
+    pub async fn join_behind_proxy(&mut self, settings: &[(&'static str, &str)]) -> Proxy {
+        let port = self.database.options.get_port();
+        let proxy = Proxy::start(port).await;
+        let url = self.url_of(&format!("server-{}", self.servers.len())).await;
+        self.join_by(&proxy.instead_of(port, &url), settings).await;
+        proxy
+    }
+
+    /// A proxy to the bus.
+    pub async fn bus_proxy(&self) -> Proxy {
+        Proxy::start(self.redis.port).await
+    }
+
+    /// The same, with a proxy between it and the bus.
+    pub async fn join_behind_bus_proxy(&mut self) -> Proxy {
+        let proxy = self.bus_proxy().await;
+        let bus = proxy.instead_of(self.redis.port, &self.redis.url());
+        self.join(&[("ROWCAST_BUS", &bus)]).await;
+        proxy
+    }
+
+    async fn join_by(&mut self, url: &str, settings: &[(&'static str, &str)]) {
         let settings: Vec<_> = settings
             .iter()
             .map(|(name, value)| (*name, &*value.to_string().leak()))
             .collect();
-        let server = Server::with(&url, &settings).await;
+        let server = Server::with(url, &settings).await;
         self.followers
             .push(Follower::new(&server.address, LIST).await);
         self.servers.push(server);
@@ -149,6 +185,19 @@ impl World {
         .fetch_one(&mut self.connection)
         .await
         .unwrap()
+    }
+
+    /// What a server says of itself in `/metrics`.
+    pub async fn metric(&self, server: usize, name: &str) -> u64 {
+        let address = &self.servers[server].address;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).await.unwrap();
+        let mut lines = said.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.expect(name).parse().unwrap()
     }
 
     pub async fn until_readers(&mut self, count: i64) {

@@ -15,7 +15,12 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use redis::{Cmd, FromRedisValue, aio::MultiplexedConnection, cmd};
+use redis::{
+    Cmd, FromRedisValue,
+    aio::MultiplexedConnection,
+    cmd,
+    streams::{StreamId, StreamRangeReply},
+};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
@@ -109,6 +114,40 @@ impl RedisServer {
             .query_async(&mut self.connect().await)
             .await
             .unwrap()
+    }
+
+    /// What stands in the stream: the name and the size of each piece.
+    pub async fn entries(&self) -> Vec<(String, usize)> {
+        let stream = self.stream().await;
+        let all: StreamRangeReply = self.ask(&format!("XRANGE {stream} - +")).await;
+        let size = |entry: StreamId| {
+            let bytes: Vec<u8> = entry.get("bytes").unwrap();
+            (entry.id, bytes.len())
+        };
+        all.ids.into_iter().map(size).collect()
+    }
+
+    /// What was last written to the stream, in one piece.
+    pub async fn newest_bytes(&self) -> Vec<u8> {
+        let stream = self.stream().await;
+        let newest = format!("XREVRANGE {stream} + - COUNT 1");
+        let newest: StreamRangeReply = self.ask(&newest).await;
+        newest.ids[0].get("bytes").unwrap()
+    }
+
+    /// What was asked of whoever reads the log, oldest first.
+    pub async fn asks(&self) -> Vec<(String, String)> {
+        let keys: Vec<String> = self.ask("KEYS rowcast:*:asks").await;
+        let mut asks = Vec::new();
+        for key in keys {
+            let all: StreamRangeReply = self.ask(&format!("XRANGE {key} - +")).await;
+            let asked = |ask: StreamId| {
+                let what = ask.get("ask").unwrap();
+                (ask.id, what)
+            };
+            asks.extend(all.ids.into_iter().map(asked));
+        }
+        asks
     }
 
     /// The stream that servers write to.

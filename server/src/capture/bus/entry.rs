@@ -3,10 +3,12 @@
 use rowcast_protocol::PgSnapshot;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::signature::Key;
 use crate::capture::{ChangeKind, LogRow, Read};
 
-/// The form of what stands in the stream. Who does not know it reads the log by themselves.
-pub const FORM: u32 = 1;
+/// The form of what stands in the stream. Who does not know it reads the log by themselves. Of the
+/// first one nothing was signed.
+pub const FORM: u32 = 2;
 
 /// The most bytes that are written at once; what is larger comes in pieces.
 pub const PIECE: usize = 512 << 10;
@@ -21,6 +23,8 @@ pub enum Entry {
     Told(Told),
     /// That it leads no more.
     Ended,
+    /// The same, and that somebody is to lead who does nothing else.
+    GivenWay,
 }
 
 /// A read of the log, for others.
@@ -41,6 +45,9 @@ pub enum Unreadable {
     /// It is of no form.
     #[error("it is damaged")]
     Damaged,
+    /// No server of this database's history has written it.
+    #[error("its signature is not right")]
+    Unsigned,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,6 +61,7 @@ enum Written {
         rows: Vec<Row>,
     },
     Ended,
+    GivenWay,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -93,10 +101,11 @@ impl<'de> Deserialize<'de> for Images {
 }
 
 impl Entry {
-    /// Writes it down.
-    pub fn encode(self) -> Vec<u8> {
+    /// Writes it down for a history, and signs it.
+    pub fn encode(self, epoch: u64, key: &Key) -> Vec<u8> {
         let written = match self {
             Self::Ended => Written::Ended,
+            Self::GivenWay => Written::GivenWay,
             Self::Told(Told { read, definitions }) => Written::Told {
                 from: read.from.to_string(),
                 to: read.to.to_string(),
@@ -107,25 +116,27 @@ impl Entry {
             },
         };
         // Nothing in it can fail to be written, and memory is all that there is to run out.
-        postcard::to_allocvec(&written).unwrap_or_default()
+        key.sign(epoch, postcard::to_allocvec(&written).unwrap_or_default())
     }
 
-    /// Reads what was written down.
+    /// Reads what was written down for a history.
     ///
     /// # Errors
-    /// If it can't be.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
+    /// If it can't be, or is not signed.
+    pub fn decode(bytes: &[u8], epoch: u64, key: &Key) -> Result<Self, Unreadable> {
+        let bytes = key.signed(epoch, bytes).ok_or(Unreadable::Unsigned)?;
         let written = postcard::from_bytes(bytes).map_err(|_| Unreadable::Damaged)?;
-        let Written::Told {
-            from,
-            to,
-            clock,
-            overflow,
-            definitions,
-            rows,
-        } = written
-        else {
-            return Ok(Self::Ended);
+        let (from, to, clock, overflow, definitions, rows) = match written {
+            Written::Ended => return Ok(Self::Ended),
+            Written::GivenWay => return Ok(Self::GivenWay),
+            Written::Told {
+                from,
+                to,
+                clock,
+                overflow,
+                definitions,
+                rows,
+            } => (from, to, clock, overflow, definitions, rows),
         };
         let version = |text: String| text.parse::<PgSnapshot>().map_err(|_| Unreadable::Damaged);
         Ok(Self::Told(Told {
@@ -198,9 +209,11 @@ pub struct Piece {
     pub bytes: Vec<u8>,
 }
 
-/// Puts entries together that come in pieces.
-#[derive(Debug, Default)]
+/// Puts entries of a history together that come in pieces.
+#[derive(Debug)]
 pub struct Pieces {
+    epoch: u64,
+    key: Key,
     writer: u64,
     number: u64,
     next: u32,
@@ -208,6 +221,18 @@ pub struct Pieces {
 }
 
 impl Pieces {
+    /// Of a history, by the key of whose servers they are signed.
+    pub fn new(epoch: u64, key: Key) -> Self {
+        Self {
+            epoch,
+            key,
+            writer: 0,
+            number: 0,
+            next: 0,
+            bytes: Vec::new(),
+        }
+    }
+
     /// Takes the next piece; an entry once it is whole. Pieces whose entry can't become whole,
     /// because one is missing or somebody else wrote between, are dropped: what they held is
     /// a gap.
@@ -232,13 +257,13 @@ impl Pieces {
         }
         self.next += 1;
         if piece.of == 1 {
-            return Entry::decode(&piece.bytes).map(Some);
+            return Entry::decode(&piece.bytes, self.epoch, &self.key).map(Some);
         }
         self.bytes.extend_from_slice(&piece.bytes);
         if self.next < piece.of {
             return Ok(None);
         }
-        Entry::decode(&std::mem::take(&mut self.bytes)).map(Some)
+        Entry::decode(&std::mem::take(&mut self.bytes), self.epoch, &self.key).map(Some)
     }
 }
 
@@ -278,8 +303,12 @@ mod tests {
         })
     }
 
+    fn pieces() -> Pieces {
+        Pieces::new(7, Key::new(b"key"))
+    }
+
     fn cut(entry: Entry, number: u64, size: usize) -> Vec<Piece> {
-        let bytes = entry.encode();
+        let bytes = entry.encode(7, &Key::new(b"key"));
         let pieces: Vec<&[u8]> = bytes.chunks(size).collect();
         let of = pieces.len() as u32;
         let piece = |(at, bytes): (usize, &&[u8])| Piece {
@@ -303,7 +332,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_in_one_piece_and_in_many() {
         for size in [PIECE, 100, 50] {
-            let entries = take_all(&mut Pieces::default(), cut(told(500), 3, size));
+            let entries = take_all(&mut pieces(), cut(told(500), 3, size));
             let [Entry::Told(read)] = entries.as_slice() else {
                 panic!("{entries:?}");
             };
@@ -316,22 +345,18 @@ mod tests {
 
     #[test]
     fn what_lacks_a_piece_or_has_one_of_somebody_else_between_is_dropped_and_the_next_is_read() {
-        let pieces = cut(told(500), 3, 100);
-        for at in 0..pieces.len() {
-            let mut lacking = pieces.clone();
+        let whole = cut(told(500), 3, 100);
+        for at in 0..whole.len() {
+            let mut lacking = whole.clone();
             lacking.remove(at);
             lacking.extend(cut(told(1), 4, 100));
-            assert_eq!(take_all(&mut Pieces::default(), lacking).len(), 1, "{at}");
-            let mut between = pieces.clone();
+            assert_eq!(take_all(&mut pieces(), lacking).len(), 1, "{at}");
+            let mut between = whole.clone();
             let other = cut(told(1), 9, PIECE).remove(0);
             between.insert(at, Piece { writer: 2, ..other });
             between.extend(cut(told(1), 4, 100));
-            let whole = 2 + usize::from(at == 0);
-            assert_eq!(
-                take_all(&mut Pieces::default(), between).len(),
-                whole,
-                "{at}"
-            );
+            let count = 2 + usize::from(at == 0);
+            assert_eq!(take_all(&mut pieces(), between).len(), count, "{at}");
         }
     }
 
@@ -342,14 +367,24 @@ mod tests {
             form: FORM + 1,
             ..piece.clone()
         };
-        let is = |piece: Piece| Pieces::default().take(piece).map(|_| ());
+        let is = |piece: Piece| pieces().take(piece).map(|_| ());
         assert_eq!(is(form), Err(Unreadable::Form));
         for damaged in [Vec::new(), piece.bytes[..20].to_vec(), vec![0xff; 64]] {
             let damaged = Piece {
                 bytes: damaged,
                 ..piece.clone()
             };
-            assert_eq!(is(damaged), Err(Unreadable::Damaged));
+            assert_eq!(is(damaged), Err(Unreadable::Unsigned));
+        }
+        let signed = Piece {
+            bytes: Key::new(b"key").sign(7, vec![0xff; 64]),
+            ..piece.clone()
+        };
+        assert_eq!(is(signed), Err(Unreadable::Damaged));
+        for (epoch, secret) in [(8, b"key"), (7, b"yek")] {
+            let mut others = Pieces::new(epoch, Key::new(secret));
+            let taken = others.take(piece.clone()).map(|_| ());
+            assert_eq!(taken, Err(Unreadable::Unsigned));
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use rowcast_protocol::PgSnapshot;
 
-use crate::capture::LogRow;
+use crate::capture::{LogRow, Read};
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,30 @@ pub fn step(at: &PgSnapshot, from: &PgSnapshot, to: &PgSnapshot) -> Step {
 /// Leaves of an entry's rows those that are new to somebody who stands `at` a version.
 pub fn new_of(at: &PgSnapshot, rows: &mut Vec<LogRow>) {
     rows.retain(|row| !at.sees(row.xid));
+}
+
+/// Whether a read goes on where another one ends.
+pub fn goes_on(first: &Read, next: &Read) -> bool {
+    first.to == next.from
+}
+
+/// Puts a read to the one that it goes on from: as if both had been one.
+pub fn join(first: &mut Read, next: Read) {
+    first.to = next.to;
+    first.clock = next.clock;
+    first.is_purged |= next.is_purged;
+    first.changed_schemas.extend(next.changed_schemas);
+    first.rows.extend(next.rows);
+    first.overflow.extend(next.overflow);
+    if first.overflow.is_empty() {
+        return;
+    }
+    first.overflow.sort_unstable();
+    first.overflow.dedup();
+    // Of what was left out in one, the other one's rows are not all.
+    let left_out = &first.overflow;
+    let is_held = |row: &LogRow| left_out.binary_search(&row.relation).is_err();
+    first.rows.retain(is_held);
 }
 
 #[cfg(test)]
@@ -99,8 +123,10 @@ mod tests {
         Write(usize),
         Commit(usize),
         Abort(usize),
-        /// One of two leaders reads, and its entry is written, or lost.
+        /// One of two leaders reads, and its entry is to be written, or lost.
         Lead(usize, bool),
+        /// What one of them has to write is written.
+        Send(usize),
         /// The oldest entry is removed.
         Trim,
         /// All of them are.
@@ -121,6 +147,7 @@ mod tests {
             4 => any.clone().prop_map(Event::Commit),
             1 => any.clone().prop_map(Event::Abort),
             5 => (0..2_usize, prop::bool::weighted(0.9)).prop_map(|(who, is_written)| Event::Lead(who, is_written)),
+            4 => (0..2_usize).prop_map(Event::Send),
             1 => Just(Event::Trim),
             1 => Just(Event::Flush),
             6 => Just(Event::Follow),
@@ -139,7 +166,8 @@ mod tests {
             let mut history = History::default();
             let mut leaders = [history.version(), history.version()];
             let mut at = history.version();
-            let mut stream: Vec<(PgSnapshot, PgSnapshot, Vec<LogRow>)> = Vec::new();
+            let mut waiting: [Option<Read>; 2] = [None, None];
+            let mut stream: Vec<Read> = Vec::new();
             let mut position = 0_usize;
             let mut seen: HashMap<u64, usize> = HashMap::new();
             let mut take = |at: &mut PgSnapshot, to: &PgSnapshot, rows: Vec<LogRow>| {
@@ -179,10 +207,22 @@ mod tests {
                         let from = leaders[who].clone();
                         let (to, rows) = history.read(&from);
                         leaders[who] = to.clone();
-                        if is_written {
-                            stream.push((from, to, rows));
+                        let read = Read {
+                            from,
+                            to,
+                            rows,
+                            overflow: Vec::new(),
+                            changed_schemas: Vec::new(),
+                            is_purged: false,
+                            clock: 0,
+                        };
+                        match &mut waiting[who] {
+                            _ if !is_written => {}
+                            Some(first) if goes_on(first, &read) => join(first, read),
+                            waiting => *waiting = Some(read),
                         }
                     }
+                    Event::Send(who) => stream.extend(waiting[who].take()),
                     Event::Trim => {
                         if !stream.is_empty() {
                             stream.remove(0);
@@ -195,11 +235,10 @@ mod tests {
                     }
                     Event::Rewind(n) => position = n.min(stream.len()),
                     Event::Follow => {
-                        let Some((from, to, rows)) = stream.get(position).cloned() else {
+                        let Some(Read { from, to, mut rows, .. }) = stream.get(position).cloned() else {
                             continue;
                         };
                         position += 1;
-                        let mut rows = rows;
                         match step(&at, &from, &to) {
                             Step::Known => {}
                             Step::Onward => {
@@ -224,5 +263,29 @@ mod tests {
                 prop_assert_eq!(count, usize::from(shown), "transaction {}", xid);
             }
         }
+    }
+
+    #[test]
+    fn of_what_was_left_out_in_one_of_two_reads_nothing_is_left_in_both() {
+        let read = |overflow: &[u32], relations: &[u32]| Read {
+            from: "1:1:".parse().expect("a version"),
+            to: "1:1:".parse().expect("a version"),
+            rows: relations
+                .iter()
+                .map(|relation| LogRow {
+                    relation: *relation,
+                    ..row(1)
+                })
+                .collect(),
+            overflow: overflow.to_vec(),
+            changed_schemas: Vec::new(),
+            is_purged: false,
+            clock: 0,
+        };
+        let mut first = read(&[4, 2], &[1, 3]);
+        join(&mut first, read(&[3, 2], &[1, 2, 4, 5]));
+        assert_eq!(first.overflow, [2, 3, 4]);
+        let relations: Vec<u32> = first.rows.iter().map(|row| row.relation).collect();
+        assert_eq!(relations, [1, 1, 5]);
     }
 }

@@ -99,6 +99,7 @@ impl Follower {
         self.pace.take_up(Rhythm::Beat);
         self.shared.awake.send_replace(true);
         loop {
+            self.rests(true);
             tokio::select! {
                 () = sleep(BEAT) => {}
                 // They are taken, so that they do not pile up.
@@ -106,6 +107,7 @@ impl Follower {
                 () = self.shared.nudge.notified() => self.report_next = true,
                 () = self.events.closed() => return Err(Stop::Unwanted),
             }
+            self.rests(false);
             let found = self.look(connection).await?;
             self.others
                 .tell(found > 0, false, &mut connection.log)
@@ -163,7 +165,8 @@ impl Follower {
 
     /// Waits for a reason to read.
     async fn wait(&mut self, bell: &mut Bell, patience: Duration) -> Result<Wake, Stop> {
-        tokio::select! {
+        self.rests(true);
+        let wake = tokio::select! {
             rung = bell.ring() => {
                 self.shared.bells.fetch_add(1, Ordering::Relaxed);
                 Ok(Wake::Bell(rung?))
@@ -174,7 +177,9 @@ impl Follower {
             }
             () = self.events.closed() => Err(Stop::Unwanted),
             () = sleep(patience) => Ok(Wake::Patience),
-        }
+        };
+        self.rests(false);
+        wake
     }
 
     /// Reads what is new, and looks after what nobody tells. Returns how many transactions were

@@ -2,10 +2,7 @@
 
 use tokio::time::sleep_until;
 
-use super::{
-    seat::{Seat, Stream},
-    *,
-};
+use super::{seat::Seat, stream::Stream, *};
 use crate::capture::bus::{
     SILENCE,
     entry::{Entry, Told},
@@ -48,9 +45,19 @@ impl Follower {
                     continue;
                 }
             };
-            let Entry::Told(told) = entry else {
-                return Err(lost().into());
+            let told = match entry {
+                Entry::Told(told) => told,
+                Entry::Ended => return Err(lost().into()),
+                Entry::GivenWay => {
+                    seat.give_others_time();
+                    return Err(lost().into());
+                }
             };
+            if self.shared.is_late(told.read.clock) {
+                // What waits behind it is newer, and the log is read sooner than all that.
+                return Err(lost().into());
+            }
+            self.shared.set_clock_forward(told.read.clock);
             if self.take(told, seat).await? {
                 asked = None;
             }
@@ -87,7 +94,7 @@ impl Follower {
         self.untold.clear();
         self.told = to.clone();
         self.cursor = to.clone();
-        seat.writer.stand(Some(self.standing(to)));
+        seat.writer.stand(self.standing(to));
         Ok(true)
     }
 

@@ -12,6 +12,9 @@ impl Follower {
             self.options.read_bound,
         ))
         .await?;
+        if self.options.bus.is_some() {
+            self.shared.set_clock(read.clock);
+        }
         self.shared.reads.fetch_add(1, Ordering::Relaxed);
         self.shared
             .rows
@@ -34,8 +37,10 @@ impl Follower {
             // what it was told last.
             read.from = self.told.clone();
             read.changed_schemas = self.untold.iter().copied().collect();
-            if let Some(writer) = self.shared.writer.get() {
-                writer.tell(&read, self.standing(to.clone()));
+            if let Some(writer) = self.shared.writer.get()
+                && let Some(standing) = self.standing(to.clone())
+            {
+                writer.tell(&read, standing);
             }
             self.tell(TailEvent::Read(read)).await?;
             self.report_next = false;

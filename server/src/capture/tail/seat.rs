@@ -2,10 +2,10 @@
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::*;
+use super::{stream::Stream, *};
 use crate::capture::bus::{
     Part, SILENCE, asks_of, election,
-    entry::{Entry, Piece, Pieces},
+    entry::{Entry, Pieces, Told},
     reader::{Ask, Failed, Reader, last},
     stream_of,
 };
@@ -20,6 +20,16 @@ const LEADERS_TRY: Duration = Duration::from_millis(200);
 /// How long the database has to answer who leads.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long the connection that holds the lock of who leads has to show that it is there: meanwhile
+/// nobody is heard who asks, and somebody else may hold the lock already.
+const SIGN: Duration = Duration::from_millis(1_500);
+
+/// How long a bus has to take what one who is to lead writes to it.
+const TAKEN: Duration = Duration::from_millis(1_500);
+
+/// For how long one does not try to lead so that somebody else does.
+const ABSENCE: Duration = Duration::from_secs(4);
+
 /// For how long nobody may have been heard of who has to lead, before somebody else does.
 const DEPOSED: Duration = Duration::from_secs(8);
 
@@ -33,60 +43,6 @@ pub(super) struct Seat {
     database: PgConnectOptions,
     /// Before it one does not try to lead: somebody else is to.
     not_before: Instant,
-}
-
-/// The stream, and what was heard of it.
-pub(super) struct Stream {
-    reader: Reader<Piece>,
-    pieces: Pieces,
-    epoch: u64,
-    /// Whose pieces are one's own.
-    own: u64,
-    /// When something was last heard.
-    pub heard: Instant,
-    /// What came and was not taken yet.
-    pub first: Option<Entry>,
-}
-
-impl Stream {
-    fn start(seat: &Seat, epoch: u64) -> Self {
-        Self {
-            reader: Reader::start(seat.bus.address.clone(), stream_of(epoch)),
-            pieces: Pieces::default(),
-            epoch,
-            own: seat.writer.id(),
-            heard: Instant::now(),
-            first: None,
-        }
-    }
-
-    /// The next entry of somebody else. Nothing is lost if this is dropped.
-    ///
-    /// # Errors
-    /// If the bus failed, or what stands there can't be read.
-    pub async fn next(&mut self) -> Result<Entry, Failed> {
-        if let Some(first) = self.first.take() {
-            return Ok(first);
-        }
-        loop {
-            let piece = self.reader.next().await?;
-            if piece.writer == self.own {
-                continue;
-            }
-            match self.pieces.take(piece) {
-                Ok(entry) => {
-                    self.heard = Instant::now();
-                    if let Some(entry) = entry {
-                        return Ok(entry);
-                    }
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "what stands on the bus can't be read");
-                    return Err(Failed);
-                }
-            }
-        }
-    }
 }
 
 impl Seat {
@@ -123,9 +79,13 @@ impl Seat {
                 }
             }
             match self.stand().await {
-                Some(true) => {
+                Some(true) if self.can_lead(epoch).await => {
                     self.writer.lead(true);
                     return;
+                }
+                Some(true) => {
+                    self.step_down(SILENCE).await;
+                    sleep(SILENCE).await;
                 }
                 // A server that leads leaves it to one who does nothing else. Without the database
                 // nothing is known of who leads, and there is nothing to be left.
@@ -185,14 +145,14 @@ impl Seat {
                 tokio::select! {
                     biased;
                     entry = entry(stream.as_mut()) => match entry {
-                        Ok(Entry::Told(told)) if !self.shared.is_lost.load(Ordering::Acquire) => {
+                        Ok(Entry::Told(told)) if self.may_follow(&told) => {
                             let mut stream = stream?;
                             stream.first = Some(Entry::Told(told));
                             return Some(stream);
                         }
-                        // Not before it is known how the log goes on.
                         Ok(Entry::Told(_)) => since = Instant::now(),
                         Ok(Entry::Ended) => tries.reset_immediately(),
+                        Ok(Entry::GivenWay) => self.give_others_time(),
                         Err(Failed) => {
                             stream = None;
                             since = Instant::now();
@@ -203,12 +163,15 @@ impl Seat {
                             && self.stand().await == Some(true)
                             && self.is_of_now().await
                         {
-                            tracing::info!("this server reads the log for all");
-                            self.writer.lead(true);
-                            continue;
+                            if self.can_lead(epoch).await {
+                                tracing::info!("this server reads the log for all");
+                                self.writer.lead(true);
+                                continue;
+                            }
+                            self.step_down(SILENCE).await;
                         }
                         if stream.is_none() {
-                            stream = Some(Stream::start(self, epoch));
+                            stream = self.stream(epoch);
                         }
                         let leads = self.leader().await;
                         if leads != leader {
@@ -229,6 +192,12 @@ impl Seat {
         }
     }
 
+    /// Whether to follow whoever told this: not before it is known how the log goes on, and not if
+    /// it comes so late that the log is read sooner.
+    fn may_follow(&self, told: &Told) -> bool {
+        !self.shared.is_lost.load(Ordering::Acquire) && !self.shared.is_late(told.read.clock)
+    }
+
     /// The connection beside the tail's own.
     ///
     /// # Errors
@@ -246,10 +215,18 @@ impl Seat {
         self.side = None;
     }
 
+    /// The stream of a history, from now on.
+    fn stream(&self, epoch: u64) -> Option<Stream> {
+        let (address, own) = (self.bus.address.clone(), self.writer.id());
+        let key = self.shared.key()?;
+        Some(Stream::start(address, epoch, key, own))
+    }
+
     /// What was last told to all, if that can be seen.
     pub async fn last_told(&self) -> Option<PgSnapshot> {
-        let last = last(&self.bus.address, &stream_of(self.epoch())).await?;
-        match Pieces::default().take(last) {
+        let epoch = self.epoch();
+        let last = last(&self.bus.address, &stream_of(epoch)).await?;
+        match Pieces::new(epoch, self.shared.key()?).take(last) {
             Ok(Some(Entry::Told(told))) => Some(told.read.to),
             _ => None,
         }
@@ -299,7 +276,7 @@ impl Seat {
             return false;
         };
         let sign = sqlx::query("SELECT").execute(side);
-        let is_there = matches!(timeout(PATIENCE, sign).await, Ok(Ok(_)));
+        let is_there = matches!(timeout(SIGN, sign).await, Ok(Ok(_)));
         if !is_there {
             self.side = None;
         }
@@ -311,8 +288,25 @@ impl Seat {
         if self.bus.part == Part::Leader {
             return;
         }
-        self.writer.lead(false);
-        self.not_before = Instant::now() + SILENCE * 2;
+        self.writer.give_way();
+        self.step_down(ABSENCE).await;
+    }
+
+    /// Whether what is read would reach anybody, as far as the bus is concerned. One who can't
+    /// write there is of no use to those who can.
+    async fn can_lead(&self, epoch: u64) -> bool {
+        let works = timeout(TAKEN, self.writer.works(epoch)).await;
+        matches!(works, Ok(true))
+    }
+
+    /// For a while somebody is to lead who does nothing else, if anybody does.
+    pub fn give_others_time(&mut self) {
+        self.not_before = Instant::now() + ABSENCE;
+    }
+
+    /// Lets go of the lock, which somebody else may take for that long.
+    async fn step_down(&mut self, away: Duration) {
+        self.not_before = Instant::now() + away;
         if let Some(side) = &mut self.side
             && !matches!(
                 timeout(PATIENCE, election::step_down(side)).await,
