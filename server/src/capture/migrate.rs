@@ -107,6 +107,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "versions",
         include_str!("../../../migrations/0021_versions.sql"),
     ),
+    (
+        23,
+        "operations",
+        include_str!("../../../migrations/0023_operations.sql"),
+    ),
 ];
 
 /// The schema's version that the oldest program knows which works with the schema as it is after
