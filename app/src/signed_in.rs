@@ -23,8 +23,7 @@ pub const AUDIT: &str = "/tables/rowcast.audit?order=id.desc";
 pub const OPERATIONS: &str = "/tables/rowcast.server?order=name";
 
 /// What keeps them busy.
-pub const BUSY_QUERIES: &str =
-    "/tables/rowcast.server_query?order=recent_micros.desc&select=server(name),table_path,query,subscribers,recent_micros,micros,changes,patches,reads,questions";
+pub const BUSY_QUERIES: &str = "/tables/rowcast.server_query?order=recent_micros.desc";
 
 /// What tells the browser who it is.
 #[cfg(feature = "ssr")]

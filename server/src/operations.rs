@@ -30,7 +30,12 @@ const APART: Duration = Duration::from_secs(1);
 const MOST: usize = 20;
 
 /// Writes what the server is at, until `ended` says so or is dropped; then its rows are gone.
-pub async fn run(parts: Parts, pool: PgPool, address: SocketAddr, mut ended: oneshot::Receiver<()>) {
+pub async fn run(
+    parts: Parts,
+    pool: PgPool,
+    address: SocketAddr,
+    mut ended: oneshot::Receiver<()>,
+) {
     let mut looking = parts.live.figures().looking.subscribe();
     let mut told = Told::new(Instant::now());
     let mut sampler = Sampler::new(parts, name(address));

@@ -97,7 +97,10 @@ impl Counted {
     /// What so great a part of the values were at most that came since `before`, supposing that
     /// they lie evenly between the bounds; `None` if none came.
     pub fn quantile_since(&self, before: &Self, part: f64) -> Option<f64> {
-        let came = self.count.checked_sub(before.count).filter(|came| *came > 0)?;
+        let came = self
+            .count
+            .checked_sub(before.count)
+            .filter(|came| *came > 0)?;
         let wanted = came as f64 * part;
         let (mut below, mut least) = (0.0, 0.0);
         for ((bound, upto), (_, upto_before)) in self.buckets.iter().zip(&before.buckets) {
