@@ -361,7 +361,10 @@ pub async fn serve(
     listen::serve(listener, router(state), way, shutdown, sessions).await;
     // What it was at is gone before it is.
     drop(running);
-    if tokio::time::timeout(CLOSING, &mut telling).await.is_err() {
+    if tokio::time::timeout(CLOSING * 3, &mut telling)
+        .await
+        .is_err()
+    {
         telling.abort();
     }
     retention.abort();

@@ -15,10 +15,12 @@ async fn the_busiest_query_is_at_the_top() {
     let _idle = open("/api/live/item?n=lt.-1").await;
     let mut busy = open("/api/live/item?n=gte.0&order=n.desc").await;
     let _also = open("/api/live/item?n=gte.0&order=n.desc").await;
-    for _ in 0..100 {
-        world.execute("UPDATE item SET n = n + 1").await;
-        assert_eq!(busy.next().await.unwrap().0, "patch");
-    }
+    let writing = async {
+        loop {
+            world.execute("UPDATE item SET n = n + 1").await;
+            assert_eq!(busy.next().await.unwrap().0, "patch");
+        }
+    };
     let mut stream = world.follow("rowcast.server_query").await;
     let top = "rowcast.server_query?table_path=eq.item&order=recent_micros.desc\
                &select=query,subscribers,patches,changes,micros,reads";
@@ -26,15 +28,18 @@ async fn the_busiest_query_is_at_the_top() {
         let first = rows.first();
         first.is_some_and(|row| row[0] == "n=gte.0&order=n.desc")
     };
-    let rows = world.until(&mut stream, top, is_told).await;
+    let rows = tokio::select! {
+        rows = world.until(&mut stream, top, is_told) => rows,
+        () = writing => unreachable!("it writes without end"),
+    };
     let figure = |at: usize| -> i64 {
         let cell = &rows[0][at];
         cell.as_i64()
             .unwrap_or_else(|| cell.as_str().unwrap().parse().unwrap())
     };
     assert_eq!(figure(1), 2, "{rows:?}");
-    assert_eq!(figure(2), 100, "{rows:?}");
-    assert!(figure(3) >= 2_000, "{rows:?}");
+    // Each patch is of all rows.
+    assert!(figure(2) > 0 && figure(3) >= figure(2) * 20, "{rows:?}");
     assert!(figure(4) > 0 && figure(5) >= 1, "{rows:?}");
     world.server.stop().await;
 }

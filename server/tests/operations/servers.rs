@@ -46,7 +46,7 @@ async fn a_server_that_was_not_heard_of_is_forgotten_by_others() {
                  ('crashed', '0', now(), now() - interval '4 min'),
                  ('late', '0', now(), now() - interval '2 min');
              INSERT INTO rowcast.server_query
-             SELECT id, 1, 'item', '', 1, 1, 1, 1, 1, 1, 1 FROM rowcast.server",
+             SELECT id, 1, 'nowhere', '', 1, 1, 1, 1, 1, 1, 1 FROM rowcast.server",
         )
         .await;
     let mut stream = world.follow("rowcast.server").await;
@@ -54,7 +54,7 @@ async fn a_server_that_was_not_heard_of_is_forgotten_by_others() {
     let is_gone = |rows: &[serde_json::Value]| !rows.contains(&json!(["crashed"]));
     let rows = world.until(&mut stream, named, is_gone).await;
     assert!(rows.contains(&json!(["late"])), "{rows:?}");
-    let told = "rowcast.server_query?query=eq.&select=server(name)";
+    let told = "rowcast.server_query?table_path=eq.nowhere&select=server(name)";
     assert_eq!(world.rows(told).await, [json!(["late"])]);
     world.server.stop().await;
 }
