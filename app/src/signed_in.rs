@@ -19,6 +19,12 @@ pub struct SignedIn {
 /// The audit log, the newest first.
 pub const AUDIT: &str = "/tables/rowcast.audit?order=id.desc";
 
+/// What the servers are at.
+pub const OPERATIONS: &str = "/tables/rowcast.server?order=name";
+
+/// What keeps them busy.
+pub const BUSY_QUERIES: &str = "/tables/rowcast.server_query?order=recent_micros.desc";
+
 /// What tells the browser who it is.
 #[cfg(feature = "ssr")]
 const META: &str = "rowcast-account";
@@ -103,6 +109,8 @@ pub fn AccountMenu() -> impl IntoView {
                                 {page("/users", "Users")}
                                 {page("/permissions", "Permissions")}
                                 {page(AUDIT, "Audit log")}
+                                {page(OPERATIONS, "Operations")}
+                                {page(BUSY_QUERIES, "Busy queries")}
                             }
                         })} <hr /> <form method="post" action="/logout">
                         <button type="submit" class="menu-item">

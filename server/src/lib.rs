@@ -6,7 +6,7 @@
 //! [`write`](mod@write); [`live`] keeps queries up to date with what [`capture`] reads from the
 //! change log, and [`history`] reads that backward. [`auth`] knows who makes each
 //! request, [`permission`] what they may do, and [`audit`] what they did. [`views`], [`presence`],
-//! [`notification`] and [`feed`] are about tables of our own that are live like any.
+//! [`notification`], [`feed`] and [`operations`] are about tables of our own that are live like any.
 
 pub mod audit;
 pub mod auth;
@@ -30,6 +30,7 @@ pub mod listen;
 pub mod live;
 pub mod metrics;
 pub mod notification;
+pub mod operations;
 pub mod origin;
 pub mod peer;
 pub mod permission;

@@ -10,6 +10,7 @@ pub mod ask;
 pub mod changes;
 pub mod channel;
 pub mod clock;
+pub mod cost;
 pub mod event;
 pub mod fanout;
 pub mod feed;
@@ -30,6 +31,7 @@ use rowcast_protocol::{ApiError, Cursor, message::Snapshot, query::Query};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot, watch};
 
 use self::{
+    cost::Busy,
     figures::Figures,
     hub::{Asked, Command, Following, Sink, Subscribe},
     outbox::Outbox,
@@ -135,6 +137,13 @@ impl Live {
     /// Asks for fresh lists for subscriptions that lost events.
     pub async fn resync(&self, ids: Vec<SubscriberId>) {
         let _ = self.commands.send(Command::Resync(ids)).await;
+    }
+
+    /// The lists that cost most of late, so many at most; none if the server is about to end.
+    pub async fn busiest(&self, most: usize) -> Vec<Busy> {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.commands.send(Command::Busiest(most, reply)).await;
+        answer.await.unwrap_or_default()
     }
 
     /// Whether the change log is being followed, and when that changes.

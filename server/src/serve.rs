@@ -9,7 +9,7 @@ use std::{
 use sqlx::{ConnectOptions, Connection, PgPool, postgres::PgConnectOptions};
 use tokio::{
     net::TcpListener,
-    sync::{Semaphore, watch},
+    sync::{Semaphore, oneshot, watch},
     task::JoinHandle,
 };
 
@@ -38,7 +38,7 @@ use crate::{
         hub::{Following, Hub, HubParts},
     },
     metrics::Metrics,
-    notification,
+    notification, operations,
     presence::{self, Presence},
     query::slice::bounded,
     router::router,
@@ -338,6 +338,18 @@ pub async fn serve(
         housekeeping.clone(),
         shutdown.receiver(),
     ));
+    let (running, ended) = oneshot::channel::<()>();
+    let telling = operations::Parts {
+        live: parts.live.clone(),
+        tail: parts.follower.clone(),
+        shutdown: state.shutdown.clone(),
+    };
+    let mut telling = tokio::spawn(operations::run(
+        telling,
+        housekeeping.clone(),
+        address,
+        ended,
+    ));
     // As many again as may follow live queries, for those who only ask.
     let way = Way {
         connections: config.max_clients as usize * 2,
@@ -347,6 +359,14 @@ pub async fn serve(
     let clients = state.clients.clone();
     let sessions = async move { clients.empty().await };
     listen::serve(listener, router(state), way, shutdown, sessions).await;
+    // What it was at is gone before it is.
+    drop(running);
+    if tokio::time::timeout(CLOSING * 3, &mut telling)
+        .await
+        .is_err()
+    {
+        telling.abort();
+    }
     retention.abort();
     tidying.abort();
     notifying.abort();

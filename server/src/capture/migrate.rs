@@ -108,6 +108,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         include_str!("../../../migrations/0021_versions.sql"),
     ),
     (22, "bus", include_str!("../../../migrations/0022_bus.sql")),
+    (
+        23,
+        "operations",
+        include_str!("../../../migrations/0023_operations.sql"),
+    ),
 ];
 
 /// The schema's version that the oldest program knows which works with the schema as it is after

@@ -19,7 +19,7 @@ pub use self::{
     column::ColumnMeta,
     embedding::{Embedding, Join},
     rules::Rules,
-    table::{ForeignKey, TableMeta, Target, Theirs, is_audit, theirs},
+    table::{ForeignKey, TableMeta, Target, Theirs, is_for_administrators, theirs},
 };
 use self::{
     load::{Version, fingerprint_sql},

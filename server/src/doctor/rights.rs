@@ -10,7 +10,7 @@ use crate::config::Auth;
 enum For {
     /// All that Rowcast does.
     Serving,
-    /// Saved views and presence, without which all else works.
+    /// Saved views, presence and the operations page, without which all else works.
     Company,
     /// Accounts, which are not looked at where nobody has to sign in.
     Accounts,
@@ -27,6 +27,8 @@ const NEEDED: &[(&str, &[&str], For)] = &[
     ("refusal", WRITTEN, For::Serving),
     ("saved_view", WRITTEN, For::Company),
     ("presence", WRITTEN, For::Company),
+    ("server", WRITTEN, For::Company),
+    ("server_query", WRITTEN, For::Company),
     ("notification", WRITTEN, For::Accounts),
     ("notification_setting", WRITTEN, For::Accounts),
     ("channel", WRITTEN, For::Accounts),

@@ -13,7 +13,7 @@ use rowcast_protocol::{
     query::{Query, Selected},
 };
 
-use super::{channel::Channel, event::SharedEvent, place::Place};
+use super::{channel::Channel, cost::Cost, event::SharedEvent, place::Place};
 use crate::{
     limit::Subject,
     permission::Limits,
@@ -58,6 +58,8 @@ pub struct Feed {
     pub whole_read_took: Duration,
     /// When the time changes its rows: here, and by the database's clock.
     pub due: Option<(Instant, i64)>,
+    /// What keeping it up to date has cost.
+    pub cost: Cost,
     /// There as long as the feed is.
     alive: Arc<()>,
     heading: Arc<Heading>,
@@ -120,6 +122,7 @@ impl Feed {
             last_whole_read: None,
             whole_read_took: Duration::ZERO,
             due: None,
+            cost: Cost::default(),
             alive: Arc::default(),
             heading: Arc::new(heading),
             backlog: VecDeque::new(),

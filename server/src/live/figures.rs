@@ -9,6 +9,7 @@ use std::{
 };
 
 use rowcast_engine::engine;
+use tokio::sync::watch;
 
 use super::outbox::Waiting;
 use crate::{capture::Read, metrics::histogram::Histogram};
@@ -42,8 +43,19 @@ pub struct Figures {
     pub connections: Counter,
     /// Connections that have ended.
     pub disconnections: Counter,
+    /// How many windows there are of the tables that tell what servers are at.
+    pub looking: watch::Sender<usize>,
+    /// The worst that was seen since that was last asked.
+    worst: Worst,
     held: Mutex<Held>,
     clock_offset: AtomicI64,
+}
+
+/// Of the reads of the log that found something, the most: microseconds and rows.
+#[derive(Debug, Default)]
+struct Worst {
+    lag: AtomicU64,
+    found: AtomicU64,
 }
 
 /// Resets, by reason.
@@ -106,9 +118,20 @@ impl Resets {
 pub struct Outgoing {
     events: AtomicI64,
     bytes: AtomicI64,
+    slow: AtomicI64,
 }
 
 impl Outgoing {
+    /// So many more clients that can't keep up; fewer, if negative.
+    pub fn slow(&self, clients: i64) {
+        self.slow.fetch_add(clients, Ordering::Relaxed);
+    }
+
+    /// How many clients can't keep up now.
+    pub fn slow_clients(&self) -> i64 {
+        self.slow.load(Ordering::Relaxed)
+    }
+
     /// So many more events, of so many bytes; fewer, if negative.
     pub fn add(&self, events: i64, bytes: i64) {
         self.events.fetch_add(events, Ordering::Relaxed);
@@ -135,6 +158,8 @@ impl Default for Figures {
             resets: Resets::default(),
             connections: Counter::default(),
             disconnections: Counter::default(),
+            looking: watch::Sender::new(0),
+            worst: Worst::default(),
             held: Mutex::default(),
             clock_offset: AtomicI64::new(0),
         }
@@ -146,9 +171,21 @@ impl Figures {
     pub fn read(&self, read: &Read) {
         self.clock(read.clock);
         if let Some(oldest) = read.rows.iter().map(|row| row.at).min() {
-            self.lag.took(since(oldest, read.clock));
-            self.found.number(read.rows.len() as u64);
+            let (lag, found) = (since(oldest, read.clock), read.rows.len() as u64);
+            self.lag.took(lag);
+            self.found.number(found);
+            let micros = u64::try_from(lag.as_micros()).unwrap_or(u64::MAX);
+            self.worst.lag.fetch_max(micros, Ordering::Relaxed);
+            self.worst.found.fetch_max(found, Ordering::Relaxed);
         }
+    }
+
+    /// Of the reads that found something since this was last asked, how long the oldest row of any
+    /// had waited, and how many rows one found; `None` if there was none.
+    pub fn take_worst(&self) -> Option<(Duration, u64)> {
+        let lag = self.worst.lag.swap(0, Ordering::Relaxed);
+        let found = self.worst.found.swap(0, Ordering::Relaxed);
+        (found > 0).then(|| (Duration::from_micros(lag), found))
     }
 
     /// Notes that an event has been handed to a client's connection.

@@ -1,5 +1,6 @@
 //! The one task that owns the engine: what changed goes in, what clients are told comes out.
 
+mod cost;
 mod follow;
 mod members;
 mod rules;
@@ -37,6 +38,7 @@ use super::{
     changes::{Changes, Tables},
     channel::Seat,
     clock::Clock,
+    cost::Busy,
     event::SharedEvent,
     fanout::FanOut,
     feed::{Feed, FeedKey, PatchNumber},
@@ -118,6 +120,8 @@ pub enum Command {
     Bound(Bound),
     /// The fingerprints of the database's rules, by role and table, as they are now.
     Rules(Ruling),
+    /// Somebody asks for the lists that cost most of late, so many at most.
+    Busiest(usize, oneshot::Sender<Vec<Busy>>),
 }
 
 /// A subscription.
@@ -289,6 +293,12 @@ pub struct Hub {
     turns: BTreeSet<(Instant, WindowId)>,
     /// What the database's clock says; `None` while no list depends on the time.
     clock: Option<Clock>,
+    /// Windows that cost something of late.
+    costly: FxHashSet<WindowId>,
+    /// When that was last looked through.
+    costs_seen: Instant,
+    /// The number of the last of them that was told.
+    last_told: u64,
     /// How many windows are of rows about which the database's own rules decide.
     ruled: usize,
     /// When those rules were last looked at.
@@ -358,6 +368,9 @@ impl Hub {
             patches_made: 0,
             turns: BTreeSet::new(),
             clock: None,
+            costly: FxHashSet::default(),
+            costs_seen: Instant::now(),
+            last_told: 0,
             ruled: 0,
             rules_seen: Instant::now(),
             following: parts.following,
@@ -447,6 +460,10 @@ impl Hub {
             Command::Done { job, result, took } => self.done(job, result, took),
             Command::Bound(bound) => self.bound(bound),
             Command::Rules(ruling) => self.compare_rules(&ruling),
+            Command::Busiest(most, reply) => {
+                // Who asked may have ended.
+                let _ = reply.send(self.busiest(most));
+            }
         }
     }
 }

@@ -251,6 +251,7 @@ impl Outbox {
         state.queue.retain(
             |waiting| !matches!(waiting.kind, Kind::Running(of) | Kind::Final(of) if of == id),
         );
+        state.count();
     }
 
     /// Ends a subscription: what waits for it is forgotten, and this is the last word about it.
@@ -299,6 +300,7 @@ impl Outbox {
 
 /// Wakes who waits, once the state is free for it.
 fn wake(mut state: MutexGuard<'_, State>) {
+    state.count();
     let waiting = state.waiting.take();
     drop(state);
     if let Some(waiting) = waiting {
@@ -328,6 +330,11 @@ impl State {
         }
         self.is_told = true;
         Some(Due::Lost(self.lost.iter().copied().collect()))
+    }
+
+    /// Counts the connection among the slow ones as long as something of it is lost.
+    fn count(&mut self) {
+        self.queue.count_slow(!self.lost.is_empty());
     }
 
     /// Drops what waits of subscriptions that go on.

@@ -93,6 +93,28 @@ impl Histogram {
     }
 }
 
+impl Counted {
+    /// What so great a part of the values were at most that came since `before`, supposing that
+    /// they lie evenly between the bounds; `None` if none came.
+    pub fn quantile_since(&self, before: &Self, part: f64) -> Option<f64> {
+        let came = self
+            .count
+            .checked_sub(before.count)
+            .filter(|came| *came > 0)?;
+        let wanted = came as f64 * part;
+        let (mut below, mut least) = (0.0, 0.0);
+        for ((bound, upto), (_, upto_before)) in self.buckets.iter().zip(&before.buckets) {
+            let upto = upto.saturating_sub(*upto_before) as f64;
+            if upto >= wanted && upto > below {
+                return Some(least + (bound - least) * (wanted - below) / (upto - below));
+            }
+            (below, least) = (upto, *bound);
+        }
+        // Of those above all bounds no more is known.
+        Some(least)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,5 +133,23 @@ mod tests {
         assert_eq!([upto(0.0005), upto(0.001), upto(0.0025)], [1, 2, 2]);
         assert_eq!([upto(0.005), upto(10.0), counted.count], [3, 3, 4]);
         assert!((counted.sum - 60.004).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_quantile_is_of_what_came_since() {
+        let histogram = Histogram::of_seconds();
+        histogram.took(Duration::from_secs(60));
+        let before = histogram.counted();
+        assert_eq!(before.quantile_since(&before, 0.5), None);
+        for _ in 0..100 {
+            histogram.took(Duration::from_millis(2));
+        }
+        let now = histogram.counted();
+        let of = |part| now.quantile_since(&before, part).expect("values came");
+        // Between the bounds of 1 and 2.5 ms.
+        assert!((of(0.5) - 0.00175).abs() < 1e-9, "{}", of(0.5));
+        assert!((0.0024..0.0025).contains(&of(0.99)), "{}", of(0.99));
+        histogram.took(Duration::from_secs(60));
+        assert_eq!(histogram.counted().quantile_since(&now, 0.99), Some(10.0));
     }
 }

@@ -35,7 +35,7 @@ pub async fn restrict(
     let limits = table.limits.as_deref().cloned().unwrap_or_default();
     if table.is_audit() {
         seen.note_reading().await?;
-    } else if table.is_ours() && !table.is_by_account() {
+    } else if table.is_ours() && !table.is_by_account() && !table.is_operations() {
         require_own_table(seen, table, &query).await?;
         if table.table.name == "saved_view" {
             query.filter.extend(views_of(seen.identity()));

@@ -16,7 +16,7 @@ use crate::{
     audit,
     auth::Identity,
     database::{
-        catalog::{Catalog, ForeignKey, TableMeta, Theirs, is_audit, theirs},
+        catalog::{Catalog, ForeignKey, TableMeta, Theirs, is_for_administrators, theirs},
         impersonation::DatabaseUser,
         readers::Readers,
     },
@@ -201,7 +201,7 @@ impl<'a> Seen<'a> {
             name: &self.identity.name,
             attributes: &self.identity.attributes,
         };
-        if is_audit(table) {
+        if is_for_administrators(table) {
             return Ok(self.identity.is_administrator().then(Limits::default));
         }
         // What somebody is told nobody else reads, nor what is written where they are not, whoever

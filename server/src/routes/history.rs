@@ -69,7 +69,7 @@ pub async fn read(
     let seen = state.seen(&identity);
     let table = seen.table(&name).await?;
     // What is in those is of other tables, which not everybody may read.
-    let is_private = !identity.is_everyone() && !table.is_audit();
+    let is_private = !identity.is_everyone() && !table.is_for_administrators();
     if table.is_ours() && (is_private || !seen.sees_everything()) {
         return Err(HttpError(unknown_table(&name)));
     }

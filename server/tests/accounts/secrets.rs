@@ -20,7 +20,8 @@ async fn no_route_of_tables_knows_the_tables_of_accounts() {
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT relname::text FROM pg_class WHERE relnamespace = 'rowcast'::regnamespace \
             AND relkind = 'r' AND relname NOT IN ('saved_view', 'presence', 'audit', 'notification', 'channel', \
-                                'channel_member', 'post', 'reaction', 'typing', 'comment', 'comment_count')",
+                                'channel_member', 'post', 'reaction', 'typing', 'comment', 'comment_count', \
+                                'server', 'server_query')",
     )
     .fetch_all(&mut connection)
     .await

@@ -64,6 +64,16 @@ pub fn is_audit(table: &Table) -> bool {
     table.schema == "rowcast" && table.name == "audit"
 }
 
+/// Whether a table tells what servers are at.
+fn is_operations(table: &Table) -> bool {
+    table.schema == "rowcast" && matches!(table.name.as_str(), "server" | "server_query")
+}
+
+/// Whether administrators alone read a table, whatever is said of tables.
+pub fn is_for_administrators(table: &Table) -> bool {
+    is_audit(table) || is_operations(table)
+}
+
 /// By what somebody sees some rows of a table of ours, whatever is said of tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Theirs {
@@ -215,6 +225,16 @@ impl TableMeta {
     /// Whether it is the audit log, which administrators read.
     pub fn is_audit(&self) -> bool {
         is_audit(&self.table)
+    }
+
+    /// Whether it tells what servers are at, which administrators read.
+    pub fn is_operations(&self) -> bool {
+        is_operations(&self.table)
+    }
+
+    /// Whether administrators alone read it, whatever is said of tables.
+    pub fn is_for_administrators(&self) -> bool {
+        is_for_administrators(&self.table)
     }
 
     /// Whether each account sees rows of it by who it is, whatever is said of tables.

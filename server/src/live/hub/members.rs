@@ -169,6 +169,7 @@ impl Hub {
                     *self.windows_of.entry(table.oid).or_default() += 1;
                 }
                 self.ruled += usize::from(bound.table.rules.is_some());
+                self.looks(&bound, true);
                 let first = members.iter().find_map(|id| self.subscribers.get(id));
                 let subject = first.and_then(|subscriber| subscriber.subject);
                 self.feeds
@@ -338,6 +339,8 @@ impl Hub {
         let feed = self.feeds.remove(&window)?;
         self.by_key.remove(&feed.key);
         self.ruled -= usize::from(feed.bound.table.rules.is_some());
+        self.costly.remove(&window);
+        self.looks(&feed.bound, false);
         for table in feed.bound.tables() {
             if let Some(windows) = self.windows_of.get_mut(&table.oid) {
                 *windows -= 1;

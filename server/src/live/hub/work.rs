@@ -15,6 +15,8 @@ impl Hub {
                     let Some(feed) = self.feeds.get_mut(&window) else {
                         continue;
                     };
+                    let begun = Instant::now();
+                    let changes = patch.ops.len() as u64;
                     let from = Place {
                         version: from,
                         moment: patch.time.map(|time| time.from),
@@ -40,6 +42,9 @@ impl Hub {
                     if feed.channel.publish(event) {
                         self.fan_out.see_to(&feed.channel);
                     }
+                    feed.cost.patches += 1;
+                    feed.cost.changes += changes;
+                    self.spent(window, begun.elapsed());
                 }
                 Output::Read {
                     window,
@@ -137,6 +142,7 @@ impl Hub {
         {
             feed.whole_read_took = took;
         }
+        self.asked(&job, took);
         match (job, result) {
             (Job::Read { request, .. }, Ok(Outcome::Rows(rows, clock))) => {
                 if let Some(clock) = clock {

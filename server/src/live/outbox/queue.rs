@@ -10,6 +10,8 @@ use crate::live::figures::Outgoing;
 pub(super) struct Queue {
     waiting: VecDeque<Waiting>,
     bytes: usize,
+    /// Whether it is counted as that of a client that can't keep up.
+    is_slow: bool,
     all: Arc<Outgoing>,
 }
 
@@ -19,7 +21,16 @@ impl Queue {
         Self {
             waiting: VecDeque::new(),
             bytes: 0,
+            is_slow: false,
             all,
+        }
+    }
+
+    /// Says whether its client can't keep up.
+    pub(super) fn count_slow(&mut self, is_slow: bool) {
+        if is_slow != self.is_slow {
+            self.is_slow = is_slow;
+            self.all.slow(if is_slow { 1 } else { -1 });
         }
     }
 
@@ -77,6 +88,7 @@ impl Queue {
 
 impl Drop for Queue {
     fn drop(&mut self) {
+        self.count_slow(false);
         self.all
             .add(-(self.waiting.len() as i64), -(self.bytes as i64));
     }
