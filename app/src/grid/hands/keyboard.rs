@@ -88,14 +88,15 @@ impl Hands {
 
     fn step(self, focus: &CellPlace, step: Step, extend: bool) -> bool {
         let grid = self.surface.grid;
-        let Some((row, column)) = grid.position(focus) else {
+        // Keys are pressed faster than rows come: the next one goes on from where the last one leads.
+        let from = self.surface.wished().or_else(|| {
+            let (row, column) = grid.position(focus)?;
+            Some((grid.shown.read_untracked().first + row as i64, column))
+        });
+        let Some((row, column)) = from else {
             return false;
         };
-        let (first, columns) = (
-            grid.shown.read_untracked().first,
-            grid.arranged.read_untracked().order.len(),
-        );
-        let row = first + row as i64;
+        let columns = grid.arranged.read_untracked().order.len();
         let last_column = columns.saturating_sub(1);
         let (row, column) = match step {
             Step::Rows(-1) if row == 0 && !extend => {

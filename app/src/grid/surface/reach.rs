@@ -39,6 +39,11 @@ impl Surface {
         self.grant();
     }
 
+    /// Where the focus is to go as soon as it can: a position in the result, and a column's.
+    pub(in crate::grid) fn wished(self) -> Option<(i64, usize)> {
+        self.wish.get_value().map(|wish| (wish.row, wish.column))
+    }
+
     /// The focus goes nowhere but where it is put now.
     pub(in crate::grid) fn stay_here(self) {
         self.wish.set_value(None);
