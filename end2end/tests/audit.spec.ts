@@ -1,36 +1,8 @@
-import type { Page } from "@playwright/test";
-import { cell, expect, expectLive, expectNoSeriousViolation, rows, test as base } from "../fixtures";
-import { Server } from "../server";
-
-const password = "correct horse battery";
+import { account, signIn, test } from "../accounts";
+import { cell, expect, expectLive, expectNoSeriousViolation, rows } from "../fixtures";
 
 // Each signs in several times, which is made to cost.
-base.describe.configure({ timeout: 120_000 });
-
-/** On these servers one has to sign in. */
-const test = base.extend<object, { server: Server }>({
-  server: [
-    async ({}, use) => {
-      const server = await Server.start("on");
-      await use(server);
-      await server.dispose();
-    },
-    { scope: "worker", timeout: 90_000 },
-  ],
-});
-
-/** Makes an account that this test alone uses. */
-function account(server: Server, role?: string): string {
-  const name = `user ${crypto.randomUUID().slice(0, 8)}`;
-  server.rowcast(["user", "add", name, ...(role ? ["--role", role] : [])], `${password}\n`);
-  return name;
-}
-
-async function signIn(page: Page, name: string): Promise<void> {
-  await page.getByLabel("Name", { exact: true }).fill(name);
-  await page.getByLabel("Password", { exact: true }).fill(password);
-  await page.getByRole("button", { name: "Sign in" }).click();
-}
+test.describe.configure({ timeout: 120_000 });
 
 test("an administrator sees what others do as they do it, and can't change that", async ({
   page,

@@ -174,6 +174,15 @@ fn side(counts: Counts, open: &str) -> Erased {
         shown
     });
     let here = Memo::new(move |_| channels.arrived.get() && members.arrived.get());
+    let moved_to = StoredValue::new(None);
+    effect(move || {
+        // What comes before it, and what is unread there, moves it.
+        shown.track();
+        // What the server sent is not there for long.
+        if here.get() {
+            request_animation_frame(move || show_open(moved_to));
+        }
+    });
     let open = open.to_owned();
     view! {
         {changing(move || {
@@ -182,7 +191,6 @@ fn side(counts: Counts, open: &str) -> Erased {
                     if let Some(sent) = find(document().body().as_deref(), "#side-sent") {
                         sent.remove();
                     }
-                    request_animation_frame(show_open);
                     sidebar(shown, &open)
                 })
         })}
@@ -191,8 +199,9 @@ fn side(counts: Counts, open: &str) -> Erased {
 }
 
 /// Moves the line of channels, which a narrow page has, to the one that is open; some of the one
-/// before it shows, too.
-fn show_open() {
+/// before it shows, too. Where the reader has moved it since, it stays. `moved_to`: where it was moved
+/// last.
+fn show_open(moved_to: StoredValue<Option<i32>>) {
     const BEFORE: i32 = 24;
 
     let found = |selector| find(document().body().as_deref(), selector);
@@ -200,7 +209,12 @@ fn show_open() {
         found(".channels ul"),
         found(".channels li:has([aria-current])"),
     ) {
-        line.set_scroll_left(open.offset_left() - BEFORE);
+        let known = moved_to.try_get_value().flatten();
+        if known.is_none_or(|known| known == line.scroll_left()) {
+            line.set_scroll_left(open.offset_left() - BEFORE);
+            // No further than there is to move.
+            moved_to.try_set_value(Some(line.scroll_left()));
+        }
     }
 }
 
