@@ -13,20 +13,21 @@ const YEAR: i64 = 365 * DAY;
 /// milliseconds since 1970. A `timestamp` without a zone is taken for UTC. `None` for
 /// infinities and what else is no moment.
 pub fn since(text: &str, now: f64) -> Option<String> {
-    let seconds = match parse_unix_text(text) {
-        Some(moment) => moment,
-        None => parse_unix_text(&format!("{text}+00:00"))?,
-    } / 1_000_000;
-    Some(distance((now / 1000.0) as i64 - seconds))
+    Some(distance(passed(text, now)?))
 }
 
 /// The same of what was written down: no clock says that it is yet to be.
 pub fn ago(text: &str, now: f64) -> Option<String> {
-    let said = since(text, now)?;
-    Some(match said.starts_with("in ") {
-        true => "now".to_owned(),
-        false => said,
-    })
+    Some(distance(passed(text, now)?.max(0)))
+}
+
+/// How many seconds have passed since then.
+fn passed(text: &str, now: f64) -> Option<i64> {
+    let moment = match parse_unix_text(text) {
+        Some(moment) => moment,
+        None => parse_unix_text(&format!("{text}+00:00"))?,
+    };
+    Some((now / 1000.0) as i64 - moment / 1_000_000)
 }
 
 /// What stands for a day, when today is `today`, both as `2026-03-01`.
@@ -78,6 +79,16 @@ mod tests {
 
     /// 2026-03-01T12:00:00Z.
     const NOON: f64 = 1_772_366_400_000.0;
+
+    #[test]
+    fn what_was_written_down_is_never_yet_to_be() {
+        let at = "2026-03-01T12:00:10+00:00";
+        let noon = parse_unix_text("2026-03-01T12:00:00+00:00").map(|noon| (noon / 1_000) as f64);
+        let noon = noon.unwrap_or_default();
+        assert_eq!(since(at, noon).as_deref(), Some("in 10 s"));
+        assert_eq!(ago(at, noon).as_deref(), Some("now"));
+        assert_eq!(ago(at, noon + 25_000.0).as_deref(), Some("15 s ago"));
+    }
 
     #[test]
     fn times_are_told_by_their_distance() {
