@@ -28,7 +28,10 @@ for (const scheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme: scheme, contrast: more ? "more" : "no-preference" });
       await page.goto("/design");
       const texts = ["--text", "--text-2", "--text-3", "--accent", "--live", "--warn", "--danger"];
-      for (const surface of ["--bg", "--bg-raised", "--bg-bar"]) {
+      const still = ["--bg", "--bg-raised", "--bg-bar", "--bg-hover", "--bg-press"];
+      // What a row or a cell stands on for a while: chosen, warned of, changed, come.
+      const passing = ["--accent-soft", "--warn-soft", "--flash", "--enter"];
+      for (const surface of [...still, ...passing]) {
         const background = await colour(page, surface);
         for (const text of texts) {
           const apart = contrast(await colour(page, text), background);
