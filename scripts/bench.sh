@@ -10,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly all=(route capture latency attack throughput fanout watching window browser side-by-side)
+readonly all=(route capture latency attack throughput fanout servers watching window browser side-by-side)
 if [ -n "${PART:-}" ]; then
   set -- "$PART" "$@"
 fi

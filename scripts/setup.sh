@@ -178,7 +178,7 @@ nginx() {
   apt_install nginx-light || fail "nginx is missing: install it"
 }
 
-# The bus of the tests.
+# The bus of the tests and of the benchmarks.
 redis() {
   have redis-server && return
   say "installing Redis (package redis-server)"
@@ -229,5 +229,5 @@ case $part in release) musl ;; esac
 case $part in test | browser | all) node_packages end2end ;; esac
 case $part in test | browser | all) chromium ;; esac
 case $part in test | all) nginx ;; esac
-case $part in test | all) redis ;; esac
+case $part in test | bench | all) redis ;; esac
 case $part in side-by-side) wal2json ;; esac

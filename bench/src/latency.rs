@@ -71,7 +71,7 @@ pub struct Row {
 /// From COMMIT to whoever is told.
 #[derive(Serialize)]
 pub struct Delays {
-    messages: usize,
+    pub messages: usize,
     pub median_ms: f64,
     pub p99_ms: f64,
     max_ms: f64,
@@ -243,7 +243,8 @@ pub async fn measure(served: &Served, trial: Trial) -> anyhow::Result<Row> {
     })
 }
 
-fn delays(times: &Mutex<Vec<Duration>>) -> Delays {
+/// What these came to, which are taken.
+pub fn delays(times: &Mutex<Vec<Duration>>) -> Delays {
     let mut times = std::mem::take(&mut *lock(times));
     times.sort_unstable();
     let at = |share: f64| {
@@ -261,7 +262,7 @@ fn delays(times: &Mutex<Vec<Duration>>) -> Delays {
 }
 
 /// The values that a patch gives the column `n`.
-fn values_of_n(text: &[u8]) -> impl Iterator<Item = usize> {
+pub fn values_of_n(text: &[u8]) -> impl Iterator<Item = usize> {
     const NAME: &[u8] = b"\"n\":";
     let starts = text
         .windows(NAME.len())

@@ -10,6 +10,7 @@ mod latency;
 mod progress;
 mod report;
 mod served;
+mod servers;
 mod side_by_side;
 mod swarm;
 mod throughput;
@@ -19,6 +20,9 @@ mod window;
 
 #[path = "../../server/tests/support/cluster.rs"]
 mod cluster;
+
+#[path = "../../server/tests/support/redis_server.rs"]
+mod redis_server;
 
 use clap::{Parser, Subcommand};
 
@@ -45,6 +49,8 @@ enum Part {
     Throughput(throughput::Options),
     /// Ten thousand clients: memory, messages a second, time to the last of them
     Fanout(fanout::Options),
+    /// One, two and three servers on one database, with a shared reader of the log and without
+    Servers(servers::Options),
     /// What watch rules over a busy table cost its writers and other clients
     #[cfg(feature = "capture")]
     Watching(watching::Options),
@@ -66,6 +72,7 @@ async fn main() -> anyhow::Result<()> {
         Part::Attack(options) => attack::run(&options).await,
         Part::Throughput(options) => throughput::run(&options).await,
         Part::Fanout(options) => fanout::run(&options).await,
+        Part::Servers(options) => servers::run(&options).await,
         #[cfg(feature = "capture")]
         Part::Watching(options) => watching::run(&options).await,
         Part::Window(options) => window::run(&options).await,

@@ -59,19 +59,9 @@ pub struct Cpu {
 impl Served {
     /// Starts a durable cluster, makes the tables of `schema` in it, and serves them.
     pub async fn start(program: &Program, schema: &str) -> anyhow::Result<Self> {
-        let cluster = Cluster::start(&[
-            ("fsync", "on"),
-            ("full_page_writes", "on"),
-            ("max_wal_size", "32GB"),
-            ("checkpoint_timeout", "1d"),
-        ]);
-        let database = cluster.database().await;
         let path = program.path()?;
-        // The first start makes what `watch` needs; the tables are live before the second.
-        let (server, _) = spawn(&path, &database.url).await?;
-        end(server).await?;
-        database.execute(schema).await;
-        let (server, address) = spawn(&path, &database.url).await?;
+        let (cluster, database) = prepare(&path, schema).await?;
+        let (server, address) = spawn_with(&path, &database.url, &[]).await?;
         Ok(Self {
             database,
             address,
@@ -98,13 +88,9 @@ impl Served {
 
     /// Processor time used so far.
     pub fn cpu(&self) -> Cpu {
-        let postmaster = fs::read_to_string(self.cluster.directory().join("data/postmaster.pid"))
-            .ok()
-            .and_then(|text| text.lines().next()?.parse().ok());
-        let database = postmaster.map(family_cpu).unwrap_or_default();
         Cpu {
             server: self.pid().and_then(cpu_time).unwrap_or_default(),
-            database,
+            database: database_cpu(&self.cluster),
         }
     }
 
@@ -167,11 +153,24 @@ fn field(status: &str, name: &str) -> Option<u64> {
     Some(kib << 10)
 }
 
-async fn spawn(program: &Path, url: &str) -> anyhow::Result<(Child, String)> {
-    spawn_with(program, url, &[]).await
+/// Starts a durable cluster, and makes the tables of `schema` in a database of it.
+pub async fn prepare(program: &Path, schema: &str) -> anyhow::Result<(Cluster, Database)> {
+    let cluster = Cluster::start(&[
+        ("fsync", "on"),
+        ("full_page_writes", "on"),
+        ("max_wal_size", "32GB"),
+        ("checkpoint_timeout", "1d"),
+    ]);
+    let database = cluster.database().await;
+    // A first start makes what `watch` needs; the tables are live before the next.
+    let (server, _) = spawn_with(program, &database.url, &[]).await?;
+    end(server).await?;
+    database.execute(schema).await;
+    Ok((cluster, database))
 }
 
-async fn spawn_with(
+/// A server with these settings, and where it listens.
+pub async fn spawn_with(
     program: &Path,
     url: &str,
     settings: &[(&str, &str)],
@@ -202,7 +201,8 @@ async fn spawn_with(
     Ok((server, address))
 }
 
-async fn end(mut server: Child) -> anyhow::Result<()> {
+/// Has a server end in good order.
+pub async fn end(mut server: Child) -> anyhow::Result<()> {
     if let Some(pid) = server.id().and_then(|pid| i32::try_from(pid).ok())
         && let Some(pid) = rustix::process::Pid::from_raw(pid)
     {
@@ -210,6 +210,14 @@ async fn end(mut server: Child) -> anyhow::Result<()> {
     }
     server.wait().await?;
     Ok(())
+}
+
+/// Processor time of all of a cluster's processes.
+pub fn database_cpu(cluster: &Cluster) -> Duration {
+    let postmaster = fs::read_to_string(cluster.directory().join("data/postmaster.pid"))
+        .ok()
+        .and_then(|text| text.lines().next()?.parse().ok());
+    postmaster.map(family_cpu).unwrap_or_default()
 }
 
 /// The time of a process and of its children, those that have ended too.
@@ -227,7 +235,7 @@ fn family_cpu(parent: u32) -> Duration {
 }
 
 /// User and system time of a process, from `/proc`, whose unit is 1/100 s on Linux.
-fn cpu_time(pid: u32) -> Option<Duration> {
+pub fn cpu_time(pid: u32) -> Option<Duration> {
     Some(Duration::from_millis(
         ticks(&stat_fields(pid)?, 11..13) * 10,
     ))
