@@ -1,6 +1,6 @@
-import type { Page } from "@playwright/test";
+import type { Locator, Page } from "@playwright/test";
 import { account, another, signIn, test } from "../accounts";
-import { expect, expectNoSeriousViolation } from "../fixtures";
+import { cell, expect, expectLive as expectLiveTable, expectNoSeriousViolation } from "../fixtures";
 
 // Each signs in several times, which is made to cost.
 test.describe.configure({ timeout: 120_000 });
@@ -9,13 +9,30 @@ const comments = (page: Page) => page.getByRole("list", { name: "Comments" }).lo
 const comment = (page: Page, words: string) =>
   comments(page).filter({ has: page.locator(".post-body", { hasText: words }) });
 
-/** The thread is live once it has what no server sends. */
-const expectLive = (page: Page) => expect(page.locator(".thread .posts")).toBeAttached();
+/** The thread is live once the live one has taken the place of the one that the server sent. */
+async function expectLive(page: Page) {
+  await expect(page.locator("#thread-live .posts")).toBeAttached();
+  await expect(page.locator("#thread-sent")).toHaveCount(0);
+}
+
+const field = (page: Page) => page.getByRole("textbox", { name: "New comment" });
 
 async function write(page: Page, words: string) {
-  await page.getByRole("textbox", { name: "New comment" }).fill(words);
+  await field(page).fill(words);
   await page.getByRole("button", { name: "Comment", exact: true }).click();
-  await expect(page.getByRole("textbox", { name: "New comment" })).toHaveValue("");
+  await expect(field(page)).toHaveValue("");
+}
+
+async function openThread(page: Page, table: string, key: number) {
+  await page.goto(`/comments/${table}/${key}`);
+  await expectLive(page);
+}
+
+/** Opens a row's detail in the table that the page shows. */
+async function openDetail(page: Page, key: number) {
+  await cell(page, key, "title").click();
+  await page.keyboard.press("Alt+Enter");
+  await expect(field(page)).toBeVisible();
 }
 
 const count = (page: Page, label: string) => page.getByRole("link", { name: label, exact: true });
@@ -129,6 +146,51 @@ test("whoever does not see the row any more sees nothing that is written about i
   await bobs.context().close();
 });
 
+test("a row's values leave the open page of its thread with the row, and with the right to read it", async ({
+  page,
+  browser,
+  server,
+  items,
+}) => {
+  const [ann, bob] = [account(server, "administrator"), account(server)];
+  const rule = async (read: boolean) => {
+    const set = await page.request.put(`/api/permissions/member/${items.name}`, {
+      data: { read, rows: "done=is.false" },
+      headers: { Origin: server.url },
+    });
+    expect(set.status()).toBe(200);
+  };
+  await page.goto(`/comments/${items.name}/3`);
+  await signIn(page, ann);
+  await expectLive(page);
+  await rule(true);
+  const bobs = await another(browser, server);
+  await bobs.goto(`/comments/${items.name}/3`);
+  await signIn(bobs, bob);
+  // Words that are in the values alone.
+  await server.sql(`UPDATE ${items.name} SET notes = 'kept from others' WHERE id IN (3, 6)`);
+  const everything = () => bobs.evaluate(() => document.title + document.documentElement.outerHTML);
+  const expectNothing = async () => {
+    await expect(bobs.getByText("You don’t see this row any more.")).toBeVisible();
+    await expect(bobs.getByRole("heading", { name: "A row", exact: true })).toBeVisible();
+    expect(await everything()).not.toMatch(/kept from others|Item \d/);
+  };
+
+  await openThread(bobs, items.name, 3);
+  await expect(bobs.getByText("kept from others")).toBeVisible();
+  await expect(bobs.getByText("Item 3")).toBeVisible();
+  await server.sql(`UPDATE ${items.name} SET done = true WHERE id = 3`);
+  // Whoever has it open is told by what is written next.
+  await write(page, "For those who see it.");
+  await expectNothing();
+
+  await openThread(bobs, items.name, 6);
+  await expect(bobs.getByText("kept from others")).toBeVisible();
+  await rule(false);
+  await expectNothing();
+  await bobs.context().close();
+});
+
 test("what is written in a row's detail is sent by itself, on a narrow screen too", async ({ page, server, items }) => {
   const ann = account(server);
   await page.goto(items.path);
@@ -144,6 +206,93 @@ test("what is written in a row's detail is sent by itself, on a narrow screen to
   await expect(dialog.getByLabel("title")).toHaveValue("Not saved");
   await expect(page.locator('tr[data-key="4"]')).toContainText("Item 4");
   expect(await dialog.evaluate((dialog) => dialog.scrollWidth > dialog.clientWidth)).toBe(false);
+});
+
+test("what is begun is kept until it is sent, wherever its author goes meanwhile", async ({ page, server, items }) => {
+  const ann = account(server);
+  const dialog = page.getByRole("dialog");
+  await page.goto(`/comments/${items.name}/3`);
+  await signIn(page, ann);
+  await expectLive(page);
+  await field(page).fill("Begun");
+  // Another row has another one.
+  await openThread(page, items.name, 4);
+  await expect(field(page)).toHaveValue("");
+  await field(page).fill("Of the fourth");
+
+  await page.goto(items.path);
+  await expectLiveTable(page);
+  await openDetail(page, 3);
+  await expect(field(page)).toHaveValue("Begun");
+  await field(page).fill("Begun, and gone on with");
+  await dialog.getByRole("button", { name: "Close" }).click();
+  await expect(dialog).toBeHidden();
+  await openDetail(page, 4);
+  await expect(field(page)).toHaveValue("Of the fourth");
+  await dialog.getByRole("button", { name: "Close" }).click();
+
+  await openThread(page, items.name, 3);
+  await expect(field(page)).toHaveValue("Begun, and gone on with");
+  await page.reload();
+  await expectLive(page);
+  await expect(field(page)).toHaveValue("Begun, and gone on with");
+  // What is changed of a comment meanwhile does not take its place.
+  await page.getByRole("button", { name: "Comment", exact: true }).click();
+  await expect(comment(page, "Begun, and gone on with")).toHaveCount(1);
+  await expect(field(page)).toHaveValue("");
+  await field(page).fill("Begun again");
+  await comment(page, "Begun, and gone on with").getByRole("link", { name: /^Edit/ }).click();
+  await page.getByRole("textbox", { name: "Change your comment" }).fill("Never saved");
+  await page.reload();
+  await expectLive(page);
+  await expect(field(page)).toHaveValue("Begun again");
+  await page.getByRole("button", { name: "Comment", exact: true }).click();
+  await expect(comment(page, "Begun again")).toHaveCount(1);
+  await expect(field(page)).toHaveValue("");
+
+  // Once it is sent it is there nowhere.
+  await page.reload();
+  await expectLive(page);
+  await expect(field(page)).toHaveValue("");
+  await page.goto(items.path);
+  await expectLiveTable(page);
+  await openDetail(page, 3);
+  await expect(comment(page, "Begun again")).toHaveCount(1);
+  await expect(field(page)).toHaveValue("");
+  await dialog.getByRole("button", { name: "Close" }).click();
+  await openDetail(page, 4);
+  await expect(field(page)).toHaveValue("Of the fourth");
+});
+
+test("what one account begins is not shown to another in the same browser", async ({ page, server, items }) => {
+  const [ann, bob] = [account(server), account(server)];
+  const becomes = async (name: string) => {
+    // What a server would say at a session's end is another matter: here it just is not there any more.
+    await page.context().clearCookies();
+    await page.goto(`/comments/${items.name}/3`);
+    await signIn(page, name);
+    await expectLive(page);
+  };
+  await becomes(ann);
+  await field(page).fill("Ann’s alone");
+  await becomes(bob);
+  await expect(field(page)).toHaveValue("");
+  await field(page).fill("Bob’s");
+  await page.goto(items.path);
+  await expectLiveTable(page);
+  await openDetail(page, 3);
+  await expect(field(page)).toHaveValue("Bob’s");
+  await page.getByRole("dialog").getByRole("button", { name: "Close" }).click();
+  await becomes(ann);
+  await expect(field(page)).toHaveValue("Ann’s alone");
+
+  // Whoever signs out leaves nothing.
+  await page.getByRole("button", { name: ann }).click();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await expect(page.getByRole("button", { name: "Sign in" })).toBeVisible();
+  expect(await page.evaluate(() => JSON.stringify({ ...sessionStorage, ...localStorage }))).not.toMatch(/Ann’s|Bob’s/);
+  await becomes(bob);
+  await expect(field(page)).toHaveValue("");
 });
 
 test("what came while a page was away is there once when it comes back", async ({ page, browser, server, items }) => {
@@ -184,6 +333,79 @@ test.describe("without JavaScript", () => {
     await page.getByRole("link", { name: "Show it in its table" }).click();
     await expect(page.locator("tbody tr[data-key]")).toHaveCount(1);
   });
+});
+
+test("the mark of a row's comments stands beside its box, and goes with the last of them", async ({
+  page,
+  browser,
+  server,
+  items,
+}) => {
+  const [ann, bob] = [account(server), account(server)];
+  await page.goto(`${items.path}?order=id`);
+  await signIn(page, ann);
+  await expectLiveTable(page);
+  const bobs = await another(browser, server);
+  await bobs.goto(`/comments/${items.name}/2`);
+  await signIn(bobs, bob);
+  await expectLive(bobs);
+  bobs.on("dialog", (asked) => void asked.accept());
+  const box = page.getByRole("checkbox", { name: "Choose row 2", exact: true });
+  const label = (of: number) => (of === 1 ? "1 comment" : `${of} comments`);
+  const table = `(SELECT id FROM rowcast.comment_table WHERE relation = '${items.name}'::regclass)`;
+  const room = () => page.locator("td:has(input)").first().evaluate((cell) => cell.getBoundingClientRect().width);
+
+  const expectBeside = async (of: number) => {
+    const mark = count(page, label(of));
+    await expect(mark).toHaveText(String(of));
+    for (const width of [1280, 390]) {
+      await page.setViewportSize({ width, height: 800 });
+      // Nothing but the mark itself is where the mark is, and so of the box.
+      const hit = (locator: Locator) =>
+        locator.evaluate((element) => {
+          const { left, right, top, bottom } = element.getBoundingClientRect();
+          const at = (x: number, y: number) => document.elementFromPoint(x, y);
+          const corners = [left + 1, right - 1].flatMap((x) => [top + 1, bottom - 1].map((y) => at(x, y)));
+          return corners.every((found) => found === element);
+        });
+      const apart = async () => {
+        const [one, other] = [await mark.boundingBox(), await box.boundingBox()];
+        return one && other ? one.x - (other.x + other.width) : undefined;
+      };
+      await expect.poll(apart, `${of} at ${width}`).toBeGreaterThanOrEqual(0);
+      const [marked, values] = [(await mark.boundingBox())!, (await cell(page, 2, "id").boundingBox())!];
+      expect(marked.x + marked.width).toBeLessThanOrEqual(values.x);
+      await expect.poll(() => hit(box), `the box, ${of} at ${width}`).toBe(true);
+      // Round corners are none of the mark.
+      const middle = await mark.evaluate((element) => {
+        const { left, right, top, bottom } = element.getBoundingClientRect();
+        return document.elementFromPoint((left + right) / 2, (top + bottom) / 2) === element;
+      });
+      expect(middle).toBe(true);
+    }
+    await page.setViewportSize({ width: 1280, height: 800 });
+  };
+
+  const before = await room();
+  await expect(page.locator(".rows[data-comments]")).toHaveCount(0);
+  await write(bobs, "One");
+  await expectBeside(1);
+  expect(await room()).toBeGreaterThan(before);
+  await server.sql(
+    `INSERT INTO rowcast.comment (table_id, key, author, author_name, body)
+     SELECT c.table_id, c.key, c.author, c.author_name, 'Again' FROM rowcast.comment c, generate_series(1, 110)
+     WHERE c.table_id = ${table}`,
+  );
+  await expectBeside(111);
+  await box.check();
+  await expect(box).toBeChecked();
+  await server.sql(`UPDATE rowcast.comment SET deleted_at = now(), body = '' WHERE table_id = ${table} AND body = 'Again'`);
+  await expectBeside(1);
+  await comment(bobs, "One").getByRole("button", { name: /^Delete/ }).click();
+  await expect(page.locator(".comment-count")).toHaveCount(0);
+  await expect(page.locator(".rows[data-comments]")).toHaveCount(0);
+  await expect.poll(room).toBe(before);
+  await bobs.context().close();
 });
 
 for (const theme of ["light", "dark"] as const) {
