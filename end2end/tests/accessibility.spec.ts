@@ -1,4 +1,4 @@
-import { expect, expectNoSeriousViolation, open, test } from "../fixtures";
+import { cell, expect, expectNoSeriousViolation, open, test } from "../fixtures";
 
 for (const theme of ["light", "dark"] as const) {
   test.describe(`in the ${theme} theme`, () => {
@@ -34,6 +34,46 @@ for (const theme of ["light", "dark"] as const) {
       await page.getByRole("columnheader", { name: "title" }).hover();
       await page.getByRole("button", { name: "Menu of title" }).click();
       await expectNoSeriousViolation(page);
+    });
+
+    test("values of every kind can be read while they show that they changed", async ({ page, server, items }) => {
+      const name = `${items.name}_kinds`;
+      await server.sql(`
+        CREATE TYPE ${name}_state AS ENUM ('open', 'shut', 'lost');
+        CREATE TABLE ${name} (id int PRIMARY KEY, word text, number numeric, code uuid, bytes bytea, doc jsonb, list int[],
+          at timestamptz, day date, done boolean, state ${name}_state, item int REFERENCES ${items.name},
+          site text, story text, secret text, share int, team text);
+        INSERT INTO ${name} (id) SELECT n FROM generate_series(1, 3) n;
+        INSERT INTO ${name} (id, word, number, state, secret, site) VALUES (4, 'a', 1, 'lost', 'b', 'c')`);
+      await server.sql("SELECT rowcast.watch($1::text::regclass)", [name]);
+      try {
+        // What takes marks off again comes long after the test.
+        await page.addInitScript(() => {
+          const wait = window.setTimeout;
+          const late = (then: TimerHandler, after?: number, ...rest: unknown[]) =>
+            wait(then, after === 1_000 ? 3_600_000 : after, ...rest);
+          Object.assign(window, { setTimeout: late });
+        });
+        const formats = "site:link,story:markdown,secret:masked,share:progress(100),team:badge";
+        await page.setViewportSize({ width: 2560, height: 800 });
+        await open(page, `/tables/${name}?order=id&limit=10&~format=${formats}`);
+        await server.sql(`BEGIN;
+          UPDATE ${name} SET word = 'words', number = 1234.5, code = gen_random_uuid(), bytes = '\\x00ff', doc = '{"a": [1]}',
+            list = '{1,2}', at = now(), day = now(), done = id = 1, state = (enum_range(NULL::${name}_state))[id], item = id,
+            site = 'https://a.example', story = '**a** \`b\` [c](https://a.example) ~~d~~', secret = 'hush', share = 40, team = 'north'
+            WHERE id < 3;
+          UPDATE ${name} SET word = '', secret = '', doc = 'null' WHERE id = 3;
+          UPDATE ${name} SET word = NULL, number = NULL, state = NULL, secret = NULL, site = NULL WHERE id = 4; COMMIT`);
+        const marked = page.locator(".v.flash");
+        await expect(marked).toHaveCount(2 * 16 + 3 + 5);
+        await expect(cell(page, 4, "state").locator(".v.flash .null")).toBeVisible();
+        await expect(cell(page, 1, "item").locator(".v.flash a")).toBeVisible();
+        await expectNoSeriousViolation(page);
+        await expect(marked).toHaveCount(2 * 16 + 3 + 5);
+      } finally {
+        await page.goto("about:blank");
+        await server.sql(`DROP TABLE ${name}; DROP TYPE ${name}_state`);
+      }
     });
 
     test("an error and an empty table have no serious violation", async ({ page, server, items }) => {

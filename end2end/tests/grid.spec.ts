@@ -87,6 +87,54 @@ test("the keyboard goes through a long result", async ({ page, server, items }) 
   await expect(cell(page, 1, "id")).toBeFocused();
 });
 
+test("keys that are pressed while no rows come are none of them lost", async ({ page, server, items }) => {
+  await many(server, items.name, 5_000);
+  // Answers wait here for as long as they are held.
+  let held: (() => void)[] | undefined;
+  await page.routeWebSocket(/\/api\/ws/, (route) => {
+    const upstream = route.connectToServer();
+    upstream.onMessage((message) => {
+      const pass = () => route.send(message);
+      held ? held.push(pass) : pass();
+    });
+  });
+  await open(page, `${items.path}?order=id`);
+  await cell(page, 1, "title").click();
+  await page.keyboard.press("Control+End");
+  await expect(cell(page, 5_000, "created_at")).toBeFocused();
+  const at = () => page.evaluate(() => Number(document.activeElement?.parentElement?.getAttribute("data-key")));
+  await page.keyboard.press("PageUp");
+  await expect.poll(at).toBeLessThan(5_000);
+  const screen = 5_000 - (await at());
+  expect(screen).toBeGreaterThan(5);
+  const first = Math.min(...(await keys(page)));
+
+  const pages = 30;
+  const up = 5_000 - (1 + pages) * screen;
+  held = [];
+  for (let turn = 0; turn < pages; turn++) await page.keyboard.press("PageUp");
+  // Rows that are not here are asked for, and none of them has come.
+  await expect.poll(() => held?.length).toBeGreaterThan(0);
+  expect(up).toBeLessThan(first - 300);
+  expect(await at()).toBeGreaterThan(up);
+  let waiting: (() => void)[] = held;
+  held = undefined;
+  for (const pass of waiting) pass();
+  await expect(cell(page, up, "created_at")).toBeFocused();
+  await expect(cell(page, up, "created_at")).toBeInViewport({ ratio: 1 });
+
+  // Down, and one row back.
+  held = [];
+  for (let turn = 0; turn < pages; turn++) await page.keyboard.press("PageDown");
+  await page.keyboard.press("ArrowUp");
+  await expect.poll(() => held?.length).toBeGreaterThan(0);
+  expect(await at()).toBeLessThan(5_000 - screen - 1);
+  waiting = held;
+  held = undefined;
+  for (const pass of waiting) pass();
+  await expect(cell(page, 5_000 - screen - 1, "created_at")).toBeFocused();
+});
+
 test("a million rows are scrolled through to the last", async ({ page, server, items }) => {
   test.slow();
   await many(server, items.name, 1_000_000);
