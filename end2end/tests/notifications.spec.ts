@@ -69,6 +69,103 @@ test("the bell counts on every page and device, and reading on one clears the ot
   expect(errors).toEqual([]);
 });
 
+/** Fails where something of the bar at the top of the page lies on something else, or leaves the screen. */
+async function expectNothingCovered(page: Page, width: number) {
+  const { parts, covered } = await page.evaluate(() => {
+    const shown = [...document.querySelectorAll(".top-bar :is(a, button), .top-bar .icon, .bell .count")]
+      .map((element) => ({ element, box: element.getBoundingClientRect() }))
+      .filter(({ element, box }) => box.width > 1 && box.height > 1 && !element.closest("[popover]"));
+    const name = (element: Element) => element.className || element.tagName;
+    const covered = shown.flatMap(({ element, box }) =>
+      shown
+        // What belongs to a part lies on it, as the count does on the bell.
+        .filter((other) => !other.element.contains(element) && !element.contains(other.element))
+        .filter((other) => !(element.closest(".bell") && other.element.closest(".bell")))
+        .filter(({ box: of }) => box.left < of.right && of.left < box.right && box.top < of.bottom && of.top < box.bottom)
+        .map((other) => `${name(element)} ${box.left}–${box.right} on ${name(other.element)} ${other.box.left}–${other.box.right}`),
+    );
+    return { parts: shown.map(({ element, box }) => ({ name: name(element), right: box.right })), covered };
+  });
+  expect(parts.map((part) => part.name)).toContain("count");
+  expect(covered, `at ${width}`).toEqual([]);
+  for (const part of parts) expect(part.right, `${part.name} at ${width}`).toBeLessThanOrEqual(width);
+}
+
+test("the bell's count covers nothing beside it, however many there are", async ({ page, server, items }) => {
+  const ann = account(server);
+  await page.goto("/notifications");
+  await signIn(page, ann);
+  await expectLiveList(page);
+  const tell = (more: number) =>
+    server.sql(
+      `SELECT rowcast.notify($1::text, 'Number ' || n) FROM generate_series(1, $2::int) n`,
+      [ann, more],
+    );
+  const pages = [items.path, "/notifications", `/comments/${items.name}/1`, "/feed"];
+  for (const [more, all] of [[1, 1], [11, 12], [108, 120]] as const) {
+    await tell(more);
+    for (const address of pages) {
+      await page.goto(address);
+      await expect(bell(page)).toHaveAccessibleName(`Notifications, ${all} unread`);
+      await expect(bell(page).locator(".count")).toHaveText(all > 99 ? "99+" : String(all));
+      for (const width of [1280, 390]) {
+        await page.setViewportSize({ width, height: 800 });
+        await expectNothingCovered(page, width);
+      }
+    }
+  }
+});
+
+test("what was written down is never told as yet to come, where the browser's clock is behind", async ({
+  page,
+  server,
+  items,
+}) => {
+  const ann = account(server);
+  await page.clock.install({ time: Date.now() - 30_000 });
+  // Whatever stood there, however briefly.
+  await page.addInitScript(() => {
+    const seen = new Set<string>();
+    Object.assign(window, { seen });
+    const look = () => document.querySelectorAll("main time").forEach((time) => seen.add(time.textContent ?? ""));
+    new MutationObserver(look).observe(document, { subtree: true, childList: true, characterData: true });
+  });
+  const seen = () => page.evaluate(() => [...(window as unknown as { seen: Set<string> }).seen]);
+  /** How many seconds the newest time lies ahead of what the browser takes for now. */
+  const ahead = () =>
+    page.evaluate(() => {
+      const times = [...document.querySelectorAll("main time")].map((time) => Date.parse(`${time.getAttribute("datetime")}`));
+      return (Math.max(...times) - Date.now()) / 1000;
+    });
+  await page.goto(`/comments/${items.name}/3`);
+  await signIn(page, ann);
+  await expect(page.locator("#thread-live .posts")).toBeAttached();
+  await page.getByRole("textbox", { name: "New comment" }).fill("Just now");
+  await page.getByRole("button", { name: "Comment", exact: true }).click();
+  await expect(page.locator("#thread-live time")).toHaveText(/now|ago/);
+  expect(await ahead()).toBeGreaterThan(3);
+  expect(await seen()).not.toEqual(expect.arrayContaining([expect.stringMatching(/^in /)]));
+
+  server.rowcast(["notify", ann, "Before"]);
+  await page.goto("/notifications");
+  await expectLiveList(page);
+  server.rowcast(["notify", ann, "While it is open"]);
+  await expect(list(page)).toHaveCount(2);
+  await expect(list(page).first().locator("time")).toHaveText(/now|ago/);
+  expect(await ahead()).toBeGreaterThan(3);
+  expect(await seen()).not.toEqual(expect.arrayContaining([expect.stringMatching(/^in /)]));
+
+  const channel = `c${Date.now().toString(36)}`;
+  await server.sql(`INSERT INTO rowcast.channel (name, kind) VALUES ('${channel}', 'discussion')`);
+  server.rowcast(["post", channel, "A post"]);
+  await page.goto(`/feed/${channel}`);
+  await expect(page.getByRole("region", { name: /^Posts/ })).toBeVisible();
+  server.rowcast(["post", channel, "Another"]);
+  await expect(page.locator(".post-body", { hasText: "Another" })).toBeVisible();
+  expect(await ahead()).toBeGreaterThan(3);
+  expect(await seen()).not.toEqual(expect.arrayContaining([expect.stringMatching(/^in /)]));
+});
+
 test("what came while a page was away is there when it comes back, once", async ({ page, server, items }) => {
   const ann = account(server);
   await page.goto(items.path);
