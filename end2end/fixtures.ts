@@ -122,3 +122,35 @@ export async function expectNoSeriousViolation(page: Page): Promise<void> {
     .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join("\n  ")}`);
   expect(serious).toEqual([]);
 }
+
+/** Fails where something but `code` of several lines goes beyond the side of the page or moves sideways, apart from a table and the line of channels. */
+export async function expectNoSideways(page: Page, code: Locator): Promise<void> {
+  const beyond = await page.evaluate(() => {
+    const all = [...document.querySelectorAll<HTMLElement>("html, body, main, main *, dialog, dialog *")];
+    const shown = all.filter((element) => element.checkVisibility() && !element.closest("pre, .sr-only, .channels, .rows"));
+    const pre = [...document.querySelectorAll<HTMLElement>("pre")].filter((element) => element.checkVisibility());
+    const isWide = (element: HTMLElement) => {
+      const scrolls = /auto|scroll/.test(getComputedStyle(element).overflowX) || element === document.documentElement;
+      const out = [...element.getClientRects()].some(({ right }) => right > innerWidth + 0.5);
+      return out || (scrolls && element.scrollWidth > element.clientWidth);
+    };
+    const out = (element: HTMLElement) => element.getBoundingClientRect().right > innerWidth + 0.5;
+    const told = (element: HTMLElement) => element.outerHTML.slice(0, 100);
+    return [...shown.filter(isWide), ...pre.filter(out)].map(told);
+  });
+  expect(beyond).toEqual([]);
+  // Lines of code are read by moving them, alone.
+  const moves = await code.evaluate((pre) => {
+    pre.scrollLeft = 1e6;
+    return pre.scrollLeft > 0 && pre.querySelector("code")!.getBoundingClientRect().height < 200;
+  });
+  expect(moves).toBe(true);
+}
+
+/** A body with code in it that is wider than any page: within a line, and lines of their own. */
+export const longCode = `Long: \`${"x".repeat(300)}\`, \`${"a b ".repeat(80)}\`
+
+\`\`\`
+${"SELECT ".repeat(60)}
+${"y".repeat(300)}
+\`\`\``;

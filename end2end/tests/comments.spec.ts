@@ -1,6 +1,13 @@
 import type { Locator, Page } from "@playwright/test";
 import { account, another, signIn, test } from "../accounts";
-import { cell, expect, expectLive as expectLiveTable, expectNoSeriousViolation } from "../fixtures";
+import {
+  cell,
+  expect,
+  expectLive as expectLiveTable,
+  expectNoSeriousViolation,
+  expectNoSideways,
+  longCode,
+} from "../fixtures";
 
 // Each signs in several times, which is made to cost.
 test.describe.configure({ timeout: 120_000 });
@@ -333,6 +340,21 @@ test.describe("without JavaScript", () => {
     await page.getByRole("link", { name: "Show it in its table" }).click();
     await expect(page.locator("tbody tr[data-key]")).toHaveCount(1);
   });
+});
+
+test("long code stays within its comment on a narrow screen", async ({ page, server, items }) => {
+  const ann = account(server);
+  await page.setViewportSize({ width: 390, height: 780 });
+  await page.goto(`/comments/${items.name}/2`);
+  await signIn(page, ann);
+  await expectLive(page);
+  await write(page, longCode);
+  await expectNoSideways(page, comment(page, "Long:").locator("pre"));
+  await page.goto(items.path);
+  await expectLiveTable(page);
+  await openDetail(page, 2);
+  await expect(comment(page, "Long:")).toBeVisible();
+  await expectNoSideways(page, comment(page, "Long:").locator("pre"));
 });
 
 test("the mark of a row's comments stands beside its box, and goes with the last of them", async ({

@@ -1,6 +1,6 @@
 import type { Page } from "@playwright/test";
 import { account, another, signIn, test } from "../accounts";
-import { expect, expectNoSeriousViolation } from "../fixtures";
+import { expect, expectNoSeriousViolation, expectNoSideways, longCode } from "../fixtures";
 
 // Each signs in several times, which is made to cost.
 test.describe.configure({ timeout: 120_000 });
@@ -430,6 +430,17 @@ for (const theme of ["light", "dark"] as const) {
     await expect(page.getByRole("button", { name: "New post" })).toBeFocused();
   });
 }
+
+test("long code stays within its post on a narrow screen", async ({ page, server }) => {
+  const ann = account(server);
+  await page.setViewportSize({ width: 390, height: 800 });
+  const name = await newChannel((text) => server.sql(text));
+  server.rowcast(["post", name, longCode]);
+  await page.goto(`/feed/${name}`);
+  await signIn(page, ann);
+  await expectLiveFeed(page);
+  await expectNoSideways(page, post(page, "Long:").locator("pre"));
+});
 
 test.describe("without JavaScript", () => {
   test.use({ javaScriptEnabled: false });
