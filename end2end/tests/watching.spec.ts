@@ -1,3 +1,4 @@
+import type { Page } from "@playwright/test";
 import { account, signIn, test } from "../accounts";
 import { expect, expectLive, expectNoSeriousViolation } from "../fixtures";
 
@@ -32,3 +33,112 @@ test("a saved view is watched in two clicks, and a row that enters it is told", 
   await page.getByRole("link", { name: "Big ones: a row entered" }).click();
   await expect(page.getByRole("gridcell", { name: "big", exact: true })).toBeVisible();
 });
+
+/** What the form of a rule asks for now, and what stands there. */
+const filled = (page: Page) =>
+  page.locator("form.watch-form").evaluate((form) =>
+    [...form.querySelectorAll<HTMLInputElement | HTMLSelectElement>("label :is(input, select)")]
+      .filter((field) => field.checkVisibility())
+      .map((field) => {
+        const name = field.closest("label")?.querySelector(".field-name")?.textContent;
+        const chosen = field instanceof HTMLSelectElement ? field.selectedOptions[0]?.textContent : field.value;
+        return `${name}: ${chosen}`;
+      }),
+  );
+
+for (const javaScriptEnabled of [true, false]) {
+  test.describe(javaScriptEnabled ? "with scripts" : "without scripts", () => {
+    test.use({ javaScriptEnabled });
+
+    test("the form asks for what its kind needs, and keeps what was filled in where it is refused", async ({
+      page,
+      server,
+      items,
+    }) => {
+      const ann = account(server, "administrator");
+      await page.goto(`/watches?table=${items.name}&query=${encodeURIComponent("done=is.false&estimate=gt.10")}`);
+      await signIn(page, ann);
+      const field = (name: string) => page.getByRole("combobox", { name, exact: true }).or(page.getByRole("textbox", { name, exact: true }));
+      const conditions = page.getByRole("list", { name: "Conditions" }).getByRole("listitem");
+      const shown = await conditions.allTextContents();
+      expect(shown).toHaveLength(2);
+
+      await page.getByText("More", { exact: true }).click();
+      const rest = [
+        `Its name: ${items.name}`,
+        "Told together: what comes within 5 minutes",
+        "Ends: never",
+        "Webhook, too: ",
+        "For a role instead of yourself: ",
+      ];
+      expect(await filled(page)).toEqual(["Tell me when: a row enters", ...rest]);
+      await field("Tell me when").selectOption("a row leaves");
+      expect(await filled(page)).toEqual(["Tell me when: a row leaves", ...rest]);
+      await field("Tell me when").selectOption("a value changes");
+      expect(await filled(page)).toEqual([
+        "Tell me when: a value changes",
+        "The value that changes: – choose –",
+        ...rest,
+      ]);
+      await field("Tell me when").selectOption("a total crosses a bound");
+      expect(await filled(page)).toEqual([
+        "Tell me when: a total crosses a bound",
+        "The total of: the number of rows",
+        "Goes: above",
+        "The bound: ",
+        ...rest,
+      ]);
+
+      await field("The total of").selectOption("estimate");
+      await field("Goes").selectOption("below");
+      await field("The bound").fill("not much");
+      await field("Its name").fill("Little <left>");
+      await field("Told together").selectOption("what comes within an hour");
+      await field("Ends").selectOption("after a week");
+      await field("Webhook, too").fill("https://hooks.example/a?b=c&d");
+      await field("For a role instead of yourself").fill("member");
+      const all = await filled(page);
+      expect(all).toHaveLength(9);
+      await page.getByRole("button", { name: "Watch", exact: true }).click();
+      await expect(page.getByRole("alert")).toBeVisible();
+      expect(await filled(page)).toEqual(all);
+      await expect(conditions).toHaveText(shown);
+
+      // Of each kind, one mistake after the other.
+      await field("Tell me when").selectOption("a value changes");
+      await page.getByRole("button", { name: "Watch", exact: true }).click();
+      await expect(page.getByRole("alert")).toContainText("needs the column");
+      expect(await filled(page)).toEqual([
+        "Tell me when: a value changes",
+        "The value that changes: – choose –",
+        ...all.slice(4),
+      ]);
+      await field("The value that changes").selectOption("notes");
+      await field("For a role instead of yourself").fill("no such role");
+      await page.getByRole("button", { name: "Watch", exact: true }).click();
+      await expect(page.getByRole("alert")).toBeVisible();
+      expect(await filled(page)).toEqual([
+        "Tell me when: a value changes",
+        "The value that changes: notes",
+        ...all.slice(4, 8),
+        "For a role instead of yourself: no such role",
+      ]);
+      // What was filled in of another kind is there when that is chosen again.
+      await field("Tell me when").selectOption("a total crosses a bound");
+      expect((await filled(page)).slice(0, 4)).toEqual(all.slice(0, 4));
+
+      await field("The bound").fill("7");
+      await field("Webhook, too").fill("");
+      await field("For a role instead of yourself").fill("");
+      await page.getByRole("button", { name: "Watch", exact: true }).click();
+      await expect(page.getByRole("status")).toHaveText("You are told from now on.");
+      await expect(page.getByRole("link", { name: "Little <left>" })).toBeVisible();
+      await expect(conditions).toHaveText(shown);
+      const [rule] = await server.sql(
+        "SELECT w.* FROM rowcast.watch_rule w JOIN rowcast.account a ON a.id = w.account WHERE a.name = $1",
+        [ann],
+      );
+      expect(rule).toMatchObject({ kind: "total", bound: "7", direction: "below", group_seconds: 3600 });
+    });
+  });
+}
