@@ -60,8 +60,8 @@ for (const javaScriptEnabled of [true, false]) {
       await signIn(page, ann);
       const field = (name: string) => page.getByRole("combobox", { name, exact: true }).or(page.getByRole("textbox", { name, exact: true }));
       const conditions = page.getByRole("list", { name: "Conditions" }).getByRole("listitem");
+      await expect(conditions).toHaveCount(2);
       const shown = await conditions.allTextContents();
-      expect(shown).toHaveLength(2);
 
       await page.getByText("More", { exact: true }).click();
       const rest = [
