@@ -302,6 +302,34 @@ test("what one account begins is not shown to another in the same browser", asyn
   await expect(field(page)).toHaveValue("");
 });
 
+test("what was sent is not there to be sent again where its row was left before the answer", async ({
+  page,
+  server,
+  items,
+}) => {
+  const ann = account(server);
+  await page.goto(items.path);
+  await signIn(page, ann);
+  await expectLiveTable(page);
+  const dialog = page.getByRole("dialog");
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  await page.route(/\/api\/comments\//, async (route) => {
+    if (route.request().method() === "POST") await held;
+    await route.continue();
+  });
+  await openDetail(page, 3);
+  await field(page).fill("Once");
+  await page.keyboard.press("Control+Enter");
+  await dialog.getByRole("button", { name: "Close" }).click();
+  await expect(dialog).toBeHidden();
+  release();
+  await expect(count(page, "1 comment")).toBeVisible();
+  await openDetail(page, 3);
+  await expect(comment(page, "Once")).toHaveCount(1);
+  await expect(field(page)).toHaveValue("");
+});
+
 test("what came while a page was away is there once when it comes back", async ({ page, browser, server, items }) => {
   const [ann, bob] = [account(server), account(server)];
   await page.goto(`/comments/${items.name}/5`);

@@ -181,6 +181,41 @@ test("what came while a page was away is there when it comes back, once", async 
   await expect(bell(page)).toHaveAccessibleName("Notifications, 1 unread");
 });
 
+test("what is counted up in a notification, and what is taken away from one, shows where it is open", async ({
+  page,
+  browser,
+  server,
+  items,
+}) => {
+  const [ann, bob] = [account(server), account(server)];
+  await page.goto(`/watches?table=${items.name}&query=estimate%3Dgt.1000`);
+  await signIn(page, ann);
+  await page.getByRole("button", { name: "Watch", exact: true }).click();
+  await expect(page.getByRole("status")).toHaveText("You are told from now on.");
+  await page.goto("/notifications");
+  await expectLiveList(page);
+  await server.sql(`INSERT INTO ${items.name} (id, title, estimate) VALUES (1000, 'big', 2000)`);
+  await expect(list(page)).toContainText("a row entered");
+  await list(page).getByRole("button", { name: /^Remove/ }).focus();
+  await server.sql(`INSERT INTO ${items.name} (id, title, estimate) VALUES (1001, 'big', 2000), (1002, 'big', 2001)`);
+  await expect(list(page)).toContainText("3 rows entered");
+  await expect(list(page)).toHaveCount(1);
+  await expect(list(page).getByRole("button", { name: /^Remove.*3 rows entered$/ })).toBeFocused();
+
+  const bobs = await another(browser, server);
+  await bobs.goto(`/comments/${items.name}/3`);
+  await signIn(bobs, bob);
+  bobs.on("dialog", (asked) => void asked.accept());
+  await expect(bobs.locator("#thread-live .posts")).toBeAttached();
+  await bobs.getByRole("textbox", { name: "New comment" }).fill(`@"${ann}" a slip`);
+  await bobs.getByRole("button", { name: "Comment", exact: true }).click();
+  await expect(list(page).first()).toContainText("a slip");
+  await bobs.locator("#thread-live").getByRole("button", { name: /^Delete/ }).click();
+  await expect(page.getByText("a slip")).toHaveCount(0);
+  await expect(list(page).first()).toContainText("mentioned you");
+  await bobs.context().close();
+});
+
 test("following a link reads it", async ({ page, server, items }) => {
   const ann = account(server);
   await page.goto("/notifications");

@@ -123,10 +123,14 @@ impl Writer {
             None => ("POST", self.page.with_value(|page| format!("/api{page}"))),
             Some(id) => ("PATCH", format!("/api/comments/{id}")),
         };
-        let sent = format!("{{\"body\":{}}}", serde_json::Value::from(body));
+        let sent = format!("{{\"body\":{}}}", serde_json::Value::from(body.as_str()));
+        let kept_as = self.kept_as.get_value();
         self.busy.set(true);
         spawn_local(async move {
             let done = request(method, &address, Some(sent)).await;
+            if done.is_ok() && editing.is_none() {
+                forget(&kept_as, &body);
+            }
             // The dialog may have gone meanwhile.
             if self.busy.try_set(false).is_some() {
                 return;
@@ -204,5 +208,16 @@ impl Writer {
             </div>
         }
         .made_here()
+    }
+}
+
+/// Keeps no more what was sent, unless something else has been begun meanwhile.
+fn forget(kept_as: &str, sent: &str) {
+    let storage = window().session_storage().ok().flatten();
+    let Some(storage) = storage else { return };
+    let kept = storage.get_item(kept_as).ok().flatten();
+    if kept.as_deref() == Some(sent) {
+        // Where nothing can be kept, nothing is.
+        let _ = storage.remove_item(kept_as);
     }
 }

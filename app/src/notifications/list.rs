@@ -61,8 +61,11 @@ pub fn list(told: Signal<Vec<Told>>, unread: Signal<u64>, now: Signal<f64>, zone
 /// One of them. What changes of it changes where it stands, for the focus may be on it.
 fn entry(id: i64, all: Signal<Vec<Told>>, now: Signal<f64>, zone: Zone) -> Erased {
     let found = move || all.read().iter().find(|told| told.id == id).cloned();
-    // One is told once: only whether it was read changes.
-    let told = untrack(found).unwrap_or_default();
+    // What is told together is counted up in it, and what it tells of may be taken away. One that is
+    // gone says what it said, for as long as it stands there.
+    let told = Memo::new(move |before: Option<&Told>| {
+        found().or_else(|| before.cloned()).unwrap_or_default()
+    });
     let is_read = Memo::new(move |_| found().is_none_or(|told| told.is_read));
     let what = move || match is_read.get() {
         true => "unread",
@@ -70,43 +73,45 @@ fn entry(id: i64, all: Signal<Vec<Told>>, now: Signal<f64>, zone: Zone) -> Erase
     };
     let action = move || format!("/notifications/{id}/{}", what());
     let state = move || (!is_read.get()).then_some("Unread");
-    let title = told.title.clone();
-    let head = match told.link.as_str() {
-        "" => view! { <bdi>{told.title.clone()}</bdi> }.erased(),
-        link => view! {
-            <a
-                class="told-link"
-                href=link.to_owned()
-                rel=if told.leads_away() { "external noopener noreferrer" } else { "external" }
-            >
-                <bdi>{told.title.clone()}</bdi>
+    let title = move || told.read().title.clone();
+    let link = move || told.read().link.clone();
+    let rel = move || match told.read().leads_away() {
+        true => "external noopener noreferrer",
+        false => "external",
+    };
+    let head = match untrack(link).as_str() {
+        "" => view! { <bdi>{changing(title)}</bdi> }.erased(),
+        _ => view! {
+            <a class="told-link" href=link rel=rel>
+                <bdi>{changing(title)}</bdi>
             </a>
         }
         .erased(),
     };
-    let exact = match zone {
-        Zone::Utc => format!("{} UTC", instant(&told.at, zone)),
-        Zone::Reader => instant(&told.at, zone),
+    let exact = move || match zone {
+        Zone::Utc => format!("{} UTC", instant(&told.read().at, zone)),
+        Zone::Reader => instant(&told.read().at, zone),
     };
-    let at = told.at.clone();
-    let ago = {
-        let exact = exact.clone();
-        move || ago(&at, now.get()).unwrap_or_else(|| exact.clone())
+    let ago = move || ago(&told.read().at, now.get()).unwrap_or_else(exact);
+    let place = move || {
+        let place = told.read().place();
+        (!place.is_empty()).then(|| view! { <bdi>{place}</bdi> " · " }.erased())
     };
-    let place = told.place();
-    let place = (!place.is_empty()).then(|| view! { <bdi>{place}</bdi> " · " }.erased());
-    let body = (!told.body.is_empty())
-        .then(|| view! { <p class="told-body" dir="auto">{told.body.clone()}</p> }.erased());
+    let body = move || {
+        let body = told.read().body.clone();
+        (!body.is_empty()).then(|| view! { <p class="told-body" dir="auto">{body}</p> }.erased())
+    };
+    let sender = untrack(move || told.read().sender.clone());
     view! {
         <li data-id=id class:unread=move || !is_read.get()>
             <span class="line-name">
                 {head} <span class="told-state">{changing(state)}</span>
             </span>
             <div class="line-about">
-                {body}
+                {changing(body)}
                 <p class="told-about">
-                    {place} <bdi>{told.sender.clone()}</bdi> " · "
-                    <time datetime=told.at.clone() title=exact>
+                    {changing(place)} <bdi>{sender}</bdi> " · "
+                    <time datetime=move || told.read().at.clone() title=exact>
                         {changing(ago)}
                     </time>
                 </p>
@@ -117,7 +122,7 @@ fn entry(id: i64, all: Signal<Vec<Told>>, now: Signal<f64>, zone: Zone) -> Erase
                         type="submit"
                         class="button"
                         id=format!("read-{id}")
-                        aria-label=move || format!("Mark as {}: {title}", what())
+                        aria-label=move || format!("Mark as {}: {}", what(), title())
                     >
                         {changing(move || format!("Mark as {}", what()))}
                     </button>
@@ -127,7 +132,7 @@ fn entry(id: i64, all: Signal<Vec<Told>>, now: Signal<f64>, zone: Zone) -> Erase
                         type="submit"
                         class="button"
                         id=format!("remove-{id}")
-                        aria-label=format!("Remove: {}", told.title)
+                        aria-label=move || format!("Remove: {}", title())
                     >
                         "Remove"
                     </button>
