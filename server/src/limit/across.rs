@@ -2,8 +2,8 @@
 //! of them gives nobody more than asking one.
 //!
 //! Only of whoever has used up more than half of what may come at once, twice a second at the most:
-//! nobody who asks as people do is ever told of. A notification of the database carries it, sealed with a secret of the database's, for everybody who can
-//! connect to the database may hear and send notifications.
+//! nobody who asks as people do is ever told of. A notification of the database carries it, sealed with
+//! a secret of the database's, for everybody who can connect there may hear and send notifications.
 
 use std::{
     collections::HashMap,
