@@ -5,8 +5,10 @@
 //! account may. Where nobody has to sign in nothing is counted: only this machine reaches the
 //! server then.
 //!
-//! What is kept of whoever comes is of a fixed size, see [`table`].
+//! What is kept of whoever comes is of a fixed size, see [`table`]. Several servers count as one, see
+//! [`across`].
 
+pub mod across;
 mod guard;
 mod rates;
 mod room;
@@ -23,9 +25,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use self::table::Table;
+use self::{
+    across::Across,
+    table::{BURST, Table},
+};
 pub use self::{
     guard::{guard, refused, too_many},
     rates::Rates,
@@ -42,7 +48,7 @@ const ACCOUNTS: usize = 16_384;
 const NETWORKS: usize = 65_536;
 
 /// What is counted apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Kind {
     /// A request that changes nothing.
     Read,
@@ -55,7 +61,7 @@ pub enum Kind {
 }
 
 /// By whom it is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Subject {
     /// An account.
     Account(AccountId),
@@ -64,7 +70,7 @@ pub enum Subject {
 }
 
 /// What is one client's as far as addresses tell: of IPv6, whoever has one has 2^64.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Network {
     /// An address of IPv4.
     V4([u8; 4]),
@@ -89,6 +95,8 @@ struct Counted {
     /// For looking up whom somebody claims to be, of networks that have asked too much.
     doubtful: Semaphore,
     refused: AtomicU64,
+    /// What other servers count too.
+    across: Option<Across>,
 }
 
 impl From<IpAddr> for Network {
@@ -123,7 +131,40 @@ impl Limits {
             networks: Table::new(NETWORKS),
             doubtful: Semaphore::new(1),
             refused: AtomicU64::new(0),
+            across: None,
         })))
+    }
+
+    /// The same, counted together with other servers.
+    #[must_use]
+    pub fn sharing(self, across: Across) -> Self {
+        let counted = self.0.and_then(Arc::into_inner);
+        Self(counted.map(|counted| {
+            Arc::new(Counted {
+                across: Some(across),
+                ..counted
+            })
+        }))
+    }
+
+    /// What other servers are told.
+    fn across(&self) -> Option<&Across> {
+        self.0.as_ref()?.across.as_ref()
+    }
+
+    /// Counts what another server has told.
+    pub fn heard(&self, text: &str) {
+        let Some(counted) = &self.0 else {
+            return;
+        };
+        let told = counted.across.iter().flat_map(|across| across.heard(text));
+        for (subject, kind, times) in told {
+            if let Some(period) = counted.rates.period(kind) {
+                let now = counted.begun.elapsed();
+                let table = counted.table(subject);
+                table.add(subject, kind, now, period.saturating_mul(times));
+            }
+        }
     }
 
     /// Whether anything is counted.
@@ -157,10 +198,12 @@ impl Limits {
         };
         let (table, now) = (counted.table(subject), counted.begun.elapsed());
         let reserved = table.reserve(subject, kind, now, period, patience);
-        if reserved.is_err() {
-            counted.refused.fetch_add(1, Ordering::Relaxed);
+        match (&reserved, &counted.across) {
+            (Err(_), _) => drop(counted.refused.fetch_add(1, Ordering::Relaxed)),
+            (Ok(used), Some(across)) if *used > BURST / 2 => across.note(subject, kind),
+            (Ok(_), _) => {}
         }
-        reserved
+        reserved.map(|used| used.saturating_sub(BURST))
     }
 
     /// Whether nothing is left for somebody.

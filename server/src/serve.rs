@@ -30,7 +30,10 @@ use crate::{
         readers::Readers,
     },
     feed,
-    limit::{Limits, Room, Turns},
+    limit::{
+        Limits, Room, Turns,
+        across::{self, Across},
+    },
     listen::{self, Tls, Way},
     live::{
         Live,
@@ -290,12 +293,19 @@ pub async fn serve(
         config.auth == Auth::On,
         config.database_roles.clone(),
     );
+    let limits = limits(config, &housekeeping).await?;
     let mut accounting = Vec::new();
     if accounts.is_required() {
         let (database, stop) = (session(database.clone()), shutdown.receiver());
         accounting.push(tokio::spawn(auth::follow::run(
             accounts.clone(),
+            limits.clone(),
             database,
+            stop.clone(),
+        )));
+        accounting.push(tokio::spawn(across::run(
+            limits.clone(),
+            housekeeping.clone(),
             stop.clone(),
         )));
         let pool = accounts.pool().clone();
@@ -308,6 +318,7 @@ pub async fn serve(
         editors.clone(),
         housekeeping.clone(),
         accounts.clone(),
+        limits,
         openid,
         delivers.clone(),
         &shutdown,
@@ -395,6 +406,21 @@ pub async fn serve(
     Ok(())
 }
 
+/// How much is counted, together with the other servers of the database.
+async fn limits(config: &Config, housekeeping: &PgPool) -> Result<Limits, StartError> {
+    if config.auth == Auth::Off {
+        return Ok(Limits::default());
+    }
+    let limits = Limits::new(config.entrance.rates);
+    let secret: Vec<u8> = sqlx::query_scalar("SELECT bus_secret FROM rowcast.state")
+        .fetch_one(housekeeping)
+        .await?;
+    Ok(match Across::new(&secret) {
+        Some(across) => limits.sharing(across),
+        None => limits,
+    })
+}
+
 #[expect(clippy::too_many_arguments, reason = "each is a part of it")]
 fn state(
     config: &Config,
@@ -402,6 +428,7 @@ fn state(
     writers: PgPool,
     housekeeping: PgPool,
     accounts: Accounts,
+    limits: Limits,
     openid: Option<OpenId>,
     delivers: Delivers,
     shutdown: &Shutdown,
@@ -447,9 +474,6 @@ fn state(
         origins: Arc::new(config.entrance.origins.clone()),
         delivers,
         watching: Watching::default(),
-        limits: match config.auth {
-            Auth::On => Limits::new(config.entrance.rates),
-            Auth::Off => Limits::default(),
-        },
+        limits,
     }
 }

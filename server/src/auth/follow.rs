@@ -1,4 +1,5 @@
-//! Hearing of accounts that change, whoever changes them.
+//! Hearing of accounts that change, whoever changes them; and, as it is heard the same way, of who
+//! asks much of other servers.
 //!
 //! The database tells it by a notification, at commit. While none can be heard, every request
 //! asks the database anew; and what came before is read again afterwards, so that nothing is
@@ -14,6 +15,7 @@ use tokio::{
 };
 
 use super::{identity::AccountId, known::Accounts};
+use crate::limit::{Limits, across};
 
 /// What is listened to.
 const CHANNEL: &str = "rowcast_accounts";
@@ -28,20 +30,25 @@ const LIVENESS: Duration = Duration::from_secs(30);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 /// Follows the accounts of a database until `stop` says so.
-pub async fn run(accounts: Accounts, database: PgConnectOptions, mut stop: watch::Receiver<bool>) {
+pub async fn run(
+    accounts: Accounts,
+    limits: Limits,
+    database: PgConnectOptions,
+    mut stop: watch::Receiver<bool>,
+) {
     tokio::select! {
-        () = follow(&accounts, database) => {}
+        () = follow(&accounts, &limits, database) => {}
         _ = stop.wait_for(|stop| *stop) => {}
     }
 }
 
-async fn follow(accounts: &Accounts, database: PgConnectOptions) {
+async fn follow(accounts: &Accounts, limits: &Limits, database: PgConnectOptions) {
     let mut pause = PAUSES.0;
     loop {
         if let Ok(mut listener) = listen(&database).await {
             pause = PAUSES.0;
             accounts.set_told(true).await;
-            while heard(accounts, &mut listener).await.is_ok() {}
+            while heard(accounts, limits, &mut listener).await.is_ok() {}
             accounts.set_told(false).await;
         }
         let retry = sleep(pause);
@@ -64,7 +71,7 @@ async fn listen(database: &PgConnectOptions) -> Result<PgListener, sqlx::Error> 
     let mut listener = PgListener::connect_with(&pool).await?;
     // What was told between two connections is known of neither.
     listener.eager_reconnect(false);
-    listener.listen(CHANNEL).await?;
+    listener.listen_all([CHANNEL, across::CHANNEL]).await?;
     Ok(listener)
 }
 
@@ -72,7 +79,11 @@ async fn listen(database: &PgConnectOptions) -> Result<PgListener, sqlx::Error> 
 ///
 /// # Errors
 /// If the connection was lost.
-async fn heard(accounts: &Accounts, listener: &mut PgListener) -> Result<(), sqlx::Error> {
+async fn heard(
+    accounts: &Accounts,
+    limits: &Limits,
+    listener: &mut PgListener,
+) -> Result<(), sqlx::Error> {
     let first = tokio::select! {
         first = listener.try_recv() => first?.ok_or(sqlx::Error::WorkerCrashed)?,
         () = due(accounts) => {
@@ -86,9 +97,17 @@ async fn heard(accounts: &Accounts, listener: &mut PgListener) -> Result<(), sql
             return Ok(());
         }
     };
-    let mut changed = vec![account(first.payload())];
-    while let Some(next) = listener.try_recv().now_or_never() {
-        changed.push(account(next?.ok_or(sqlx::Error::WorkerCrashed)?.payload()));
+    let mut changed = Vec::new();
+    let mut next = Some(first);
+    while let Some(told) = next {
+        match told.channel() {
+            CHANNEL => changed.push(account(told.payload())),
+            _ => limits.heard(told.payload()),
+        }
+        next = match listener.try_recv().now_or_never() {
+            Some(told) => Some(told?.ok_or(sqlx::Error::WorkerCrashed)?),
+            None => None,
+        };
     }
     changed.sort_unstable();
     changed.dedup();

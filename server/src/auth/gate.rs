@@ -40,6 +40,9 @@ enum Shown {
 enum Access {
     /// Anybody.
     Open,
+    /// The same, a file of the site: it is the same for everybody, so nobody waits for the database
+    /// to tell whose request it is.
+    File,
     /// Whoever has signed in, or is on this machine.
     Local,
     /// Whoever has signed in. Programs ask for it.
@@ -62,6 +65,7 @@ pub async fn guard(State(state): State<AppState>, mut request: Request, next: Ne
     let access = access(request.uri().path());
     let shown = shown(request.headers(), peer);
     let standing = match shown {
+        Shown::Proof(digest) if access == Access::File && !state.accounts.knows(&digest) => None,
         Shown::Proof(digest) => match identify(&state, digest, peer).await {
             Ok(standing) => standing,
             // Who it is can't be known now, and need not be.
@@ -83,7 +87,7 @@ pub async fn guard(State(state): State<AppState>, mut request: Request, next: Ne
     let has_failed =
         request.headers().contains_key(header::AUTHORIZATION) && !matches!(shown, Shown::Nothing);
     let is_welcome = match access {
-        Access::Open => true,
+        Access::Open | Access::File => true,
         // What came through a proxy on this machine is of somewhere else.
         Access::Local => {
             let is_forwarded = request.headers().contains_key("x-forwarded-for");
@@ -178,8 +182,18 @@ fn access(path: &str) -> Access {
         "/metrics" => Access::Local,
         "/api" => Access::Api,
         _ if path.starts_with("/api/") => Access::Api,
+        _ if is_file(path) => Access::File,
         _ => Access::Page,
     }
+}
+
+/// Whether only a file of the site can be at this address.
+fn is_file(path: &str) -> bool {
+    let is_single =
+        || !path[1..].contains('/') && (path.ends_with(".svg") || path.ends_with(".js"));
+    path.starts_with("/pkg/")
+        || path.starts_with("/style/")
+        || (path.starts_with('/') && is_single())
 }
 
 /// A token is meant for this request alone, so it comes before the cookie that browsers send
@@ -266,6 +280,24 @@ mod tests {
             "//login",
             "/users",
             "/metrics/",
+        ] {
+            assert_eq!(access(path), Access::Page, "{path}");
+        }
+        for path in [
+            "/pkg/chunk_1.wasm",
+            "/style/base.css",
+            "/icons.svg",
+            "/theme.js",
+        ] {
+            assert_eq!(access(path), Access::File, "{path}");
+        }
+        for path in [
+            "",
+            "*",
+            "/tables/icons.svg",
+            "/tables/theme.js",
+            "/pkg",
+            "//a.svg",
         ] {
             assert_eq!(access(path), Access::Page, "{path}");
         }

@@ -58,6 +58,9 @@ use super::{
 /// How long a sleeping tail goes without a sign of life of its database.
 const LIVENESS: Duration = Duration::from_secs(5);
 
+/// How long a read of the log may take until it is told that nothing is followed meanwhile.
+const HANGS: Duration = Duration::from_secs(5);
+
 /// How long it takes at the most until triggers that do not fit are tried again.
 const REFIT_LIMIT: Duration = Duration::from_secs(300);
 
@@ -294,6 +297,7 @@ pub async fn start(options: TailOptions) -> Result<Started, sqlx::Error> {
         others: Others::default(),
         retry: FIRST_RETRY,
         report_next: false,
+        hangs: false,
     };
     Ok(Started {
         handle: TailHandle { shared },
@@ -332,6 +336,8 @@ struct Follower {
     /// How long to wait before the database is tried again; short once it was read.
     retry: Duration,
     report_next: bool,
+    /// Whether it was told that nothing is followed, though the connection may yet answer.
+    hangs: bool,
 }
 
 /// Why following stopped.
@@ -382,6 +388,8 @@ impl Follower {
                 }
             }
             self.lost();
+            // What is told of the next connection goes for this, too.
+            self.hangs = false;
             // With it goes the awake lock, for which writers would go on to skip the bell.
             let session = connection.session;
             drop(connection);

@@ -72,8 +72,8 @@ pub fn too_many(subject: Subject, wait: Duration) -> ApiError {
 
 /// Whole ones, after which it is over.
 fn seconds(wait: Duration) -> u64 {
-    wait.as_millis()
-        .div_ceil(1000)
+    wait.as_nanos()
+        .div_ceil(1_000_000_000)
         .try_into()
         .unwrap_or(u64::MAX)
 }
@@ -94,6 +94,13 @@ fn kind(method: &Method, path: &str) -> Option<Kind> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_told_to_come_again_at_once_or_too_early() {
+        for (micros, expected) in [(1, 1), (999_999, 1), (1_000_000, 1), (1_000_001, 2)] {
+            assert_eq!(seconds(Duration::from_micros(micros)), expected, "{micros}");
+        }
+    }
 
     #[test]
     fn what_is_opened_what_is_written_and_the_rest_are_counted_apart() {

@@ -18,7 +18,7 @@ use std::{
 use super::{Kind, Spent, Subject};
 
 /// How much may come at once: what this time allows.
-const BURST: Duration = Duration::from_secs(10);
+pub const BURST: Duration = Duration::from_secs(10);
 
 const WAYS: usize = 8;
 
@@ -48,8 +48,8 @@ impl Table {
         }
     }
 
-    /// Counts one more, each of which takes `period`, `now` after the start: for how long it has to
-    /// wait.
+    /// Counts one more, each of which takes `period`, `now` after the start: how much is used with
+    /// it, of which what is beyond the [burst](BURST) has to be waited for.
     ///
     /// # Errors
     /// If that is more than `patience`.
@@ -65,13 +65,25 @@ impl Table {
             let now = micros(now);
             let paid = &mut slot.paid[kind as usize];
             let until = (*paid).max(now) + micros(period);
-            let wait = Duration::from_micros((until - now).saturating_sub(micros(BURST)));
+            let used = Duration::from_micros(until - now);
+            let wait = used.saturating_sub(BURST);
             if wait > patience {
                 return Err(Spent(wait));
             }
             *paid = until;
-            Ok(wait)
+            Ok(used)
         })
+    }
+
+    /// Counts so much more that was taken elsewhere, but never so much that it takes longer to pay
+    /// for than two bursts.
+    pub fn add(&self, subject: Subject, kind: Kind, now: Duration, time: Duration) {
+        self.with(subject, |slot| {
+            let paid = &mut slot.paid[kind as usize];
+            let now = micros(now);
+            let most = now + micros(2 * BURST);
+            *paid = (*paid).max((*paid).max(now).saturating_add(micros(time)).min(most));
+        });
     }
 
     /// Whether one more would have to wait.
@@ -119,7 +131,8 @@ mod tests {
     }
 
     fn take(table: &Table, subject: Subject, now: Duration) -> Result<Duration, Spent> {
-        table.reserve(subject, Kind::Read, now, SECOND, Duration::ZERO)
+        let used = table.reserve(subject, Kind::Read, now, SECOND, Duration::ZERO);
+        used.map(|used| used.saturating_sub(BURST))
     }
 
     #[test]
@@ -147,13 +160,32 @@ mod tests {
     fn who_has_patience_waits_and_is_counted() {
         let table = Table::new(64);
         let me = Subject::Account(AccountId(1));
-        let reserve = || table.reserve(me, Kind::Message, SECOND, SECOND, 2 * SECOND);
+        let reserve = || {
+            let used = table.reserve(me, Kind::Message, SECOND, SECOND, 2 * SECOND);
+            used.map(|used| used.saturating_sub(BURST))
+        };
         for _ in 0..10 {
             assert_eq!(reserve(), Ok(Duration::ZERO));
         }
         assert_eq!(reserve(), Ok(SECOND));
         assert_eq!(reserve(), Ok(2 * SECOND));
         assert_eq!(reserve(), Err(Spent(3 * SECOND)));
+    }
+
+    #[test]
+    fn what_was_taken_elsewhere_counts_but_for_two_bursts_at_the_most() {
+        let table = Table::new(64);
+        let me = somebody(1);
+        table.add(me, Kind::Read, SECOND, 4 * SECOND);
+        for _ in 0..6 {
+            assert_eq!(take(&table, me, SECOND), Ok(Duration::ZERO));
+        }
+        assert_eq!(take(&table, me, SECOND), Err(Spent(SECOND)));
+        table.add(me, Kind::Read, SECOND, 1_000_000 * SECOND);
+        assert_eq!(take(&table, me, SECOND), Err(Spent(11 * SECOND)));
+        assert_eq!(take(&table, me, 12 * SECOND), Ok(Duration::ZERO));
+        // Of another kind nothing was.
+        assert!(!table.is_spent(me, Kind::Write, SECOND, SECOND));
     }
 
     #[test]

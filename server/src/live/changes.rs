@@ -26,6 +26,8 @@ pub struct Tables {
 pub struct Changes {
     /// What changed in tables that have live queries.
     pub transaction: Transaction,
+    /// When the oldest change of each table was logged: what is late is as late as that.
+    pub oldest: HashMap<u32, i64>,
     /// Tables whose images do not fit what is known of them: their shape has changed.
     pub misfits: Vec<u32>,
 }
@@ -68,6 +70,7 @@ impl Tables {
         let mut tables: HashMap<u32, TableChanges> = HashMap::new();
         let mut misfits = Vec::new();
         let mut changed_at = 0;
+        let mut oldest: HashMap<u32, i64> = HashMap::new();
         for row in &read.rows {
             let Some(table) = self
                 .root_of(row.relation)
@@ -76,6 +79,8 @@ impl Tables {
                 continue;
             };
             changed_at = changed_at.max(row.at);
+            let first = oldest.entry(table.oid).or_insert(row.at);
+            *first = row.at.min(*first);
             let changes = tables.entry(table.oid).or_insert_with(|| no_changes(table));
             // Images of columns that were renamed may read well and mean something else.
             let is_of_others = row.kind == ChangeKind::Images && row.layout != table.layout;
@@ -104,6 +109,7 @@ impl Tables {
                 changed_at,
                 tables: tables.into_values().map(Arc::new).collect(),
             },
+            oldest,
             misfits,
         }
     }

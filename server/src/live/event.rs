@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rowcast_protocol::{
     Cell,
     json::{self, Heading},
-    message::{Event, Op, Row, ServerMessage},
+    message::{Event, Op, Patch, Row, ServerMessage},
 };
 
 use crate::websocket::frame::{HEAD_MAX, Opcode, write_head};
@@ -21,6 +21,8 @@ pub struct SharedEvent {
     /// The frames for the number that asked first.
     frames: [OnceLock<(u32, Bytes)>; 2],
     size: usize,
+    /// When the first of what it tells was logged, where there are several changes.
+    oldest: Option<i64>,
 }
 
 /// How a WebSocket's messages are written.
@@ -40,12 +42,22 @@ impl SharedEvent {
 
     /// An event of a list with this heading.
     pub fn new(event: Event, heading: Arc<Heading>) -> Arc<Self> {
+        Self::with(event, heading, None)
+    }
+
+    /// A patch of changes the first of which was logged then.
+    pub fn patch(patch: Patch, heading: Arc<Heading>, oldest: Option<i64>) -> Arc<Self> {
+        Self::with(Event::Patch(patch), heading, oldest)
+    }
+
+    fn with(event: Event, heading: Arc<Heading>, oldest: Option<i64>) -> Arc<Self> {
         Arc::new(Self {
             size: estimate(&event),
             event,
             heading,
             bodies: [OnceLock::new(), OnceLock::new()],
             frames: [OnceLock::new(), OnceLock::new()],
+            oldest,
         })
     }
 
@@ -68,11 +80,15 @@ impl SharedEvent {
         }
     }
 
-    /// When what it tells was written, by the database's clock: microseconds since 1970.
+    /// When the first of what it tells was written, by the database's clock: microseconds since
+    /// 1970.
     pub fn written(&self) -> Option<i64> {
         match &self.event {
             // Nothing was, where a list is not what it was because time went on.
-            Event::Patch(patch) if patch.changed_at > 0 => Some(patch.changed_at),
+            Event::Patch(patch) if patch.changed_at > 0 => Some(
+                self.oldest
+                    .map_or(patch.changed_at, |oldest| oldest.min(patch.changed_at)),
+            ),
             _ => None,
         }
     }

@@ -166,16 +166,18 @@ impl Feed {
         self.snapshot.clone()
     }
 
-    /// Records a patch that takes the list from one place to another.
+    /// Records a patch that takes the list from one place to another. `oldest`: when the first of
+    /// its changes was logged, where there are several.
     pub fn patch(
         &mut self,
         number: PatchNumber,
         from: Place,
         to: Place,
         patch: Patch,
+        oldest: Option<i64>,
     ) -> Arc<SharedEvent> {
         self.snapshot = None;
-        let event = SharedEvent::new(Event::Patch(patch), Arc::clone(&self.heading));
+        let event = SharedEvent::patch(patch, Arc::clone(&self.heading), oldest);
         self.backlog_bytes += event.size();
         self.backlog.push_back(Past {
             number,

@@ -10,7 +10,7 @@ mod turns;
 mod work;
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -293,6 +293,8 @@ pub struct Hub {
     turns: BTreeSet<(Instant, WindowId)>,
     /// What the database's clock says; `None` while no list depends on the time.
     clock: Option<Clock>,
+    /// When the oldest change of each table was logged, of those that are being taken in.
+    oldest: HashMap<u32, i64>,
     /// Windows that cost something of late.
     costly: FxHashSet<WindowId>,
     /// When that was last looked through.
@@ -368,6 +370,7 @@ impl Hub {
             patches_made: 0,
             turns: BTreeSet::new(),
             clock: None,
+            oldest: HashMap::new(),
             costly: FxHashSet::default(),
             costs_seen: Instant::now(),
             last_told: 0,

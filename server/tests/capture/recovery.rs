@@ -183,3 +183,40 @@ async fn a_read_too_large_to_hold_names_its_tables() {
         .unwrap();
     assert_eq!((next.rows.len(), next.overflow.len()), (0, 0));
 }
+
+#[tokio::test]
+async fn a_database_that_does_not_answer_is_told_as_one_that_is_away_until_it_does() {
+    let database = prepared(Cluster::shared()).await;
+    database.execute(TABLE).await;
+    let mut tail = follow(&database).await;
+    // So that it is known which session reads.
+    tail.handle.nudge();
+    assert!(matches!(next(&mut tail).await, TailEvent::Read(_)));
+    let mut connection = connect(&database).await;
+    let reader: i32 = sqlx::query_scalar(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
+            AND pid <> pg_backend_pid() AND query LIKE '%rowcast.change_log%'",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .unwrap();
+    let reader = rustix::process::Pid::from_raw(reader).unwrap();
+    let signal = |signal| rustix::process::kill_process(reader, signal).unwrap();
+    signal(rustix::process::Signal::STOP);
+    execute(
+        &mut connection,
+        "INSERT INTO public.item VALUES (1, 'late')",
+    )
+    .await;
+    tail.handle.nudge();
+    let lost = next(&mut tail).await;
+    signal(rustix::process::Signal::CONT);
+    assert!(matches!(lost, TailEvent::Lost), "{lost:?}");
+    let recovered = next(&mut tail).await;
+    assert!(matches!(recovered, TailEvent::Recovered), "{recovered:?}");
+    // Over the same connection, with nothing missed.
+    let TailEvent::Read(read) = next(&mut tail).await else {
+        panic!("the tail was lost")
+    };
+    assert_eq!(read.rows.len(), 1);
+}

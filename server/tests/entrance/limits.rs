@@ -36,10 +36,24 @@ async fn limited(change: impl FnOnce(&mut Settings)) -> Server {
     .await
 }
 
-/// So many requests at once, and how many of them were too many.
+/// Another such server on the same database.
+async fn limited_too(other: &Server) -> Server {
+    let set = |settings: &mut Settings| {
+        let one = || Some("1".to_owned());
+        let entrance = &mut settings.entrance;
+        (entrance.rate_reads, entrance.rate_writes) = (one(), one());
+    };
+    Server::set(other.database.clone(), "", set).await
+}
+
+/// So many requests at once.
+async fn many(server: &Server, method: &str, path: &str, headers: &[(&str, &str)]) -> Vec<Answer> {
+    join_all((0..MANY).map(|_| server.send(method, path, headers))).await
+}
+
+/// The same, and how many of them were too many.
 async fn spend(server: &Server, method: &str, path: &str, headers: &[(&str, &str)]) -> usize {
-    let answers = (0..MANY).map(|_| server.send(method, path, headers));
-    let answers = join_all(answers).await;
+    let answers = many(server, method, path, headers).await;
     let refused: Vec<&Answer> = answers
         .iter()
         .filter(|answer| answer.status == 429)
@@ -100,6 +114,39 @@ async fn an_address_that_asks_too_much_takes_nothing_from_anybody_else() {
     assert_eq!(status(&by_bob).await, 200);
     assert_eq!(status(&from("9.9.9.6")).await, 401);
     server.stop().await;
+}
+
+#[tokio::test]
+async fn what_an_account_asks_of_one_server_counts_at_the_others() {
+    let one = limited(|_| {}).await;
+    let ann = account(&one, "ann", &["administrator"]).await;
+    let bob = account(&one, "bob", &[]).await;
+    let (ann, bob) = (bearer(&one, ann).await, bearer(&one, bob).await);
+    let (by_ann, by_bob) = ([("Authorization", &*ann)], [("Authorization", &*bob)]);
+    let other = limited_too(&one).await;
+    // Who has used up what one server gives alone may ask it again within a second: it is more
+    // than that only if what others gave counts. To be refused costs nothing.
+    let begun = Instant::now();
+    many(&other, "GET", "/api/me", &by_ann).await;
+    loop {
+        many(&one, "GET", "/api/me", &by_ann).await;
+        let answer = other.send("GET", "/api/me", &by_ann).await;
+        let wait = answer.header("retry-after").map(|wait| wait.parse::<u64>());
+        if let Some(wait) = wait.transpose().unwrap()
+            && wait > 1
+        {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "nothing counted");
+        tokio::task::yield_now().await;
+    }
+    // Nothing of anybody else's does, nor of another kind.
+    let answer = other.send("GET", "/api/me", &by_bob).await;
+    assert_eq!(answer.status, 200);
+    let written = other.send("POST", "/api/rows/t", &by_ann).await;
+    assert_ne!(written.status, 429);
+    one.stop().await;
+    other.stop().await;
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ impl Follower {
         stream: &mut Stream,
         seat: &mut Seat,
     ) -> Result<Infallible, Stop> {
+        // It may have been left while it did not answer.
+        self.answers().await?;
         // What was asked for of the log may not have been told.
         let mut asked = Some(Instant::now());
         seat.writer.ask(self.epoch, Ask::Read);

@@ -6,12 +6,11 @@ impl Follower {
     /// Reads what is new and tells it. Returns how many transactions that was, what was left out
     /// for its size counting as one at the least; 0 if nothing was new.
     pub(super) async fn read(&mut self, connection: &mut PgConnection) -> Result<u32, Stop> {
-        let mut read = within(change_log::read(
-            connection,
-            &self.cursor,
-            self.options.read_bound,
-        ))
-        .await?;
+        let cursor = self.cursor.clone();
+        let bound = self.options.read_bound;
+        let mut read = self
+            .answered(change_log::read(connection, &cursor, bound))
+            .await?;
         if self.options.bus.is_some() {
             self.shared.set_clock(read.clock);
         }
@@ -51,6 +50,38 @@ impl Follower {
         self.cursor = to;
         self.retry = FIRST_RETRY;
         Ok(found)
+    }
+
+    /// Waits for the log. Where that takes long it is told that nothing is followed until it comes:
+    /// the connection may be one of which nothing will.
+    async fn answered(
+        &mut self,
+        read: impl Future<Output = Result<Read, sqlx::Error>>,
+    ) -> Result<Read, Stop> {
+        let answer = within(read);
+        tokio::pin!(answer);
+        if let Ok(read) = timeout(HANGS, &mut answer).await {
+            let read = read?;
+            self.answers().await?;
+            return Ok(read);
+        }
+        tracing::warn!(
+            seconds = HANGS.as_secs(),
+            "the database has not answered what is new in the change log; still waiting"
+        );
+        self.hangs = true;
+        self.tell(TailEvent::Lost).await?;
+        let read = answer.await?;
+        self.answers().await?;
+        Ok(read)
+    }
+
+    /// If it was told that nothing is followed, that does not hold any more.
+    pub(super) async fn answers(&mut self) -> Result<(), Stop> {
+        if std::mem::take(&mut self.hangs) {
+            self.tell(TailEvent::Recovered).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn tell(&self, event: TailEvent) -> Result<(), Stop> {

@@ -29,6 +29,7 @@ impl Hub {
         let reshaped: Vec<u32> = std::mem::take(&mut read.changed_schemas);
         let Changes {
             transaction,
+            oldest,
             misfits,
         } = self.tables.take(read);
         for relation in reshaped {
@@ -40,7 +41,9 @@ impl Hub {
         } else {
             self.engine.apply(transaction)
         };
+        self.oldest = oldest;
         self.act(outputs);
+        self.oldest.clear();
         for table in misfits {
             self.reshaped(table);
         }

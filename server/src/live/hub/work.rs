@@ -32,9 +32,11 @@ impl Hub {
                         cursor: to.cursor(feed.bound.epoch(self.epoch)),
                         changed_at: patch.changed_at,
                     };
+                    let table = feed.bound.table.oid;
+                    let oldest = self.oldest.get(&table).copied();
                     self.patches_made += 1;
                     let number = PatchNumber(self.patches_made);
-                    let event = feed.patch(number, from, to, message);
+                    let event = feed.patch(number, from, to, message, oldest);
                     self.backlog_bytes += event.size();
                     self.backlog.push_back((window, number, event.size()));
                     self.figures.patches.add(1);
