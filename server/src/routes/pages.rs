@@ -47,6 +47,7 @@ use crate::{
     query::list,
     security::page_policy,
     state::AppState,
+    traces,
     views::{self, Person},
 };
 
@@ -478,7 +479,7 @@ async fn first_rows(
         Err(error)
             if error.code == "not_live" && !state.seen(identity).table(table).await?.table.live =>
         {
-            let _turn = state.reading.take(subject).await;
+            let _turn = traces::during("wait for a turn", state.reading.take(subject)).await;
             let seen = state.seen(identity);
             let (table, snapshot) =
                 list::read(seen, &state.readers, state.epoch(), table, query).await?;
