@@ -23,7 +23,7 @@ use tokio::{
 
 use self::{desk::Desk, writing::Writing};
 use super::{Address, clock::Clock, entry::Entry, reader::Ask, signature::Key};
-use crate::capture::Read;
+use crate::{capture::Read, traces::Traces};
 
 /// How long the end of a writer may take.
 const ENDING: Duration = Duration::from_millis(500);
