@@ -119,8 +119,7 @@ pub(super) fn start(config: &TraceConfig) -> (Processor, Exporting, Arc<SpanCoun
         collector: Collector::new(config),
         resource: resource(config),
         counts: Arc::clone(&counts),
-        told: None,
-        known: 0,
+        news: News::default(),
     };
     let processor = Processor {
         queue,
@@ -155,10 +154,7 @@ struct Sender {
     collector: Collector,
     resource: ResourceAttributesWithSchema,
     counts: Arc<SpanCounts>,
-    /// When it was last said that spans are lost.
-    told: Option<Instant>,
-    /// How many had been lost then, or when nothing was.
-    known: u64,
+    news: News,
 }
 
 impl Sender {
@@ -199,24 +195,36 @@ impl Sender {
         };
         self.counts.sent.fetch_add(count - lost, Ordering::Relaxed);
         self.counts.dropped.fetch_add(lost, Ordering::Relaxed);
-        let reason = match sent {
-            Ok(0) => "more came than it takes".to_owned(),
-            Ok(_) => "it did not want them".to_owned(),
-            Err(reason) => reason,
-        };
-        self.tell(&reason);
-    }
-
-    /// Says that spans are lost, if some were and that was not said of late.
-    fn tell(&mut self, reason: &str) {
-        let dropped = self.counts.dropped();
-        let is_said = self.told.is_some_and(|told| told.elapsed() < TOLD);
-        if dropped == self.known || is_said {
-            return;
+        if let Some(spans) = self.news.of(self.counts.dropped(), Instant::now()) {
+            let reason = match sent {
+                Ok(0) => "more came than it takes".to_owned(),
+                Ok(_) => "it did not want them".to_owned(),
+                Err(reason) => reason,
+            };
+            tracing::warn!(reason, spans, "traces did not come to their collector");
         }
-        let spans = dropped - self.known;
-        (self.known, self.told) = (dropped, Some(Instant::now()));
-        tracing::warn!(reason, spans, "traces did not come to their collector");
+    }
+}
+
+/// What was said of spans that are lost.
+#[derive(Debug, Default)]
+struct News {
+    /// When that was.
+    told: Option<Instant>,
+    /// How many it had been by then.
+    known: u64,
+}
+
+impl News {
+    /// How many were lost since that was last said, where it is to be said again.
+    fn of(&mut self, dropped: u64, now: Instant) -> Option<u64> {
+        let is_said = self.told.is_some_and(|told| now - told < TOLD);
+        if dropped == self.known || is_said {
+            return None;
+        }
+        let lost = dropped - self.known;
+        (self.known, self.told) = (dropped, Some(now));
+        Some(lost)
     }
 }
 
@@ -232,5 +240,24 @@ async fn gather(spans: &mut mpsc::Receiver<SpanData>, batch: &mut Vec<SpanData>)
             () = sleep_until(due) => return,
             taken = spans.recv_many(batch, BATCH - batch.len()) => if taken == 0 { return },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_said_once_a_minute_that_spans_are_lost() {
+        let mut news = News::default();
+        let now = Instant::now();
+        let after = |seconds| now + Duration::from_secs(seconds);
+        assert_eq!(news.of(0, now), None);
+        assert_eq!(news.of(3, now), Some(3));
+        assert_eq!(news.of(4, after(1)), None);
+        assert_eq!(news.of(9, after(59)), None);
+        assert_eq!(news.of(9, after(60)), Some(6));
+        assert_eq!(news.of(9, after(600)), None);
+        assert_eq!(news.of(10, after(601)), Some(1));
     }
 }
