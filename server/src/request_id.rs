@@ -18,7 +18,7 @@ const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 const MAX: usize = 64;
 
 /// Names a request, in the log, in its trace and in its answer.
-pub async fn name(State(traces): State<Traces>, request: Request, next: Next) -> Response {
+pub async fn name(State(traces): State<Traces>, mut request: Request, next: Next) -> Response {
     let (id, header) = given(request.headers()).unwrap_or_else(made);
     let route = request.extensions().get::<MatchedPath>();
     // Of the highest level, so that each line that is written has it.
@@ -31,6 +31,7 @@ pub async fn name(State(traces): State<Traces>, request: Request, next: Next) ->
     let mut response = match traces.are_on() {
         true => {
             let trace = request::begin(&traces, &request, &id);
+            request.extensions_mut().insert(trace.cause());
             let answered = trace.around(next.run(request).instrument(span)).await;
             request::end(trace, &answered);
             answered

@@ -116,6 +116,14 @@ impl Traces {
         self.build(builder, cause)
     }
 
+    /// What is done is a part of what it is done for. Tasks that are begun in it have to be told that as well.
+    pub async fn around<F: Future>(&self, cause: Cause, future: F) -> F::Output {
+        match self.are_on() {
+            true => AT.scope((self.clone(), cause), future).await,
+            false => future.await,
+        }
+    }
+
     fn build(&self, builder: impl FnOnce() -> SpanBuilder, cause: &Cause) -> Span {
         let Some(tracing) = &self.0 else {
             return Span::default();
@@ -187,13 +195,7 @@ impl Span {
 
     /// What is done in it is a part of it.
     pub async fn around<F: Future>(&self, future: F) -> F::Output {
-        match self.traces.are_on() {
-            true => {
-                let at = (self.traces.clone(), self.cause());
-                AT.scope(at, future).await
-            }
-            false => future.await,
-        }
+        self.traces.around(self.cause(), future).await
     }
 }
 

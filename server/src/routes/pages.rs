@@ -47,7 +47,7 @@ use crate::{
     query::list,
     security::page_policy,
     state::AppState,
-    traces,
+    traces::{self, Cause},
     views::{self, Person},
 };
 
@@ -351,6 +351,9 @@ fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static + use
             actor: use_context::<Parts>()
                 .map(|parts| Actor::in_extensions(&parts.extensions))
                 .unwrap_or_default(),
+            cause: use_context::<Parts>()
+                .and_then(|parts| parts.extensions.get().cloned())
+                .unwrap_or_default(),
             subject: use_context::<Parts>().and_then(|parts| parts.extensions.get().copied()),
             reader: use_context::<Parts>().and_then(|parts| reader_of(&parts.headers)),
         });
@@ -382,6 +385,8 @@ struct Data {
     identity: Arc<Identity>,
     /// The same for the audit log: pages are rendered by tasks of their own.
     actor: Actor,
+    /// The same for traces.
+    cause: Cause,
     /// By whom it is counted.
     subject: Option<Subject>,
     /// What the reader is called, whose own views these are.
@@ -432,6 +437,7 @@ impl PageData for Data {
         Box::pin(async move {
             let rows = first_rows(&self.state, &self.identity, self.subject, &table, &query);
             let rows = audit::scope(self.actor.clone(), rows);
+            let rows = self.state.traces.around(self.cause.clone(), rows);
             match tokio::time::timeout(PATIENCE, rows).await {
                 Ok(page) => page,
                 Err(_) => Err(ApiError::new(

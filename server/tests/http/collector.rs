@@ -99,7 +99,8 @@ impl Collector {
             }
             let come = timeout(PATIENCE, self.batches.recv()).await;
             let Ok(Some(come)) = come else {
-                panic!("{what} among {:#?}", self.spans);
+                let names: Vec<&str> = self.spans.iter().map(|span| &*span.name).collect();
+                panic!("{what} among {names:?}");
             };
             self.take(come);
         }

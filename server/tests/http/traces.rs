@@ -86,7 +86,7 @@ async fn a_request_is_told_by_its_route_and_nothing_that_is_in_it() {
     let read = format!("/api/rows/t?name=like.*{SECRET}");
     assert!(server.get(&read).await.text().contains(SECRET));
     let key = format!("/api/rows/t/key-{SECRET}");
-    let change = format!("{{\"values\":{{\"name\":\"new-{SECRET}\"}}}}");
+    let change = format!("{{\"set\":{{\"name\":\"new-{SECRET}\"}}}}");
     let written = server.write("PATCH", &key, &change).await;
     assert_eq!(written.status, 200, "{}", written.text());
     assert_eq!(server.get(&format!("/{SECRET}")).await.status, 404);
