@@ -10,7 +10,7 @@
 mod api;
 #[path = "support/cluster.rs"]
 mod cluster;
-#[path = "http/collector.rs"]
+#[path = "support/collector.rs"]
 mod collector;
 #[path = "http/doctor.rs"]
 mod doctor;

@@ -1,13 +1,22 @@
 //! What a collector of traces is told, and that nobody waits for it.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use opentelemetry_proto::tonic::trace::v1::Span;
+use rcgen::CertifiedKey;
 use rowcast::cli::Settings;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
     time::timeout,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer},
 };
 
 use crate::{
@@ -311,5 +320,58 @@ async fn nobody_is_connected_to_where_there_are_to_be_no_traces() {
         collector.connected().await;
         assert_eq!(collector.connections, 1);
         assert_eq!(collector.seen.len(), 0);
+    }
+}
+
+/// A certificate for `localhost` that nobody else trusts, and the file that has it trusted.
+fn certificate() -> (TlsAcceptor, PathBuf) {
+    let names = vec!["localhost".to_owned()];
+    let CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed(names).unwrap();
+    let path = format!(
+        "{}/collector-{}.pem",
+        env!("CARGO_TARGET_TMPDIR"),
+        std::process::id()
+    );
+    let path = PathBuf::from(path);
+    std::fs::write(&path, cert.pem()).unwrap();
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .unwrap();
+    (TlsAcceptor::from(Arc::new(config)), path)
+}
+
+#[tokio::test]
+async fn an_encrypted_collector_is_told_only_if_its_certificate_is_trusted() {
+    let (tls, authorities) = certificate();
+    for (authorities, host, is_trusted) in [
+        (Some(&authorities), "localhost", true),
+        (Some(&authorities), "127.0.0.1", false),
+        (None, "localhost", false),
+    ] {
+        let mut collector = Collector::with(tls.clone()).await;
+        let url = format!("https://{host}:{}", collector.address.port());
+        let server = telling(&collector, |settings| {
+            settings.traces.otlp_endpoint = Some(url);
+            let path = authorities.map(|path| path.to_str().unwrap().to_owned());
+            settings.traces.otlp_certificate = path;
+        })
+        .await;
+        server.get("/healthz").await;
+        match is_trusted {
+            true => {
+                let is_asked = |span: &Span| span.name == "GET /healthz";
+                collector.until("the request", is_asked).await;
+            }
+            false => {
+                until_dropped(&server, 1).await;
+            }
+        }
+        server.stop().await;
+        collector.look();
+        assert_eq!(collector.seen.is_empty(), !is_trusted, "{host}");
     }
 }

@@ -1,5 +1,7 @@
 //! A collector of traces, which does what the test says and keeps what it gets.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use opentelemetry_proto::tonic::{
@@ -11,11 +13,12 @@ use opentelemetry_proto::tonic::{
 };
 use prost::Message;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
+    net::TcpListener,
     sync::mpsc,
     time::timeout,
 };
+use tokio_rustls::TlsAcceptor;
 
 /// How long something may take to come.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -50,6 +53,15 @@ pub struct Collector {
 
 impl Collector {
     pub async fn start(manner: Manner) -> Self {
+        Self::serving(manner, None).await
+    }
+
+    /// One that has this certificate.
+    pub async fn with(tls: TlsAcceptor) -> Self {
+        Self::serving(Manner::Takes, Some(tls)).await
+    }
+
+    async fn serving(manner: Manner, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (come, batches) = mpsc::unbounded_channel();
@@ -58,7 +70,18 @@ impl Collector {
                 let (stream, _) = listener.accept().await.unwrap();
                 // Who is gone has seen enough.
                 let _ = come.send(None);
-                tokio::spawn(serve(stream, manner, come.clone()));
+                let (come, tls) = (come.clone(), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => serve(stream, manner, come).await,
+                        // Who turns away at the sight of the certificate says nothing.
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(stream, manner, come).await;
+                            }
+                        }
+                    }
+                });
             }
         });
         Self {
@@ -133,7 +156,11 @@ pub fn attributes(pairs: &[KeyValue]) -> BTreeMap<String, String> {
     pairs.map(|pair| (pair.key.clone(), text(pair))).collect()
 }
 
-async fn serve(stream: TcpStream, manner: Manner, come: mpsc::UnboundedSender<Option<Batch>>) {
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    manner: Manner,
+    come: mpsc::UnboundedSender<Option<Batch>>,
+) {
     if let Manner::Hangs = manner {
         std::future::pending::<()>().await;
     }
