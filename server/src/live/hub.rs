@@ -111,7 +111,7 @@ pub enum Command {
     /// The database has done something, or failed to.
     Done {
         /// What was asked.
-        job: Job,
+        job: Box<Job>,
         /// What came.
         result: Result<Outcome, ApiError>,
         /// How long it took the database.
@@ -473,7 +473,7 @@ impl Hub {
                     self.resync(id);
                 }
             }
-            Command::Done { job, result, took } => self.done(job, result, took),
+            Command::Done { job, result, took } => self.done(*job, result, took),
             Command::Bound(bound) => self.bound(bound),
             Command::Rules(ruling) => self.compare_rules(&ruling),
             Command::Busiest(most, reply) => {

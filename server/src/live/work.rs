@@ -242,7 +242,11 @@ impl Worker {
         let _ = self
             .0
             .results
-            .send(Command::Done { job, result, took })
+            .send(Command::Done {
+                job: Box::new(job),
+                result,
+                took,
+            })
             .await;
     }
 
