@@ -193,6 +193,7 @@ async fn prepare(
                 database: session(database.options.clone()),
                 read_bound: 64 << 20,
                 bus: None,
+                traces: Default::default(),
             })
             .await?;
             Ok(Beside::Tail(tokio::spawn(async move {

@@ -2,12 +2,14 @@
 
 mod entrance;
 mod openid;
+mod traces;
 mod watching;
 
 use clap::{Args, Parser, Subcommand};
 
 pub use entrance::EntranceSettings;
 pub use openid::OpenIdSettings;
+pub use traces::TraceSettings;
 pub use watching::WatchSettings;
 
 /// Any PostgreSQL table, live in the browser.
@@ -438,6 +440,9 @@ pub struct Settings {
     /// What watch rules tell beside the page.
     #[command(flatten)]
     pub watching: WatchSettings,
+    /// Where traces go.
+    #[command(flatten)]
+    pub traces: TraceSettings,
 }
 
 fn rate(text: &str) -> Result<f64, String> {
@@ -508,6 +513,8 @@ mod tests {
             "ROWCAST_TRUSTED_PROXY",
             "ROWCAST_OPENID_ISSUER",
             "ROWCAST_OPENID_CLIENT_SECRET_FILE",
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "OTEL_TRACES_SAMPLER_ARG",
             "--data-dir",
             "--database-url",
             "rowcast tail",

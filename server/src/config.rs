@@ -4,6 +4,7 @@ pub mod authorities;
 mod bus;
 mod entrance;
 mod openid;
+mod traces;
 pub mod watching;
 
 use std::{
@@ -18,6 +19,7 @@ use sqlx::postgres::PgConnectOptions;
 
 pub use entrance::Entrance;
 pub use openid::{Join, OpenIdConfig};
+pub use traces::{CollectorAddress, TraceConfig};
 pub use watching::{MailConfig, WatchConfig};
 
 use crate::{
@@ -45,6 +47,8 @@ pub struct Config {
     pub database_roles: DatabaseRoles,
     /// How hits of watch rules are told beside the page.
     pub watching: WatchConfig,
+    /// Where traces go, if anywhere.
+    pub traces: Option<TraceConfig>,
     /// How long changes are kept.
     pub retention: Duration,
     /// How long clients have to go elsewhere, once the server has been told to stop.
@@ -119,6 +123,7 @@ impl Config {
             openid: OpenIdConfig::new(&settings.openid, auth)?,
             database_roles: database_roles(settings, auth)?,
             watching: WatchConfig::new(&settings.watching)?,
+            traces: TraceConfig::new(&settings.traces)?,
             retention: retention(&settings.retention)?,
             drain: drain(settings.drain.as_deref())?,
             audit_retention: days("ROWCAST_AUDIT_DAYS", settings.audit_days.as_deref(), 365)?,

@@ -46,6 +46,7 @@ pub mod serve;
 pub mod shutdown;
 pub mod state;
 pub mod telemetry;
+pub mod traces;
 pub mod views;
 pub mod watching;
 pub mod websocket;

@@ -44,6 +44,7 @@ use crate::{
     peer::Peer,
     proxy::Proxies,
     shutdown::Shutdown,
+    traces::request::TRACEPARENT,
 };
 
 /// How long a client may take for a request's head, and keep a connection without one.
@@ -152,6 +153,9 @@ pub async fn serve(
             let mut request = request.map(Body::new);
             let peer = proxies.peer(direct, request.headers());
             request.extensions_mut().insert(peer);
+            if !proxies.trusts(direct.address) {
+                request.headers_mut().remove(TRACEPARENT);
+            }
             request
         });
         let service = TowerToHyperService::new(service);

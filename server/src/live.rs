@@ -36,7 +36,7 @@ use self::{
     hub::{Asked, Command, Following, Sink, Subscribe},
     outbox::Outbox,
 };
-use crate::{limit::Subject, query::bound::BoundQuery};
+use crate::{limit::Subject, query::bound::BoundQuery, traces};
 
 /// Names a subscription within the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -168,6 +168,7 @@ impl Live {
             subject,
             cursor,
             sink,
+            cause: traces::cause(),
         };
         // A hub that is gone has closed, or never opens, the outbox's connection.
         let _ = self

@@ -2,12 +2,14 @@
 //! fit one, so that a proxy's log has the same.
 
 use axum::{
-    extract::{MatchedPath, Request},
+    extract::{MatchedPath, Request, State},
     middleware::Next,
     response::Response,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tracing::Instrument;
+
+use crate::traces::{Traces, request};
 
 /// The header that a request may bring it in, and that each answer has.
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -15,18 +17,27 @@ const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest that is taken from others.
 const MAX: usize = 64;
 
-/// Names a request, in the log and in its answer.
-pub async fn name(request: Request, next: Next) -> Response {
+/// Names a request, in the log, in its trace and in its answer.
+pub async fn name(State(traces): State<Traces>, mut request: Request, next: Next) -> Response {
     let (id, header) = given(request.headers()).unwrap_or_else(made);
     let route = request.extensions().get::<MatchedPath>();
     // Of the highest level, so that each line that is written has it.
     let span = tracing::error_span!(
         "request",
-        id,
+        id = id.as_str(),
         method = %request.method(),
         route = route.map_or("", MatchedPath::as_str),
     );
-    let mut response = next.run(request).instrument(span).await;
+    let mut response = match traces.are_on() {
+        true => {
+            let trace = request::begin(&traces, &request, &id);
+            request.extensions_mut().insert(trace.cause());
+            let answered = trace.around(next.run(request).instrument(span)).await;
+            request::end(trace, &answered);
+            answered
+        }
+        false => next.run(request).instrument(span).await,
+    };
     response.headers_mut().insert(HEADER, header);
     response
 }

@@ -199,7 +199,10 @@ pub fn router(state: AppState) -> Router {
             state.clone(),
             metrics::count,
         ))
-        .layer(middleware::from_fn(request_id::name))
+        .layer(middleware::from_fn_with_state(
+            state.traces.clone(),
+            request_id::name,
+        ))
         .with_state(state)
 }
 

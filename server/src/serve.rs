@@ -48,6 +48,7 @@ use crate::{
     routes::pages::{build_id, site_options},
     shutdown::Shutdown,
     state::AppState,
+    traces::{Exporting, Traces},
     watching::{
         self, Evaluator, Watching,
         delivery::{self, Delivers},
@@ -157,7 +158,7 @@ pub struct LiveParts {
 
 impl LiveParts {
     /// Starts to follow a database that has been [prepared](prepare), with so many
-    /// connections for reading rows.
+    /// connections for reading rows, and tells `traces` what it is at.
     ///
     /// # Errors
     /// If it can't be reached.
@@ -165,6 +166,7 @@ impl LiveParts {
         database: &PgConnectOptions,
         config: &Config,
         connections: u32,
+        traces: &Traces,
         stop: watch::Receiver<bool>,
     ) -> Result<Self, StartError> {
         let pool = readers(bounded(database.clone(), config.list_bytes), connections);
@@ -176,6 +178,7 @@ impl LiveParts {
                 address,
                 part: Part::Server,
             }),
+            traces: traces.clone(),
         })
         .await?;
         let figures = Arc::new(Figures::default());
@@ -190,6 +193,7 @@ impl LiveParts {
             version: started.version,
             following,
             figures: Arc::clone(&figures),
+            traces: traces.clone(),
         });
         Ok(Self {
             catalog,
@@ -222,16 +226,18 @@ impl LiveParts {
 pub async fn lead(
     database: &PgConnectOptions,
     address: Address,
-    read_bound: usize,
+    config: &Config,
     mut shutdown: Shutdown,
 ) -> Result<(), StartError> {
+    let (traces, exporting) = start_traces(config);
     let mut started = tail::start(TailOptions {
         database: session(database.clone()),
-        read_bound,
+        read_bound: config.read_bytes as usize,
         bus: Some(BusOptions {
             address,
             part: Part::Leader,
         }),
+        traces,
     })
     .await?;
     loop {
@@ -248,7 +254,19 @@ pub async fn lead(
     {
         started.task.abort();
     }
+    exporting.end().await;
     Ok(())
+}
+
+fn start_traces(config: &Config) -> (Traces, Exporting) {
+    let traces = config.traces.as_ref();
+    if traces.is_some_and(|to| to.collector.is_overheard() && !to.headers.is_empty()) {
+        tracing::warn!(
+            "the collector of traces is reached without encryption: whoever is between sees what \
+             OTEL_EXPORTER_OTLP_HEADERS says"
+        );
+    }
+    Traces::start(traces)
 }
 
 /// Serves a database that has been [prepared](prepare), until the shutdown and the end of
@@ -269,7 +287,15 @@ pub async fn serve(
     let openid = config.openid.as_ref().map(OpenId::new).transpose()?;
     let address = listener.local_addr().map_err(sqlx::Error::Io)?;
     let delivers = Delivers::new(&config.watching, entrance.address(address))?;
-    let parts = LiveParts::start(database, config, config.connections, shutdown.receiver()).await?;
+    let (traces, exporting) = start_traces(config);
+    let parts = LiveParts::start(
+        database,
+        config,
+        config.connections,
+        &traces,
+        shutdown.receiver(),
+    )
+    .await?;
     let housekeeping = housekeepers(database.clone());
     let retention = tokio::spawn(retention::run(
         housekeeping.clone(),
@@ -322,6 +348,7 @@ pub async fn serve(
         openid,
         delivers.clone(),
         &shutdown,
+        traces,
     );
     let watchers = pool::watchers(database.clone());
     let mut watching = Vec::new();
@@ -403,6 +430,7 @@ pub async fn serve(
         )
     };
     let _ = tokio::time::timeout(CLOSING, closing).await;
+    exporting.end().await;
     Ok(())
 }
 
@@ -432,6 +460,7 @@ fn state(
     openid: Option<OpenId>,
     delivers: Delivers,
     shutdown: &Shutdown,
+    traces: Traces,
 ) -> AppState {
     let site: &Path = &config.site;
     let build = build_id(site);
@@ -475,5 +504,6 @@ fn state(
         delivers,
         watching: Watching::default(),
         limits,
+        traces,
     }
 }

@@ -28,6 +28,7 @@ use crate::{
     permission::Seen,
     presence::Presence,
     shutdown::Shutdown,
+    traces::Traces,
     watching::{Watching, delivery::Delivers},
 };
 
@@ -93,6 +94,8 @@ pub struct AppState {
     pub watching: Watching,
     /// How often who may ask.
     pub limits: Limits,
+    /// Where what requests are at is told.
+    pub traces: Traces,
 }
 
 impl AppState {

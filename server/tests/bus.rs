@@ -11,6 +11,8 @@
 mod bus_fails;
 #[path = "support/cluster.rs"]
 mod cluster;
+#[path = "support/collector.rs"]
+mod collector;
 #[path = "bus/follower.rs"]
 mod follower;
 #[path = "bus/forged.rs"]
@@ -29,6 +31,8 @@ mod roles;
 mod server;
 #[path = "bus/together.rs"]
 mod together;
+#[path = "bus/traces.rs"]
+mod traces;
 #[path = "bus/ways.rs"]
 mod ways;
 #[path = "bus/world.rs"]

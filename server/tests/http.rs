@@ -10,6 +10,8 @@
 mod api;
 #[path = "support/cluster.rs"]
 mod cluster;
+#[path = "support/collector.rs"]
+mod collector;
 #[path = "http/doctor.rs"]
 mod doctor;
 #[path = "http/draining.rs"]
@@ -28,3 +30,5 @@ mod program;
 mod protection;
 #[path = "http/server.rs"]
 mod server;
+#[path = "http/traces.rs"]
+mod traces;

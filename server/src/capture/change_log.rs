@@ -4,6 +4,8 @@ use futures::TryStreamExt;
 use rowcast_protocol::PgSnapshot;
 use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::types::Oid};
 
+use crate::traces::Cause;
+
 /// What a row of the log tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
@@ -69,6 +71,8 @@ pub struct Read {
     pub is_purged: bool,
     /// The database's clock at the read: microseconds since 1970.
     pub clock: i64,
+    /// What was done to read it.
+    pub cause: Cause,
 }
 
 /// What a row of the log counts beside its images.
@@ -146,6 +150,7 @@ async fn run(
         changed_schemas: Vec::new(),
         is_purged: false,
         clock: 0,
+        cause: Cause::default(),
     };
     let mut fits = true;
     let mut first = true;

@@ -54,6 +54,7 @@ use super::{
     change_log::{self, ChangeKind, Read},
     fingerprint, history, session, watch,
 };
+use crate::traces::Traces;
 
 /// How long a sleeping tail goes without a sign of life of its database.
 const LIVENESS: Duration = Duration::from_secs(5);
@@ -86,6 +87,8 @@ pub struct TailOptions {
     pub read_bound: usize,
     /// The bus by which servers share one reader of the log.
     pub bus: Option<BusOptions>,
+    /// Where what it reads is told.
+    pub traces: Traces,
 }
 
 /// What a tail tells.

@@ -18,6 +18,6 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
     // Whoever started this may have closed its output.
     let said = b"Rowcast reads the log for the servers on its bus\n";
     let _ = std::io::stdout().write_all(said);
-    serve::lead(&database.options, bus, config.read_bytes as usize, shutdown).await?;
+    serve::lead(&database.options, bus, config, shutdown).await?;
     Ok(())
 }

@@ -25,6 +25,7 @@ use crate::{
     },
     serve::LiveParts,
     shutdown::on_signals,
+    traces::Traces,
 };
 
 /// Connections for reading: this follows one query.
@@ -38,8 +39,14 @@ pub async fn run(config: &Config, table: &str, query: &str) -> anyhow::Result<()
         bus: None,
         ..config.clone()
     };
-    let parts =
-        LiveParts::start(&database.options, &alone, CONNECTIONS, shutdown.receiver()).await?;
+    let parts = LiveParts::start(
+        &database.options,
+        &alone,
+        CONNECTIONS,
+        &Traces::default(),
+        shutdown.receiver(),
+    )
+    .await?;
     let table = parts.catalog.table(table).await.map_err(told)?;
     let query = Query::parse(query).map_err(told)?;
     let bound = bind_live(&parts.catalog, parts.readers.ours(), table, &query)

@@ -6,6 +6,7 @@ use super::{
     catalog::TableMeta,
     impersonation::{RulesChanged, take_on},
 };
+use crate::traces;
 
 /// Connections for reading. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -84,7 +85,7 @@ impl Readers {
         transaction: Option<Transaction>,
     ) -> Result<Reader<'a>, sqlx::Error> {
         let mut reader = Reader {
-            connection: Some(self.0.acquire().await?),
+            connection: Some(traces::during("wait for a connection", self.0.acquire()).await?),
             table,
             transaction,
         };

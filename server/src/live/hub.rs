@@ -59,6 +59,7 @@ use crate::{
     limit::Subject,
     permission::Limits,
     query::{bound::BoundQuery, read::catalog_changed},
+    traces::{Cause, Span, Traces},
 };
 
 /// How long a window without clients stays live, for one that comes back or for a page that
@@ -110,7 +111,7 @@ pub enum Command {
     /// The database has done something, or failed to.
     Done {
         /// What was asked.
-        job: Job,
+        job: Box<Job>,
         /// What came.
         result: Result<Outcome, ApiError>,
         /// How long it took the database.
@@ -135,6 +136,8 @@ pub struct Subscribe {
     pub cursor: Option<Cursor>,
     /// Who it is for.
     pub sink: Sink,
+    /// What it is a part of.
+    pub cause: Cause,
 }
 
 /// What a subscription follows.
@@ -307,6 +310,9 @@ pub struct Hub {
     rules_seen: Instant,
     following: watch::Sender<Following>,
     figures: Arc<Figures>,
+    traces: Traces,
+    /// What the hub acts for.
+    cause: Cause,
 }
 
 #[derive(Debug)]
@@ -318,6 +324,8 @@ struct Subscriber {
     place: Option<(WindowId, Seat)>,
     /// Why the list that the client holds is void, if it is.
     reset: Option<&'static str>,
+    /// What it began as a part of, until its window has been opened.
+    cause: Cause,
 }
 
 /// What a hub is made of.
@@ -336,6 +344,8 @@ pub struct HubParts {
     pub following: watch::Sender<Following>,
     /// Counts what happens.
     pub figures: Arc<Figures>,
+    /// Where what happens is told.
+    pub traces: Traces,
 }
 
 impl Hub {
@@ -348,7 +358,11 @@ impl Hub {
             epoch: parts.epoch.load(Ordering::Relaxed),
             epoch_told: parts.epoch,
             catalog: parts.catalog,
-            worker: Worker::new(parts.readers.clone(), results.0.clone()),
+            worker: Worker::new(
+                parts.readers.clone(),
+                results.0.clone(),
+                parts.traces.clone(),
+            ),
             readers: parts.readers,
             tail: parts.tail,
             results,
@@ -378,6 +392,8 @@ impl Hub {
             rules_seen: Instant::now(),
             following: parts.following,
             figures: parts.figures,
+            traces: parts.traces,
+            cause: Cause::default(),
         };
         (hub, commands, receiver)
     }
@@ -460,7 +476,7 @@ impl Hub {
                     self.resync(id);
                 }
             }
-            Command::Done { job, result, took } => self.done(job, result, took),
+            Command::Done { job, result, took } => self.done(*job, result, took),
             Command::Bound(bound) => self.bound(bound),
             Command::Rules(ruling) => self.compare_rules(&ruling),
             Command::Busiest(most, reply) => {

@@ -27,6 +27,7 @@ use crate::{
         read::{Range, Totals, window},
         sql::Side,
     },
+    traces::{Cause, Traces},
 };
 
 /// How many statements with questions run at once, beside the reads: answers are short and
@@ -44,6 +45,7 @@ pub struct Worker(Arc<Shared>);
 struct Shared {
     readers: Readers,
     results: mpsc::Sender<Command>,
+    traces: Traces,
     reads: Mutex<Queue<Job>>,
     questions: Mutex<Questions>,
 }
@@ -74,6 +76,8 @@ pub enum Job {
         subject: Option<Subject>,
         /// There as long as the window is.
         alive: Weak<()>,
+        /// What it is done for.
+        cause: Cause,
     },
     /// An answer.
     Ask {
@@ -83,6 +87,8 @@ pub enum Job {
         question: Question,
         /// The query.
         query: Arc<BoundQuery>,
+        /// What it is done for.
+        cause: Cause,
     },
 }
 
@@ -91,6 +97,26 @@ impl Job {
     pub fn query(&self) -> &Arc<BoundQuery> {
         match self {
             Self::Read { query, .. } | Self::Ask { query, .. } => query,
+        }
+    }
+
+    /// What it is done for.
+    pub fn cause(&self) -> &Cause {
+        match self {
+            Self::Read { cause, .. } | Self::Ask { cause, .. } => cause,
+        }
+    }
+
+    /// Why rows are read, in a word.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Read { is_first: true, .. } => "first",
+            Self::Read {
+                wanted: RowsWanted::Places { .. },
+                ..
+            } => "again",
+            Self::Read { .. } => "refill",
+            Self::Ask { .. } => "question",
         }
     }
 }
@@ -105,11 +131,12 @@ impl Wanted for Job {
 }
 
 impl Worker {
-    /// A worker that reads through `readers` and answers over `results`.
-    pub fn new(readers: Readers, results: mpsc::Sender<Command>) -> Self {
+    /// A worker that reads through `readers`, answers over `results`, and tells `traces` what it is at.
+    pub fn new(readers: Readers, results: mpsc::Sender<Command>, traces: Traces) -> Self {
         Self(Arc::new(Shared {
             readers,
             results,
+            traces,
             reads: Mutex::default(),
             questions: Mutex::default(),
         }))
@@ -154,7 +181,16 @@ impl Worker {
             let worker = self.clone();
             tokio::spawn(async move {
                 let begun = Instant::now();
-                let result = worker.read(&job).await;
+                let mut span = worker.0.traces.begin("fill a list", job.cause());
+                if span.is_recorded() {
+                    span.say("rowcast.table", job.query().table.table.path());
+                    span.say("rowcast.reason", job.reason());
+                }
+                let result = span.around(worker.read(&job)).await;
+                if let Err(error) = &result {
+                    span.fail(&error.code);
+                }
+                drop(span);
                 let took = begun.elapsed();
                 lock(&worker.0.reads).finish(ticket, took);
                 worker.read_on();
@@ -186,7 +222,11 @@ impl Worker {
                         Job::Read { .. } => None,
                     })
                     .collect();
-                let answers = ask(worker.0.readers.ours(), &asked).await;
+                let cause = jobs.first().map(Job::cause).cloned().unwrap_or_default();
+                let mut span = worker.0.traces.begin("ask PostgreSQL", &cause);
+                span.count("rowcast.questions", asked.len());
+                let answers = span.around(ask(worker.0.readers.ours(), &asked)).await;
+                drop(span);
                 let took = begun.elapsed();
                 lock(&worker.0.questions).running -= 1;
                 worker.ask_on();
@@ -202,7 +242,11 @@ impl Worker {
         let _ = self
             .0
             .results
-            .send(Command::Done { job, result, took })
+            .send(Command::Done {
+                job: Box::new(job),
+                result,
+                took,
+            })
             .await;
     }
 

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     database::{catalog::TableMeta, readers::Readers},
     error::{Fault, fault, internal, read_error, too_large},
+    traces,
 };
 
 /// Which rows of the query's order.
@@ -157,8 +158,15 @@ pub async fn window(
     }
     let failed = |error: sqlx::Error| read_failed(&error, query);
     let mut reader = readers.statement(table).await.map_err(failed)?;
+    let mut span = traces::begin("read rows");
     let read = statement.fetch_one(reader.connection()).await;
-    let row = reader.end(read).await.map_err(failed)?;
+    let row = reader.end(read).await;
+    if span.is_recorded() {
+        span.say("db.system.name", "postgresql");
+        span.say("rowcast.table", table.table.path());
+    }
+    drop(span);
+    let row = row.map_err(failed)?;
     if summary.is_some()
         && table.rules.is_none()
         && row.try_get::<Option<&str>, _>(3).ok().flatten() != Some(&table.fingerprint)

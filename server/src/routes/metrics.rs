@@ -94,6 +94,21 @@ fn requests(state: &AppState, page: &mut Page) {
         "Requests and messages that were too many of one account or address.",
         state.limits.refused(),
     );
+    let (sent, dropped) = state.traces.counts();
+    for (name, help, value) in [
+        (
+            "rowcast_trace_spans_sent_total",
+            "Spans of traces that their collector has.",
+            sent,
+        ),
+        (
+            "rowcast_trace_spans_dropped_total",
+            "Spans of traces that did not come to it.",
+            dropped,
+        ),
+    ] {
+        page.one(name, "counter", help, value);
+    }
 }
 
 fn database(state: &AppState, page: &mut Page) {

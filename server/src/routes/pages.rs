@@ -47,6 +47,7 @@ use crate::{
     query::list,
     security::page_policy,
     state::AppState,
+    traces::{self, Cause},
     views::{self, Person},
 };
 
@@ -350,6 +351,9 @@ fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static + use
             actor: use_context::<Parts>()
                 .map(|parts| Actor::in_extensions(&parts.extensions))
                 .unwrap_or_default(),
+            cause: use_context::<Parts>()
+                .and_then(|parts| parts.extensions.get().cloned())
+                .unwrap_or_default(),
             subject: use_context::<Parts>().and_then(|parts| parts.extensions.get().copied()),
             reader: use_context::<Parts>().and_then(|parts| reader_of(&parts.headers)),
         });
@@ -381,6 +385,8 @@ struct Data {
     identity: Arc<Identity>,
     /// The same for the audit log: pages are rendered by tasks of their own.
     actor: Actor,
+    /// The same for traces.
+    cause: Cause,
     /// By whom it is counted.
     subject: Option<Subject>,
     /// What the reader is called, whose own views these are.
@@ -431,6 +437,7 @@ impl PageData for Data {
         Box::pin(async move {
             let rows = first_rows(&self.state, &self.identity, self.subject, &table, &query);
             let rows = audit::scope(self.actor.clone(), rows);
+            let rows = self.state.traces.around(self.cause.clone(), rows);
             match tokio::time::timeout(PATIENCE, rows).await {
                 Ok(page) => page,
                 Err(_) => Err(ApiError::new(
@@ -478,7 +485,7 @@ async fn first_rows(
         Err(error)
             if error.code == "not_live" && !state.seen(identity).table(table).await?.table.live =>
         {
-            let _turn = state.reading.take(subject).await;
+            let _turn = traces::during("wait for a turn", state.reading.take(subject)).await;
             let seen = state.seen(identity);
             let (table, snapshot) =
                 list::read(seen, &state.readers, state.epoch(), table, query).await?;

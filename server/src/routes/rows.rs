@@ -16,6 +16,7 @@ use crate::{
     limit::Subject,
     query::list,
     state::AppState,
+    traces,
 };
 
 /// The rows as `{"columns","key","rows","total","cursor"}`; all of them as CSV or as an array
@@ -41,7 +42,7 @@ pub async fn read(
             response => return response,
         }
     }
-    let _turn = state.reading.take(subject).await;
+    let _turn = traces::during("wait for a turn", state.reading.take(subject)).await;
     json(&state, standing.identity(), &table, &query).await
 }
 

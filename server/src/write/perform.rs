@@ -16,6 +16,7 @@ use crate::{
     database::catalog::TableMeta,
     error::internal,
     query::read::{catalog_changed, decode_row},
+    traces,
 };
 
 /// What came of a change.
@@ -54,9 +55,15 @@ pub async fn perform(
     change: &Change,
     guard: Guard,
 ) -> Result<Outcome, sqlx::Error> {
+    let mut span = traces::begin("write a row");
+    if span.is_recorded() {
+        span.say("db.system.name", "postgresql");
+        span.say("rowcast.table", table.table.path());
+    }
     let rows = statement::change(table, author, change, guard)
         .rows(connection)
         .await?;
+    drop(span);
     if rows.is_empty() && guard == Guard::Unaltered && is_altered(connection, table).await? {
         return Ok(Outcome::Altered);
     }

@@ -4,7 +4,10 @@ use rowcast_protocol::ApiError;
 use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
 
 use super::refusal::Refusal;
-use crate::error::{Fault, database_unavailable, fault, internal};
+use crate::{
+    error::{Fault, database_unavailable, fault, internal},
+    traces,
+};
 
 /// A connection of the pool. One that is not [finished](Writer::finish) with is closed, for
 /// the request was dropped in the midst of a statement: what it has not committed is rolled
@@ -18,7 +21,7 @@ impl Writer {
     /// # Errors
     /// `too_busy` if all are in use for too long; `database_unavailable`.
     pub async fn acquire(pool: &PgPool) -> Result<Self, Refusal> {
-        match pool.acquire().await {
+        match traces::during("wait for a connection", pool.acquire()).await {
             Ok(connection) => Ok(Self(Some(connection))),
             Err(sqlx::Error::PoolTimedOut) => Err(ApiError::new(
                 "too_busy",

@@ -44,6 +44,7 @@ pub async fn follow(database: &Database) -> Started {
         database: session(database.options.clone()),
         read_bound: 64 << 20,
         bus: None,
+        traces: Default::default(),
     })
     .await
     .unwrap()

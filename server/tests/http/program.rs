@@ -18,6 +18,8 @@ fn program(database: Option<&Database>) -> Command {
         "ROWCAST_RETENTION",
         "ROWCAST_DATA_DIR",
         "RUST_LOG",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     ] {
         command.env_remove(name);
     }
@@ -67,6 +69,10 @@ async fn a_wrong_setting_stops_the_start_with_one_line() {
         ("ROWCAST_BUS", "nats://localhost", "redis://"),
         ("ROWCAST_RETENTION", "long", "24h"),
         ("RUST_LOG", "x=y=z", "info"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", "http://"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http/protobuf"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "hunter2", "commas"),
+        ("OTEL_TRACES_SAMPLER", "perhaps", "always_on"),
         (
             "DATABASE_URL",
             "http://user:hunter2@localhost",
@@ -85,6 +91,8 @@ async fn a_wrong_setting_stops_the_start_with_one_line() {
     ] {
         let mut command = program(None);
         command.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/x");
+        // Without one nobody looks at what is said to it.
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1");
         let output = run(command.env(name, value).arg("serve"));
         assert_eq!(output.status.code(), Some(1), "{name}={value}");
         let told = lines(&output.stderr);

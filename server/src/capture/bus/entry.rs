@@ -148,6 +148,7 @@ impl Entry {
                 changed_schemas: Vec::new(),
                 is_purged: false,
                 clock,
+                cause: Default::default(),
             },
             definitions,
         }))
@@ -298,6 +299,7 @@ mod tests {
                 changed_schemas: Vec::new(),
                 is_purged: false,
                 clock: 1_700_000_000_000_000,
+                cause: Default::default(),
             },
             definitions: 42,
         })

@@ -214,7 +214,7 @@ mod tests {
                             overflow: Vec::new(),
                             changed_schemas: Vec::new(),
                             is_purged: false,
-                            clock: 0,
+                            clock: 0, cause: Default::default(),
                         };
                         match &mut waiting[who] {
                             _ if !is_written => {}
@@ -281,6 +281,7 @@ mod tests {
             changed_schemas: Vec::new(),
             is_purged: false,
             clock: 0,
+            cause: Default::default(),
         };
         let mut first = read(&[4, 2], &[1, 3]);
         join(&mut first, read(&[3, 2], &[1, 2, 4, 5]));

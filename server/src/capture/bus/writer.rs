@@ -23,7 +23,7 @@ use tokio::{
 
 use self::{desk::Desk, writing::Writing};
 use super::{Address, clock::Clock, entry::Entry, reader::Ask, signature::Key};
-use crate::capture::Read;
+use crate::{capture::Read, traces::Traces};
 
 /// How long the end of a writer may take.
 const ENDING: Duration = Duration::from_millis(500);
@@ -75,7 +75,7 @@ enum Order {
 
 impl Writer {
     /// One that writes to this bus, until its task is aborted or all of it are dropped.
-    pub fn start(address: Address) -> (Self, JoinHandle<()>) {
+    pub fn start(address: Address, traces: Traces) -> (Self, JoinHandle<()>) {
         let (orders, queue) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             orders,
@@ -86,7 +86,7 @@ impl Writer {
             written: AtomicU64::new(0),
             id: number(),
         });
-        let writing = Writing::new(address, Arc::clone(&shared));
+        let writing = Writing::new(address, Arc::clone(&shared), traces);
         (Self(shared), tokio::spawn(writing.run(queue)))
     }
 

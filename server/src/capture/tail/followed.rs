@@ -2,7 +2,7 @@
 
 use tokio::time::sleep_until;
 
-use super::{seat::Seat, stream::Stream, *};
+use super::{reading::told_of, seat::Seat, stream::Stream, *};
 use crate::capture::bus::{
     SILENCE,
     entry::{Entry, Told},
@@ -90,6 +90,11 @@ impl Follower {
             .news
             .tell(relations.chain(read.overflow.iter().copied()));
         let to = read.to.clone();
+        // What leads on may hold nothing that changed.
+        if !read.rows.is_empty() || !read.overflow.is_empty() {
+            let traces = &self.options.traces;
+            read.cause = told_of(traces, "follow the bus", Duration::ZERO, &read);
+        }
         read.from = self.told.clone();
         read.changed_schemas = self.untold.iter().copied().collect();
         self.tell(TailEvent::Read(read)).await?;

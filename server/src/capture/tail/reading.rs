@@ -1,11 +1,13 @@
 //! Reading the log and comparing definitions: each thing is told, and told once.
 
 use super::*;
+use crate::traces::Cause;
 
 impl Follower {
     /// Reads what is new and tells it. Returns how many transactions that was, what was left out
     /// for its size counting as one at the least; 0 if nothing was new.
     pub(super) async fn read(&mut self, connection: &mut PgConnection) -> Result<u32, Stop> {
+        let begun = Instant::now();
         let cursor = self.cursor.clone();
         let bound = self.options.read_bound;
         let mut read = self
@@ -25,6 +27,8 @@ impl Follower {
         let found = transactions(&read);
         let to = read.to.clone();
         if found > 0 {
+            let ago = begun.elapsed();
+            read.cause = told_of(&self.options.traces, "read the log", ago, &read);
             let relations = read.rows.iter().map(|row| row.relation);
             self.shared
                 .news
@@ -151,6 +155,22 @@ impl Follower {
         }
         Ok(())
     }
+}
+
+/// Tells of a read that found something, in a span that began so long ago and has ended.
+pub(super) fn told_of(traces: &Traces, name: &'static str, ago: Duration, read: &Read) -> Cause {
+    let mut span = traces.began(name, &Cause::default(), ago);
+    if span.is_recorded() {
+        let bytes = read.rows.iter().map(|row| row.old.len() + row.new.len());
+        span.count("rowcast.rows", read.rows.len());
+        span.count("rowcast.bytes", bytes.sum());
+        span.count("rowcast.tables_left_out", read.overflow.len());
+        if let Some(oldest) = read.rows.iter().map(|row| row.at).min() {
+            let lag = (read.clock - oldest).max(0);
+            span.say("rowcast.lag_seconds", lag as f64 / 1e6);
+        }
+    }
+    span.cause()
 }
 
 /// How many transactions a read found.

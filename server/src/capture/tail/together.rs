@@ -16,7 +16,7 @@ impl Drop for Writing {
 impl Follower {
     /// Follows until nobody listens any more.
     pub(super) async fn follow_together(&mut self, connection: Connection, bus: BusOptions) {
-        let (writer, writing) = Writer::start(bus.address.clone());
+        let (writer, writing) = Writer::start(bus.address.clone(), self.options.traces.clone());
         let _writing = Writing(writing);
         // It is the first, so there is none yet.
         let _ = self.shared.writer.set(writer.clone());

@@ -27,11 +27,16 @@ impl Hub {
             self.clock = Some(clock);
         }
         let reshaped: Vec<u32> = std::mem::take(&mut read.changed_schemas);
+        let mut span = match read.cause.is_known() {
+            true => self.traces.begin("evaluate changes", &read.cause),
+            false => Span::default(),
+        };
         let Changes {
             transaction,
             oldest,
             misfits,
         } = self.tables.take(read);
+        span.count("rowcast.tables", transaction.tables.len());
         for relation in reshaped {
             let table = self.tables.root_of(relation).unwrap_or(relation);
             self.reshaped(table);
@@ -41,9 +46,15 @@ impl Hub {
         } else {
             self.engine.apply(transaction)
         };
+        if span.is_recorded() {
+            told_of(&mut span, &outputs);
+        }
+        self.cause = span.cause();
         self.oldest = oldest;
         self.act(outputs);
         self.oldest.clear();
+        self.cause = Cause::default();
+        drop(span);
         for table in misfits {
             self.reshaped(table);
         }
@@ -96,4 +107,21 @@ impl Hub {
             self.bind(table, Unbound::new(feed.query, &feed.bound, members));
         }
     }
+}
+
+/// Tells what came of changes.
+fn told_of(span: &mut Span, outputs: &[Output]) {
+    let count = |is: fn(&Output) -> bool| outputs.iter().filter(|output| is(output)).count();
+    let patches = count(|output| matches!(output, Output::Patch { .. }));
+    let reads = count(|output| matches!(output, Output::Read { .. }));
+    let questions = count(|output| matches!(output, Output::Ask { .. }));
+    span.count("rowcast.patches", patches);
+    span.count("rowcast.reads", reads);
+    span.count("rowcast.questions", questions);
+    let windows = outputs.iter().filter_map(|output| match output {
+        Output::Patch { window, .. } | Output::Read { window, .. } => Some(window),
+        _ => None,
+    });
+    let touched: FxHashSet<&WindowId> = windows.collect();
+    span.count("rowcast.lists", touched.len());
 }

@@ -11,6 +11,7 @@ impl Hub {
             subject,
             cursor,
             sink,
+            cause,
         } = subscribe;
         self.subscribers.insert(
             id,
@@ -20,6 +21,7 @@ impl Hub {
                 cursor: cursor.map(Box::new),
                 place: None,
                 reset: None,
+                cause,
             },
         );
         if bound.tables().all(|table| self.tables.is_known(table)) {
@@ -172,9 +174,11 @@ impl Hub {
                 self.looks(&bound, true);
                 let first = members.iter().find_map(|id| self.subscribers.get(id));
                 let subject = first.and_then(|subscriber| subscriber.subject);
+                self.cause = first.map(|first| first.cause.clone()).unwrap_or_default();
                 self.feeds
                     .insert(window, Feed::new(key, query, Arc::new(bound), subject));
                 self.act(outputs);
+                self.cause = Cause::default();
                 window
             }
         };
@@ -192,6 +196,7 @@ impl Hub {
             };
             let seat = feed.channel.join(id, outbox, number);
             subscriber.place = Some((window, seat));
+            subscriber.cause = Cause::default();
             feed.empty_since = None;
             if ready {
                 self.greet(id);

@@ -17,6 +17,7 @@ fn hub() -> (Hub, mpsc::Receiver<Command>, Arc<AtomicU64>) {
         version: PgSnapshot::default(),
         following: watch::channel(Following(true)).0,
         figures: Arc::default(),
+        traces: Traces::default(),
     });
     (hub, commands, epoch)
 }

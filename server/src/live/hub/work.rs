@@ -75,6 +75,7 @@ impl Hub {
                         is_first: !self.engine.is_ready(window),
                         subject: feed.subject,
                         alive: feed.alive(),
+                        cause: self.cause.clone(),
                     };
                     self.worker.start(job, delay);
                 }
@@ -84,6 +85,7 @@ impl Hub {
                             id: query,
                             question,
                             query: bound,
+                            cause: self.cause.clone(),
                         };
                         self.worker.start(job, Duration::ZERO);
                     }
@@ -145,6 +147,13 @@ impl Hub {
             feed.whole_read_took = took;
         }
         self.asked(&job, took);
+        // What is asked for next comes of the same.
+        self.cause = job.cause().clone();
+        self.take(job, result);
+        self.cause = Cause::default();
+    }
+
+    fn take(&mut self, job: Job, result: Result<Outcome, ApiError>) {
         match (job, result) {
             (Job::Read { request, .. }, Ok(Outcome::Rows(rows, clock))) => {
                 if let Some(clock) = clock {

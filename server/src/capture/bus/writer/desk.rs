@@ -130,6 +130,7 @@ impl Desk {
             changed_schemas: Vec::new(),
             is_purged: false,
             clock: standing.clock.map_or(0, |clock| clock.now()),
+            cause: Default::default(),
         };
         let definitions = standing.definitions;
         Some(Next {
@@ -161,6 +162,7 @@ mod tests {
             changed_schemas: Vec::new(),
             is_purged: false,
             clock: 0,
+            cause: Default::default(),
         }
     }
 

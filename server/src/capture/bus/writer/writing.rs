@@ -13,9 +13,10 @@ use super::{Order, Shared, desk::Next};
 use crate::capture::bus::{
     Address, BEAT, asks_of,
     connection::{Connection, reason},
-    entry::{FORM, MOST_PIECES, PIECE},
+    entry::{Entry, FORM, MOST_PIECES, PIECE},
     stream_of,
 };
+use crate::traces::{Span, Traces};
 
 /// The most bytes that one who leads leaves in the stream.
 const KEPT_BYTES: usize = 64 << 20;
@@ -54,10 +55,11 @@ pub(super) struct Writing {
     lifetime: Option<(u64, Instant)>,
     /// When something was last written.
     last: Instant,
+    traces: Traces,
 }
 
 impl Writing {
-    pub fn new(address: Address, shared: Arc<Shared>) -> Self {
+    pub fn new(address: Address, shared: Arc<Shared>, traces: Traces) -> Self {
         Self {
             address,
             shared,
@@ -70,6 +72,7 @@ impl Writing {
             begins: false,
             lifetime: None,
             last: Instant::now(),
+            traces,
         }
     }
 
@@ -138,7 +141,14 @@ impl Writing {
     async fn write(&mut self, next: Next) {
         self.last = Instant::now();
         let Next { epoch, key, entry } = next;
+        let mut span = match &entry {
+            Entry::Told(told) if told.read.cause.is_known() => {
+                self.traces.begin("write the bus", &told.read.cause)
+            }
+            _ => Span::default(),
+        };
         let bytes = entry.encode(epoch, &key);
+        span.count("rowcast.bytes", bytes.len());
         if bytes.len() > PIECE * MOST_PIECES as usize {
             return;
         }
@@ -161,6 +171,7 @@ impl Writing {
             add.arg("at").arg(at).arg("of").arg(of);
             add.arg("bytes").arg(piece);
             let Some(name) = self.ask::<String>(&add).await else {
+                span.fail("bus");
                 return;
             };
             if std::mem::take(&mut self.begins)
