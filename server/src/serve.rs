@@ -27,6 +27,7 @@ use crate::{
     database::{
         catalog::Catalog,
         pool::{self, editors, housekeepers, readers, session},
+        pooler::{Pooled, PoolerError},
         readers::Readers,
     },
     feed,
@@ -72,16 +73,28 @@ const BODIES: usize = 256 * 1024 * 1024;
 /// How many connections follow the log, hear its bell and hear of accounts.
 const FOLLOWERS: u32 = 3;
 
-/// How many connections to the database a server opens at most.
+/// How many connections to the database a server opens at most; where there is a pooler, of its
+/// own beside those that go through it.
 pub fn connections_needed(config: &Config) -> u32 {
-    let ours = WRITERS + pool::HOUSEKEEPERS + pool::ACCOUNTS + FOLLOWERS;
+    match config.pooler {
+        None => pooled_connections(config) + direct_connections(config),
+        Some(_) => direct_connections(config),
+    }
+}
+
+/// How many need no session, and may go through a pooler.
+pub fn pooled_connections(config: &Config) -> u32 {
+    let ours = WRITERS + pool::HOUSEKEEPERS + pool::ACCOUNTS;
     let watchers = match config.auth {
         Auth::On => pool::WATCHERS,
         Auth::Off => 0,
     };
+    config.connections + ours + watchers
+}
+
+fn direct_connections(config: &Config) -> u32 {
     // By which it is settled who reads the log for others.
-    let shared = u32::from(config.bus.is_some());
-    config.connections + ours + watchers + shared
+    FOLLOWERS + u32::from(config.bus.is_some())
 }
 
 /// How long the database's connections have to say goodbye.
@@ -96,6 +109,9 @@ pub enum StartError {
     /// It is what a setting names.
     #[error(transparent)]
     Setting(#[from] InvalidSetting),
+    /// It is the pooler before the database.
+    #[error(transparent)]
+    Pooler(#[from] PoolerError),
 }
 
 impl From<sqlx::Error> for StartError {
@@ -164,7 +180,18 @@ impl LiveParts {
         connections: u32,
         stop: watch::Receiver<bool>,
     ) -> Result<Self, StartError> {
-        let pool = readers(bounded(database.clone(), config.list_bytes), connections);
+        Self::start_with(database, database, config, connections, stop).await
+    }
+
+    /// The same, with rows read another `way` than the log is.
+    async fn start_with(
+        database: &PgConnectOptions,
+        way: &PgConnectOptions,
+        config: &Config,
+        connections: u32,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Self, StartError> {
+        let pool = readers(bounded(way.clone(), config.list_bytes), connections);
         let catalog = Arc::new(Catalog::new(pool.clone()));
         let started = tail::start(TailOptions {
             database: session(database.clone()),
@@ -266,8 +293,16 @@ pub async fn serve(
     let openid = config.openid.as_ref().map(OpenId::new).transpose()?;
     let address = listener.local_addr().map_err(sqlx::Error::Io)?;
     let delivers = Delivers::new(&config.watching, entrance.address(address))?;
-    let parts = LiveParts::start(database, config, config.connections, shutdown.receiver()).await?;
-    let housekeeping = housekeepers(database.clone());
+    let pooled = match &config.pooler {
+        None => None,
+        Some(pooler) => Some(pooler.start_beside(database).await?),
+    };
+    // What needs no session goes this way.
+    let way = pooled.as_ref().map_or(database, Pooled::options);
+    let connections = config.connections;
+    let parts =
+        LiveParts::start_with(database, way, config, connections, shutdown.receiver()).await?;
+    let housekeeping = housekeepers(way.clone());
     let retention = tokio::spawn(retention::run(
         housekeeping.clone(),
         config.retention,
@@ -284,9 +319,9 @@ pub async fn serve(
         shutdown.receiver(),
     ));
     let feeding = tokio::spawn(feed::tidy::run(housekeeping.clone(), shutdown.receiver()));
-    let editors = editors(bounded(database.clone(), config.list_bytes), WRITERS);
+    let editors = editors(bounded(way.clone(), config.list_bytes), WRITERS);
     let accounts = Accounts::with_roles(
-        pool::accounts(database.clone()),
+        pool::accounts(way.clone()),
         config.auth == Auth::On,
         config.database_roles.clone(),
     );
@@ -312,7 +347,7 @@ pub async fn serve(
         delivers.clone(),
         &shutdown,
     );
-    let watchers = pool::watchers(database.clone());
+    let watchers = pool::watchers(way.clone());
     let mut watching = Vec::new();
     // Nobody has an account where nobody has to sign in, so nobody is told anything.
     if accounts.is_required() {
@@ -351,14 +386,14 @@ pub async fn serve(
         ended,
     ));
     // As many again as may follow live queries, for those who only ask.
-    let way = Way {
+    let entered = Way {
         connections: config.max_clients as usize * 2,
         tls,
         proxies: Arc::new(entrance.proxies.clone()),
     };
     let clients = state.clients.clone();
     let sessions = async move { clients.empty().await };
-    listen::serve(listener, router(state), way, shutdown, sessions).await;
+    listen::serve(listener, router(state), entered, shutdown, sessions).await;
     // What it was at is gone before it is.
     drop(running);
     if tokio::time::timeout(CLOSING * 3, &mut telling)
