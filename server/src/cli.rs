@@ -292,7 +292,12 @@ pub struct Settings {
     )]
     pub direct_url: Option<String>,
     /// The file in which that stands; instead of it
-    #[arg(long, global = true, env = "ROWCAST_DIRECT_URL_FILE", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "ROWCAST_DIRECT_URL_FILE",
+        value_name = "FILE"
+    )]
     pub direct_url_file: Option<String>,
     /// Where the embedded PostgreSQL keeps its data
     /// [default: ~/.local/share/rowcast; for root, /var/lib/rowcast]

@@ -233,7 +233,8 @@ mod tests {
 
     #[test]
     fn a_url_is_read() {
-        let options = parse_url("DATABASE_URL", "postgres://me@db.example:5433/shop").expect("a URL");
+        let options =
+            parse_url("DATABASE_URL", "postgres://me@db.example:5433/shop").expect("a URL");
         assert_eq!(options.get_host(), "db.example");
         assert_eq!(options.get_port(), 5433);
         assert_eq!(options.get_database(), Some("shop"));

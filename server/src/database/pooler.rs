@@ -85,8 +85,8 @@ pub enum PoolerError {
     Standby,
     /// Transactions begin in a way that can't be changed any more.
     #[error(
-        "default_transaction_isolation is not read committed over DATABASE_URL: ALTER ROLE … RESET \
-         default_transaction_isolation, or ALTER DATABASE …"
+        "default_transaction_isolation over DATABASE_URL is another than read committed, which a \
+         pooler's sessions can't be told"
     )]
     Isolation,
 }

@@ -161,7 +161,11 @@ mod tests {
         Group::new(&messages(sent), outside, &settings, statements).expect("a group")
     }
 
-    const PREPARED: [(u8, &[u8]); 3] = [(b'P', b"one\0SELECT 1\0\0\0"), (b'D', b"Sone\0"), (b'S', b"")];
+    const PREPARED: [(u8, &[u8]); 3] = [
+        (b'P', b"one\0SELECT 1\0\0\0"),
+        (b'D', b"Sone\0"),
+        (b'S', b""),
+    ];
     const EXECUTED: [(u8, &[u8]); 3] = [
         (b'B', b"\0one\0\0\0\0\0\0\0"),
         (b'E', b"\0\0\0\0\0"),
@@ -202,7 +206,11 @@ mod tests {
             .iter()
             .map(|answer| awaited.take(answer, &mut statements).is_ok())
             .collect();
-        assert_eq!(outcomes, [true, true, false], "what it gives would be misread");
+        assert_eq!(
+            outcomes,
+            [true, true, false],
+            "what it gives would be misread"
+        );
     }
 
     #[test]

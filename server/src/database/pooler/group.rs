@@ -234,7 +234,9 @@ mod tests {
     fn message(kind: u8, parts: &[&[u8]]) -> Message {
         let mut out = BytesMut::new();
         put(&mut out, kind, parts);
-        Message::take(&mut out).expect("a message").expect("a whole one")
+        Message::take(&mut out)
+            .expect("a message")
+            .expect("a whole one")
     }
 
     fn parse(name: &str, sql: &str) -> Message {
@@ -281,8 +283,14 @@ mod tests {
         assert_eq!(kinds(group.out), "PBEPDS");
         let executed = [bind("one", b"\0\0\0\0\0\0"), execute(), sync()];
         let group = Group::new(&executed, true, &settings(), &mut statements).expect("a group");
-        assert_eq!(told(&group), [false, false, false, false, false, true, true, true]);
-        assert!(!group.out.windows(3).any(|bytes| bytes == b"one"), "no name is sent");
+        assert_eq!(
+            told(&group),
+            [false, false, false, false, false, true, true, true]
+        );
+        assert!(
+            !group.out.windows(3).any(|bytes| bytes == b"one"),
+            "no name is sent"
+        );
         assert_eq!(kinds(group.out), "PBEPDBES");
         let group = Group::new(&executed, false, &settings(), &mut statements).expect("a group");
         assert_eq!(kinds(group.out), "PDBES");

@@ -77,7 +77,8 @@ pub fn take_text(body: &mut Bytes) -> io::Result<Bytes> {
 /// # Errors
 /// Where there is none.
 pub fn take_u16(body: &mut Bytes) -> io::Result<u16> {
-    body.try_get_u16().map_err(|_| broken("a message cut short"))
+    body.try_get_u16()
+        .map_err(|_| broken("a message cut short"))
 }
 
 /// Takes a value off, which has its length before it; NULL is none.
@@ -122,7 +123,10 @@ mod tests {
             taken.extend(Message::take(&mut buffer).expect("a message"));
         }
         assert_eq!(taken.len(), 2);
-        assert_eq!((taken[0].kind(), &taken[0].body()[..]), (b'P', &b"one\0two"[..]));
+        assert_eq!(
+            (taken[0].kind(), &taken[0].body()[..]),
+            (b'P', &b"one\0two"[..])
+        );
         assert_eq!((taken[1].kind(), taken[1].body().len()), (b'S', 0));
     }
 

@@ -82,7 +82,13 @@ impl Settings {
     /// bound and executed.
     pub fn put(&self, out: &mut BytesMut) {
         let calls: Vec<String> = (0..self.0.len())
-            .map(|at| format!("pg_catalog.set_config(${}, ${}, true)", 2 * at + 1, 2 * at + 2))
+            .map(|at| {
+                format!(
+                    "pg_catalog.set_config(${}, ${}, true)",
+                    2 * at + 1,
+                    2 * at + 2
+                )
+            })
             .collect();
         let sql = format!("SELECT {}", calls.join(", "));
         put(out, b'P', &[b"\0", sql.as_bytes(), b"\0\0\0"]);
@@ -93,7 +99,10 @@ impl Settings {
         #[allow(clippy::cast_possible_truncation, reason = "there are some dozen")]
         bound.put_u16(2 * self.0.len() as u16);
         for text in self.0.iter().flat_map(|(name, value)| [name, value]) {
-            #[allow(clippy::cast_possible_truncation, reason = "an int4 is a value's length")]
+            #[allow(
+                clippy::cast_possible_truncation,
+                reason = "an int4 is a value's length"
+            )]
             bound.put_u32(text.len() as u32);
             bound.put_slice(text.as_bytes());
         }
@@ -123,7 +132,9 @@ fn of_options(options: &str) -> io::Result<Vec<(String, String)>> {
             Some(setting) => Some(setting.to_owned()),
             None => None,
         };
-        let setting = setting.as_deref().and_then(|setting| setting.split_once('='));
+        let setting = setting
+            .as_deref()
+            .and_then(|setting| setting.split_once('='));
         let (name, value) = setting.ok_or_else(|| broken("options that are no settings"))?;
         settings.push((name.to_owned(), value.to_owned()));
     }
@@ -144,9 +155,15 @@ mod tests {
 
     #[test]
     fn options_are_read_as_the_driver_writes_them() {
-        let found = of_options("-c a=b\\ c -c x.y=\\\\\\ z -csearch_path=p --jit=off").expect("options");
+        let found =
+            of_options("-c a=b\\ c -c x.y=\\\\\\ z -csearch_path=p --jit=off").expect("options");
         let pairs: Vec<(&str, &str)> = found.iter().map(|(n, v)| (&**n, &**v)).collect();
-        let expected = [("a", "b c"), ("x.y", "\\ z"), ("search_path", "p"), ("jit", "off")];
+        let expected = [
+            ("a", "b c"),
+            ("x.y", "\\ z"),
+            ("search_path", "p"),
+            ("jit", "off"),
+        ];
         assert_eq!(pairs, expected);
         assert!(of_options("-d 5").is_err());
         assert!(of_options("-c").is_err());
@@ -159,7 +176,12 @@ mod tests {
         let (told, settings) = Settings::read(Bytes::from_static(begun)).expect("a session");
         assert_eq!(&told[..], b"\0\x03\0\0user\0ann\0TimeZone\0UTC\0\0");
         let names: Vec<&str> = settings.0.keys().map(String::as_str).collect();
-        let expected = ["TimeZone", "extra_float_digits", "jit", "transaction_read_only"];
+        let expected = [
+            "TimeZone",
+            "extra_float_digits",
+            "jit",
+            "transaction_read_only",
+        ];
         assert_eq!(names, expected);
         assert!(Settings::read(Bytes::from_static(b"\x04\xd2\x16\x2f")).is_err());
     }

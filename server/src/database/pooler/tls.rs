@@ -63,7 +63,9 @@ pub fn connector(mode: PgSslMode, files: &Files) -> Result<TlsConnector, Invalid
             let wrong = || InvalidSetting::hidden(SETTING, "a URL whose sslcert and sslkey fit");
             let chain = authorities::read(SETTING, certificate)?;
             let key = PrivateKeyDer::from_pem_file(key).map_err(|_| wrong())?;
-            config.with_client_auth_cert(chain, key).map_err(|_| wrong())?
+            config
+                .with_client_auth_cert(chain, key)
+                .map_err(|_| wrong())?
         }
         _ => config.with_no_client_auth(),
     };

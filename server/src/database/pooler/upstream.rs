@@ -99,7 +99,9 @@ fn files(url: &str) -> Files {
             let value = value.replace('+', " ");
             percent_decode_str(&value).decode_utf8_lossy().into_owned()
         });
-        found.or_else(|| std::env::var(variable).ok()).map(Into::into)
+        found
+            .or_else(|| std::env::var(variable).ok())
+            .map(Into::into)
     };
     Files {
         authorities: named(&["sslrootcert", "ssl-root-cert", "ssl-ca"], "PGSSLROOTCERT"),
