@@ -93,8 +93,8 @@ fn files(url: &str) -> Files {
     let (_, queries) = url.split_once('?').unwrap_or_default();
     let queries = queries.split('#').next().unwrap_or_default();
     let named = |names: &[&str], variable: &str| {
-        let pairs = queries.split('&').filter_map(|pair| pair.split_once('='));
-        let found = pairs.filter(|(name, _)| names.contains(name)).last();
+        let mut pairs = queries.split('&').filter_map(|pair| pair.split_once('='));
+        let found = pairs.filter(|(name, _)| names.contains(name)).next_back();
         let found = found.map(|(_, value)| {
             let value = value.replace('+', " ");
             percent_decode_str(&value).decode_utf8_lossy().into_owned()
