@@ -94,7 +94,7 @@ fn files(url: &str) -> Files {
     let queries = queries.split('#').next().unwrap_or_default();
     let named = |names: &[&str], variable: &str| {
         let mut pairs = queries.split('&').filter_map(|pair| pair.split_once('='));
-        let found = pairs.filter(|(name, _)| names.contains(name)).next_back();
+        let found = pairs.rfind(|(name, _)| names.contains(name));
         let found = found.map(|(_, value)| {
             let value = value.replace('+', " ");
             percent_decode_str(&value).decode_utf8_lossy().into_owned()
