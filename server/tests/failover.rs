@@ -24,7 +24,6 @@ mod redis_server;
 #[path = "support/server.rs"]
 mod server;
 #[path = "live/socket.rs"]
-#[allow(dead_code, reason = "other tests use the rest of it")]
 mod socket;
 #[path = "failover/world.rs"]
 mod world;
