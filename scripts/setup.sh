@@ -185,6 +185,13 @@ redis() {
   apt_install redis-server || fail "redis-server is missing: install Redis"
 }
 
+# The pooler of the tests; the same places as server/tests/support/pgbouncer.rs.
+pgbouncer() {
+  have pgbouncer || [ -x /usr/sbin/pgbouncer ] && return
+  say "installing PgBouncer (package pgbouncer)"
+  apt_install pgbouncer || fail "pgbouncer is missing: install PgBouncer"
+}
+
 # What a program is linked with that needs nothing of the machine that it runs on.
 musl() {
   local target
@@ -230,4 +237,5 @@ case $part in test | browser | all) node_packages end2end ;; esac
 case $part in test | browser | all) chromium ;; esac
 case $part in test | all) nginx ;; esac
 case $part in test | bench | all) redis ;; esac
+case $part in test | all) pgbouncer ;; esac
 case $part in side-by-side) wal2json ;; esac

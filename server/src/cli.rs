@@ -283,6 +283,24 @@ pub struct Settings {
     /// The file in which that stands, such as a secret that is mounted; instead of it
     #[arg(long, global = true, env = "DATABASE_URL_FILE", value_name = "FILE")]
     pub database_url_file: Option<String>,
+    /// The same database without a pooler between, where --database-url leads through one that pools
+    /// transactions: for what needs a session, such as hearing of changes
+    #[arg(
+        long,
+        global = true,
+        env = "ROWCAST_DIRECT_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub direct_url: Option<String>,
+    /// The file in which that stands; instead of it
+    #[arg(
+        long,
+        global = true,
+        env = "ROWCAST_DIRECT_URL_FILE",
+        value_name = "FILE"
+    )]
+    pub direct_url_file: Option<String>,
     /// Where the embedded PostgreSQL keeps its data
     /// [default: ~/.local/share/rowcast; for root, /var/lib/rowcast]
     #[arg(long, global = true, env = "ROWCAST_DATA_DIR", value_name = "DIR")]

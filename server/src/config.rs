@@ -25,7 +25,7 @@ pub use watching::{MailConfig, WatchConfig};
 use crate::{
     capture::bus::Address,
     cli::Settings,
-    database::{impersonation::DatabaseRoles, pool},
+    database::{impersonation::DatabaseRoles, pool, pooler::Pooler},
 };
 
 /// What the server runs with.
@@ -33,6 +33,8 @@ use crate::{
 pub struct Config {
     /// Which database.
     pub database: DatabaseConfig,
+    /// What is between it and what needs no session.
+    pub pooler: Option<Pooler>,
     /// Where it listens.
     pub addr: SocketAddr,
     /// How clients come in.
@@ -112,10 +114,11 @@ impl Config {
                 ));
             }
         };
-        let database = database(settings)?;
+        let (database, pooler) = database(settings)?;
         let addr = addr(&settings.addr, auth)?;
         Ok(Self {
             database,
+            pooler,
             addr,
             entrance: Entrance::new(&settings.entrance, addr, auth)?,
             auth,
@@ -206,33 +209,66 @@ fn database_roles(settings: &Settings, auth: Auth) -> Result<DatabaseRoles, Inva
     }
 }
 
-fn database(settings: &Settings) -> Result<DatabaseConfig, InvalidSetting> {
-    let url = settings.database_url.clone().filter(|url| !url.is_empty());
-    let file = settings.database_url_file.as_deref();
-    let url = match file.filter(|file| !file.is_empty()) {
-        None => url,
-        Some(_) if url.is_some() => {
-            return Err(InvalidSetting(
-                "DATABASE_URL and DATABASE_URL_FILE are both set: allowed is one of them"
-                    .to_owned(),
-            ));
-        }
-        Some(file) => Some(secret_in("DATABASE_URL_FILE", file)?),
+/// Which database is served, and through which pooler.
+fn database(settings: &Settings) -> Result<(DatabaseConfig, Option<Pooler>), InvalidSetting> {
+    let url = url(
+        ["DATABASE_URL", "DATABASE_URL_FILE"],
+        &settings.database_url,
+        &settings.database_url_file,
+    )?;
+    let direct = self::url(
+        ["ROWCAST_DIRECT_URL", "ROWCAST_DIRECT_URL_FILE"],
+        &settings.direct_url,
+        &settings.direct_url_file,
+    )?;
+    let parse = |setting, url: &str| {
+        pool::parse_url(setting, url).map_err(|error| InvalidSetting(error.to_string()))
     };
-    match url.as_deref() {
-        None => match settings.data_dir.as_deref() {
-            Some("") => Err(InvalidSetting::new(
-                "ROWCAST_DATA_DIR",
-                "",
-                "it is empty",
-                "a directory",
-            )),
-            Some(directory) => Ok(DatabaseConfig::Embedded(directory.into())),
-            None => default_data_dir().map(DatabaseConfig::Embedded),
-        },
-        Some(url) => pool::parse_url(url)
-            .map(|options| DatabaseConfig::Url(Box::new(options)))
-            .map_err(|error| InvalidSetting(error.to_string())),
+    match (url, direct) {
+        (None, None) => Ok((embedded(settings)?, None)),
+        (None, Some(_)) => Err(InvalidSetting(
+            "ROWCAST_DIRECT_URL is set, but DATABASE_URL is not: allowed is to set it to the \
+             pooler's URL, or DATABASE_URL alone"
+                .to_owned(),
+        )),
+        (Some(url), None) => {
+            let options = parse("DATABASE_URL", &url)?;
+            Ok((DatabaseConfig::Url(Box::new(options)), None))
+        }
+        (Some(url), Some(direct)) => {
+            let pooler = Pooler::new(&url, parse("DATABASE_URL", &url)?)?;
+            let options = parse("ROWCAST_DIRECT_URL", &direct)?;
+            Ok((DatabaseConfig::Url(Box::new(options)), Some(pooler)))
+        }
+    }
+}
+
+/// The URL of a setting, or of the file that another one names.
+fn url(
+    [name, file_name]: [&str; 2],
+    url: &Option<String>,
+    file: &Option<String>,
+) -> Result<Option<String>, InvalidSetting> {
+    let url = url.clone().filter(|url| !url.is_empty());
+    match file.as_deref().filter(|file| !file.is_empty()) {
+        None => Ok(url),
+        Some(_) if url.is_some() => Err(InvalidSetting(format!(
+            "{name} and {file_name} are both set: allowed is one of them"
+        ))),
+        Some(file) => secret_in(file_name, file).map(Some),
+    }
+}
+
+fn embedded(settings: &Settings) -> Result<DatabaseConfig, InvalidSetting> {
+    match settings.data_dir.as_deref() {
+        Some("") => Err(InvalidSetting::new(
+            "ROWCAST_DATA_DIR",
+            "",
+            "it is empty",
+            "a directory",
+        )),
+        Some(directory) => Ok(DatabaseConfig::Embedded(directory.into())),
+        None => default_data_dir().map(DatabaseConfig::Embedded),
     }
 }
 

@@ -5,5 +5,6 @@ pub mod catalog;
 pub mod embedded;
 pub mod impersonation;
 pub mod pool;
+pub mod pooler;
 pub mod quote;
 pub mod readers;

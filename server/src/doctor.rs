@@ -4,6 +4,7 @@
 
 mod finding;
 mod log;
+mod pooler;
 mod rights;
 mod roles;
 mod schema;
@@ -70,6 +71,7 @@ async fn look(
     found.extend(server::clock(connection).await?);
     found.extend(server::connections(connection, config).await?);
     found.push(server::bell(connection, options).await);
+    found.extend(pooler::way(options, config).await);
     let (schema, is_set_up) = schema::version(connection).await?;
     found.extend(schema);
     if !is_set_up {
@@ -85,9 +87,18 @@ async fn look(
 }
 
 fn unreachable(why: &str) -> Finding {
+    // What PgBouncer says to settings, unless it pools sessions and is told to pass over them.
+    if why.contains("unsupported startup parameter") {
+        return Finding::wrong(
+            "connection",
+            format!("a pooler is between, which takes no settings: {why}"),
+            "set ROWCAST_DIRECT_URL to the URL of the database itself; this one may stay in \
+             DATABASE_URL",
+        );
+    }
     Finding::wrong(
         "connection",
         format!("the database can't be reached: {why}"),
-        "see that DATABASE_URL names it, that it runs, and that pg_hba.conf lets this role in",
+        "see that DATABASE_URL (or ROWCAST_DIRECT_URL) names it, that it runs, and that pg_hba.conf lets this role in",
     )
 }

@@ -27,6 +27,7 @@ use crate::{
     database::{
         catalog::Catalog,
         pool::{self, editors, housekeepers, readers, session},
+        pooler::{Pooled, PoolerError},
         readers::Readers,
     },
     feed,
@@ -76,16 +77,28 @@ const BODIES: usize = 256 * 1024 * 1024;
 /// How many connections follow the log, hear its bell and hear of accounts.
 const FOLLOWERS: u32 = 3;
 
-/// How many connections to the database a server opens at most.
+/// How many connections to the database a server opens at most; where there is a pooler, of its
+/// own beside those that go through it.
 pub fn connections_needed(config: &Config) -> u32 {
-    let ours = WRITERS + pool::HOUSEKEEPERS + pool::ACCOUNTS + FOLLOWERS;
+    match config.pooler {
+        None => pooled_connections(config) + direct_connections(config),
+        Some(_) => direct_connections(config),
+    }
+}
+
+/// How many need no session, and may go through a pooler.
+pub fn pooled_connections(config: &Config) -> u32 {
+    let ours = WRITERS + pool::HOUSEKEEPERS + pool::ACCOUNTS;
     let watchers = match config.auth {
         Auth::On => pool::WATCHERS,
         Auth::Off => 0,
     };
+    config.connections + ours + watchers
+}
+
+fn direct_connections(config: &Config) -> u32 {
     // By which it is settled who reads the log for others.
-    let shared = u32::from(config.bus.is_some());
-    config.connections + ours + watchers + shared
+    FOLLOWERS + u32::from(config.bus.is_some())
 }
 
 /// How long the database's connections have to say goodbye.
@@ -100,6 +113,9 @@ pub enum StartError {
     /// It is what a setting names.
     #[error(transparent)]
     Setting(#[from] InvalidSetting),
+    /// It is the pooler before the database.
+    #[error(transparent)]
+    Pooler(#[from] PoolerError),
 }
 
 impl From<sqlx::Error> for StartError {
@@ -169,7 +185,19 @@ impl LiveParts {
         traces: &Traces,
         stop: watch::Receiver<bool>,
     ) -> Result<Self, StartError> {
-        let pool = readers(bounded(database.clone(), config.list_bytes), connections);
+        Self::start_with(database, database, config, connections, traces, stop).await
+    }
+
+    /// The same, with rows read another `way` than the log is.
+    async fn start_with(
+        database: &PgConnectOptions,
+        way: &PgConnectOptions,
+        config: &Config,
+        connections: u32,
+        traces: &Traces,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Self, StartError> {
+        let pool = readers(bounded(way.clone(), config.list_bytes), connections);
         let catalog = Arc::new(Catalog::new(pool.clone()));
         let started = tail::start(TailOptions {
             database: session(database.clone()),
@@ -288,15 +316,22 @@ pub async fn serve(
     let address = listener.local_addr().map_err(sqlx::Error::Io)?;
     let delivers = Delivers::new(&config.watching, entrance.address(address))?;
     let (traces, exporting) = start_traces(config);
-    let parts = LiveParts::start(
+    let pooled = match &config.pooler {
+        None => None,
+        Some(pooler) => Some(pooler.start_beside(database).await?),
+    };
+    // What needs no session goes this way.
+    let way = pooled.as_ref().map_or(database, Pooled::options);
+    let parts = LiveParts::start_with(
         database,
+        way,
         config,
         config.connections,
         &traces,
         shutdown.receiver(),
     )
     .await?;
-    let housekeeping = housekeepers(database.clone());
+    let housekeeping = housekeepers(way.clone());
     let retention = tokio::spawn(retention::run(
         housekeeping.clone(),
         config.retention,
@@ -313,9 +348,9 @@ pub async fn serve(
         shutdown.receiver(),
     ));
     let feeding = tokio::spawn(feed::tidy::run(housekeeping.clone(), shutdown.receiver()));
-    let editors = editors(bounded(database.clone(), config.list_bytes), WRITERS);
+    let editors = editors(bounded(way.clone(), config.list_bytes), WRITERS);
     let accounts = Accounts::with_roles(
-        pool::accounts(database.clone()),
+        pool::accounts(way.clone()),
         config.auth == Auth::On,
         config.database_roles.clone(),
     );
@@ -350,7 +385,7 @@ pub async fn serve(
         &shutdown,
         traces,
     );
-    let watchers = pool::watchers(database.clone());
+    let watchers = pool::watchers(way.clone());
     let mut watching = Vec::new();
     // Nobody has an account where nobody has to sign in, so nobody is told anything.
     if accounts.is_required() {
@@ -389,14 +424,14 @@ pub async fn serve(
         ended,
     ));
     // As many again as may follow live queries, for those who only ask.
-    let way = Way {
+    let entered = Way {
         connections: config.max_clients as usize * 2,
         tls,
         proxies: Arc::new(entrance.proxies.clone()),
     };
     let clients = state.clients.clone();
     let sessions = async move { clients.empty().await };
-    listen::serve(listener, router(state), way, shutdown, sessions).await;
+    listen::serve(listener, router(state), entered, shutdown, sessions).await;
     // What it was at is gone before it is.
     drop(running);
     if tokio::time::timeout(CLOSING * 3, &mut telling)

@@ -13,6 +13,7 @@ use sqlx::PgConnection;
 
 use crate::{
     auth::{AccountId, Credential, Identity},
+    database::pool::keep_setting,
     peer::Peer,
 };
 
@@ -126,11 +127,7 @@ pub async fn with_actor(request: Request, next: Next) -> Response {
 /// # Errors
 /// The database's.
 pub async fn name_actor(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT pg_catalog.set_config('rowcast.actor', $1, false)")
-        .bind(Actor::current().setting())
-        .execute(connection)
-        .await?;
-    Ok(())
+    keep_setting(connection, "rowcast.actor", &Actor::current().setting()).await
 }
 
 #[cfg(test)]

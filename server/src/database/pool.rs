@@ -3,7 +3,7 @@
 use std::{future::ready, str::FromStr, time::Duration};
 
 use sqlx::{
-    ConnectOptions, Connection, PgPool,
+    ConnectOptions, Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -21,22 +21,25 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Why a database URL can't be used. Its text never holds the URL, which may hold a password.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "DATABASE_URL is not a PostgreSQL URL ({reason}): \
+    "{setting} is not a PostgreSQL URL ({reason}): \
      allowed is postgres://user:password@host:port/database"
 )]
 pub struct InvalidUrl {
+    setting: &'static str,
     reason: String,
 }
 
-/// Reads a `postgres://` URL.
-pub fn parse_url(url: &str) -> Result<PgConnectOptions, InvalidUrl> {
+/// Reads a `postgres://` URL, which is that setting's.
+pub fn parse_url(setting: &'static str, url: &str) -> Result<PgConnectOptions, InvalidUrl> {
     let scheme = url.split_once("://").map(|(scheme, _)| scheme);
     if !matches!(scheme, Some("postgres" | "postgresql")) {
         return Err(InvalidUrl {
+            setting,
             reason: "it does not start with postgres://".to_owned(),
         });
     }
     PgConnectOptions::from_str(url).map_err(|error| InvalidUrl {
+        setting,
         reason: match error {
             sqlx::Error::Configuration(source) => source.to_string(),
             other => other.to_string(),
@@ -101,11 +104,7 @@ pub fn editors(options: PgConnectOptions, connections: u32) -> PgPool {
         .after_connect(|connection, _| {
             Box::pin(async move {
                 // Not every platform has it, which is no reason not to write.
-                let _ = sqlx::query(
-                    "SELECT set_config('client_connection_check_interval', '1s', false)",
-                )
-                .execute(connection)
-                .await;
+                let _ = keep_setting(connection, "client_connection_check_interval", "1s").await;
                 Ok(())
             })
         })
@@ -157,6 +156,27 @@ pub fn writers(options: PgConnectOptions, connections: u32) -> PgPool {
     lazy(session(options), connections)
 }
 
+/// What sets something for as long as a session lasts. A [pooler](super::pooler) knows it by its
+/// text, so nothing else may.
+pub const KEEP_SETTING: &str = "SELECT pg_catalog.set_config($1, $2, false)";
+
+/// Sets something for as long as the connection lasts, also over a pooler.
+///
+/// # Errors
+/// The database's.
+pub async fn keep_setting(
+    connection: &mut PgConnection,
+    name: &str,
+    value: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(KEEP_SETTING)
+        .bind(name)
+        .bind(value)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 fn lazy(options: PgConnectOptions, connections: u32) -> PgPool {
     pool(connections).connect_lazy_with(options)
 }
@@ -198,14 +218,14 @@ mod tests {
             "",
             "http://secret/",
         ] {
-            let text = parse_url(url)
+            let text = parse_url("DATABASE_URL", url)
                 .expect_err("not a PostgreSQL URL")
                 .to_string();
             assert!(text.contains("DATABASE_URL"), "{text}");
             assert!(!text.contains("secret"), "{text}");
             assert_eq!(text.lines().count(), 1);
         }
-        let text = parse_url("postgres://u:secret@host:port/x")
+        let text = parse_url("DATABASE_URL", "postgres://u:secret@host:port/x")
             .expect_err("a port that is not a number")
             .to_string();
         assert!(!text.contains("secret"), "{text}");
@@ -213,7 +233,8 @@ mod tests {
 
     #[test]
     fn a_url_is_read() {
-        let options = parse_url("postgres://me@db.example:5433/shop").expect("a URL");
+        let options =
+            parse_url("DATABASE_URL", "postgres://me@db.example:5433/shop").expect("a URL");
         assert_eq!(options.get_host(), "db.example");
         assert_eq!(options.get_port(), 5433);
         assert_eq!(options.get_database(), Some("shop"));

@@ -40,11 +40,12 @@ impl Transaction {
 
     /// Asks for these after what was read. Behind a statement the table is still locked by it, so
     /// what is the same was so all the while. Whoever sees one version would see them as of then,
-    /// though the rules that hold are others by now: so they are asked for after it.
+    /// though the rules that hold are others by now: so they are asked for after it, with
+    /// the names' place said again: over a pooler the session has none of its own.
     fn check(self, asked: &str) -> String {
         match self {
             Self::Statement => format!("SET LOCAL ROLE NONE; SELECT {asked}; COMMIT"),
-            Self::Version => format!("COMMIT; SELECT {asked}"),
+            Self::Version => format!("COMMIT; SET LOCAL search_path TO pg_catalog; SELECT {asked}"),
         }
     }
 }

@@ -202,8 +202,8 @@ pub(super) async fn bell(connection: &mut PgConnection, options: &PgConnectOptio
     Finding::wrong(
         "bell",
         format!("LISTEN does not hear what NOTIFY tells: {why}"),
-        "connect to PostgreSQL itself, or have the pooler (PgBouncer) pool sessions, not \
-         transactions",
+        "set ROWCAST_DIRECT_URL to the URL of PostgreSQL itself, and leave the pooler's in \
+         DATABASE_URL",
     )
 }
 

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+#[path = "../support/pgbouncer.rs"]
+pub mod pgbouncer;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use rowcast::{
@@ -17,13 +20,35 @@ use tokio::{
     task::JoinHandle,
 };
 
+use self::pgbouncer::PgBouncer;
 use crate::cluster::{Cluster, Database};
+
+/// With this set in the environment, every server of these tests is behind a pooler of so many
+/// sessions.
+const POOLED: &str = "ROWCAST_TEST_POOLER";
 
 pub struct Server {
     pub addr: SocketAddr,
     pub database: Database,
     trigger: Trigger,
     task: JoinHandle<()>,
+    _pooler: Option<PgBouncer>,
+}
+
+/// The settings of a server on which one has to sign in, but for its database.
+pub fn settings() -> Settings {
+    Settings {
+        addr: "127.0.0.1:0".to_owned(),
+        auth: "on".to_owned(),
+        retention: "24h".to_owned(),
+        connections: "8".to_owned(),
+        max_clients: "1000".to_owned(),
+        read_bytes: "33554432".to_owned(),
+        list_bytes: "67108864".to_owned(),
+        import_bytes: "1048576".to_owned(),
+        site: Some(String::new()),
+        ..Settings::default()
+    }
 }
 
 pub struct Answer {
@@ -69,22 +94,23 @@ impl Server {
         database.execute(sql).await;
         let mut settings = Settings {
             database_url: Some(database.url.clone()),
-            addr: "127.0.0.1:0".to_owned(),
-            auth: "on".to_owned(),
-            retention: "24h".to_owned(),
-            connections: "8".to_owned(),
-            max_clients: "1000".to_owned(),
-            read_bytes: "33554432".to_owned(),
-            list_bytes: "67108864".to_owned(),
-            import_bytes: "1048576".to_owned(),
-            site: Some(String::new()),
-            ..Settings::default()
+            ..settings()
         };
         // A test asks as fast as it can.
         let off = || Some("off".to_owned());
         let entrance = &mut settings.entrance;
         (entrance.rate_reads, entrance.rate_writes) = (off(), off());
         (entrance.rate_opens, entrance.rate_messages) = (off(), off());
+        let sessions = std::env::var(POOLED).ok();
+        let pooler = match sessions.and_then(|sessions| sessions.parse().ok()) {
+            None => None,
+            Some(sessions) => {
+                let pooler = PgBouncer::start(Cluster::shared(), &database, sessions).await;
+                settings.database_url = Some(pooler.url(&database));
+                settings.direct_url = Some(database.url.clone());
+                Some(pooler)
+            }
+        };
         change(&mut settings);
         let config = Config::new(&settings).unwrap();
         let listener = TcpListener::bind(config.addr).await.unwrap();
@@ -101,6 +127,7 @@ impl Server {
             database,
             trigger,
             task,
+            _pooler: pooler,
         }
     }
 

@@ -140,6 +140,22 @@ impl Cluster {
         copy
     }
 
+    /// A copy that is alike in all that the server counts, since it is one of its files at rest,
+    /// and that follows nobody: it stays at what there was, as one that has fallen behind does.
+    pub fn copy_at_rest(&self, port: u16) -> Self {
+        let mut copy = Self::nothing();
+        let data = copy.data();
+        self.stop();
+        copy.run("/bin/cp", |cp| cp.arg("-a").arg(self.data()).arg(&data));
+        copy.run("/usr/bin/touch", |touch| {
+            touch.arg(data.join("standby.signal"))
+        });
+        self.resume();
+        copy.port = port;
+        copy.resume();
+        copy
+    }
+
     /// Has a copy be written to, at the port of the one that it followed, which was killed.
     pub fn promote(&mut self, port: u16) {
         self.control(&["promote", "-w"]);

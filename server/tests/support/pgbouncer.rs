@@ -1,0 +1,143 @@
+//! A PgBouncer that pools transactions, before a throw-away PostgreSQL. It lives no longer than the
+//! test's process.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "a test without its pooler has failed"
+)]
+
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
+
+use crate::cluster::{Cluster, Database};
+
+/// How long it may take to begin, however busy the machine is.
+const SOON: Duration = Duration::from_secs(60);
+
+pub struct PgBouncer {
+    pub port: u16,
+    directory: PathBuf,
+    /// Ends with its input.
+    _guard: Child,
+}
+
+impl PgBouncer {
+    /// Before the cluster of that database, with so many sessions for all who come. It runs as
+    /// `cluster` does.
+    pub async fn start(cluster: &Cluster, database: &Database, sessions: u32) -> Self {
+        Self::with(cluster, database, sessions, "auth_type = trust\n", &[]).await
+    }
+
+    /// With settings and files of its own; `DIRECTORY` in the settings is where they are.
+    pub async fn with(
+        cluster: &Cluster,
+        database: &Database,
+        sessions: u32,
+        settings: &str,
+        files: &[(&str, &str)],
+    ) -> Self {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("rowcast-pgbouncer-{}-{number}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(&directory).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let at = directory.display().to_string();
+        let whole = format!(
+            "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+             listen_port = {port}\nunix_socket_dir =\nauth_file = {at}/users\n\
+             pool_mode = transaction\ndefault_pool_size = {sessions}\nmax_client_conn = 1000\n{}",
+            database.options.get_port(),
+            settings.replace("DIRECTORY", &at),
+        );
+        let user = database.options.get_username();
+        let users = format!("\"{user}\" \"secret\"\n");
+        let own = [("pgbouncer.ini", &*whole), ("users", &*users)];
+        for (name, text) in own.iter().chain(files) {
+            let path = directory.join(name);
+            fs::write(&path, text).unwrap();
+            // It is read by whom the cluster runs as.
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        Self {
+            _guard: spawn(cluster, &directory).await,
+            port,
+            directory,
+        }
+    }
+
+    /// A database of the cluster, through it.
+    pub fn url(&self, database: &Database) -> String {
+        let user = database.options.get_username().replace('/', "%2F");
+        format!(
+            "postgres://{user}@127.0.0.1:{}/{}",
+            self.port, database.name
+        )
+    }
+}
+
+impl Drop for PgBouncer {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+async fn spawn(cluster: &Cluster, directory: &Path) -> Child {
+    let script = r#"
+        "$1" "$2" <&- &
+        server=$!
+        read -r _
+        kill -KILL "$server"
+        wait "$server" 2>&-
+        exit 0
+    "#;
+    // It does not run as root, as PostgreSQL does not.
+    let command = cluster.program("/bin/sh", &cluster.named("postgres"));
+    let mut guard = Command::from(command)
+        .args(["-c", script, "guard"])
+        .arg(program())
+        .arg(directory.join("pgbouncer.ini"))
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(guard.stderr.take().unwrap()).lines();
+    let mut said = String::new();
+    while !said.contains("process up") {
+        let line = timeout(SOON, lines.next_line()).await.expect("a line");
+        let line = line.unwrap();
+        said += &line.unwrap_or_else(|| panic!("PgBouncer has ended: {said}"));
+        said += "\n";
+    }
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    guard
+}
+
+/// Not everybody's `PATH` has the directory that Debian puts it in.
+fn program() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let directories = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    let mut programs = directories.map(|directory| directory.join("pgbouncer"));
+    let found = programs.find(|program| program.is_file());
+    found.expect("pgbouncer, which scripts/setup.sh installs")
+}
