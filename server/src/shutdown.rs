@@ -89,6 +89,16 @@ impl Shutdown {
         let _ = self.ended.wait_for(|told| *told).await;
     }
 
+    /// Waits until clients are sent elsewhere, or for the end.
+    pub async fn told(&self) {
+        let (mut ended, mut draining) = (self.ended.clone(), self.draining.clone());
+        // An error says that the trigger is gone, which ends it as well.
+        tokio::select! {
+            _ = ended.wait_for(|told| *told) => {}
+            _ = draining.wait_for(Option::is_some) => {}
+        }
+    }
+
     /// Waits until a client that stays connected is to be sent elsewhere: at the end, or before
     /// at a time of its own, so that not all come to other servers at once.
     pub async fn departure(mut self) {

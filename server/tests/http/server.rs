@@ -7,13 +7,15 @@ use std::{net::SocketAddr, path::PathBuf};
 use rowcast::{
     cli::Settings,
     config::Config,
+    listen::BoundSocket,
     serve,
     shutdown::{self, Trigger},
 };
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
+    sync::oneshot,
     task::JoinHandle,
 };
 
@@ -87,15 +89,18 @@ impl Server {
         (entrance.rate_opens, entrance.rate_messages) = (off(), off());
         change(&mut settings);
         let config = Config::new(&settings).unwrap();
-        let listener = TcpListener::bind(config.addr).await.unwrap();
-        let addr = listener.local_addr().unwrap();
+        let socket = BoundSocket::at(config.addr).unwrap();
+        let addr = socket.address();
+        let (listening, listens) = oneshot::channel();
         let (trigger, shutdown) = shutdown::channel();
         let options = database.options.clone();
         let task = tokio::spawn(async move {
-            serve::serve(&config, &options, listener, shutdown)
+            let listening = || listening.send(()).expect("it is waited for");
+            serve::serve(&config, &options, socket, shutdown, listening)
                 .await
                 .unwrap();
         });
+        listens.await.expect("it starts");
         Self {
             addr,
             database,
