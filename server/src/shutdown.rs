@@ -12,6 +12,11 @@ use tokio::{
 /// them here has to notice first that it is not ready.
 const UNNOTICED: f64 = 0.2;
 
+/// After how much of it nobody is sent away any more but at its end. Where nobody leads clients
+/// elsewhere they come back, and would be sent away a second time before they have heard of what
+/// they missed.
+const LAST: f64 = 0.9;
+
 /// A time in which a server goes on serving and sends its clients elsewhere.
 #[derive(Clone, Copy, Debug)]
 struct Drain {
@@ -21,11 +26,14 @@ struct Drain {
 
 impl Drain {
     /// When a client leaves that is here now, of whom chance says how early. One that comes late,
-    /// as where nobody leads it elsewhere, stays for a part of what is left.
+    /// as where nobody leads it elsewhere, stays for a part of what is left, or to the end.
     fn moment(&self, now: Instant, chance: f64) -> Instant {
         let first = now.max(self.since + self.time.mul_f64(UNNOTICED));
-        let left = (self.since + self.time).saturating_duration_since(first);
-        first + left.mul_f64(chance)
+        let last = self.since + self.time.mul_f64(LAST);
+        match last.checked_duration_since(first) {
+            Some(left) if !left.is_zero() => first + left.mul_f64(chance),
+            _ => self.since + self.time,
+        }
     }
 }
 
@@ -197,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn they_leave_one_after_another_once_it_may_have_been_noticed() {
+    fn they_leave_one_after_another_once_it_may_have_been_noticed_and_the_last_at_the_end() {
         let drain = Drain {
             since: Instant::now(),
             time: Duration::from_secs(100),
@@ -208,10 +216,11 @@ mod tests {
         };
         for (come, chance, expected) in [
             (0, 0.0, 20.0),
-            (0, 0.5, 60.0),
-            (10, 1.0, 100.0),
-            (80, 0.5, 90.0),
-            (100, 0.5, 100.0),
+            (0, 0.5, 55.0),
+            (10, 1.0, 90.0),
+            (80, 0.5, 85.0),
+            (90, 0.1, 100.0),
+            (99, 0.5, 100.0),
         ] {
             assert!((after(come, chance) - expected).abs() < 1e-3);
         }

@@ -6,6 +6,8 @@
 //! `ROWCAST_CHAOS_SECONDS` bounds the time (60 unless set; every fault happens once, however long
 //! that takes), `ROWCAST_CHAOS_CLIENTS` is how many clients there are (40), `ROWCAST_CHAOS_SEED`
 //! gives the same faults in the same order again. Timing is not part of a seed.
+//!
+//! In the same world servers are replaced one after another: `chaos/replacing.rs`.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 

@@ -2,6 +2,7 @@
 //! is not answered as it should be is kept.
 
 use std::{
+    fmt,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -44,13 +45,26 @@ pub struct People {
 }
 
 /// What they have met with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default)]
 pub struct Met {
     pub pages: u64,
     pub answers: u64,
     pub changes: u64,
     /// How long the longest answer took.
     pub slowest: Duration,
+}
+
+impl fmt::Display for Met {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} pages, {} answers with rows, {} changes; the slowest took {:.2} s",
+            self.pages,
+            self.answers,
+            self.changes,
+            self.slowest.as_secs_f64()
+        )
+    }
 }
 
 struct Shared {
@@ -209,13 +223,6 @@ impl Wish {
             }
             (status, ..) => status.is_success(),
         };
-        if self.is_page && head.status != StatusCode::OK {
-            std::fs::write(
-                format!("/tmp/start-bad-{}.html", head.status.as_u16()),
-                &*body,
-            )
-            .unwrap();
-        }
         match whole {
             true => Ok(()),
             false => {
@@ -240,8 +247,8 @@ fn adds_up(list: &Value) -> bool {
 
 /// Whether all accounts are on it, and what they hold together.
 fn is_page(body: &str) -> bool {
-    std::fs::write("/tmp/start-page.html", body).unwrap();
-    body.trim_end().ends_with("</html>") && body.contains("60,000")
+    let rows = body.matches("<tr").count();
+    rows > ACCOUNTS as usize && body.contains(&format!(">{ALL_OF_IT}<"))
 }
 
 fn told(error: impl std::error::Error) -> String {
