@@ -179,4 +179,20 @@ mod tests {
         let timeout = rustix::net::sockopt::tcp_user_timeout(&stream);
         assert_eq!(timeout, Ok(UNANSWERED));
     }
+
+    #[tokio::test]
+    async fn who_has_connected_before_the_end_is_there_after_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let mut clients = Vec::new();
+        for _ in 0..3 {
+            clients.push(TcpStream::connect(address).await.expect("a connection"));
+        }
+        let accepted = last(listener);
+        let of_clients = clients.iter().map(TcpStream::local_addr);
+        let of_clients: io::Result<Vec<_>> = of_clients.collect();
+        let known: Vec<_> = accepted.iter().map(|(_, address)| *address).collect();
+        assert_eq!(of_clients.expect("their addresses"), known);
+        assert!(TcpStream::connect(address).await.is_err());
+    }
 }

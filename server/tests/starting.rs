@@ -136,6 +136,7 @@ async fn a_database_that_goes_away_before_it_is_followed_is_waited_for() {
 #[tokio::test]
 async fn one_that_waits_for_its_database_ends_when_it_is_told_to() {
     let (_database, proxy, url) = database_by_proxy().await;
+    let url = url.replace("postgres@", "postgres:hunter2@");
     for comes in [0, 1] {
         proxy.take_no_more_than(comes);
         let server = start(&url, free().await);
@@ -144,6 +145,7 @@ async fn one_that_waits_for_its_database_ends_when_it_is_told_to() {
         kill_process(pid, Signal::TERM).unwrap();
         let (output, said) = end(server).await;
         assert!(output.status.success(), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
         assert_eq!(output.stdout, b"", "it said that it was there");
     }
 }

@@ -114,6 +114,11 @@ impl Server {
         self.trigger.drain(time);
     }
 
+    /// Tells it to stop.
+    pub fn trigger(&self) {
+        self.trigger.trigger();
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[]).await
     }
