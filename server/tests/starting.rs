@@ -135,12 +135,12 @@ async fn a_database_that_goes_away_before_it_is_followed_is_waited_for() {
 
 #[tokio::test]
 async fn one_that_waits_for_its_database_ends_when_it_is_told_to() {
-    let (_database, proxy, url) = database_by_proxy().await;
-    let url = url.replace("postgres@", "postgres:hunter2@");
     for comes in [0, 1] {
+        let (_database, proxy, url) = database_by_proxy().await;
         proxy.take_no_more_than(comes);
+        let url = url.replace("postgres@", "postgres:hunter2@");
         let server = start(&url, free().await);
-        proxy.until_more_come(2 + comes).await;
+        proxy.until_come(comes + 2).await;
         let pid = Pid::from_raw(server.id().unwrap() as i32).unwrap();
         kill_process(pid, Signal::TERM).unwrap();
         let (output, said) = end(server).await;
