@@ -1,7 +1,7 @@
 # Every target first sets up what it needs and is missing (scripts/setup.sh), so each works
 # in a clean clone: Linux, rustup, Node.js and a C compiler are all that must be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test oracle chaos build release bench
+.PHONY: help setup run test oracle chaos rolling build release bench
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -25,6 +25,11 @@ chaos: ## kill, stop and cut off servers, Redis, nginx, PostgreSQL under clients
 	@scripts/setup.sh test
 	@ROWCAST_CHAOS_SECONDS=$(or $(SECONDS),60) ROWCAST_CHAOS_CLIENTS=$(or $(CLIENTS),40) \
 		ROWCAST_CHAOS_SEED=$(SEED) scripts/chaos.sh
+
+rolling: ## replace servers one after another under clients and page loads, and measure (DRAIN=30, CLIENTS=200)
+	@scripts/setup.sh test
+	@ROWCAST_ROLLING_DRAIN=$(or $(DRAIN),30) ROWCAST_CHAOS_CLIENTS=$(or $(CLIENTS),40) \
+		scripts/chaos.sh servers_are_replaced
 
 build: ## build target/release/rowcast and target/site, optimised
 	@scripts/setup.sh build

@@ -59,6 +59,7 @@ pub fn status_of(code: &str) -> u16 {
         | "too_slow"
         | "too_busy"
         | "not_following"
+        | "stopping"
         | "catalog_changed" => 503,
         "internal" | "failing_row" => 500,
         _ => 400,

@@ -23,7 +23,8 @@ use crate::{
     config::{Config, DatabaseConfig},
     database::embedded::{self, Embedded},
     notification::New,
-    serve::prepare,
+    serve::{StartError, prepare},
+    starting::patiently,
     telemetry,
 };
 
@@ -91,15 +92,24 @@ struct Database {
 
 impl Database {
     async fn open(config: &Config) -> anyhow::Result<Self> {
-        let mut database = Self::as_it_is(config).await?;
-        database.applied =
-            prepare(&database.options)
-                .await
-                .with_context(|| match database._embedded {
-                    Some(_) => "the embedded PostgreSQL",
-                    None => "DATABASE_URL",
-                })?;
-        Ok(database)
+        let database = Self::as_it_is(config).await?;
+        let applied = prepare(&database.options).await;
+        database.prepared(applied)
+    }
+
+    /// The same for a server, which waits for one that is away.
+    async fn wait_for(config: &Config) -> anyhow::Result<Self> {
+        let database = Self::as_it_is(config).await?;
+        let applied = patiently(|| prepare(&database.options)).await;
+        database.prepared(applied)
+    }
+
+    fn prepared(mut self, applied: Result<usize, StartError>) -> anyhow::Result<Self> {
+        self.applied = applied.with_context(|| match self._embedded {
+            Some(_) => "the embedded PostgreSQL",
+            None => "DATABASE_URL",
+        })?;
+        Ok(self)
     }
 
     /// The same without having looked at what is in it.

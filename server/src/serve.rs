@@ -1,6 +1,7 @@
 //! A running server: the tail, the hub, the connections to clients, and their end.
 
 use std::{
+    io::ErrorKind,
     path::Path,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
@@ -8,7 +9,6 @@ use std::{
 
 use sqlx::{ConnectOptions, Connection, PgPool, postgres::PgConnectOptions};
 use tokio::{
-    net::TcpListener,
     sync::{Semaphore, oneshot, watch},
     task::JoinHandle,
 };
@@ -35,7 +35,7 @@ use crate::{
         Limits, Room, Turns,
         across::{self, Across},
     },
-    listen::{self, Tls, Way},
+    listen::{self, BoundSocket, Taken, Tls, Way},
     live::{
         Live,
         figures::Figures,
@@ -48,6 +48,7 @@ use crate::{
     router::router,
     routes::pages::{build_id, site_options},
     shutdown::Shutdown,
+    starting::{is_away, patiently, unless_stopped},
     state::AppState,
     traces::{Exporting, Traces},
     watching::{
@@ -101,6 +102,9 @@ fn direct_connections(config: &Config) -> u32 {
     FOLLOWERS + u32::from(config.bus.is_some())
 }
 
+/// How long the database may take until it is connected to.
+const CONNECTING: Duration = Duration::from_secs(15);
+
 /// How long the database's connections have to say goodbye.
 const CLOSING: Duration = Duration::from_secs(1);
 
@@ -108,8 +112,16 @@ const CLOSING: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// It is the database.
-    #[error("the database can't be used: {0}")]
-    Database(String),
+    #[error("the database can't be used: {reason}")]
+    Database {
+        /// What is wrong with it.
+        reason: String,
+        /// Whether that is only that it can't be reached now.
+        is_away: bool,
+    },
+    /// It is the address.
+    #[error(transparent)]
+    Taken(#[from] Taken),
     /// It is what a setting names.
     #[error(transparent)]
     Setting(#[from] InvalidSetting),
@@ -118,18 +130,34 @@ pub enum StartError {
     Pooler(#[from] PoolerError),
 }
 
+impl StartError {
+    /// Whether it is only that the database can't be reached now.
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Database { is_away: true, .. })
+    }
+}
+
 impl From<sqlx::Error> for StartError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Database(reason(&error))
+        Self::Database {
+            reason: reason(&error),
+            is_away: is_away(&error),
+        }
     }
 }
 
 impl From<MigrateError> for StartError {
     fn from(error: MigrateError) -> Self {
-        Self::Database(match &error {
-            MigrateError::Database(source) => format!("{error}: {}", reason(source)),
-            _ => error.to_string(),
-        })
+        match &error {
+            MigrateError::Database(source) => Self::Database {
+                reason: format!("{error}: {}", reason(source)),
+                is_away: is_away(source),
+            },
+            _ => Self::Database {
+                reason: error.to_string(),
+                is_away: false,
+            },
+        }
     }
 }
 
@@ -149,7 +177,11 @@ pub fn reason(error: &sqlx::Error) -> String {
 /// # Errors
 /// If it can't be reached or does not allow it.
 pub async fn prepare(database: &PgConnectOptions) -> Result<usize, StartError> {
-    let mut connection = session(database.clone()).connect().await?;
+    let database = session(database.clone());
+    let connecting = tokio::time::timeout(CONNECTING, database.connect());
+    // Of one that does not answer nothing is heard but silence.
+    let silence = |_| sqlx::Error::Io(ErrorKind::TimedOut.into());
+    let mut connection = connecting.await.map_err(silence)??;
     let applied = migrate(&mut connection).await?;
     let _ = tokio::time::timeout(CLOSING, connection.close()).await;
     Ok(applied)
@@ -247,18 +279,19 @@ impl LiveParts {
 }
 
 /// Reads the log of a database that has been [prepared](prepare) for the servers on a bus, until
-/// the shutdown.
+/// the shutdown. `begun` is told once it is read.
 ///
 /// # Errors
-/// If the database can't be reached.
+/// If the database can't be reached, or is away for too long.
 pub async fn lead(
     database: &PgConnectOptions,
     address: Address,
     config: &Config,
     mut shutdown: Shutdown,
+    begun: impl FnOnce(),
 ) -> Result<(), StartError> {
     let (traces, exporting) = start_traces(config);
-    let mut started = tail::start(TailOptions {
+    let options = TailOptions {
         database: session(database.clone()),
         read_bound: config.read_bytes as usize,
         bus: Some(BusOptions {
@@ -266,8 +299,13 @@ pub async fn lead(
             part: Part::Leader,
         }),
         traces,
-    })
-    .await?;
+    };
+    let starting = patiently(|| async { Ok(tail::start(options.clone()).await?) });
+    let Some(started) = unless_stopped(&shutdown, starting).await else {
+        return Ok(());
+    };
+    let mut started = started?;
+    begun();
     loop {
         tokio::select! {
             () = shutdown.wait() => break,
@@ -298,40 +336,55 @@ fn start_traces(config: &Config) -> (Traces, Exporting) {
 }
 
 /// Serves a database that has been [prepared](prepare), until the shutdown and the end of
-/// what is under way.
+/// what is under way. Clients are refused until all is there to answer them; then `listening` is
+/// told.
 ///
 /// # Errors
-/// If the database can't be reached.
+/// If the database can't be reached, or is away for too long; if somebody else listens at the
+/// address.
 pub async fn serve(
     config: &Config,
     database: &PgConnectOptions,
-    listener: TcpListener,
+    socket: BoundSocket,
     shutdown: Shutdown,
+    listening: impl FnOnce(),
 ) -> Result<(), StartError> {
     let entrance = &config.entrance;
     let tls = entrance.tls.as_ref();
     let tls = tls.map(|files| Tls::start(files, shutdown.clone()));
     let tls = tls.transpose()?;
     let openid = config.openid.as_ref().map(OpenId::new).transpose()?;
-    let address = listener.local_addr().map_err(sqlx::Error::Io)?;
+    let address = socket.address();
     let delivers = Delivers::new(&config.watching, entrance.address(address))?;
     let (traces, exporting) = start_traces(config);
     let pooled = match &config.pooler {
         None => None,
-        Some(pooler) => Some(pooler.start_beside(database).await?),
+        Some(pooler) => {
+            let starting = patiently(|| async { Ok(pooler.start_beside(database).await?) });
+            let Some(pooled) = unless_stopped(&shutdown, starting).await else {
+                return Ok(());
+            };
+            Some(pooled?)
+        }
     };
     // What needs no session goes this way.
     let way = pooled.as_ref().map_or(database, Pooled::options);
-    let parts = LiveParts::start_with(
-        database,
-        way,
-        config,
-        config.connections,
-        &traces,
-        shutdown.receiver(),
-    )
-    .await?;
+    // What requests are answered by goes on until those under way have been.
+    let (answered, at_last) = watch::channel(false);
+    let starting = patiently(|| {
+        let stop = at_last.clone();
+        LiveParts::start_with(database, way, config, config.connections, &traces, stop)
+    });
+    let Some(parts) = unless_stopped(&shutdown, starting).await else {
+        return Ok(());
+    };
+    let parts = parts?;
     let housekeeping = housekeepers(way.clone());
+    let starting = patiently(|| limits(config, &housekeeping));
+    let Some(limits) = unless_stopped(&shutdown, starting).await else {
+        return Ok(());
+    };
+    let limits = limits?;
     let retention = tokio::spawn(retention::run(
         housekeeping.clone(),
         config.retention,
@@ -354,10 +407,9 @@ pub async fn serve(
         config.auth == Auth::On,
         config.database_roles.clone(),
     );
-    let limits = limits(config, &housekeeping).await?;
     let mut accounting = Vec::new();
     if accounts.is_required() {
-        let (database, stop) = (session(database.clone()), shutdown.receiver());
+        let (database, stop) = (session(database.clone()), at_last.clone());
         accounting.push(tokio::spawn(auth::follow::run(
             accounts.clone(),
             limits.clone(),
@@ -431,7 +483,15 @@ pub async fn serve(
     };
     let clients = state.clients.clone();
     let sessions = async move { clients.empty().await };
-    listen::serve(listener, router(state), entered, shutdown, sessions).await;
+    let listened = match socket.listen() {
+        Ok(listener) => {
+            listening();
+            listen::serve(listener, router(state), entered, shutdown, sessions).await;
+            Ok(())
+        }
+        Err(taken) => Err(taken.into()),
+    };
+    answered.send_replace(true);
     // What it was at is gone before it is.
     drop(running);
     if tokio::time::timeout(CLOSING * 3, &mut telling)
@@ -466,7 +526,7 @@ pub async fn serve(
     };
     let _ = tokio::time::timeout(CLOSING, closing).await;
     exporting.end().await;
-    Ok(())
+    listened
 }
 
 /// How much is counted, together with the other servers of the database.

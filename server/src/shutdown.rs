@@ -12,6 +12,11 @@ use tokio::{
 /// them here has to notice first that it is not ready.
 const UNNOTICED: f64 = 0.2;
 
+/// After how much of it nobody is sent away any more but at its end. Where nobody leads clients
+/// elsewhere they come back, and would be sent away a second time before they have heard of what
+/// they missed.
+const LAST: f64 = 0.9;
+
 /// A time in which a server goes on serving and sends its clients elsewhere.
 #[derive(Clone, Copy, Debug)]
 struct Drain {
@@ -20,12 +25,16 @@ struct Drain {
 }
 
 impl Drain {
-    /// When a client leaves that is here now, of whom chance says how early. One that comes late,
-    /// as where nobody leads it elsewhere, stays for a part of what is left.
-    fn moment(&self, now: Instant, chance: f64) -> Instant {
+    /// When a client leaves that is here now, of whom chance says how early. One that has `come`
+    /// since, as where nobody leads it elsewhere, stays for half of what is left at least.
+    fn moment(&self, now: Instant, come: bool, chance: f64) -> Instant {
         let first = now.max(self.since + self.time.mul_f64(UNNOTICED));
-        let left = (self.since + self.time).saturating_duration_since(first);
-        first + left.mul_f64(chance)
+        let last = self.since + self.time.mul_f64(LAST);
+        let part = if come { 0.5 + chance / 2.0 } else { chance };
+        match last.checked_duration_since(first) {
+            Some(left) if !left.is_zero() => first + left.mul_f64(part),
+            _ => self.since + self.time,
+        }
     }
 }
 
@@ -89,17 +98,28 @@ impl Shutdown {
         let _ = self.ended.wait_for(|told| *told).await;
     }
 
+    /// Waits until clients are sent elsewhere, or for the end.
+    pub async fn told(&self) {
+        let (mut ended, mut draining) = (self.ended.clone(), self.draining.clone());
+        // An error says that the trigger is gone, which ends it as well.
+        tokio::select! {
+            _ = ended.wait_for(|told| *told) => {}
+            _ = draining.wait_for(Option::is_some) => {}
+        }
+    }
+
     /// Waits until a client that stays connected is to be sent elsewhere: at the end, or before
     /// at a time of its own, so that not all come to other servers at once.
     pub async fn departure(mut self) {
         let mut draining = self.draining.clone();
+        let come = draining.borrow().is_some();
         let moment = async {
             let drain = draining.wait_for(Option::is_some).await;
             let Some(drain) = drain.ok().and_then(|drain| *drain) else {
                 // The end says the rest.
                 return pending().await;
             };
-            sleep_until(drain.moment(Instant::now(), chance())).await;
+            sleep_until(drain.moment(Instant::now(), come, chance())).await;
         };
         tokio::select! {
             () = moment => {}
@@ -187,23 +207,26 @@ mod tests {
     }
 
     #[test]
-    fn they_leave_one_after_another_once_it_may_have_been_noticed() {
+    fn they_leave_one_after_another_once_it_may_have_been_noticed_and_the_last_at_the_end() {
         let drain = Drain {
             since: Instant::now(),
             time: Duration::from_secs(100),
         };
-        let after = |come: u64, chance| {
-            let moment = drain.moment(drain.since + Duration::from_secs(come), chance);
+        let after = |at: u64, chance| {
+            let now = drain.since + Duration::from_secs(at);
+            let moment = drain.moment(now, at > 0, chance);
             moment.duration_since(drain.since).as_secs_f64()
         };
-        for (come, chance, expected) in [
+        for (at, chance, expected) in [
             (0, 0.0, 20.0),
-            (0, 0.5, 60.0),
-            (10, 1.0, 100.0),
-            (80, 0.5, 90.0),
-            (100, 0.5, 100.0),
+            (0, 0.5, 55.0),
+            (0, 1.0, 90.0),
+            (10, 0.0, 55.0),
+            (80, 0.5, 87.5),
+            (90, 0.1, 100.0),
+            (99, 0.5, 100.0),
         ] {
-            assert!((after(come, chance) - expected).abs() < 1e-3);
+            assert!((after(at, chance) - expected).abs() < 1e-3);
         }
         let mut seen: Vec<f64> = (0..100).map(|_| chance()).collect();
         seen.sort_by(f64::total_cmp);

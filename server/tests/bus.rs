@@ -21,7 +21,7 @@ mod forged;
 mod leaders;
 #[path = "bus/listen.rs"]
 mod listen;
-#[path = "bus/proxy.rs"]
+#[path = "support/proxy.rs"]
 mod proxy;
 #[path = "support/redis_server.rs"]
 mod redis_server;

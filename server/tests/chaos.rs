@@ -6,6 +6,8 @@
 //! `ROWCAST_CHAOS_SECONDS` bounds the time (60 unless set; every fault happens once, however long
 //! that takes), `ROWCAST_CHAOS_CLIENTS` is how many clients there are (40), `ROWCAST_CHAOS_SEED`
 //! gives the same faults in the same order again. Timing is not part of a seed.
+//!
+//! In the same world servers are replaced one after another: `chaos/replacing.rs`.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
@@ -21,6 +23,8 @@ mod faults;
 mod held;
 #[path = "chaos/marker.rs"]
 mod marker;
+#[path = "chaos/people.rs"]
+mod people;
 #[path = "chaos/ports.rs"]
 mod ports;
 #[path = "support/nginx.rs"]
@@ -32,6 +36,8 @@ mod queries;
 mod random;
 #[path = "support/redis_server.rs"]
 mod redis_server;
+#[path = "chaos/replacing.rs"]
+mod replacing;
 #[path = "chaos/report.rs"]
 mod report;
 #[path = "support/roles.rs"]
@@ -62,18 +68,25 @@ use std::{
 
 use faults::Fault;
 use report::Report;
-use world::World;
+use tokio::sync::Mutex as Turn;
+use world::{Manner, Plan, World};
+
+/// Each needs the machine for itself.
+static TURN: Turn<()> = Turn::const_new(());
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_happens_each_list_equals_its_sql_and_nobody_begins_again() {
     let seconds = number("ROWCAST_CHAOS_SECONDS").unwrap_or(60);
     let clients = number("ROWCAST_CHAOS_CLIENTS").unwrap_or(40);
-    let seed = number("ROWCAST_CHAOS_SEED").unwrap_or_else(|| {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        since.as_nanos() as u64
-    });
+    let seed = seed();
     println!("chaos: ROWCAST_CHAOS_SEED={seed}, {clients} clients");
-    let mut world = World::new(seed, clients as usize).await;
+    let plan = Plan {
+        clients: clients as usize,
+        drain: "1s",
+        manner: Manner::Restless,
+    };
+    let _turn = TURN.lock().await;
+    let mut world = World::new(seed, plan).await;
     let begun = Instant::now();
     let mut report = Report::default();
     loop {
@@ -101,6 +114,13 @@ async fn whatever_happens_each_list_equals_its_sql_and_nobody_begins_again() {
             }
         }
     }
+}
+
+fn seed() -> u64 {
+    number("ROWCAST_CHAOS_SEED").unwrap_or_else(|| {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        since.as_nanos() as u64
+    })
 }
 
 fn number(name: &str) -> Option<u64> {

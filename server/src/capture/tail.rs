@@ -71,7 +71,7 @@ const FIRST_RETRY: Duration = Duration::from_millis(50);
 /// At the most.
 const LAST_RETRY: Duration = Duration::from_secs(2);
 
-/// How long a database that was lost may take to be connected to.
+/// How long a database may take to be connected to.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The channel that the bell rings on.
@@ -265,7 +265,7 @@ impl TailHandle {
 /// Those of connecting and of the first read.
 pub async fn start(options: TailOptions) -> Result<Started, sqlx::Error> {
     let shared = Arc::new(Shared::new());
-    let mut connection = Connection::open(&options).await?;
+    let mut connection = connect(&options).await?;
     // Triggers that were restored with a dump are those of the database that was dumped.
     if let Err(error) = watch::refresh_all(&mut connection.log).await {
         watch::tell_misfit(&error)?;
@@ -309,6 +309,13 @@ pub async fn start(options: TailOptions) -> Result<Started, sqlx::Error> {
         version: cursor,
         task: tokio::spawn(follower.run(connection)),
     })
+}
+
+/// # Errors
+/// Those of connecting; also that it takes too long.
+async fn connect(options: &TailOptions) -> Result<Connection, sqlx::Error> {
+    let connecting = timeout(CONNECT_TIMEOUT, Connection::open(options));
+    connecting.await.map_err(|_| lost())?
 }
 
 /// The state of a tail between two reads.
@@ -496,9 +503,7 @@ impl Follower {
 
     /// Connects, in place of a session that was lost, and finds out what became of the history.
     async fn take_up(&mut self, lost: i32) -> Result<(Connection, TailEvent), sqlx::Error> {
-        let mut connection = timeout(CONNECT_TIMEOUT, Connection::open(&self.options))
-            .await
-            .map_err(|_| connection::lost())??;
+        let mut connection = connect(&self.options).await?;
         let log = &mut connection.log;
         match within(locks::evict(log, lost)).await {
             // One that lingers only delays: what it would have to ring for is looked for.

@@ -1,5 +1,7 @@
 //! `rowcast demo`
 
+use std::future::pending;
+
 use anyhow::Context;
 use sqlx::{ConnectOptions, Connection};
 
@@ -9,6 +11,7 @@ use crate::{
     database::pool::{session, writers},
     demo,
     shutdown::on_signals,
+    starting::unless_stopped,
 };
 
 /// The most connections that the demo writes over.
@@ -16,11 +19,14 @@ const CONNECTIONS: u32 = 8;
 
 pub async fn run(config: &Config, rate: f64, serving: bool) -> anyhow::Result<()> {
     let shutdown = on_signals(config.drain).context("signals can't be received")?;
-    let listener = match serving {
-        true => Some(serve::listen(config).await?),
+    let socket = match serving {
+        true => Some(serve::bind(config)?),
         false => None,
     };
-    let database = Database::open(config).await?;
+    let Some(database) = unless_stopped(&shutdown, Database::wait_for(config)).await else {
+        return Ok(());
+    };
+    let database = database?;
     let mut connection = session(database.options.clone()).connect().await?;
     demo::create(&mut connection).await?;
     connection.close().await?;
@@ -33,19 +39,22 @@ pub async fn run(config: &Config, rate: f64, serving: bool) -> anyhow::Result<()
             told.wait().await;
         }
     };
-    match listener {
+    match socket {
         None => {
             if rate > 0.0 {
                 tracing::info!(rate, "writing to todo_items and people");
             }
             writing.await;
         }
-        Some(listener) => {
-            let (served, ()) = tokio::join!(
-                serve::run_on(config, &database, listener, shutdown),
-                writing
-            );
-            served?;
+        Some(socket) => {
+            let beside = async {
+                writing.await;
+                pending().await
+            };
+            tokio::select! {
+                served = serve::run_on(config, &database, socket, shutdown) => served?,
+                never = beside => never,
+            }
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::{io::Write, time::Duration};
 use anyhow::{Context, bail};
 
 use super::Database;
-use crate::{config::Config, serve, shutdown::on_signals};
+use crate::{config::Config, serve, shutdown::on_signals, starting::unless_stopped};
 
 pub async fn run(config: &Config) -> anyhow::Result<()> {
     let Some(bus) = config.bus.clone() else {
@@ -14,10 +14,14 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
         );
     };
     let shutdown = on_signals(Duration::ZERO).context("signals can't be received")?;
-    let database = Database::open(config).await?;
-    // Whoever started this may have closed its output.
-    let said = b"Rowcast reads the log for the servers on its bus\n";
-    let _ = std::io::stdout().write_all(said);
-    serve::lead(&database.options, bus, config, shutdown).await?;
+    let Some(database) = unless_stopped(&shutdown, Database::wait_for(config)).await else {
+        return Ok(());
+    };
+    let begun = || {
+        // Whoever started this may have closed its output.
+        let said = b"Rowcast reads the log for the servers on its bus\n";
+        let _ = std::io::stdout().write_all(said);
+    };
+    serve::lead(&database?.options, bus, config, shutdown, begun).await?;
     Ok(())
 }

@@ -2,52 +2,56 @@
 
 use std::io::Write;
 
-use anyhow::{Context, anyhow};
-use tokio::net::TcpListener;
+use anyhow::Context;
 
 use super::Database;
 use crate::{
     auth::{link, openid::OpenId},
     config::{Auth, Config},
     database::pool,
-    serve::{self, reason},
+    listen::BoundSocket,
+    serve::{self, StartError},
     shutdown::{Shutdown, on_signals},
+    starting::{patiently, unless_stopped},
 };
 
 pub async fn run(config: &Config) -> anyhow::Result<()> {
     let shutdown = on_signals(config.drain).context("signals can't be received")?;
-    let listener = listen(config).await?;
-    let database = Database::open(config).await?;
-    run_on(config, &database, listener, shutdown).await
+    let socket = bind(config)?;
+    let Some(database) = unless_stopped(&shutdown, Database::wait_for(config)).await else {
+        return Ok(());
+    };
+    run_on(config, &database?, socket, shutdown).await
 }
 
-/// The listener is there before the database is opened: an address that is taken is told at
-/// once. So is what is wrong with the certificate, which is read again to be shown, and with the
-/// provider's files.
-pub async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
+/// The address is bound before the database is opened: one that is taken is told at once. So is
+/// what is wrong with the certificate, which is read again to be shown, and with the provider's
+/// files. It is listened on when clients can be answered, so nobody waits behind a start.
+pub fn bind(config: &Config) -> anyhow::Result<BoundSocket> {
     if let Some(files) = &config.entrance.tls {
         files.load()?;
     }
     if let Some(openid) = &config.openid {
         OpenId::new(openid)?;
     }
-    TcpListener::bind(config.addr).await.with_context(|| {
-        format!(
-            "ROWCAST_ADDR is \"{}\", which can't be listened on (choose another port)",
-            config.addr
-        )
-    })
+    Ok(BoundSocket::at(config.addr)?)
 }
 
 pub async fn run_on(
     config: &Config,
     database: &Database,
-    listener: TcpListener,
+    socket: BoundSocket,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let addr = listener.local_addr()?;
+    let addr = socket.address();
     let link = match config.auth {
-        Auth::On => first_administrator(database).await?,
+        Auth::On => {
+            let link = patiently(|| first_administrator(database));
+            match unless_stopped(&shutdown, link).await {
+                Some(link) => link.context("accounts can't be kept")?,
+                None => return Ok(()),
+            }
+        }
         Auth::Off => None,
     };
     let base = config.entrance.address(addr);
@@ -74,18 +78,19 @@ pub async fn run_on(
              passwords and rows; ROWCAST_TLS_CERT or a proxy with TLS helps"
         );
     }
-    // Whoever started this may have closed its output.
-    let _ = std::io::stdout().write_all(said.as_bytes());
-    serve::serve(config, &database.options, listener, shutdown).await?;
+    let listening = || {
+        // Whoever started this may have closed its output.
+        let _ = std::io::stdout().write_all(said.as_bytes());
+    };
+    serve::serve(config, &database.options, socket, shutdown, listening).await?;
     Ok(())
 }
 
 /// The path by which somebody becomes the first administrator, if there is none. Those that were
 /// printed before lead nowhere then.
-async fn first_administrator(database: &Database) -> anyhow::Result<Option<String>> {
+async fn first_administrator(database: &Database) -> Result<Option<String>, StartError> {
     let pool = pool::accounts(database.options.clone());
     let link = link::first_administrator(&pool).await;
     pool.close().await;
-    let link = link.map_err(|error| anyhow!("accounts can't be kept: {}", reason(&error)))?;
-    Ok(link.map(|secret| link::path(&secret)))
+    Ok(link?.map(|secret| link::path(&secret)))
 }

@@ -1,12 +1,7 @@
 //! What happens to the parts of the whole.
 
 use rustix::process::{Signal, kill_process};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    task::block_in_place,
-    time::timeout,
-};
+use tokio::{task::block_in_place, time::timeout};
 
 use crate::{
     ports,
@@ -187,19 +182,7 @@ impl Fault {
         let seconds = 1 + world.random.below(2);
         world.marker.count(seconds * SECOND).await;
         world.servers[nth].restart().await;
-        until_it_answers(&world.servers[nth].address).await;
     }
-}
-
-/// Waits until a server that has begun to start answers, however busy it is then: as long as it
-/// starts, its database has to be there.
-async fn until_it_answers(address: &str) {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{address}: {answer}");
 }
 
 /// Ends all sessions that a server has with the database, as often as it comes back.

@@ -20,12 +20,17 @@ const SILENCE: Duration = Duration::from_secs(40);
 /// The first wait before another attempt, and the longest.
 const WAITS: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(10)];
 
-/// Connects to a balancer or a server, again and again.
-pub async fn run(client: Arc<Client>, to: SocketAddr, mut random: Random) {
+/// An address that somebody comes from, by which the balancer chooses the server.
+pub fn anywhere(random: &mut Random) -> String {
+    format!("10.0.{}.{}", random.below(256), random.below(256))
+}
+
+/// Connects to a balancer or a server, again and again; as from this address, else as from
+/// another one each time.
+pub async fn run(client: Arc<Client>, to: SocketAddr, home: Option<String>, mut random: Random) {
     let mut wait = WAITS[0];
     loop {
-        // By the address that it comes from the balancer chooses the server.
-        let from = format!("10.0.{}.{}", random.below(256), random.below(256));
+        let from = home.clone().unwrap_or_else(|| anywhere(&mut random));
         match connect(to, &from).await {
             Ok(socket) => match follow(socket, &client).await {
                 Left::Moved => continue,

@@ -32,6 +32,25 @@ const SERVERS: usize = 3;
 /// How often a client moves to another server, where nothing else makes it.
 const MOVES: Duration = Duration::from_secs(8);
 
+/// Who follows, and how servers are told to stop.
+#[derive(Clone, Copy)]
+pub struct Plan {
+    /// How many clients there are beside those who stay with one server.
+    pub clients: usize,
+    /// `ROWCAST_DRAIN`
+    pub drain: &'static str,
+    pub manner: Manner,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// Some stay with one server each; the others come from anywhere, to whatever server, and go
+    /// again.
+    Restless,
+    /// All come over the balancer, from an address of their own, and nobody goes unless sent.
+    Faithful,
+}
+
 /// The lists of each client, beside the marker.
 const LISTS: usize = 3;
 
@@ -45,12 +64,14 @@ pub struct World {
     pub writers: Writers,
     pub random: Random,
     pub clients: Vec<Arc<Client>>,
+    /// So many of the first stay with one server each.
+    staying: usize,
     _tasks: JoinSet<()>,
 }
 
 impl World {
     /// All of it, with a list at every client.
-    pub async fn new(seed: u64, clients: usize) -> Self {
+    pub async fn new(seed: u64, plan: Plan) -> Self {
         let mut random = Random::new(seed);
         let settings = [("deadlock_timeout", "100ms")];
         let cluster = Cluster::at(Some(ports::free()), &settings);
@@ -66,7 +87,7 @@ impl World {
             let settings = [
                 ("ROWCAST_BUS", bus),
                 ("ROWCAST_TRUSTED_PROXY", "127.0.0.1"),
-                ("ROWCAST_DRAIN", "1s"),
+                ("ROWCAST_DRAIN", plan.drain),
             ];
             servers.push(Server::at(address, &url, &settings).await);
         }
@@ -75,8 +96,13 @@ impl World {
         let marker = Arc::new(Marker::default());
         let mut tasks = JoinSet::new();
         // Of the first each stays with one server.
-        let direct = addresses.iter().map(|address| address.parse().unwrap());
-        let through = std::iter::repeat_n(balancer.address, clients);
+        let direct = match plan.manner {
+            Manner::Restless => addresses.as_slice(),
+            Manner::Faithful => &[],
+        };
+        let staying = direct.len();
+        let direct = direct.iter().map(|address| address.parse().unwrap());
+        let through = std::iter::repeat_n(balancer.address, plan.clients);
         let clients: Vec<Arc<Client>> = direct
             .chain(through)
             .enumerate()
@@ -84,12 +110,18 @@ impl World {
                 let queries = choose(number, &mut random);
                 let client = Arc::new(Client::new(number, &queries, &marker));
                 let own = Random::new(random.below(u64::MAX));
-                tasks.spawn(socket::run(Arc::clone(&client), address, own));
+                let from = match plan.manner {
+                    Manner::Restless => None,
+                    Manner::Faithful => Some(socket::anywhere(&mut random)),
+                };
+                tasks.spawn(socket::run(Arc::clone(&client), address, from, own));
                 client
             })
             .collect();
         let own = Random::new(random.below(u64::MAX));
-        tasks.spawn(move_about(clients[SERVERS..].to_vec(), own));
+        if plan.manner == Manner::Restless {
+            tasks.spawn(move_about(clients[staying..].to_vec(), own));
+        }
         tasks.spawn(Arc::clone(&marker).write(database.clone()));
         let mut world = Self {
             writers: Writers::start(&database, seed),
@@ -101,6 +133,7 @@ impl World {
             marker,
             random,
             clients,
+            staying,
             _tasks: tasks,
         };
         world.settle("the beginning").await;
@@ -111,7 +144,7 @@ impl World {
     /// one server, that one left out.
     pub fn take_seen(&self, without: Option<usize>) -> (Seen, Seen) {
         let mut others = Seen::default();
-        for (nth, client) in self.clients[..SERVERS].iter().enumerate() {
+        for (nth, client) in self.clients[..self.staying].iter().enumerate() {
             if Some(nth) != without {
                 others.add(client.seen());
             }

@@ -10,13 +10,15 @@ use std::{net::SocketAddr, path::PathBuf};
 use rowcast::{
     cli::Settings,
     config::Config,
+    listen::BoundSocket,
     serve,
     shutdown::{self, Trigger},
 };
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
+    sync::oneshot,
     task::JoinHandle,
 };
 
@@ -113,15 +115,18 @@ impl Server {
         };
         change(&mut settings);
         let config = Config::new(&settings).unwrap();
-        let listener = TcpListener::bind(config.addr).await.unwrap();
-        let addr = listener.local_addr().unwrap();
+        let socket = BoundSocket::at(config.addr).unwrap();
+        let addr = socket.address();
+        let (listening, listens) = oneshot::channel();
         let (trigger, shutdown) = shutdown::channel();
         let options = database.options.clone();
         let task = tokio::spawn(async move {
-            serve::serve(&config, &options, listener, shutdown)
+            let listening = || listening.send(()).expect("it is waited for");
+            serve::serve(&config, &options, socket, shutdown, listening)
                 .await
                 .unwrap();
         });
+        listens.await.expect("it starts");
         Self {
             addr,
             database,
@@ -134,6 +139,11 @@ impl Server {
     /// Has it send its clients elsewhere.
     pub fn drain(&self, time: std::time::Duration) {
         self.trigger.drain(time);
+    }
+
+    /// Tells it to stop.
+    pub fn trigger(&self) {
+        self.trigger.trigger();
     }
 
     pub async fn get(&self, path: &str) -> Answer {

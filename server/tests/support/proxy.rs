@@ -1,5 +1,12 @@
 //! A way to a database or a bus that can be slow, held up or cut.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "a test without its way to what it needs has failed"
+)]
+
 use std::{
     sync::{
         Arc,
@@ -14,6 +21,9 @@ use tokio::{
     sync::watch,
     task::{JoinHandle, JoinSet},
 };
+
+/// How long somebody may take who comes, however busy the machine is.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Proxy {
     pub port: u16,
@@ -38,6 +48,8 @@ enum State {
     HeldForReaders,
     /// Whoever is there is sent away, and whoever comes.
     Cut,
+    /// Who comes after so many is sent away.
+    Full(usize),
 }
 
 impl Proxy {
@@ -55,8 +67,8 @@ impl Proxy {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
                 theirs.came.send_modify(|came| *came += 1);
-                let way = Arc::clone(&theirs);
-                connections.spawn(async move { way.carry(client, to).await });
+                let (nth, way) = (*theirs.came.borrow(), Arc::clone(&theirs));
+                connections.spawn(async move { way.carry(nth, client, to).await });
             }
         });
         Self { port, way, task }
@@ -88,15 +100,23 @@ impl Proxy {
         self.way.state.send_replace(State::Cut);
     }
 
+    /// Sends away whoever comes once so many have come in all.
+    pub fn take_no_more_than(&self, most: usize) {
+        self.way.state.send_replace(State::Full(most));
+    }
+
+    /// Waits until so many have come in all.
+    pub async fn until_come(&self, count: usize) {
+        let mut came = self.way.came.subscribe();
+        let are_there = came.wait_for(|came| *came >= count);
+        let in_time = tokio::time::timeout(PATIENCE, are_there).await;
+        in_time.expect("somebody comes").unwrap();
+    }
+
     /// Waits until so many more have come.
     pub async fn until_more_come(&self, count: usize) {
-        let mut came = self.way.came.subscribe();
-        let target = *came.borrow() + count;
-        let more = came.wait_for(|came| *came >= target);
-        tokio::time::timeout(crate::follower::PATIENCE, more)
-            .await
-            .expect("somebody comes")
-            .unwrap();
+        let target = *self.way.came.borrow() + count;
+        self.until_come(target).await;
     }
 }
 
@@ -107,10 +127,12 @@ impl Drop for Proxy {
 }
 
 impl Way {
-    async fn carry(&self, client: TcpStream, to: u16) {
+    async fn carry(&self, nth: usize, client: TcpStream, to: u16) {
         let mut state = self.state.subscribe();
-        if *state.borrow() == State::Cut {
-            return;
+        match *state.borrow() {
+            State::Cut => return,
+            State::Full(most) if nth > most => return,
+            _ => {}
         }
         let Ok(server) = TcpStream::connect(("127.0.0.1", to)).await else {
             return;
