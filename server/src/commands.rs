@@ -97,10 +97,14 @@ impl Database {
         database.prepared(applied)
     }
 
-    /// The same for a server, which waits for one that is away.
+    /// The same for a server, which waits for one that is there and can't be used yet. Where nobody
+    /// answers at all the address may be wrong, which is told at once.
     async fn wait_for(config: &Config) -> anyhow::Result<Self> {
         let database = Self::as_it_is(config).await?;
-        let applied = patiently(|| prepare(&database.options)).await;
+        let applied = match prepare(&database.options).await {
+            Err(error) if error.was_answered() => patiently(|| prepare(&database.options)).await,
+            done => done,
+        };
         database.prepared(applied)
     }
 

@@ -48,7 +48,7 @@ use crate::{
     router::router,
     routes::pages::{build_id, site_options},
     shutdown::Shutdown,
-    starting::{is_away, patiently, unless_stopped},
+    starting::{is_away, patiently, unless_stopped, was_answered},
     state::AppState,
     traces::{Exporting, Traces},
     watching::{
@@ -118,6 +118,8 @@ pub enum StartError {
         reason: String,
         /// Whether that is only that it can't be reached now.
         is_away: bool,
+        /// Whether somebody was there.
+        was_answered: bool,
     },
     /// It is the address.
     #[error(transparent)]
@@ -135,6 +137,14 @@ impl StartError {
     pub fn is_away(&self) -> bool {
         matches!(self, Self::Database { is_away: true, .. })
     }
+
+    /// Whether it is that, and somebody was there to say so.
+    pub fn was_answered(&self) -> bool {
+        let Self::Database { was_answered, .. } = self else {
+            return false;
+        };
+        self.is_away() && *was_answered
+    }
 }
 
 impl From<sqlx::Error> for StartError {
@@ -142,6 +152,7 @@ impl From<sqlx::Error> for StartError {
         Self::Database {
             reason: reason(&error),
             is_away: is_away(&error),
+            was_answered: was_answered(&error),
         }
     }
 }
@@ -152,10 +163,12 @@ impl From<MigrateError> for StartError {
             MigrateError::Database(source) => Self::Database {
                 reason: format!("{error}: {}", reason(source)),
                 is_away: is_away(source),
+                was_answered: was_answered(source),
             },
             _ => Self::Database {
                 reason: error.to_string(),
                 is_away: false,
+                was_answered: true,
             },
         }
     }

@@ -77,6 +77,19 @@ pub fn is_away(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether somebody was at the database's address, whatever became of it.
+pub fn was_answered(error: &sqlx::Error) -> bool {
+    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    match error {
+        sqlx::Error::Io(error) => matches!(
+            error.kind(),
+            BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
+        ),
+        sqlx::Error::PoolTimedOut => false,
+        _ => true,
+    }
+}
+
 /// Connections that fail or are too many; a database that starts, stops or has crashed.
 fn is_of_absence(sqlstate: &str) -> bool {
     matches!(sqlstate.get(..2), Some("08" | "53"))
@@ -151,6 +164,21 @@ mod tests {
             ("57014", false),
         ] {
             assert_eq!(is_of_absence(sqlstate), expected, "{sqlstate}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_known_to_be_where_a_connection_is_refused() {
+        for (kind, expected) in [
+            (ErrorKind::ConnectionRefused, false),
+            (ErrorKind::HostUnreachable, false),
+            (ErrorKind::Other, false),
+            (ErrorKind::ConnectionReset, true),
+            (ErrorKind::UnexpectedEof, true),
+        ] {
+            let error = sqlx::Error::Io(kind.into());
+            assert!(is_away(&error));
+            assert_eq!(was_answered(&error), expected, "{kind}");
         }
     }
 
