@@ -127,9 +127,11 @@ async fn spawn(cluster: &Cluster, directory: &Path) -> Result<Child, String> {
     let script = r#"
         "$1" "$2" <&- &
         server=$!
+        # What it says ends when it does.
+        exec 2>&-
         read -r _
         kill -KILL "$server"
-        wait "$server" 2>&-
+        wait "$server"
         exit 0
     "#;
     // It does not run as root, as PostgreSQL does not.
