@@ -38,6 +38,16 @@ if [ "${parts[*]}" != route ]; then
   if includes side-by-side; then
     scripts/setup.sh side-by-side
   fi
+  if includes servers && ! scripts/setup.sh servers; then
+    # Whoever asked for this part alone gets nothing.
+    [ ${#parts[@]} -gt 1 ] || exit 1
+    printf 'bench: the part servers is left out: there is no Redis\n'
+    kept=()
+    for part in "${parts[@]}"; do
+      [ "$part" = servers ] || kept+=("$part")
+    done
+    parts=("${kept[@]}")
+  fi
   cargo build --release --quiet --package server
   cargo build --release --quiet --package rowcast-bench
 fi

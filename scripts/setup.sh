@@ -2,7 +2,7 @@
 # Installs what is missing to run, build or test Rowcast. Each step says in one line what it
 # does, is quick where it has been done, and pins what it downloads.
 #
-#   scripts/setup.sh run|build|release|test|bench|browser|side-by-side|all
+#   scripts/setup.sh run|build|release|test|bench|servers|browser|side-by-side|all
 #   scripts/setup.sh where       only tells the directory of PostgreSQL's programs
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -171,26 +171,47 @@ chromium() {
   (cd end2end && npx playwright install "${dependencies[@]}" chromium </dev/null)
 }
 
-# The same places as server/tests/support/nginx.rs; not everybody's PATH has those of root.
-nginx() {
-  have nginx || [ -x /usr/sbin/nginx ] && return
-  say "installing nginx (package nginx-light)"
-  apt_install nginx-light || fail "nginx is missing: install it"
+# The same places as server/tests/support; not everybody's PATH has those of root.
+have_server() { have "$1" || [ -x "/usr/sbin/$1" ]; }
+
+# Whether a service is started is asked of this program, where Debian's packages are installed.
+readonly service_policy=/usr/sbin/policy-rc.d
+
+# Installs a package without its service, which is called as its program is: who asks for it
+# starts it with settings of their own. One that is there already is left as it is.
+server_program() {
+  local program=$1 package=$2 name=$3
+  have_server "$program" && return
+  say "installing $name (package $package)"
+  if have apt-get && as_root true; then
+    # A machine that has a policy of its own keeps it.
+    if ! [ -e "$service_policy" ]; then
+      trap 'as_root rm -f "$service_policy"' EXIT
+      # Other services are none of its business. `$1` is what it is asked about.
+      # shellcheck disable=SC2016
+      printf '#!/bin/sh\ncase $1 in %s | %s.service) exit 101 ;; esac\n' "$program" "$program" |
+        as_root install -m 755 /dev/stdin "$service_policy"
+    fi
+    apt_install "$package" || true
+    # Nor is it started with the machine.
+    as_root update-rc.d "$program" disable >/dev/null 2>&1 || true
+    if [ -n "$(trap -p EXIT)" ]; then
+      as_root rm -f "$service_policy"
+      trap - EXIT
+    fi
+  fi
+  # Its program may be there where its package could not be set up.
+  have_server "$program" || fail "$program is missing: install $name"
 }
 
-# The bus of the tests and of the benchmarks.
-redis() {
-  have redis-server && return
-  say "installing Redis (package redis-server)"
-  apt_install redis-server || fail "redis-server is missing: install Redis"
-}
+# The same places as server/tests/support/nginx.rs.
+nginx() { server_program nginx nginx-light nginx; }
+
+# The bus of the tests and of the benchmark `servers`.
+redis() { server_program redis-server redis-server Redis; }
 
 # The pooler of the tests; the same places as server/tests/support/pgbouncer.rs.
-pgbouncer() {
-  have pgbouncer || [ -x /usr/sbin/pgbouncer ] && return
-  say "installing PgBouncer (package pgbouncer)"
-  apt_install pgbouncer || fail "pgbouncer is missing: install PgBouncer"
-}
+pgbouncer() { server_program pgbouncer pgbouncer PgBouncer; }
 
 # What a program is linked with that needs nothing of the machine that it runs on.
 musl() {
@@ -222,8 +243,8 @@ case $part in
     postgres_programs
     exit
     ;;
-  run | build | release | test | bench | browser | side-by-side | all) ;;
-  *) fail "unknown part '$part': run, build, release, test, bench, browser, side-by-side or all" ;;
+  run | build | release | test | bench | servers | browser | side-by-side | all) ;;
+  *) fail "unknown part '$part': run, build, release, test, bench, servers, browser, side-by-side or all" ;;
 esac
 rust
 # A database of one's own needs no programs; the tests make clusters all the same.
@@ -236,6 +257,6 @@ case $part in release) musl ;; esac
 case $part in test | browser | all) node_packages end2end ;; esac
 case $part in test | browser | all) chromium ;; esac
 case $part in test | all) nginx ;; esac
-case $part in test | bench | all) redis ;; esac
+case $part in test | servers | all) redis ;; esac
 case $part in test | all) pgbouncer ;; esac
 case $part in side-by-side) wal2json ;; esac

@@ -21,6 +21,9 @@ mod window;
 #[path = "../../server/tests/support/cluster.rs"]
 mod cluster;
 
+#[path = "../../server/tests/support/ports.rs"]
+mod ports;
+
 #[path = "../../server/tests/support/redis_server.rs"]
 mod redis_server;
 

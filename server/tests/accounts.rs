@@ -23,6 +23,8 @@ mod links;
 mod lockout;
 #[path = "accounts/own.rs"]
 mod own;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "accounts/secrets.rs"]
 mod secrets;
 #[path = "http/server.rs"]

@@ -14,6 +14,8 @@ mod chart;
 mod cluster;
 #[path = "around/history.rs"]
 mod history;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "around/presence.rs"]
 mod presence;
 #[path = "http/server.rs"]

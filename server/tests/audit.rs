@@ -17,6 +17,8 @@ mod browser;
 mod cluster;
 #[path = "audit/exports.rs"]
 mod exports;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "audit/reading.rs"]
 mod reading;
 #[path = "http/server.rs"]

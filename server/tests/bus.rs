@@ -21,6 +21,8 @@ mod forged;
 mod leaders;
 #[path = "bus/listen.rs"]
 mod listen;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/proxy.rs"]
 mod proxy;
 #[path = "support/redis_server.rs"]

@@ -25,7 +25,7 @@ mod held;
 mod marker;
 #[path = "chaos/people.rs"]
 mod people;
-#[path = "chaos/ports.rs"]
+#[path = "support/ports.rs"]
 mod ports;
 #[path = "support/nginx.rs"]
 mod proxy_program;

@@ -26,6 +26,8 @@ mod live;
 mod meanwhile;
 #[path = "comments/mentions.rs"]
 mod mentions;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/server.rs"]
 mod process;
 #[path = "support/random.rs"]

@@ -23,6 +23,8 @@ mod names;
 mod nginx;
 #[path = "entrance/people.rs"]
 mod people;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/server.rs"]
 mod process;
 #[path = "entrance/proxies.rs"]

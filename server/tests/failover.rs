@@ -19,6 +19,8 @@ mod follower;
 mod history;
 #[path = "failover/lost.rs"]
 mod lost;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/redis_server.rs"]
 mod redis_server;
 #[path = "support/server.rs"]

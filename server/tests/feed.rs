@@ -26,6 +26,8 @@ mod many;
 mod mentions;
 #[path = "feed/page.rs"]
 mod page;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/server.rs"]
 mod process;
 #[path = "support/random.rs"]

@@ -24,6 +24,8 @@ mod keys;
 mod mutate;
 #[path = "fuzz/openid.rs"]
 mod openid;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/random.rs"]
 mod random;
 #[path = "fuzz/requests.rs"]

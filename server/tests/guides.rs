@@ -14,6 +14,8 @@ mod commands;
 mod document;
 #[path = "guides/links.rs"]
 mod links;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/server.rs"]
 mod server;
 #[path = "guides/settings.rs"]

@@ -24,6 +24,8 @@ mod figures;
 mod outages;
 #[path = "http/pages.rs"]
 mod pages;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "http/program.rs"]
 mod program;
 #[path = "http/protection.rs"]

@@ -14,6 +14,8 @@ mod documents;
 mod follower;
 #[path = "huge/memory.rs"]
 mod memory;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/server.rs"]
 mod server;
 #[path = "huge/tables.rs"]

@@ -25,6 +25,8 @@ mod limits;
 mod memory;
 #[path = "live/moving.rs"]
 mod moving;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "live/protocol.rs"]
 mod protocol;
 #[path = "live/resuming.rs"]

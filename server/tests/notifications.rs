@@ -22,6 +22,8 @@ mod follower;
 mod live;
 #[path = "notifications/page.rs"]
 mod page;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/server.rs"]
 mod process;
 #[path = "support/random.rs"]

@@ -23,6 +23,8 @@ mod keys;
 mod noted;
 #[path = "openid/outages.rs"]
 mod outages;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "openid/provider.rs"]
 mod provider;
 #[path = "openid/refusals.rs"]

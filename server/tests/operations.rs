@@ -11,6 +11,8 @@
 mod browser;
 #[path = "support/cluster.rs"]
 mod cluster;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "operations/queries.rs"]
 mod queries;
 #[path = "operations/reading.rs"]

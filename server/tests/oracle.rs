@@ -24,6 +24,8 @@ mod event_stream;
 mod expected;
 #[path = "oracle/plan.rs"]
 mod plan;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "oracle/queries.rs"]
 mod queries;
 #[path = "support/random.rs"]

@@ -22,6 +22,8 @@ mod matrix;
 mod page;
 #[path = "permissions/paths.rs"]
 mod paths;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "permissions/related.rs"]
 mod related;
 #[path = "permissions/rules.rs"]

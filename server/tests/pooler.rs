@@ -13,6 +13,8 @@ mod browser;
 mod cluster;
 #[path = "pooler/many.rs"]
 mod many;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "http/server.rs"]
 mod server;
 #[path = "pooler/serving.rs"]

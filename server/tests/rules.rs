@@ -20,6 +20,8 @@ mod differential;
 mod follower;
 #[path = "rules/lists.rs"]
 mod lists;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/random.rs"]
 mod random;
 #[path = "rules/reads.rs"]

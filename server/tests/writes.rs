@@ -22,6 +22,8 @@ mod import;
 mod keys;
 #[path = "writes/live.rs"]
 mod live;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "writes/requests.rs"]
 mod requests;
 #[path = "writes/rights.rs"]

@@ -36,6 +36,9 @@ const PACE: Duration = Duration::from_millis(60);
 /// How long one waits for an answer, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long it takes at most until so many have been answered as are waited for.
+const SERVED_WITHIN: Duration = Duration::from_secs(120);
+
 /// Of so many requests a connection has at most.
 const KEPT: u64 = 8;
 
@@ -97,7 +100,17 @@ impl People {
         let mut answered = self.shared.answered.subscribe();
         let number = *answered.borrow() + more;
         let is_there = answered.wait_for(|answered| *answered >= number);
-        is_there.await.expect("it lives as long as this");
+        let Ok(is_there) = timeout(SERVED_WITHIN, is_there).await else {
+            let failures = self.failures();
+            let first = failures.iter().take(10).map(String::as_str);
+            let first: Vec<&str> = first.collect();
+            panic!(
+                "{more} more were not answered within {SERVED_WITHIN:?}; {} failed:\n{}",
+                failures.len(),
+                first.join("\n")
+            );
+        };
+        is_there.expect("it lives as long as this");
     }
 
     /// Nobody asks for anything any more.

@@ -1,9 +1,6 @@
 //! Debian's nginx with the configuration that `deploy/` has for it.
 
-use std::{
-    net::{SocketAddr, TcpListener},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -24,6 +21,7 @@ use crate::{
     certificates::{Certificate, Files},
     cluster::Cluster,
     people::{TABLE, account, form, session},
+    ports,
     proxy_program::Nginx,
     server::{Answer, Server},
 };
@@ -86,8 +84,7 @@ impl Proxied {
 
 /// Two addresses at which nobody listens.
 fn free() -> [SocketAddr; 2] {
-    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap())
+    [(); 2].map(|()| SocketAddr::from(([127, 0, 0, 1], ports::free())))
 }
 
 /// A server that is reached through nginx.

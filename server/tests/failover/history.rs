@@ -6,8 +6,8 @@ use tokio::task::block_in_place;
 
 use crate::{
     cluster::{Cluster, Database},
+    ports,
     world::World,
-    world::free_port,
 };
 
 async fn epoch(database: &Database) -> u64 {
@@ -48,9 +48,9 @@ async fn two_standbys_that_took_over_are_two_histories() {
     let world = World::new().await;
     let mut epochs = Vec::new();
     for _ in 0..2 {
-        let port = free_port();
+        let port = ports::free();
         let mut standby: Cluster = block_in_place(|| world.primary.standby(port));
-        block_in_place(|| standby.promote(free_port()));
+        block_in_place(|| standby.promote(ports::free()));
         epochs.push(epoch(&standby.named(&world.database.name)).await);
     }
     epochs.push(epoch(&world.database).await);

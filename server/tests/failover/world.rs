@@ -1,6 +1,6 @@
 //! A primary, and a standby that has fallen behind.
 
-use std::{collections::BTreeSet, net::TcpListener};
+use std::collections::BTreeSet;
 
 use rowcast_protocol::Cell;
 use tokio::task::block_in_place;
@@ -8,6 +8,7 @@ use tokio::task::block_in_place;
 use crate::{
     cluster::{Cluster, Database},
     follower::Follower,
+    ports,
     server::Server,
 };
 
@@ -23,11 +24,6 @@ pub struct World {
     pub database: Database,
 }
 
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 impl World {
     /// A standby that has what is there now, and nothing that comes.
     pub async fn new() -> Self {
@@ -35,7 +31,7 @@ impl World {
         let database = primary.database().await;
         Server::start(&database.url).await.stop().await;
         database.execute(TABLE).await;
-        let standby = block_in_place(|| primary.copy_at_rest(free_port()));
+        let standby = block_in_place(|| primary.copy_at_rest(ports::free()));
         Self {
             primary,
             standby,

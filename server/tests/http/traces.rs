@@ -288,9 +288,7 @@ async fn what_a_collector_does_not_take_is_counted() {
         server.stop().await;
     }
     // Nobody is there.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nobody = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let nobody = format!("http://127.0.0.1:{}", crate::ports::free());
     let collector = Collector::start(Manner::Takes).await;
     let server = telling(&collector, |settings| {
         settings.traces.otlp_endpoint = Some(nobody)

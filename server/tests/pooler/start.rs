@@ -13,6 +13,7 @@ use rowcast::{
 
 use crate::{
     cluster::{Cluster, Database},
+    ports,
     server::pgbouncer::PgBouncer,
 };
 
@@ -66,10 +67,7 @@ async fn what_can_not_be_served_through_is_told() {
 async fn a_pooler_of_a_standby_is_refused() {
     let primary = Cluster::start(&[]);
     let database = primary.database().await;
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
-    let standby = primary.standby(port);
+    let standby = primary.standby(ports::free());
     let copy = standby.named(&database.name);
     let pooler = PgBouncer::start(&primary, &copy, 2).await;
     let refused = started(&pooler.url(&copy), &database).await;

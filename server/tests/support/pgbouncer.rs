@@ -10,7 +10,6 @@
 
 use std::{
     fs,
-    net::TcpListener,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Stdio,
@@ -24,10 +23,16 @@ use tokio::{
     time::timeout,
 };
 
-use crate::cluster::{Cluster, Database};
+use crate::{
+    cluster::{Cluster, Database},
+    ports,
+};
 
 /// How long it may take to begin, however busy the machine is.
 const SOON: Duration = Duration::from_secs(60);
+
+/// What it says of a port that is somebody else's.
+const TAKEN: &str = "Address already in use";
 
 pub struct PgBouncer {
     pub port: u16,
@@ -57,30 +62,40 @@ impl PgBouncer {
         let directory = std::env::temp_dir().join(name);
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(&directory).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
+        // It is entered by whom the cluster runs as, whatever this process's umask is.
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
         let at = directory.display().to_string();
-        let whole = format!(
-            "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
-             listen_port = {port}\nunix_socket_dir =\nauth_file = {at}/users\n\
-             pool_mode = transaction\ndefault_pool_size = {sessions}\nmax_client_conn = 1000\n{}",
-            database.options.get_port(),
-            settings.replace("DIRECTORY", &at),
-        );
+        let configured = |port: u16| {
+            format!(
+                "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+                 listen_port = {port}\nunix_socket_dir =\nauth_file = {at}/users\n\
+                 pool_mode = transaction\ndefault_pool_size = {sessions}\nmax_client_conn = 1000\n{}",
+                database.options.get_port(),
+                settings.replace("DIRECTORY", &at),
+            )
+        };
         let user = database.options.get_username();
         let users = format!("\"{user}\" \"secret\"\n");
-        let own = [("pgbouncer.ini", &*whole), ("users", &*users)];
-        for (name, text) in own.iter().chain(files) {
-            let path = directory.join(name);
-            fs::write(&path, text).unwrap();
-            // It is read by whom the cluster runs as.
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        for (name, text) in [("users", &*users)].iter().chain(files) {
+            write(&directory.join(name), text);
         }
-        Self {
-            _guard: spawn(cluster, &directory).await,
-            port,
-            directory,
+        let mut tried = 0;
+        loop {
+            let port = ports::free();
+            write(&directory.join("pgbouncer.ini"), &configured(port));
+            tried += 1;
+            match spawn(cluster, &directory).await {
+                Ok(guard) => {
+                    return Self {
+                        _guard: guard,
+                        port,
+                        directory,
+                    };
+                }
+                // Another process may have taken the port meanwhile.
+                Err(said) if tried == 1 && said.contains(TAKEN) => {}
+                Err(said) => panic!("PgBouncer has ended: {said}"),
+            }
         }
     }
 
@@ -100,13 +115,23 @@ impl Drop for PgBouncer {
     }
 }
 
-async fn spawn(cluster: &Cluster, directory: &Path) -> Child {
+/// A file that whom the cluster runs as may read.
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+}
+
+/// # Errors
+/// What it said, where it ends instead of listening.
+async fn spawn(cluster: &Cluster, directory: &Path) -> Result<Child, String> {
     let script = r#"
         "$1" "$2" <&- &
         server=$!
+        # What it says ends when it does.
+        exec 2>&-
         read -r _
         kill -KILL "$server"
-        wait "$server" 2>&-
+        wait "$server"
         exit 0
     "#;
     // It does not run as root, as PostgreSQL does not.
@@ -125,12 +150,14 @@ async fn spawn(cluster: &Cluster, directory: &Path) -> Child {
     let mut said = String::new();
     while !said.contains("process up") {
         let line = timeout(SOON, lines.next_line()).await.expect("a line");
-        let line = line.unwrap();
-        said += &line.unwrap_or_else(|| panic!("PgBouncer has ended: {said}"));
+        let Some(line) = line.unwrap() else {
+            return Err(said);
+        };
+        said += &line;
         said += "\n";
     }
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    guard
+    Ok(guard)
 }
 
 /// Not everybody's `PATH` has the directory that Debian puts it in.

@@ -9,7 +9,6 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::PathBuf,
     process::Stdio,
     sync::atomic::{AtomicU32, Ordering},
@@ -26,6 +25,8 @@ use tokio::{
     process::{Child, Command},
 };
 
+use crate::ports;
+
 pub struct RedisServer {
     pub port: u16,
     directory: PathBuf,
@@ -41,10 +42,7 @@ impl RedisServer {
 
     /// With arguments of its own, as on its command line.
     pub async fn with(arguments: &[&str]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
-        Self::at(port, arguments).await
+        Self::at(ports::free(), arguments).await
     }
 
     /// The same, at a port at which nobody else listens.

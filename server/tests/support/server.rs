@@ -18,6 +18,8 @@ use tokio::{
     process::{Child, Command},
 };
 
+use crate::ports;
+
 pub struct Server {
     /// `127.0.0.1:PORT`, the same after a restart.
     pub address: String,
@@ -33,9 +35,7 @@ impl Server {
 
     /// With settings, as environment variables.
     pub async fn with(url: &str, settings: &[(&'static str, &'static str)]) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        drop(listener);
+        let address = format!("127.0.0.1:{}", ports::free());
         Self::at(address, url, settings).await
     }
 
