@@ -135,7 +135,11 @@ pub enum StartError {
 impl StartError {
     /// Whether it is only that the database can't be reached now.
     pub fn is_away(&self) -> bool {
-        matches!(self, Self::Database { is_away: true, .. })
+        matches!(
+            self,
+            Self::Database { is_away: true, .. }
+                | Self::Pooler(PoolerError::Way { is_away: true, .. })
+        )
     }
 
     /// Whether it is that, and somebody was there to say so.
@@ -282,12 +286,15 @@ impl LiveParts {
     /// Waits for the parts to end, after `stop` has said so.
     pub async fn end(self) {
         let _ = tokio::time::timeout(CLOSING, self.hub).await;
-        // It ends with the hub; on a bus it tells others.
         let mut tail = self.tail;
-        if tokio::time::timeout(CLOSING, &mut tail).await.is_err() {
-            tail.abort();
-        }
-        let _ = tokio::time::timeout(CLOSING, self.readers.ours().close()).await;
+        // It ends with the hub; on a bus it tells others.
+        let ending = async {
+            if tokio::time::timeout(CLOSING, &mut tail).await.is_err() {
+                tail.abort();
+            }
+        };
+        let closing = tokio::time::timeout(CLOSING, self.readers.ours().close());
+        let _ = tokio::join!(ending, closing);
     }
 }
 
@@ -496,8 +503,15 @@ pub async fn serve(
     };
     let clients = state.clients.clone();
     let sessions = async move { clients.empty().await };
+    let is_without_site = state.build.is_empty();
     let listened = match socket.listen() {
         Ok(listener) => {
+            if is_without_site {
+                tracing::warn!(
+                    site = %config.site.display(),
+                    "the site's files are not there: pages come without style and script"
+                );
+            }
             listening();
             listen::serve(listener, router(state), entered, shutdown, sessions).await;
             Ok(())
@@ -505,14 +519,6 @@ pub async fn serve(
         Err(taken) => Err(taken.into()),
     };
     answered.send_replace(true);
-    // What it was at is gone before it is.
-    drop(running);
-    if tokio::time::timeout(CLOSING * 3, &mut telling)
-        .await
-        .is_err()
-    {
-        telling.abort();
-    }
     retention.abort();
     tidying.abort();
     notifying.abort();
@@ -522,13 +528,26 @@ pub async fn serve(
         // What it is at is done whole or not at all.
         task.abort();
     }
-    if accounts.is_required() {
-        let _ = tokio::time::timeout(CLOSING, accounts.write_down()).await;
-    }
+    // What it was at is gone before it is.
+    drop(running);
+    let leaving = async {
+        if tokio::time::timeout(CLOSING * 2, &mut telling)
+            .await
+            .is_err()
+        {
+            telling.abort();
+        }
+    };
+    let writing_down = async {
+        if accounts.is_required() {
+            let _ = tokio::time::timeout(CLOSING, accounts.write_down()).await;
+        }
+    };
+    // Side by side: each may wait for a database that does not answer.
+    tokio::join!(leaving, writing_down, parts.end());
     for task in accounting {
         task.abort();
     }
-    parts.end().await;
     let closing = async {
         tokio::join!(
             housekeeping.close(),
@@ -537,8 +556,8 @@ pub async fn serve(
             accounts.pool().close()
         )
     };
-    let _ = tokio::time::timeout(CLOSING, closing).await;
-    exporting.end().await;
+    let closing = tokio::time::timeout(CLOSING, closing);
+    let _ = tokio::join!(closing, exporting.end());
     listened
 }
 
@@ -572,12 +591,6 @@ fn state(
 ) -> AppState {
     let site: &Path = &config.site;
     let build = build_id(site);
-    if build.is_empty() {
-        tracing::warn!(
-            site = %site.display(),
-            "the site's files are not there: pages come without style and script"
-        );
-    }
     AppState {
         catalog: Arc::clone(&parts.catalog),
         readers: parts.readers.clone(),

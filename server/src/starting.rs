@@ -85,15 +85,22 @@ pub fn was_answered(error: &sqlx::Error) -> bool {
             error.kind(),
             BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
         ),
+        // What speaks another protocol is no database. Of a connection that was closed at once sqlx
+        // 0.9 says that this byte came.
+        sqlx::Error::Protocol(said) => said.contains("SSLRequest: 0x00"),
         sqlx::Error::PoolTimedOut => false,
         _ => true,
     }
 }
 
-/// Connections that fail or are too many; a database that starts, stops or has crashed.
+/// Connections that fail or are too many; a database that starts, stops or has crashed. Not one
+/// that refuses this client, as poolers do that don't know its database.
 fn is_of_absence(sqlstate: &str) -> bool {
-    matches!(sqlstate.get(..2), Some("08" | "53"))
-        || matches!(sqlstate, "57P01" | "57P02" | "57P03" | "57P05")
+    match sqlstate {
+        "08004" | "08P01" => false,
+        "57P01" | "57P02" | "57P03" | "57P05" => true,
+        _ => matches!(sqlstate.get(..2), Some("08" | "53")),
+    }
 }
 
 #[cfg(test)]
@@ -154,6 +161,8 @@ mod tests {
             ("57P01", true),
             ("53300", true),
             ("08006", true),
+            ("08004", false),
+            ("08P01", false),
             // The password, the role, the database, a right, a lock, and one that is gone.
             ("28P01", false),
             ("28000", false),
@@ -180,6 +189,9 @@ mod tests {
             assert!(is_away(&error));
             assert_eq!(was_answered(&error), expected, "{kind}");
         }
+        assert!(!was_answered(&sqlx::Error::Protocol(
+            "no PostgreSQL".into()
+        )));
     }
 
     #[tokio::test]

@@ -42,7 +42,7 @@ use tokio::{net::UnixListener, task::JoinHandle, time::timeout};
 
 use self::upstream::{SharedUpstream, Upstream};
 use super::pool;
-use crate::config::InvalidSetting;
+use crate::{config::InvalidSetting, starting::is_away};
 
 /// The port that our socket's name tells.
 const PORT: u16 = 5432;
@@ -70,6 +70,8 @@ pub enum PoolerError {
         setting: &'static str,
         /// What was said.
         reason: String,
+        /// Whether that is only that it can't be reached now.
+        is_away: bool,
     },
     /// They lead to different databases.
     #[error(
@@ -214,7 +216,11 @@ async fn reached(
     setting: &'static str,
     options: &PgConnectOptions,
 ) -> Result<Reached, PoolerError> {
-    let wrong = |reason| PoolerError::Way { setting, reason };
+    let wrong = |reason, is_away| PoolerError::Way {
+        setting,
+        reason,
+        is_away,
+    };
     let asked = async {
         let mut connection = pool::session(options.clone()).connect().await?;
         let row = sqlx::query(
@@ -236,7 +242,7 @@ async fn reached(
     };
     match timeout(PATIENCE, asked).await {
         Ok(Ok(reached)) => Ok(reached),
-        Ok(Err(error)) => Err(wrong(crate::serve::reason(&error))),
-        Err(_) => Err(wrong("it does not answer".to_owned())),
+        Ok(Err(error)) => Err(wrong(crate::serve::reason(&error), is_away(&error))),
+        Err(_) => Err(wrong("it does not answer".to_owned(), true)),
     }
 }

@@ -64,9 +64,10 @@ async fn servers_are_replaced_one_after_another_and_nothing_that_is_asked_fails(
     std::io::stdout().write_all(told.as_bytes()).unwrap();
     assert!(
         failures.is_empty(),
-        "{} failed:\n{}",
+        "{} failed:\n{}\n{}",
         failures.len(),
-        failures.join("\n")
+        failures.join("\n"),
+        world.balancer.nginx.complaints()
     );
     assert!(
         report.all.patches > 0 && report.all.resumed > 0,

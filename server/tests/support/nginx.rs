@@ -9,10 +9,14 @@
 )]
 
 use std::{
+    collections::VecDeque,
     fs,
     path::PathBuf,
     process::Stdio,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -26,8 +30,14 @@ use tokio::{
 /// How long it may take to begin, however busy the machine is.
 const SOON: Duration = Duration::from_secs(60);
 
+type Complaints = Arc<Mutex<VecDeque<String>>>;
+
+/// So many of its last complaints are kept.
+const COMPLAINTS: usize = 40;
+
 pub struct Nginx {
     directory: PathBuf,
+    complaints: Complaints,
     /// Ends with its input.
     guard: Child,
 }
@@ -43,10 +53,19 @@ impl Nginx {
         fs::write(directory.join("serving.conf"), serving).unwrap();
         let whole = around(&directory.display().to_string());
         fs::write(directory.join("nginx.conf"), whole).unwrap();
+        let complaints = Complaints::default();
         Self {
-            guard: spawn(&directory).await,
+            guard: spawn(&directory, &complaints).await,
             directory,
+            complaints,
         }
+    }
+
+    /// What it has said of what went wrong, of late.
+    pub fn complaints(&self) -> String {
+        let complaints = self.complaints.lock().unwrap();
+        let lines: Vec<&str> = complaints.iter().map(String::as_str).collect();
+        lines.join("\n")
     }
 
     /// Ends it, and with it all connections that go through it.
@@ -56,7 +75,7 @@ impl Nginx {
     }
 
     pub async fn start_again(&mut self) {
-        self.guard = spawn(&self.directory).await;
+        self.guard = spawn(&self.directory, &self.complaints).await;
     }
 
     /// Has it read its configuration anew, as `nginx -s reload` does.
@@ -85,7 +104,7 @@ fn around(directory: &str) -> String {
     )
 }
 
-async fn spawn(directory: &std::path::Path) -> Child {
+async fn spawn(directory: &std::path::Path, complaints: &Complaints) -> Child {
     let script = r#"
         "$1" -c "$2" <&- &
         server=$!
@@ -113,7 +132,21 @@ async fn spawn(directory: &std::path::Path) -> Child {
         let line = line.unwrap_or_else(|| panic!("nginx has ended: {said}"));
         said += &(line + "\n");
     }
-    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    let complaints = Arc::clone(complaints);
+    tokio::spawn(async move {
+        while let Ok(Some(line)) = lines.next_line().await {
+            if ["[warn]", "[error]", "[crit]"]
+                .iter()
+                .any(|level| line.contains(level))
+            {
+                let mut complaints = complaints.lock().unwrap();
+                complaints.push_back(line);
+                if complaints.len() > COMPLAINTS {
+                    complaints.pop_front();
+                }
+            }
+        }
+    });
     guard
 }
 
