@@ -40,6 +40,9 @@ const UNANSWERED: u32 = 90_000;
 /// ends within ten seconds.
 const GRACE: Duration = Duration::from_secs(6);
 
+/// Of how many it is found out at the end whether they have connected: more than a system lets wait.
+const WAITING: usize = 65_536;
+
 /// How connections are taken.
 pub struct Way {
     /// The most at once. Further clients wait to be accepted.
@@ -102,14 +105,31 @@ fn last(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
     let Ok(listener) = listener.into_std() else {
         return Vec::new();
     };
-    let accepted = std::iter::from_fn(|| listener.accept().ok());
-    let accepted = accepted.filter_map(|(stream, address)| {
+    let accepted = waiting(|| listener.accept()).filter_map(|(stream, address)| {
         stream.set_nonblocking(true).ok()?;
         let stream = TcpStream::from_std(stream).ok()?;
         set_up(&stream).ok()?;
         Some((stream, address))
     });
     accepted.collect()
+}
+
+/// Who has connected by now. Whoever went away before that is not the last.
+fn waiting<T>(mut accept: impl FnMut() -> io::Result<T>) -> impl Iterator<Item = T> {
+    let tried = (0..WAITING).map(move |_| accept());
+    let until = tried.take_while(|accepted| match accepted {
+        Ok(_) => true,
+        Err(error) => is_gone(error),
+    });
+    until.filter_map(Result::ok)
+}
+
+/// Whether a client went away before it was accepted.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+    )
 }
 
 /// Lets this process have as many files open as the system allows it, and says where that is
@@ -147,12 +167,7 @@ async fn accept(
                 set_up(&stream)?;
                 return Ok((stream, address, place));
             }
-            // The client went away before it was accepted.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
-                ) => {}
+            Err(error) if is_gone(&error) => {}
             Err(error) => return Err(error),
         }
     }
@@ -178,6 +193,24 @@ mod tests {
         let (stream, ..) = accept(&listener, &places).await.expect("the client");
         let timeout = rustix::net::sockopt::tcp_user_timeout(&stream);
         assert_eq!(timeout, Ok(UNANSWERED));
+    }
+
+    #[test]
+    fn who_went_away_keeps_nobody_from_being_accepted() {
+        use io::ErrorKind::{ConnectionAborted, WouldBlock};
+        let mut come = [
+            Ok(1),
+            Err(ConnectionAborted),
+            Err(ConnectionAborted),
+            Ok(2),
+            Err(WouldBlock),
+            Ok(3),
+        ]
+        .into_iter();
+        let accepted = waiting(|| come.next().expect("no more is asked").map_err(Into::into));
+        assert_eq!(accepted.collect::<Vec<_>>(), [1, 2]);
+        let forever = waiting(|| Err::<(), _>(ConnectionAborted.into()));
+        assert_eq!(forever.count(), 0);
     }
 
     #[tokio::test]

@@ -23,7 +23,7 @@ use crate::{
     limit::{self, Subject},
     peer::Peer,
     permission::Rights,
-    routes::pages::{document, site_file},
+    routes::pages::{clone_head, document, site_file},
     state::AppState,
 };
 
@@ -40,8 +40,8 @@ enum Shown {
 enum Access {
     /// Anybody.
     Open,
-    /// The same, a file of the site: it is the same for everybody, so nobody waits for the database
-    /// to tell whose request it is.
+    /// The same, if there is such a file of the site: it is the same for everybody, so nobody waits
+    /// for the database to tell whose request it is.
     File,
     /// Whoever has signed in, or is on this machine.
     Local,
@@ -62,10 +62,22 @@ pub async fn guard(State(state): State<AppState>, mut request: Request, next: Ne
         return next.run(request).await;
     }
     let peer = Peer::of(&request);
-    let access = access(request.uri().path());
+    let mut access = access(request.uri().path());
     let shown = shown(request.headers(), peer);
+    if access == Access::File {
+        if !matches!(shown, Shown::Proof(digest) if state.accounts.knows(&digest)) {
+            let subject = Subject::Network(peer.address.into());
+            if let Some(refused) = limit::refused(&state, &request, subject) {
+                return refused;
+            }
+            if let Some(file) = site_file(&state, clone_head(&request)).await {
+                return file;
+            }
+        }
+        // Where there is no file there would be a page.
+        access = Access::Page;
+    }
     let standing = match shown {
-        Shown::Proof(digest) if access == Access::File && !state.accounts.knows(&digest) => None,
         Shown::Proof(digest) => match identify(&state, digest, peer).await {
             Ok(standing) => standing,
             // Who it is can't be known now, and need not be.
@@ -87,13 +99,13 @@ pub async fn guard(State(state): State<AppState>, mut request: Request, next: Ne
     let has_failed =
         request.headers().contains_key(header::AUTHORIZATION) && !matches!(shown, Shown::Nothing);
     let is_welcome = match access {
-        Access::Open | Access::File => true,
+        Access::Open => true,
         // What came through a proxy on this machine is of somewhere else.
         Access::Local => {
             let is_forwarded = request.headers().contains_key("x-forwarded-for");
             !has_failed && peer.address.is_loopback() && !is_forwarded
         }
-        Access::Api | Access::Page => false,
+        Access::Api | Access::File | Access::Page => false,
     };
     if is_welcome {
         let nobody = Identity::nobody(Rights::None);

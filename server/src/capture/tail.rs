@@ -59,7 +59,8 @@ use crate::traces::Traces;
 /// How long a sleeping tail goes without a sign of life of its database.
 const LIVENESS: Duration = Duration::from_secs(5);
 
-/// How long a read of the log may take until it is told that nothing is followed meanwhile.
+/// How long a read of the log may take until it is asked whether the database answers at all, and
+/// how long that may take until it is told that nothing is followed meanwhile.
 const HANGS: Duration = Duration::from_secs(5);
 
 /// How long it takes at the most until triggers that do not fit are tried again.

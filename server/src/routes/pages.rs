@@ -266,7 +266,8 @@ fn is_hidden(path: &str) -> bool {
     path == "/build-id" || path.contains("/.") || path.ends_with(".br") || path.ends_with(".gz")
 }
 
-fn clone_head(request: &Request) -> Request {
+/// A request without its body.
+pub fn clone_head(request: &Request) -> Request {
     let mut head = Request::new(Body::empty());
     *head.method_mut() = request.method().clone();
     *head.uri_mut() = request.uri().clone();

@@ -152,9 +152,23 @@ async fn the_sites_files_are_everybodys() {
     let server = Server::start(database, "", site.clone(), "on").await;
     let file = server.get("/pkg/rowcast.css").await;
     assert_eq!((file.status, file.text()), (200, "a {}".to_owned()));
-    for hidden in ["/build-id", "/pkg/nosuch.css", "/pkg/../../etc/passwd"] {
-        assert_eq!(server.get(hidden).await.status, 303, "{hidden}");
+    for (hidden, to) in [
+        ("/build-id", "/login?next=/build-id"),
+        ("/pkg/nosuch.css", "/login?next=/pkg/nosuch.css"),
+        ("/nosuch.js", "/login?next=/nosuch.js"),
+        ("/nosuch.svg?a=b", "/login?next=/nosuch.svg%3Fa%3Db"),
+        ("/pkg/../../etc/passwd", "/login?next=/pkg/../../etc/passwd"),
+    ] {
+        let answer = server.get(hidden).await;
+        assert_eq!(answer.status, 303, "{hidden}");
+        assert_eq!(answer.header("location"), Some(to));
     }
+    account(&server, "ann", &[]).await;
+    let mut browser = Browser::of(&server, "ann").await;
+    for path in ["/pkg/nosuch.css", "/nosuch.js"] {
+        assert_eq!(browser.get(path).await.status, 404, "{path}");
+    }
+    assert_eq!(browser.get("/pkg/rowcast.css").await.text(), "a {}");
     server.stop().await;
     std::fs::remove_dir_all(site).unwrap();
 }

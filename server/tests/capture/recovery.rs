@@ -1,6 +1,9 @@
 //! A database that goes away and comes back, as it was or as another.
 
+use std::time::Duration;
+
 use rowcast::capture::{TailEvent, change_log};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
     cluster::Cluster,
@@ -12,6 +15,9 @@ const TABLE: &str = "CREATE TABLE item (id int PRIMARY KEY, n text); SELECT rowc
 /// Ends every connection but its own.
 const TERMINATE: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
      WHERE datname = current_database() AND pid <> pg_backend_pid()";
+
+/// Longer than a read takes of which it is asked whether the database answers.
+const SLOW: Duration = Duration::from_secs(12);
 
 #[tokio::test]
 async fn after_a_stop_in_good_order_the_tail_goes_on_where_it_was() {
@@ -184,25 +190,55 @@ async fn a_read_too_large_to_hold_names_its_tables() {
     assert_eq!((next.rows.len(), next.overflow.len()), (0, 0));
 }
 
+/// Processes that do nothing until this is dropped.
+struct Stopped(Vec<Pid>);
+
+impl Stopped {
+    fn new(processes: Vec<i32>) -> Self {
+        let processes = processes.into_iter().map(|pid| Pid::from_raw(pid).unwrap());
+        let stopped = Self(processes.collect());
+        for process in &stopped.0 {
+            kill_process(*process, Signal::STOP).unwrap();
+        }
+        stopped
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        for process in &self.0 {
+            // One that has ended needs nothing more.
+            let _ = kill_process(*process, Signal::CONT);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_database_that_does_not_answer_is_told_as_one_that_is_away_until_it_does() {
-    let database = prepared(Cluster::shared()).await;
+    let cluster = Cluster::start(&[]);
+    let database = prepared(&cluster).await;
     database.execute(TABLE).await;
     let mut tail = follow(&database).await;
-    // So that it is known which session reads.
-    tail.handle.nudge();
-    assert!(matches!(next(&mut tail).await, TailEvent::Read(_)));
     let mut connection = connect(&database).await;
-    let reader: i32 = sqlx::query_scalar(
-        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
-            AND pid <> pg_backend_pid() AND query LIKE '%rowcast.change_log%'",
-    )
-    .fetch_one(&mut connection)
-    .await
-    .unwrap();
-    let reader = rustix::process::Pid::from_raw(reader).unwrap();
-    let signal = |signal| rustix::process::kill_process(reader, signal).unwrap();
-    signal(rustix::process::Signal::STOP);
+    // The one that reads and the one that hears the bell. Those that made the table may be a
+    // moment from their end.
+    let sessions = loop {
+        let sessions: Vec<i32> = sqlx::query_scalar(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
+                AND pid <> pg_backend_pid() AND backend_type = 'client backend' \
+                AND state = 'idle'",
+        )
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+        if sessions.len() == 2 {
+            break sessions;
+        }
+        tail.handle.nudge();
+        assert!(matches!(next(&mut tail).await, TailEvent::Read(_)));
+    };
+    // Nor does it answer whoever comes.
+    let stopped = Stopped::new([sessions, vec![cluster.process()]].concat());
     execute(
         &mut connection,
         "INSERT INTO public.item VALUES (1, 'late')",
@@ -210,11 +246,51 @@ async fn a_database_that_does_not_answer_is_told_as_one_that_is_away_until_it_do
     .await;
     tail.handle.nudge();
     let lost = next(&mut tail).await;
-    signal(rustix::process::Signal::CONT);
+    drop(stopped);
     assert!(matches!(lost, TailEvent::Lost), "{lost:?}");
     let recovered = next(&mut tail).await;
     assert!(matches!(recovered, TailEvent::Recovered), "{recovered:?}");
     // Over the same connection, with nothing missed.
+    let TailEvent::Read(read) = next(&mut tail).await else {
+        panic!("the tail was lost")
+    };
+    assert_eq!(read.rows.len(), 1);
+}
+
+#[tokio::test]
+async fn a_read_that_takes_long_is_waited_for_while_the_database_answers() {
+    // Of its own: some of what other tests do waits for all sessions of a cluster.
+    let cluster = Cluster::start(&[]);
+    let database = prepared(&cluster).await;
+    database.execute(TABLE).await;
+    let mut tail = follow(&database).await;
+    // One session stands for whatever makes a read slow: all others are answered.
+    let mut connection = connect(&database).await;
+    let reader = loop {
+        tail.handle.nudge();
+        assert!(matches!(next(&mut tail).await, TailEvent::Read(_)));
+        let readers: Vec<i32> = sqlx::query_scalar(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
+                AND pid <> pg_backend_pid() AND state = 'idle' \
+                AND query LIKE '%rowcast.change_log%'",
+        )
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+        if let [reader] = readers[..] {
+            break reader;
+        }
+    };
+    let stopped = Stopped::new(vec![reader]);
+    execute(
+        &mut connection,
+        "INSERT INTO public.item VALUES (1, 'late')",
+    )
+    .await;
+    tail.handle.nudge();
+    let told = tokio::time::timeout(SLOW, tail.events.recv()).await;
+    drop(stopped);
+    assert!(told.is_err(), "{told:?}");
     let TailEvent::Read(read) = next(&mut tail).await else {
         panic!("the tail was lost")
     };

@@ -65,6 +65,29 @@ async fn kept(pooler: &PgBouncer, database: &Database, sessions: usize) -> Vec<S
     found
 }
 
+/// The database's numbers of the pooler's sessions, all of them.
+async fn sessions(pooler: &PgBouncer, database: &Database, number: usize) -> Vec<i32> {
+    let options = database.options.clone().port(pooler.port);
+    let options = options.extra_float_digits(None);
+    let (mut found, mut open) = (Vec::new(), Vec::new());
+    while open.len() < number {
+        // In a transaction each, so each of a session of its own.
+        let mut connection = sqlx::PgConnection::connect_with(&options).await.unwrap();
+        let rows = sqlx::raw_sql("BEGIN; SELECT pg_backend_pid()")
+            .fetch_all(&mut connection)
+            .await;
+        found.push(rows.unwrap()[0].get::<i32, _>(0));
+        open.push(connection);
+    }
+    for mut connection in open {
+        sqlx::raw_sql("COMMIT")
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    }
+    found
+}
+
 #[tokio::test]
 async fn one_signs_in_reads_writes_imports_and_is_told() {
     let (pooler, server) = behind(2, TABLE, "on").await;
@@ -146,27 +169,21 @@ async fn a_list_is_followed_with_every_patch_once() {
 
 #[tokio::test]
 async fn sessions_that_are_ended_are_replaced() {
-    let (_pooler, server) = behind(2, TABLE, "off").await;
+    let (pooler, server) = behind(2, TABLE, "off").await;
     let mut socket = Socket::open(&server.addr.to_string()).await;
     socket.subscribe(1, "t", "order=id&limit=100").await;
-    // Those of the pooler: all that do not follow the log.
     let mut connection = server.database.connect().await;
-    let directly = "SELECT array_agg(pid) FROM pg_locks WHERE locktype = 'advisory'";
-    let following: Option<Vec<i32>> = sqlx::query_scalar(directly)
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
+    let mut before = sessions(&pooler, &server.database, 2).await;
     for round in 0..3 {
-        let ended: i64 = sqlx::query_scalar(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-              WHERE datname = current_database() AND pid <> pg_backend_pid() \
-                AND pid <> ALL (coalesce($1, '{}')) AND query NOT LIKE 'LISTEN%'",
+        // With the time that each has to end: it is waited for.
+        let ended: Vec<bool> = sqlx::query_scalar(
+            "SELECT pg_terminate_backend(pid, 60000) FROM unnest($1::int[]) pid",
         )
-        .bind(following.clone())
-        .fetch_one(&mut connection)
+        .bind(&before)
+        .fetch_all(&mut connection)
         .await
         .unwrap();
-        assert!(ended > 0, "there were some");
+        assert_eq!(ended, [true, true]);
         // A connection that is dead shows when it is used: each is found so once.
         let mut refused = 0;
         loop {
@@ -182,6 +199,9 @@ async fn sessions_that_are_ended_are_replaced() {
         server.database.execute(&sql).await;
         let patch = socket.next_of(1, "patch").await;
         assert_eq!(patch["total"], 51 + round, "{patch}");
+        let now = sessions(&pooler, &server.database, 2).await;
+        assert!(now.iter().all(|session| !before.contains(session)));
+        before = now;
     }
     drop(socket);
     server.stop().await;

@@ -212,6 +212,12 @@ impl Cluster {
         );
     }
 
+    /// The process that lets sessions in.
+    pub fn process(&self) -> i32 {
+        let file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        file.lines().next().unwrap().parse().unwrap()
+    }
+
     /// Runs one of PostgreSQL's programs, as the cluster's owner, connected to `database`.
     pub fn program(&self, name: &str, database: &Database) -> Command {
         let mut command = self.command(name);

@@ -56,25 +56,29 @@ impl Follower {
         Ok(found)
     }
 
-    /// Waits for the log. Where that takes long it is told that nothing is followed until it comes:
-    /// the connection may be one of which nothing will.
+    /// Waits for the log. Where that takes long and the database does not answer others either, it
+    /// is told that nothing is followed until it does: the connection may be one of which nothing
+    /// will come.
     async fn answered(
         &mut self,
         read: impl Future<Output = Result<Read, sqlx::Error>>,
     ) -> Result<Read, Stop> {
         let answer = within(read);
         tokio::pin!(answer);
-        if let Ok(read) = timeout(HANGS, &mut answer).await {
-            let read = read?;
-            self.answers().await?;
-            return Ok(read);
+        tokio::select! {
+            biased;
+            read = &mut answer => {
+                let read = read?;
+                self.answers().await?;
+                return Ok(read);
+            }
+            () = until_silent(&self.options.database) => {}
         }
         tracing::warn!(
-            seconds = HANGS.as_secs(),
-            "the database has not answered what is new in the change log; still waiting"
+            "the database does not answer; still waiting for what is new in the change log"
         );
-        self.hangs = true;
         self.tell(TailEvent::Lost).await?;
+        self.hangs = true;
         let read = answer.await?;
         self.answers().await?;
         Ok(read)
@@ -82,8 +86,10 @@ impl Follower {
 
     /// If it was told that nothing is followed, that does not hold any more.
     pub(super) async fn answers(&mut self) -> Result<(), Stop> {
-        if std::mem::take(&mut self.hangs) {
+        if self.hangs {
             self.tell(TailEvent::Recovered).await?;
+            // Only now: this may be dropped before it was told.
+            self.hangs = false;
         }
         Ok(())
     }
@@ -171,6 +177,36 @@ pub(super) fn told_of(traces: &Traces, name: &'static str, ago: Duration, read: 
         }
     }
     span.cause()
+}
+
+/// Waits until a database that has not answered for a while does not answer anybody else either.
+async fn until_silent(database: &PgConnectOptions) {
+    sleep(HANGS).await;
+    tracing::warn!(
+        seconds = HANGS.as_secs(),
+        "the database has not answered what is new in the change log; still waiting"
+    );
+    while has_answer(database).await {
+        sleep(HANGS).await;
+    }
+}
+
+/// Whether the database answers whoever comes. To be refused is an answer, unless it says that
+/// there is no database for now.
+async fn has_answer(database: &PgConnectOptions) -> bool {
+    let asked = async {
+        match session::connect(database).await {
+            Ok(connection) => {
+                session::close(connection).await;
+                true
+            }
+            Err(sqlx::Error::Database(error)) => {
+                !error.code().is_some_and(|code| code.starts_with("57P"))
+            }
+            Err(_) => false,
+        }
+    };
+    timeout(HANGS, asked).await.unwrap_or(false)
 }
 
 /// How many transactions a read found.
