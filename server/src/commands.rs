@@ -38,6 +38,14 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     }
     telemetry::start(cli.settings.log_format.as_deref())?;
     let config = Config::new(&cli.settings)?;
+    if let (Some(""), DatabaseConfig::Embedded(directory)) =
+        (cli.settings.database_url.as_deref(), &config.database)
+    {
+        tracing::warn!(
+            directory = %directory.display(),
+            "DATABASE_URL is empty, which is as if it were not set: the database is an embedded one"
+        );
+    }
     allow_many_files();
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(&config).await,

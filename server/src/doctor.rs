@@ -2,6 +2,7 @@
 //!
 //! Nothing is changed by looking: what Rowcast would set up is told, not done.
 
+mod bus;
 mod finding;
 mod log;
 mod pooler;
@@ -72,6 +73,7 @@ async fn look(
     found.extend(server::connections(connection, config).await?);
     found.push(server::bell(connection, options).await);
     found.extend(pooler::way(options, config).await);
+    found.extend(bus::way(config).await);
     let (schema, is_set_up) = schema::version(connection).await?;
     found.extend(schema);
     if !is_set_up {

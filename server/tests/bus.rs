@@ -13,6 +13,8 @@ mod bus_fails;
 mod cluster;
 #[path = "support/collector.rs"]
 mod collector;
+#[path = "bus/doctor.rs"]
+mod doctor;
 #[path = "bus/follower.rs"]
 mod follower;
 #[path = "bus/forged.rs"]
