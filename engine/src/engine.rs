@@ -90,6 +90,18 @@ pub enum Output {
         /// The steps.
         patch: EnginePatch,
     },
+    /// A window's list was not known for a while, and is what it was before. What it was
+    /// in between is not known.
+    Regained {
+        /// Which window.
+        window: WindowId,
+        /// The version before.
+        from: Arc<PgSnapshot>,
+        /// The version from which on it is known again.
+        to: Arc<PgSnapshot>,
+        /// Of a list that depends on the time.
+        time: Option<PatchTime>,
+    },
     /// Rows are needed.
     Read {
         /// For which window.

@@ -337,7 +337,7 @@ impl World {
                     self.requested.push((request, wanted));
                 }
                 Output::Ask { .. } => panic!("nothing here is PostgreSQL's to decide"),
-                Output::CatchUp => {}
+                Output::CatchUp | Output::Regained { .. } => {}
                 Output::Turns { at, .. } => self.turns = at,
                 Output::Ready(id) => {
                     let state = self.engine.list(id).expect("a ready window has a list");

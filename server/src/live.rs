@@ -16,6 +16,7 @@ pub mod fanout;
 pub mod feed;
 pub mod figures;
 pub mod hub;
+pub mod leaps;
 pub mod outbox;
 pub mod place;
 pub mod plan;

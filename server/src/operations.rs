@@ -129,9 +129,9 @@ impl Told {
 
 /// What a server is called: by its machine, where that has a name, and its port.
 fn name(address: SocketAddr) -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    match host.trim() {
-        "" => address.to_string(),
+    let system = rustix::system::uname();
+    match system.nodename().to_string_lossy().trim() {
+        "" | "(none)" => address.to_string(),
         host => format!("{host}:{}", address.port()),
     }
 }

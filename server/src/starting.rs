@@ -1,5 +1,6 @@
-//! A database that is away while a server starts: as it is when a machine or all containers
-//! start at once, or when it is restarted just then.
+//! A database that is away while a server starts: one that itself starts, stops or is restarted just
+//! then. Where nobody listens at all the address may be wrong, which is told at once, and whoever
+//! starts the server tries again.
 
 use std::{io::ErrorKind, time::Duration};
 

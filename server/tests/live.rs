@@ -29,6 +29,8 @@ mod moving;
 mod ports;
 #[path = "live/protocol.rs"]
 mod protocol;
+#[path = "support/proxy.rs"]
+mod proxy;
 #[path = "live/resuming.rs"]
 mod resuming;
 #[path = "live/rights.rs"]

@@ -162,7 +162,7 @@ impl World {
         while let Some(output) = waiting.pop_front() {
             let more = match output {
                 // Nothing here depends on the time.
-                Output::Ready(_) | Output::Turns { .. } => continue,
+                Output::Ready(_) | Output::Regained { .. } | Output::Turns { .. } => continue,
                 Output::Patch { .. } => {
                     cost.patches += 1;
                     continue;

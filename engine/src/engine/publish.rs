@@ -34,7 +34,7 @@ impl Engine {
         window.version = Arc::clone(&turn.to);
         if is_current {
             if applied.is_ok() && run.covers(slice) && !run.has_lost_tallies() {
-                self.publish_change(id, &turn.from, total);
+                self.publish_change(id, &turn.from, total, true);
                 return;
             }
             // The rows that just left are there until the sweep.
@@ -116,8 +116,15 @@ impl Engine {
     }
 
     /// Tells a window's clients what became of the list that they hold, `shown` and `total`,
-    /// now that the run has changed; the run covers the slice.
-    fn publish_change(&mut self, id: WindowId, from: &Arc<PgSnapshot>, total: u64) {
+    /// now that the run has changed; the run covers the slice. `was_known`: whether the list was
+    /// known at each version since.
+    fn publish_change(
+        &mut self,
+        id: WindowId,
+        from: &Arc<PgSnapshot>,
+        total: u64,
+        was_known: bool,
+    ) {
         let Self {
             windows,
             rows,
@@ -145,18 +152,28 @@ impl Engine {
         let aggregates = window.tell();
         let changed_at = mem::take(&mut window.changed_at);
         let has_changed = !ops.is_empty() || now != total || !aggregates.is_empty();
-        if has_changed && !just_ready.contains(&id) {
+        let (from, to) = (Arc::clone(from), Arc::clone(&window.version));
+        if just_ready.contains(&id) {
+            // Its clients get the list as it is now.
+        } else if has_changed {
             outputs.push(Output::Patch {
                 window: id,
-                from: Arc::clone(from),
+                from,
                 patch: EnginePatch {
                     ops,
                     total: now,
                     aggregates,
-                    to: Arc::clone(&window.version),
+                    to,
                     changed_at,
                     time,
                 },
+            });
+        } else if !was_known {
+            outputs.push(Output::Regained {
+                window: id,
+                from,
+                to,
+                time,
             });
         }
         self.widen(id);
@@ -201,7 +218,7 @@ impl Engine {
             Sent::Kept(list) => {
                 let List { rows, total } = *list;
                 self.shown.clone_from(&rows);
-                self.publish_change(id, &from, total);
+                self.publish_change(id, &from, total, false);
                 List { rows, total }.let_go(&mut self.rows);
             }
             // The run is what clients hold already.

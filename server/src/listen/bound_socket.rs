@@ -107,6 +107,10 @@ mod tests {
 
     #[tokio::test]
     async fn all_addresses_are_those_of_both_kinds() {
+        if std::net::TcpListener::bind("[::1]:0").is_err() {
+            // There is but one kind here.
+            return;
+        }
         let socket = bound("[::]:0");
         let port = socket.address().port();
         let _listener = socket.listen().expect("nobody else listens");

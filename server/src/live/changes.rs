@@ -1,13 +1,18 @@
 //! From what a read of the change log brings to what the engine takes.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use rowcast_engine::{
     datum::{ImageError, decode_image},
     record::Record,
     transaction::{Image, Side, TableChanges, Transaction},
 };
+use rowcast_protocol::PgSnapshot;
 
+use super::leaps::Leaps;
 use crate::{
     capture::{ChangeKind, LogRow, Read},
     database::catalog::TableMeta,
@@ -19,6 +24,7 @@ use crate::{
 pub struct Tables {
     roots: HashMap<u32, Arc<TableMeta>>,
     relations: HashMap<u32, u32>,
+    leaps: Leaps,
 }
 
 /// A read of the log, in the engine's terms.
@@ -62,11 +68,18 @@ impl Tables {
     /// Forgets a table.
     pub fn remove(&mut self, table: u32) {
         self.roots.remove(&table);
+        self.leaps.forget(table);
         self.relations.retain(|_, root| *root != table);
     }
 
+    /// Whether a version of a table lies, or may lie, within a read of several transactions.
+    pub fn were_read_over(&self, table: u32, version: &PgSnapshot) -> bool {
+        self.leaps.are_over(table, version)
+    }
+
     /// Decodes a read. Rows of tables without live queries are passed over.
-    pub fn take(&self, read: Read) -> Changes {
+    pub fn take(&mut self, read: Read) -> Changes {
+        let mut transactions = HashSet::new();
         let mut tables: HashMap<u32, TableChanges> = HashMap::new();
         let mut misfits = Vec::new();
         let mut changed_at = 0;
@@ -79,6 +92,7 @@ impl Tables {
                 continue;
             };
             changed_at = changed_at.max(row.at);
+            transactions.insert(row.xid);
             let first = oldest.entry(table.oid).or_insert(row.at);
             *first = row.at.min(*first);
             let changes = tables.entry(table.oid).or_insert_with(|| no_changes(table));
@@ -102,6 +116,9 @@ impl Tables {
                 changes.images.clear();
             }
         }
+        let is_leap = transactions.len() > 1 || tables.values().any(|changes| changes.reread);
+        let leapt = tables.keys().copied().filter(|_| is_leap);
+        self.leaps.read(&read.from, &read.to, leapt);
         Changes {
             transaction: Transaction {
                 from: read.from,

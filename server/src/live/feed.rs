@@ -26,6 +26,9 @@ const BACKLOG_PATCHES: usize = 256;
 /// The most bytes of patches that a window keeps.
 const BACKLOG_BYTES: usize = 1 << 20;
 
+/// How many of the places are remembered that a window was at, or was not known between.
+const PLACES: usize = 64;
+
 /// Windows of equal key are one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FeedKey {
@@ -69,6 +72,10 @@ pub struct Feed {
     known_from: Option<Place>,
     /// The newest snapshot that was given out, until a patch outdates it.
     snapshot: Option<Arc<SharedEvent>>,
+    /// The places of those that were.
+    shown: VecDeque<Place>,
+    /// Between which places the list was not known, where no patch tells it.
+    unknown: VecDeque<(Place, Place)>,
 }
 
 /// Numbers the patches of all feeds, in the order in which they were made.
@@ -129,6 +136,8 @@ impl Feed {
             backlog_bytes: 0,
             known_from: None,
             snapshot: None,
+            shown: VecDeque::new(),
+            unknown: VecDeque::new(),
         }
     }
 
@@ -150,6 +159,10 @@ impl Feed {
                 moment: state.moment,
             };
             self.known_from.get_or_insert_with(|| place.clone());
+            self.shown.push_back(place.clone());
+            if self.shown.len() > PLACES {
+                self.shown.pop_front();
+            }
             let snapshot = Snapshot {
                 columns: self.heading.columns.clone(),
                 key: self.bound.table.table.key.clone(),
@@ -193,6 +206,29 @@ impl Feed {
         event
     }
 
+    /// The list was not known between two places, and is at both the same.
+    pub fn regained(&mut self, from: Place, to: Place) {
+        self.unknown.push_back((from, to));
+        if self.unknown.len() > PLACES
+            && let Some((_, first)) = self.unknown.pop_front()
+        {
+            while self
+                .backlog
+                .front()
+                .is_some_and(|past| first.covers(&past.to))
+            {
+                self.forget_first();
+            }
+            if self
+                .known_from
+                .as_ref()
+                .is_some_and(|known| first.covers(known))
+            {
+                self.known_from = Some(first);
+            }
+        }
+    }
+
     /// Forgets the patches up to this one: who has not got them can't be told any more.
     pub fn forget(&mut self, number: PatchNumber) {
         while self
@@ -220,10 +256,24 @@ impl Feed {
     }
 
     /// The patches that a client is missing that holds the list of this place; `None` if they
-    /// can't be told any more, or never could. The list is exact up to `now`.
-    pub fn missed(&self, place: &Place, now: &Place) -> Option<Vec<Arc<SharedEvent>>> {
+    /// can't be told any more, or never could. The list is exact up to `now`. `was_read_over`:
+    /// whether the log was read from before that place to behind it at once.
+    pub fn missed(
+        &self,
+        place: &Place,
+        now: &Place,
+        was_read_over: bool,
+    ) -> Option<Vec<Arc<SharedEvent>>> {
         let known_from = self.known_from.as_ref()?;
         if !place.covers(known_from) || !now.covers(place) {
+            return None;
+        }
+        // What the list was there is known only where it was read at that very place.
+        if was_read_over && !self.shown.contains(place) {
+            return None;
+        }
+        let is_between = |(from, to): &(Place, Place)| !from.covers(place) && !place.covers(to);
+        if self.unknown.iter().any(is_between) {
             return None;
         }
         let missed = self

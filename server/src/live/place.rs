@@ -7,7 +7,7 @@ use rowcast_protocol::{Cursor, PgSnapshot};
 /// A version of the database, and for a list that depends on the time a moment.
 ///
 /// One window's places are ordered: neither its versions nor its moments go back.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The version.
     pub version: Arc<PgSnapshot>,

@@ -278,16 +278,16 @@ async fn write(
     chunks: &mpsc::Sender<Result<Bytes, ApiError>>,
     progress: &mut Progress,
 ) -> Result<bool, sqlx::Error> {
-    let sql = "SELECT pg_backend_pid() FROM set_config('statement_timeout', $1, false)";
+    sqlx::raw_sql("BEGIN READ ONLY")
+        .execute(&mut *connection)
+        .await?;
+    // Of the transaction: behind a pooler the session is somebody else's before it and after it.
+    let sql = "SELECT pg_backend_pid() FROM set_config('statement_timeout', $1, true)";
     let pid = sqlx::query_scalar(sql)
         .bind(TIMEOUT)
         .fetch_one(&mut *connection)
         .await?;
     progress.backend = Some(pid);
-    // The connection ends with the export, and the transaction with it.
-    sqlx::raw_sql("BEGIN READ ONLY")
-        .execute(&mut *connection)
-        .await?;
     take_on(connection, &bound.table).await?;
     let mut params = Params::default();
     let table = &bound.table;
@@ -302,7 +302,7 @@ async fn write(
     for text in params.into_texts() {
         statement = statement.bind(text);
     }
-    let mut rows = statement.fetch(connection);
+    let mut rows = statement.fetch(&mut *connection);
     let mut chunk = Vec::with_capacity(CHUNK + 1024);
     let names: Vec<&str> = bound
         .select
@@ -323,6 +323,9 @@ async fn write(
         }
     }
     format.write_end(&mut chunk);
+    drop(rows);
+    // A pooler throws a session away that is left within a transaction. Nothing else comes of it.
+    let _ = sqlx::raw_sql("COMMIT").execute(connection).await;
     // A client that is gone needs no last chunk.
     let is_whole = chunks.send(Ok(chunk.into())).await.is_ok();
     if is_whole {

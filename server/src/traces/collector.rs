@@ -23,6 +23,9 @@ use crate::config::{CollectorAddress, TraceConfig};
 /// How long it may take to take a batch.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long it may take to say what of a batch it did not want.
+const SAYING: Duration = Duration::from_secs(2);
+
 /// The most bytes of an answer's head.
 const HEAD_MAX: usize = 64 * 1024;
 
@@ -123,11 +126,10 @@ async fn exchange(
         if !status.is_success() {
             return Err(format!("it answered {}", status.as_u16()));
         }
-        // The batch was taken, whatever else it says.
-        let body = to_bytes(Body::new(response.into_body()), ANSWER_MAX).await;
-        let answer = body
-            .ok()
-            .and_then(|body| ExportTraceServiceResponse::decode(body).ok());
+        // The batch was taken, whatever else it says, and whether it says it soon.
+        let body = to_bytes(Body::new(response.into_body()), ANSWER_MAX);
+        let body = timeout(SAYING, body).await.ok().and_then(Result::ok);
+        let answer = body.and_then(|body| ExportTraceServiceResponse::decode(body).ok());
         let unwanted = answer.and_then(|answer| answer.partial_success);
         Ok(unwanted.map_or(0, |of| u64::try_from(of.rejected_spans).unwrap_or(0)))
     };

@@ -2,8 +2,8 @@
 
 use std::{fs, path::Path};
 
-use clap::CommandFactory;
-use rowcast::cli::Cli;
+use clap::{CommandFactory, Parser};
+use rowcast::{cli::Cli, config::Config, serve::connections_needed};
 
 use crate::document::{Code, Document, root};
 
@@ -65,4 +65,23 @@ fn what_is_shown_of_a_proxy_is_what_is_tested() {
         let is_shown = |code: &Code| code.language == language && code.text == example;
         assert!(shown.iter().any(is_shown), "{file}");
     }
+}
+
+#[test]
+fn a_server_opens_as_many_connections_as_the_documents_say() {
+    let url = ["--database-url", "postgres://localhost/shop"];
+    let cli = Cli::try_parse_from(["rowcast"].into_iter().chain(url)).unwrap();
+    let needed = connections_needed(&Config::new(&cli.settings).unwrap());
+    let said = format!("opens up to {needed} connections");
+    let cli = Document::read("docs/cli.md");
+    assert!(
+        cli.whole().contains(&said),
+        "docs/cli.md does not say that it {said}"
+    );
+    let said = format!("as many as `doctor` says, {needed} unless");
+    let install = Document::read("docs/install.md");
+    assert!(
+        install.whole().contains(&said),
+        "docs/install.md does not say {said}"
+    );
 }

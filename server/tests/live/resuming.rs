@@ -6,6 +6,7 @@ use crate::{
     begin,
     cluster::Cluster,
     event_stream::EventStream,
+    proxy::Proxy,
     server::Server,
     socket::{self, Socket},
     start,
@@ -41,6 +42,38 @@ async fn a_client_that_comes_back_gets_what_it_missed_and_nothing_twice() {
         .await;
     let first = socket.next("patch").await;
     assert_eq!(first["ops"][0]["key"], json!([1]));
+}
+
+#[tokio::test]
+async fn who_saw_what_came_and_went_within_a_read_of_another_server_gets_the_list_anew() {
+    let (database, server) = start().await;
+    let port = Cluster::shared().port;
+    let proxy = Proxy::start(port).await;
+    let other = Server::start(&proxy.instead_of(port, &database.url)).await;
+    // Whoever stays keeps the lists there.
+    let query = "t?id=lt.1000&limit=0";
+    let mut stays = EventStream::open(&other.address, query, None).await;
+    stays.next("snapshot").await;
+    let mut witness = EventStream::open(&other.address, "t?id=eq.2000", None).await;
+    witness.next("snapshot").await;
+    let mut goes = EventStream::open(&server.address, query, None).await;
+    goes.next("snapshot").await;
+    proxy.hold_readers();
+    database.execute("INSERT INTO t VALUES (500)").await;
+    let seen = goes.next("patch").await;
+    assert_eq!(seen.data["total"], 201);
+    drop(goes);
+    database.execute("DELETE FROM t WHERE id = 500").await;
+    database.execute("INSERT INTO t VALUES (2000)").await;
+    proxy.open();
+    // Then all of it has been read there at once.
+    witness.next("patch").await;
+    database.execute("INSERT INTO t VALUES (600)").await;
+    assert_eq!(stays.next("patch").await.data["total"], 201);
+    let mut came = EventStream::open(&other.address, query, Some(&seen.id)).await;
+    // It has been told 201 already.
+    came.next("reset").await;
+    assert_eq!(came.next("snapshot").await.data["total"], 201);
 }
 
 #[tokio::test]

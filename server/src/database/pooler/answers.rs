@@ -89,7 +89,7 @@ impl Answers {
                 self.shape.push(answer.clone());
                 let shape = std::mem::take(&mut self.shape);
                 match step.told {
-                    true => statements.describe(name, shape),
+                    true => statements.describe(name, &shape),
                     false if statements.is_as_told(name, &shape) => {}
                     false => return Err(broken("a statement gives something else than it did")),
                 }

@@ -43,6 +43,11 @@ impl Message {
         self.0.slice(HEAD..)
     }
 
+    /// The same, to be kept: without what was read beside it.
+    pub fn kept(&self) -> Self {
+        Self(Bytes::copy_from_slice(&self.0))
+    }
+
     /// All of it.
     pub fn bytes(&self) -> &[u8] {
         &self.0

@@ -40,13 +40,14 @@ impl Statements {
         if keeps {
             sql = Bytes::from_static(SET_LOCALLY);
         }
+        // Copies, for each is a piece of all that was read at once.
         let statement = Statement {
-            sql,
-            types: body,
+            sql: Bytes::copy_from_slice(&sql),
+            types: Bytes::copy_from_slice(&body),
             shape: Vec::new(),
             keeps,
         };
-        self.0.insert(name.clone(), statement);
+        self.0.insert(Bytes::copy_from_slice(&name), statement);
         Ok(name)
     }
 
@@ -65,9 +66,9 @@ impl Statements {
     }
 
     /// The database has said this of a statement when it was prepared.
-    pub fn describe(&mut self, name: &Bytes, shape: Vec<Message>) {
+    pub fn describe(&mut self, name: &Bytes, shape: &[Message]) {
         if let Some(statement) = self.0.get_mut(name) {
-            statement.shape = shape;
+            statement.shape = shape.iter().map(Message::kept).collect();
         }
     }
 

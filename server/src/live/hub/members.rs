@@ -245,7 +245,12 @@ impl Hub {
                             version: Arc::new(engine.exact_version_of(window)?.clone()),
                             moment: engine.exact_until(window),
                         };
-                        feed.missed(&Place::from(&**cursor), &now)
+                        let place = Place::from(&**cursor);
+                        let was_read_over = feed
+                            .bound
+                            .tables()
+                            .any(|table| self.tables.were_read_over(table.oid, &place.version));
+                        feed.missed(&place, &now, was_read_over)
                     });
                 match missed {
                     Some(patches) => {

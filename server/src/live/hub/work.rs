@@ -48,6 +48,20 @@ impl Hub {
                     feed.cost.changes += changes;
                     self.spent(window, begun.elapsed());
                 }
+                Output::Regained {
+                    window,
+                    from,
+                    to,
+                    time,
+                } => {
+                    if let Some(feed) = self.feeds.get_mut(&window) {
+                        let place = |version, moment| Place { version, moment };
+                        feed.regained(
+                            place(from, time.map(|time| time.from)),
+                            place(to, time.map(|time| time.to)),
+                        );
+                    }
+                }
                 Output::Read {
                     window,
                     request,
