@@ -77,6 +77,14 @@ async fn rows_and_columns_are_kept_back_whatever_is_asked() {
 }
 
 #[tokio::test]
+async fn what_may_be_done_with_rows_is_told_with_their_table() {
+    let world = World::new().await;
+    let path = world.server.get("/").await;
+    drop(path);
+    world.server.stop().await;
+}
+
+#[tokio::test]
 async fn a_hidden_column_can_be_asked_for_in_no_way() {
     let world = World::new().await;
     for (path, table) in [
