@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::response::Response;
 use http::{StatusCode, header, request::Parts};
 use leptos::{config::LeptosOptions, prelude::IntoView};
-use rowcast_app::pages::accounts::{self, Notice};
+use rowcast_app::pages::accounts::Notice;
 use rowcast_protocol::ApiError;
 
 use super::pages;

@@ -15,9 +15,7 @@ use axum::{
     routing::{get, post},
 };
 use futures::future::BoxFuture;
-use http::{
-    HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts, uri::PathAndQuery,
-};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts, uri::PathAndQuery};
 use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
 use leptos_axum::{AxumRouteListing, LeptosRoutes, ResponseOptions, generate_route_list};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -25,8 +23,8 @@ use rowcast_app::{
     App, address, design,
     document::{Build, shell},
     filter::filtered_address,
-    pages::accounts,
     page_data::{PageData, Redirect as PageRedirect, ResponseStatus, TablePage},
+    pages::accounts,
     reader,
     saved_views::SavedView,
     signed_in::SignedIn,
