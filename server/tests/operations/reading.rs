@@ -13,9 +13,9 @@ async fn nobody_but_administrators_reads_it_and_nobody_writes_it() {
         .execute(
             "INSERT INTO rowcast.server (name, version, started_at) VALUES ('zanzibar', '0', now());
              INSERT INTO rowcast.server_query
-             SELECT id, 1, 'zanzibar', '', 1, 1, 1, 1, 1, 1, 1 FROM rowcast.server;
+             SELECT id, 1, 'zanzibar', '', 1, 1, 1, 1, 1, 1, 1 FROM rowcast.server WHERE version = '0';
              CREATE TABLE linked (id int PRIMARY KEY, server int8 REFERENCES rowcast.server);
-             INSERT INTO linked SELECT 1, id FROM rowcast.server",
+             INSERT INTO linked SELECT 1, id FROM rowcast.server WHERE version = '0'",
         )
         .await;
     // Also who may read whatever there is, and an administrator's token that is for less.

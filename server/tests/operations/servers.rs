@@ -44,7 +44,7 @@ async fn a_server_that_was_not_heard_of_is_forgotten_by_others() {
                  ('crashed', '0', now(), now() - interval '4 min'),
                  ('late', '0', now(), now() - interval '2 min');
              INSERT INTO rowcast.server_query
-             SELECT id, 1, 'nowhere', '', 1, 1, 1, 1, 1, 1, 1 FROM rowcast.server",
+             SELECT id, 1, 'nowhere', '', 1, 1, 1, 1, 1, 1, 1 FROM rowcast.server WHERE version = '0'",
         )
         .await;
     let mut stream = world.follow("rowcast.server").await;
