@@ -212,7 +212,7 @@ async fn while_the_database_is_away_nobody_is_let_in_and_none_signed_out() {
     assert_eq!(page.header("refresh"), Some("5"));
     for shown in [
         "The database can't be reached right now.",
-        "href=\"/tables/t?id=gt.0&amp;order=id\">Try again</a>",
+        "<a href=\"/tables/t?id=gt.0&amp;order=id\" class=\"button primary\">Try again</a>",
     ] {
         assert!(text.contains(shown), "{shown}: {text}");
     }
