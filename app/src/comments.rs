@@ -11,6 +11,8 @@ mod in_detail;
 #[cfg(feature = "hydrate")]
 mod page;
 #[cfg(feature = "hydrate")]
+mod row;
+#[cfg(feature = "hydrate")]
 mod thread;
 #[cfg(feature = "hydrate")]
 mod writer;
@@ -20,6 +22,9 @@ use rowcast_protocol::RowKey;
 
 #[cfg(feature = "hydrate")]
 use crate::erased::MakeView;
+
+/// How much of a row's value the page of its thread shows, in characters.
+pub const LONGEST_VALUE: usize = 1_000;
 
 /// Where comments are wanted.
 #[cfg(feature = "hydrate")]

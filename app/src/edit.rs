@@ -51,7 +51,6 @@ mod value_input;
 use std::sync::Arc;
 
 use leptos::prelude::*;
-use rowcast_protocol::Table;
 
 use crate::{
     commands::Commands,
@@ -116,7 +115,7 @@ pub fn NewRowButton(
     view: TableView,
 ) -> impl IntoView {
     let grid = expect_context::<GridState>();
-    let addable = view.table.with_value(Table::takes_rows);
+    let addable = view.table.with_value(|table| table.may.insert);
     // Nothing can be added where no script runs.
     let runs = RwSignal::new(false);
     effect(move || runs.set(true));

@@ -109,7 +109,7 @@ pub fn Bell() -> impl IntoView {
             };
             let said = move || match unread.get() {
                 0 => "Notifications".to_owned(),
-                unread => format!("Notifications, {unread} unread"),
+                unread => format!("Notifications, {} unread", counted(unread)),
             };
             view! {
                 <a class="icon-button bell" href="/notifications" rel="external" title="Notifications">

@@ -20,7 +20,6 @@ pub mod tally;
 mod upload;
 
 use leptos::{ev, prelude::*};
-use rowcast_protocol::Table;
 
 use crate::{
     address,
@@ -80,7 +79,7 @@ pub fn TransferButtons(
         failed.set(false);
         dialogs.want();
     };
-    let addable = view.table.with_value(Table::takes_rows);
+    let addable = view.table.with_value(|table| table.may.insert);
     let open = move |what| {
         host.open.set(Some(what));
         load();

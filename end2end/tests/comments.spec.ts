@@ -2,6 +2,7 @@ import type { Page } from "@playwright/test";
 import { account, another, signIn, test } from "../accounts";
 import {
   cell,
+  connection,
   expect,
   expectLive as expectLiveTable,
   expectNoSeriousViolation,
@@ -23,6 +24,8 @@ async function expectLive(page: Page) {
 }
 
 const field = (page: Page) => page.getByRole("textbox", { name: "New comment" });
+
+const changing = (page: Page) => page.getByRole("textbox", { name: "Change your comment" });
 
 async function write(page: Page, words: string) {
   await field(page).fill(words);
@@ -137,14 +140,15 @@ test("whoever does not see the row any more sees nothing that is written about i
   const field = bobs.getByRole("textbox", { name: "New comment" });
   await field.fill("Half written");
   await server.sql(`UPDATE ${items.name} SET done = true WHERE id = 3`);
-  await write(page, "A secret.");
+  // Whoever has it open is told at once, and finds nothing to write into.
   await expect(bobs.getByText("You don’t see this row any more.")).toBeVisible();
+  await expect(field).toHaveCount(0);
+  await expect(bobs.getByRole("button", { name: "Comment", exact: true })).toHaveCount(0);
+  await write(page, "A secret.");
   await expect(bobs.getByText("A secret.")).toHaveCount(0);
   await expect(comments(bobs)).toHaveCount(0);
   expect((await bobs.request.get(`/comments/${items.name}/3`)).status()).toBe(404);
   // What was begun is kept, and goes on once the row is theirs again.
-  await expect(field).toHaveValue("Half written");
-  await expect(bobs.getByRole("button", { name: "Comment", exact: true })).toBeDisabled();
   await server.sql(`UPDATE ${items.name} SET done = false WHERE id = 3`);
   await expect(comment(bobs, "A secret.")).toBeVisible({ timeout: 30_000 });
   await expect(field).toHaveValue("Half written");
@@ -187,7 +191,7 @@ test("a row's values leave the open page of its thread with the row, and with th
   await expect(bobs.getByText("kept from others")).toBeVisible();
   await expect(bobs.getByText("Item 3")).toBeVisible();
   await server.sql(`UPDATE ${items.name} SET done = true WHERE id = 3`);
-  // Whoever has it open is told by what is written next.
+  await expectNothing();
   await write(page, "For those who see it.");
   await expectNothing();
 
@@ -195,6 +199,45 @@ test("a row's values leave the open page of its thread with the row, and with th
   await expect(bobs.getByText("kept from others")).toBeVisible();
   await rule(false);
   await expectNothing();
+  await bobs.context().close();
+});
+
+test("the page of a thread follows its row, and says whether it is live", async ({ page, browser, server, items }) => {
+  const [ann, bob] = [account(server, "administrator"), account(server)];
+  await page.goto(`/comments/${items.name}/3`);
+  await signIn(page, ann);
+  await expectLive(page);
+  await expectLiveTable(page);
+  await expectNoSeriousViolation(page);
+  const heading = page.getByRole("heading", { name: `${items.name} 3` });
+  const title = page.locator(".row-values div").filter({ has: page.getByText("title", { exact: true }) });
+  await server.sql(`UPDATE ${items.name} SET title = 'Another title', notes = NULL WHERE id = 3`);
+  await expect(title).toContainText("Another title");
+  await field(page).fill("About the third");
+  const deleted = server.sql(`DELETE FROM ${items.name} WHERE id = 3`);
+  await expect(page.getByText("You don’t see this row any more.")).toBeVisible();
+  await deleted;
+  await expect(page.getByText("Another title")).toHaveCount(0);
+  await expect(heading).toHaveCount(0);
+  await expect(field(page)).toHaveCount(0);
+  await expect(page.getByRole("button", { name: "Comment", exact: true })).toHaveCount(0);
+  await server.sql(`INSERT INTO ${items.name} (id, title) VALUES (3, 'Back')`);
+  await expect(title).toContainText("Back");
+  await expect(heading).toBeVisible();
+  await expect(field(page)).toHaveValue("About the third");
+
+  const bobs = await another(browser, server);
+  await bobs.goto("/feed");
+  await signIn(bobs, bob);
+  await expectLiveTable(bobs);
+  await server.stop("SIGKILL");
+  for (const away of [page, bobs]) {
+    await expect(connection(away)).toHaveAttribute("data-state", /offline|connecting/);
+  }
+  await server.start();
+  for (const back of [page, bobs]) {
+    await expectLiveTable(back);
+  }
   await bobs.context().close();
 });
 
@@ -249,9 +292,29 @@ test("what is begun is kept until it is sent, wherever its author goes meanwhile
   await expect(field(page)).toHaveValue("");
   await field(page).fill("Begun again");
   await comment(page, "Begun, and gone on with").getByRole("link", { name: /^Edit/ }).click();
-  await page.getByRole("textbox", { name: "Change your comment" }).fill("Never saved");
+  await changing(page).fill("Never saved");
   await page.reload();
   await expectLive(page);
+  await expect(field(page)).toHaveValue("Begun again");
+  // It goes on where it was left, also in the row's detail, until it is saved or given up.
+  await comment(page, "Begun, and gone on with").getByRole("link", { name: /^Edit/ }).click();
+  await expect(changing(page)).toHaveValue("Never saved");
+  await page.goto(items.path);
+  await expectLiveTable(page);
+  await openDetail(page, 3);
+  await expect(field(page)).toHaveValue("Begun again");
+  await comment(page, "Begun, and gone on with").getByRole("link", { name: /^Edit/ }).click();
+  await expect(changing(page)).toHaveValue("Never saved");
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  await expect(field(page)).toHaveValue("Begun again");
+  await comment(page, "Begun, and gone on with").getByRole("link", { name: /^Edit/ }).click();
+  await expect(changing(page)).toHaveValue("Begun, and gone on with");
+  await changing(page).fill("Begun, and ended");
+  await page.getByRole("button", { name: "Save comment" }).click();
+  await expect(comment(page, "Begun, and ended")).toHaveCount(1);
+  await comment(page, "Begun, and ended").getByRole("link", { name: /^Edit/ }).click();
+  await expect(changing(page)).toHaveValue("Begun, and ended");
+  await openThread(page, items.name, 3);
   await expect(field(page)).toHaveValue("Begun again");
   await page.getByRole("button", { name: "Comment", exact: true }).click();
   await expect(comment(page, "Begun again")).toHaveCount(1);

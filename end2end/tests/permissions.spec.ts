@@ -91,6 +91,69 @@ test("what is open follows a rule at once, and tells nothing of what it takes aw
   await member.context().close();
 });
 
+test("a row's detail offers what its reader may do with it", async ({ page, browser, server, items }) => {
+  await asAdministrator(page, server, "/permissions");
+  const set = async (grant: object) => {
+    const answer = await page.request.put(`/api/permissions/member/${items.name}`, {
+      data: { read: true, ...grant },
+      headers: { Origin: server.url },
+    });
+    expect(answer.status()).toBe(200);
+  };
+  const member = await another(browser, server);
+  const dialog = member.getByRole("dialog");
+  const button = (name: string) => dialog.getByRole("button", { name, exact: true });
+  const expectOffered = async (names: string[]) => {
+    await expect(member.getByRole("button", { name: "New row" })).toHaveCount(names.includes("Duplicate") ? 1 : 0);
+    await member.locator('tr[data-key="4"] td').nth(1).click();
+    await member.keyboard.press("Alt+Enter");
+    await expect(dialog.getByRole("heading", { name: "Comments" })).toBeVisible();
+    for (const name of ["Duplicate", "Delete", "Save"]) {
+      await expect(button(name), name).toHaveCount(names.includes(name) ? 1 : 0);
+    }
+    await expect(dialog.getByRole("textbox", { name: "title" })).toHaveCount(names.includes("Save") ? 1 : 0);
+  };
+  await set({});
+  await member.goto(items.path);
+  await signIn(member, account(server));
+  await expectLive(member);
+  await expectOffered([]);
+  await expectNoSeriousViolation(member);
+  for (const [grant, offered] of [
+    [{ insert: true }, ["Duplicate"]],
+    [{ update: true }, ["Save"]],
+    [{ delete: true }, ["Delete"]],
+    [{ insert: true, update: true, delete: true }, ["Duplicate", "Delete", "Save"]],
+  ] as const) {
+    await set(grant);
+    await member.goto(items.path);
+    await expectLive(member);
+    await expectOffered([...offered]);
+  }
+  // Where there can be no comments none are asked for, and what Rowcast keeps nobody writes.
+  await page.goto("/tables/rowcast.audit?order=id.desc");
+  await expectLive(page);
+  const asked: string[] = [];
+  page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+  const detail = page.getByRole("dialog");
+  const openDetail = async () => {
+    await page.locator("tr[data-key] td").nth(1).click();
+    await page.keyboard.press("Alt+Enter");
+    await expect(detail.getByRole("heading", { level: 2 })).toBeVisible();
+  };
+  await openDetail();
+  for (const name of ["Duplicate", "Delete", "Save"]) {
+    await expect(detail.getByRole("button", { name, exact: true })).toHaveCount(0);
+  }
+  await detail.getByRole("button", { name: "Close" }).click();
+  await page.goto(`${items.path}?id=eq.4`);
+  await expectLive(page);
+  await openDetail();
+  await expect(detail.getByRole("heading", { name: "Comments" })).toBeVisible();
+  expect(asked.filter((path) => path.startsWith("/api/comments/"))).toEqual([`/api/comments/${items.name}/4`]);
+  await member.context().close();
+});
+
 test("a rule is set with the keyboard alone", async ({ page, server, items }) => {
   await asAdministrator(page, server, `/permissions/public.${items.name}`);
   const member = role(page, "member");

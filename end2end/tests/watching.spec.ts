@@ -46,6 +46,15 @@ const filled = (page: Page) =>
       }),
   );
 
+/** The field that was refused has the focus, and says why; no other is wrong. */
+async function expectWrong(page: Page, name: string, why: string) {
+  const wrong = page.locator("[aria-invalid]");
+  await expect(wrong).toHaveCount(1);
+  await expect(wrong).toHaveAccessibleName(name);
+  await expect(wrong).toHaveAccessibleDescription(new RegExp(why));
+  await expect(wrong).toBeFocused();
+}
+
 for (const javaScriptEnabled of [true, false]) {
   test.describe(javaScriptEnabled ? "with scripts" : "without scripts", () => {
     test.use({ javaScriptEnabled });
@@ -101,6 +110,7 @@ for (const javaScriptEnabled of [true, false]) {
       expect(all).toHaveLength(9);
       await page.getByRole("button", { name: "Watch", exact: true }).click();
       await expect(page.getByRole("alert")).toBeVisible();
+      await expectWrong(page, "The bound", "no number");
       expect(await filled(page)).toEqual(all);
       await expect(conditions).toHaveText(shown);
 
@@ -108,6 +118,7 @@ for (const javaScriptEnabled of [true, false]) {
       await field("Tell me when").selectOption("a value changes");
       await page.getByRole("button", { name: "Watch", exact: true }).click();
       await expect(page.getByRole("alert")).toContainText("needs the column");
+      await expectWrong(page, "The value that changes", "needs the column");
       expect(await filled(page)).toEqual([
         "Tell me when: a value changes",
         "The value that changes: – choose –",
@@ -117,6 +128,7 @@ for (const javaScriptEnabled of [true, false]) {
       await field("For a role instead of yourself").fill("no such role");
       await page.getByRole("button", { name: "Watch", exact: true }).click();
       await expect(page.getByRole("alert")).toBeVisible();
+      await expectWrong(page, "For a role instead of yourself", "no such role");
       expect(await filled(page)).toEqual([
         "Tell me when: a value changes",
         "The value that changes: notes",

@@ -20,4 +20,4 @@ pub mod version;
 pub use cell::{Cell, RowKey};
 pub use cursor::{Cursor, Snapshot as PgSnapshot};
 pub use error::ApiError;
-pub use table::{Column, ColumnKind, Reference, Table, TableKind};
+pub use table::{Column, ColumnKind, May, Reference, Table, TableKind};

@@ -21,6 +21,23 @@ pub struct Table {
     pub estimated_rows: Option<u64>,
     /// The table's comment.
     pub comment: Option<String>,
+    /// What whoever asks may do with its rows beside reading them.
+    #[serde(default)]
+    pub may: May,
+}
+
+/// What somebody may do with the rows of a table: of each, with some of them at least. What
+/// PostgreSQL refuses beyond that, only trying tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct May {
+    /// Add some.
+    pub insert: bool,
+    /// Change them.
+    pub update: bool,
+    /// Delete them.
+    pub delete: bool,
+    /// Write about them, with an account.
+    pub comment: bool,
 }
 
 impl Table {

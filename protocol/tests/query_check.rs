@@ -2,7 +2,7 @@
 //! would take.
 
 use rowcast_protocol::{
-    ApiError, Column, ColumnKind, Table, TableKind,
+    ApiError, Column, ColumnKind, May, Table, TableKind,
     query::{MAX_LIMIT, Query},
 };
 
@@ -46,6 +46,7 @@ fn table() -> Table {
         ],
         estimated_rows: None,
         comment: None,
+        may: May::default(),
     }
 }
 

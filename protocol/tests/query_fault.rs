@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use rowcast_protocol::{
-    Column, ColumnKind, Table, TableKind,
+    Column, ColumnKind, May, Table, TableKind,
     query::{Fault, Query},
 };
 
@@ -37,6 +37,7 @@ fn table() -> Table {
         ],
         estimated_rows: None,
         comment: None,
+        may: May::default(),
     }
 }
 

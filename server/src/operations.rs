@@ -1,8 +1,8 @@
 //! What the servers of a database are at: rows that each writes about itself, which administrators
 //! read as any table.
 //!
-//! They are written every few seconds as long as somebody follows them on any server, and else once
-//! a minute. Who follows them is known here by the live queries, and elsewhere by the rows
+//! They are written at the start, every few seconds as long as somebody follows them on any server, and
+//! else once a minute. Who follows them is known here by the live queries, and elsewhere by the rows
 //! themselves, which say when they were last followed where they were written.
 
 mod sample;
@@ -23,6 +23,12 @@ pub const OFTEN: Duration = Duration::from_secs(5);
 /// How often they are written while nobody does.
 pub const SELDOM: Duration = Duration::from_secs(60);
 
+/// How long after its last word a server is silent, where all write often.
+pub const SILENT: Duration = Duration::from_secs(20);
+
+/// How long it takes at most until all servers write often.
+const HEARD: Duration = Duration::from_secs(3 * OFTEN.as_secs());
+
 /// The shortest time between two writings, however often somebody begins to follow them.
 const APART: Duration = Duration::from_secs(1);
 
@@ -37,7 +43,8 @@ pub async fn run(
     mut ended: oneshot::Receiver<()>,
 ) {
     let mut looking = parts.live.figures().looking.subscribe();
-    let mut told = Told::new(Instant::now());
+    let mut told = Told::default();
+    let mut followed = Followed::default();
     let mut sampler = Sampler::new(parts, name(address));
     let mut number = None;
     loop {
@@ -45,11 +52,18 @@ pub async fn run(
         let is_draining = sampler.is_draining();
         let writing = async {
             let is_followed = is_followed_here || store::is_followed(&pool).await?;
+            if let Some(silent) = followed.silent_after(Instant::now(), is_followed) {
+                store::mark_silent(&pool, number, silent).await?;
+            }
             if !told.is_due(Instant::now(), is_followed_here, is_followed, is_draining) {
                 return Ok(false);
             }
             let (figures, queries) = sampler.take(is_followed_here).await;
-            number = Some(store::tell(&pool, number, &figures, &queries).await?);
+            let own = store::tell(&pool, number, &figures, &queries).await?;
+            if number.is_none() {
+                store::replace(&pool, own).await?;
+            }
+            number = Some(own);
             Ok::<_, sqlx::Error>(true)
         };
         // Not broken off by the end: what was written then would stay behind.
@@ -89,25 +103,18 @@ async fn next(looking: &mut tokio::sync::watch::Receiver<usize>, is_followed: bo
 }
 
 /// What was told last.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Told {
-    at: Instant,
+    /// When; `None`: nothing was.
+    at: Option<Instant>,
     was_followed_here: bool,
     was_draining: bool,
 }
 
 impl Told {
-    fn new(at: Instant) -> Self {
-        Self {
-            at,
-            was_followed_here: false,
-            was_draining: false,
-        }
-    }
-
     fn told(&mut self, at: Instant, is_followed_here: bool, is_draining: bool) {
         *self = Self {
-            at,
+            at: Some(at),
             was_followed_here: is_followed_here,
             was_draining: is_draining,
         };
@@ -120,10 +127,33 @@ impl Told {
         is_followed: bool,
         is_draining: bool,
     ) -> bool {
-        let passed = now.duration_since(self.at);
+        let Some(at) = self.at else {
+            return true;
+        };
+        let passed = now.duration_since(at);
         let begins = is_followed_here && !self.was_followed_here;
         let is_news = (begins && passed >= APART) || is_draining != self.was_draining;
         is_news || passed >= if is_followed { OFTEN } else { SELDOM }
+    }
+}
+
+/// Since when somebody follows the rows, on whichever server.
+#[derive(Debug, Default)]
+struct Followed(Option<Instant>);
+
+impl Followed {
+    /// How long after its last word a server is silent, where anybody sees that; `None` where nobody does.
+    fn silent_after(&mut self, now: Instant, is_followed: bool) -> Option<Duration> {
+        if !is_followed {
+            self.0 = None;
+            return None;
+        }
+        let since = *self.0.get_or_insert(now);
+        Some(match now.duration_since(since) >= HEARD {
+            true => SILENT,
+            // It may not know yet that somebody looks.
+            false => SELDOM + SILENT,
+        })
     }
 }
 
@@ -144,7 +174,10 @@ mod tests {
     fn it_is_told_often_only_while_somebody_looks() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
-        let told = Told::new(start);
+        let mut told = Told::default();
+        assert!(told.is_due(start, false, false, false));
+        told.told(start, false, false);
+        let told = told;
         let is_due = |seconds, here, anywhere| told.is_due(after(seconds), here, anywhere, false);
         assert!(!is_due(5, false, false) && !is_due(59, false, false));
         assert!(is_due(60, false, false));
@@ -159,5 +192,22 @@ mod tests {
         assert!(told.is_due(after(11), false, false, true));
         told.told(after(11), false, true);
         assert!(!told.is_due(after(16), false, false, true));
+    }
+
+    #[test]
+    fn nobody_is_silent_before_they_could_know_that_somebody_looks() {
+        let start = Instant::now();
+        let mut followed = Followed::default();
+        let mut silent_after = |seconds, is_followed| {
+            followed.silent_after(start + Duration::from_secs(seconds), is_followed)
+        };
+        let patient = Some(SELDOM + SILENT);
+        assert_eq!(silent_after(0, false), None);
+        assert_eq!(silent_after(5, true), patient);
+        assert_eq!(silent_after(19, true), patient);
+        assert_eq!(silent_after(20, true), Some(SILENT));
+        // They are not heard of as often once nobody looks.
+        assert_eq!(silent_after(25, false), None);
+        assert_eq!(silent_after(30, true), patient);
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use leptos::prelude::*;
-use rowcast_protocol::{RowKey, TableKind};
+use rowcast_protocol::RowKey;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
@@ -31,9 +31,7 @@ const LONGEST: usize = 1000;
 
 /// Marks the rows of a table that are in the document with how many comments they have, from now on.
 pub fn begin(view: TableView, grid: GridState) {
-    let has_threads = view.table.with_value(|table| {
-        table.kind == TableKind::Table && !table.key.is_empty() && table.schema != "rowcast"
-    });
+    let has_threads = view.table.with_value(|table| table.may.comment);
     if !has_threads {
         return;
     }

@@ -47,6 +47,8 @@ pub fn of_row(table: String, key: RowKey) -> MakeView {
                 page: rights.page,
                 own: rights.account,
                 may_delete: rights.may_delete,
+                // The table shows it.
+                row: None,
             }));
         });
         changing(move || {

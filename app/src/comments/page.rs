@@ -5,10 +5,12 @@ use wasm_bindgen::JsCast;
 use web_sys::{HtmlElement, HtmlTextAreaElement};
 
 use super::{
+    row::ShownRow,
     thread::{At, thread},
     writer::Writer,
 };
 use crate::{
+    components::connection_status::ConnectionStatus,
     erased::{Erase, effect},
     feed::{FeedLink, News, dot},
     live::status::LiveStatus,
@@ -27,6 +29,10 @@ pub fn begin() {
         page: text("data-page"),
         own: text("data-own").parse().ok(),
         may_delete: place.has_attribute("data-may-delete"),
+        row: find(".thread-page #row").map(|name| ShownRow {
+            query: text("data-row"),
+            name: name.text_content().unwrap_or_default(),
+        }),
     };
     // Another part of the thread than the newest stays as it was sent.
     let is_newest = !window()
@@ -46,7 +52,9 @@ pub fn begin() {
             follow::begin(unread);
             effect(move || document().set_title(&titled("Comments", unread.0.get())));
             dot::begin(news);
-            view! { <FeedLink /> <Bell /> }.made_here()
+            // Another part of the thread is not followed.
+            let link = is_newest.then(|| view! { <ConnectionStatus live=true /> });
+            view! { {link} <FeedLink /> <Bell /> }.made_here()
         })
         .forget();
     }

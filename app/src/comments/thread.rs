@@ -7,7 +7,10 @@ use rowcast_protocol::{Cell, message::Row};
 use wasm_bindgen::JsCast;
 use web_sys::Element;
 
-use super::writer::Writer;
+use super::{
+    row::{FollowedRow, ShownRow, hide_row},
+    writer::Writer,
+};
 use crate::{
     address::encode,
     edit::api::request,
@@ -43,6 +46,8 @@ pub struct At {
     pub own: Option<i64>,
     /// Whether they may take away what others wrote.
     pub may_delete: bool,
+    /// The row, where it is shown beside the thread.
+    pub row: Option<ShownRow>,
 }
 
 /// The thread. `taking`: what is done once it is there, and what was begun to be written before.
@@ -53,7 +58,9 @@ pub fn thread(at: At, taking: impl Fn(Writer) + 'static) -> Erased {
         page,
         own,
         may_delete,
+        row,
     } = at;
+    let row = row.map(|row| row.follow(&table));
     let many = RwSignal::new(false);
     let (of_table, of_key) = (encode(&table), encode(&key));
     let query = Memo::new(move |_| {
@@ -88,21 +95,34 @@ pub fn thread(at: At, taking: impl Fn(Writer) + 'static) -> Erased {
         is_live: true,
     };
     let news = news(posts, followed, own);
-    let is_lost = Memo::new(move |_| {
+    let is_ended = Memo::new(move |_| {
         let error = followed.error.read();
         let codes = ["unknown_row", "unknown_table", "no_comments"];
         error
             .as_ref()
             .is_some_and(|error| codes.contains(&&*error.code))
     });
+    let is_gone = Memo::new(move |_| row.is_some_and(FollowedRow::is_gone));
+    let is_lost = Memo::new(move |_| is_ended.get() || is_gone.get());
     effect(move || {
-        let is_lost = followed.error.read().is_some() && is_lost.get_untracked();
-        if is_lost {
+        // It is there again, and so is what was written about it.
+        if !is_gone.get() && followed.error.read_untracked().is_some() {
+            followed.asked.update(|asked| *asked += 1);
+        }
+    });
+    effect(move || {
+        let is_ended = followed.error.read().is_some() && is_ended.get_untracked();
+        if is_ended {
             hide_row();
             let wait = AGAIN.mul_f64(1.0 + js_sys::Math::random());
             // The thread may have gone meanwhile.
             set_timeout(
-                move || _ = followed.asked.try_update(|asked| *asked += 1),
+                move || {
+                    let _ = followed.asked.try_update(|asked| *asked += 1);
+                    if let Some(row) = row {
+                        row.ask_again();
+                    }
+                },
                 wait,
             );
         }
@@ -147,8 +167,10 @@ pub fn thread(at: At, taking: impl Fn(Writer) + 'static) -> Erased {
             .made_here()
         })
     };
-    // What is being written stays where it is, whatever becomes of the rest.
-    let write = move || (has_begun.get() && own.is_some()).then(|| writer.view(is_lost));
+    // What is being written stays where it is, whatever becomes of the rest; with the row it goes, and
+    // is kept until that is there again.
+    let writes = Memo::new(move |_| has_begun.get() && own.is_some() && !is_lost.get());
+    let write = move || writes.get().then(|| writer.view());
     let lost = move || {
         is_lost.get().then(|| {
             view! { <p class="notice refused" role="alert">"You don’t see this row any more."</p> }
@@ -207,17 +229,6 @@ fn news(posts: Memo<Vec<Post>>, followed: LiveList, own: Option<i64>) -> RwSigna
         }
     });
     news
-}
-
-/// Takes a row's values off the page of its thread: who reads it does not see them any more.
-fn hide_row() {
-    let found = |selector: &str| document().query_selector(selector).ok().flatten();
-    if let Some(values) = found(".thread-page .row-values") {
-        values.remove();
-    }
-    if let Some(name) = found(".thread-page #row") {
-        name.set_text_content(Some("A row"));
-    }
 }
 
 /// Has a comment seen, once it is in the document.

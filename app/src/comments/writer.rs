@@ -36,20 +36,27 @@ impl Writer {
         }
     }
 
-    /// Has a comment changed.
+    /// Has a comment changed: from where that was left, if it was begun before.
     pub fn edit(self, post: &Post) {
-        self.resume(Some(post.id), &post.body);
+        let kept = kept(&self.kept_as(Some(post.id)));
+        self.resume(Some(post.id), kept.as_deref().unwrap_or(&post.body));
     }
 
     /// Goes on with what was begun; of a new comment that is nothing of, with what is kept.
     pub fn resume(self, editing: Option<i64>, body: &str) {
-        let kept = (editing.is_none() && body.is_empty()).then(|| self.kept());
+        let kept = match editing {
+            None if body.is_empty() => kept(&self.kept_as(None)),
+            _ => None,
+        };
         let body = kept.as_deref().unwrap_or(body);
         self.editing.set(editing);
         self.refused.set(None);
         if let Some(text) = self.text.get_untracked() {
             text.set_value(body);
-            self.keep();
+            // A comment as it stands is no draft of it.
+            if editing.is_none() {
+                self.keep();
+            }
         }
         self.focus();
     }
@@ -62,28 +69,30 @@ impl Writer {
         }
     }
 
-    /// Keeps what is written, until it is sent: the dialog or the page may be left. What is changed
-    /// of another comment is not kept, and does not take its place.
+    /// Keeps what is written, until it is sent or given up: the dialog or the page may be left.
     fn keep(self) {
-        let (Some(text), None) = (self.text.get_untracked(), self.editing.get_untracked()) else {
+        let Some(text) = self.text.get_untracked() else {
             return;
         };
         let Ok(Some(storage)) = window().session_storage() else {
             return;
         };
+        let key = self.kept_as(self.editing.get_untracked());
         // Where nothing can be kept, it is as long as it stands there.
-        let _ = self.kept_as.with_value(|key| match text.value() {
-            body if body.is_empty() => storage.remove_item(key),
-            body => storage.set_item(key, &body),
-        });
+        let _ = match text.value() {
+            body if body.is_empty() => storage.remove_item(&key),
+            body => storage.set_item(&key, &body),
+        };
     }
 
-    fn kept(self) -> String {
-        let storage = window().session_storage().ok().flatten();
-        let kept = self
-            .kept_as
-            .with_value(|key| storage.and_then(|storage| storage.get_item(key).ok().flatten()));
-        kept.unwrap_or_default()
+    /// What a new comment is kept under while it is written, or what is changed of one there is:
+    /// none takes another's place.
+    fn kept_as(self, editing: Option<i64>) -> String {
+        let new = self.kept_as.get_value();
+        match editing {
+            None => new,
+            Some(id) => format!("{new}#{id}"),
+        }
     }
 
     /// Says what was refused; `None`: nothing was.
@@ -103,7 +112,7 @@ impl Writer {
 
     /// The comment is as it is to be. What was begun before that goes on.
     fn stop(self) {
-        if let (Some(text), None) = (self.text.get_untracked(), self.editing.get_untracked()) {
+        if let Some(text) = self.text.get_untracked() {
             text.set_value("");
             self.keep();
         }
@@ -124,11 +133,11 @@ impl Writer {
             Some(id) => ("PATCH", format!("/api/comments/{id}")),
         };
         let sent = format!("{{\"body\":{}}}", serde_json::Value::from(body.as_str()));
-        let kept_as = self.kept_as.get_value();
+        let kept_as = self.kept_as(editing);
         self.busy.set(true);
         spawn_local(async move {
             let done = request(method, &address, Some(sent)).await;
-            if done.is_ok() && editing.is_none() {
+            if done.is_ok() {
                 forget(&kept_as, &body);
             }
             // The dialog may have gone meanwhile.
@@ -142,9 +151,8 @@ impl Writer {
         });
     }
 
-    /// The field and its buttons.
-    /// While the thread `is_lost` it keeps what was begun.
-    pub fn view(self, is_lost: Memo<bool>) -> Erased {
+    /// The field and its buttons. Where they are made anew what was begun goes on.
+    pub fn view(self) -> Erased {
         let key = move |event: KeyboardEvent| {
             let is_sent = event.key() == "Enter" && (event.ctrl_key() || event.meta_key());
             if is_sent {
@@ -155,8 +163,9 @@ impl Writer {
             }
         };
         self.text.on_load(move |text| {
-            if text.value().is_empty() {
-                text.set_value(&self.kept());
+            let kept = kept(&self.kept_as(self.editing.get_untracked()));
+            if let Some(kept) = kept.filter(|_| text.value().is_empty()) {
+                text.set_value(&kept);
             }
         });
         let label = move || match self.editing.get() {
@@ -176,7 +185,6 @@ impl Writer {
                         rows="3"
                         maxlength=LONGEST
                         dir="auto"
-                        readonly=move || is_lost.get()
                         on:keydown=handler(key)
                         on:input=handler(move |_| self.keep())
                     ></textarea>
@@ -191,7 +199,7 @@ impl Writer {
                     <button
                         type="button"
                         class="button"
-                        disabled=move || self.busy.get() || is_lost.get()
+                        disabled=move || self.busy.get()
                         on:click=handler(move |_| self.send())
                     >
                         {changing(act)}
@@ -209,6 +217,11 @@ impl Writer {
         }
         .made_here()
     }
+}
+
+fn kept(kept_as: &str) -> Option<String> {
+    let storage = window().session_storage().ok().flatten()?;
+    storage.get_item(kept_as).ok().flatten()
 }
 
 /// Keeps no more what was sent, unless something else has been begun meanwhile.

@@ -3,18 +3,23 @@
 use leptos::prelude::*;
 use rowcast_protocol::ApiError;
 
+use crate::page_data::status_of;
+
 /// Loads the page again as soon as the server can make it, if `error` is one that passes.
 #[component]
 pub fn Recovery(
     /// Why it could not.
     error: ApiError,
 ) -> impl IntoView {
+    let passes = status_of(&error.code) == 503;
     #[cfg(feature = "hydrate")]
-    if crate::page_data::status_of(&error.code) == 503 {
+    if passes {
         Effect::new(watch_readiness);
     }
-    #[cfg(not(feature = "hydrate"))]
-    drop(error);
+    // Where no script runs the browser asks again. Where one does this is text that nobody sees.
+    passes.then(|| {
+        view! { <noscript inner_html="<meta http-equiv=\"refresh\" content=\"5\">"></noscript> }
+    })
 }
 
 #[cfg(feature = "hydrate")]

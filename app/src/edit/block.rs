@@ -86,7 +86,7 @@ fn ends_here(session: Session) -> bool {
         false => session.view.query.read_untracked().offset,
     };
     let total = rows.total.get_untracked();
-    session.view_obstacle().is_none()
+    session.insert_obstacle().is_none()
         && total.is_some_and(|total| offset + shown.rows.len() as u64 >= total)
 }
 

@@ -53,7 +53,11 @@ enum Target {
 
 /// Asks what exactly should be done to the rows chosen.
 pub fn ask(session: Session, doing: Doing) {
-    if let Some(text) = session.obstacle() {
+    let obstacle = match doing {
+        Doing::Set => session.obstacle(),
+        Doing::Delete => session.delete_obstacle(),
+    };
+    if let Some(text) = obstacle {
         session.say(text);
         return;
     }

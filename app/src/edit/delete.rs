@@ -28,7 +28,7 @@ pub fn ask_chosen(session: Session) {
 
 /// Asks whether these rows should be deleted.
 pub fn ask(session: Session, rows: Vec<RowKey>) {
-    if let Some(text) = session.obstacle() {
+    if let Some(text) = session.delete_obstacle() {
         session.say(text);
     } else if rows.len() > MOST {
         session.say(format!("At most {MOST} rows can be deleted at once."));

@@ -44,7 +44,7 @@ const HEADING: &str = "row-heading";
 /// Opens the dialog for a new row, like `template` if there is one: with its values, except
 /// for those that the database finds by itself.
 pub fn create(session: Session, template: Option<Values>) {
-    if let Some(text) = session.view_obstacle() {
+    if let Some(text) = session.insert_obstacle() {
         session.say(text);
         return;
     }
@@ -172,28 +172,43 @@ fn Form(session: Session, dialog: RowDialog) -> impl IntoView {
     let key = row.as_ref().map(|row| row.key.clone());
     let actions = row.clone().map(|row| {
         let (copied, deleted) = (row.clone(), row);
-        view! {
-            <span class="row-actions">
+        let duplicate = session.insert_obstacle().is_none().then(|| {
+            view! {
                 <button
                     type="button"
                     class="button"
-                    disabled=!editable
                     on:click=move |_| duplicate(session, copied.clone())
                 >
                     "Duplicate"
                 </button>
+            }
+            .made_here()
+        });
+        let delete = session.delete_obstacle().is_none().then(|| {
+            view! {
                 <button
                     type="button"
                     class="button danger"
-                    disabled=!editable
                     on:click=move |_| delete::ask(session, vec![deleted.key.clone()])
                 >
                     "Delete"
                 </button>
-            </span>
-        }
+            }
+            .made_here()
+        });
+        view! { <span class="row-actions">{duplicate} {delete}</span> }
     });
     let new = row.is_none();
+    let has_thread =
+        SignedIn::current().is_some() && session.view.table.with_value(|table| table.may.comment);
+    let save_button = editable.then(|| {
+        view! {
+            <button type="submit" class="button primary" disabled=move || busy.get()>
+                {if new { "Add row" } else { "Save" }}
+            </button>
+        }
+        .made_here()
+    });
     view! {
         <Modal labelled_by=HEADING class="row-dialog" on_close=close>
             <form on:submit=submit on:keydown=keyed novalidate>
@@ -212,7 +227,7 @@ fn Form(session: Session, dialog: RowDialog) -> impl IntoView {
                     {inputs}
                     {key
                         .clone()
-                        .filter(|_| SignedIn::current().is_some())
+                        .filter(|_| has_thread)
                         .map(|key| view! { <RowComments session key /> })}
                     {key.map(|key| view! { <History session key fields=fields.get_value() /> })}
                 </div>
@@ -220,14 +235,7 @@ fn Form(session: Session, dialog: RowDialog) -> impl IntoView {
                     <p class="wrong" role="alert">
                         {wrong}
                     </p>
-                    {actions}
-                    <button
-                        type="submit"
-                        class="button primary"
-                        disabled=move || busy.get() || !editable
-                    >
-                        {if new { "Add row" } else { "Save" }}
-                    </button>
+                    {actions} {save_button}
                 </footer>
             </form>
         </Modal>

@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use futures::{StreamExt, channel::mpsc};
 use leptos::{prelude::*, task::spawn_local};
-use rowcast_protocol::{RowKey, TableKind};
+use rowcast_protocol::{RowKey, Table, TableKind};
 
 use super::{
     EditHost, Handler,
@@ -156,27 +156,29 @@ impl Session {
     }
 
     /// Why no rows can be added here, if so.
-    pub fn view_obstacle(self) -> Option<&'static str> {
-        self.view.table.with_value(|table| match table.kind {
-            TableKind::View | TableKind::MaterializedView => {
-                Some("The rows of a view are changed in the tables that it shows.")
-            }
-            TableKind::Table | TableKind::ForeignTable => {
-                (!table.takes_rows()).then_some("What Rowcast keeps itself is not written here.")
-            }
+    pub fn insert_obstacle(self) -> Option<&'static str> {
+        self.view.table.with_value(|table| {
+            unwritten(table)
+                .or_else(|| kept(table.may.insert, "You may not add rows to this table."))
         })
     }
 
     /// Why rows can't be changed here, if so.
     pub fn obstacle(self) -> Option<&'static str> {
-        let keyless = || {
-            self.view.table.with_value(|table| {
-                table.key.is_empty().then_some(
-                    "Rows without a primary key can't be changed: nothing tells them apart.",
-                )
-            })
-        };
-        self.view_obstacle().or_else(keyless)
+        self.view.table.with_value(|table| {
+            unwritten(table)
+                .or_else(|| unnamed(table))
+                .or_else(|| kept(table.may.update, "You may not change rows of this table."))
+        })
+    }
+
+    /// Why rows can't be deleted here, if so.
+    pub fn delete_obstacle(self) -> Option<&'static str> {
+        self.view.table.with_value(|table| {
+            unwritten(table)
+                .or_else(|| unnamed(table))
+                .or_else(|| kept(table.may.delete, "You may not delete rows of this table."))
+        })
     }
 
     /// Why this column of a row can't be changed, if so.
@@ -210,6 +212,29 @@ impl Session {
             })
             .collect()
     }
+}
+
+fn unwritten(table: &Table) -> Option<&'static str> {
+    match table.kind {
+        TableKind::View | TableKind::MaterializedView => {
+            Some("The rows of a view are changed in the tables that it shows.")
+        }
+        TableKind::Table | TableKind::ForeignTable => kept(
+            table.takes_rows(),
+            "What Rowcast keeps itself is not written here.",
+        ),
+    }
+}
+
+fn unnamed(table: &Table) -> Option<&'static str> {
+    kept(
+        !table.key.is_empty(),
+        "Rows without a primary key can't be changed: nothing tells them apart.",
+    )
+}
+
+fn kept(may: bool, why: &'static str) -> Option<&'static str> {
+    (!may).then_some(why)
 }
 
 /// Everything that editing shows.

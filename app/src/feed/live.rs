@@ -25,6 +25,7 @@ use super::{
     window::{Window, id_of},
 };
 use crate::{
+    components::connection_status::ConnectionStatus,
     edit::api::request,
     erased::{Erase, Erased, changing, effect, handler},
     format::zone::Zone,
@@ -82,7 +83,11 @@ pub fn begin() {
             provide_context(news);
             provide_context(unread);
             dot::tell(news, counts);
-            view! { <FeedLink /> <Bell /> }
+            view! {
+                <ConnectionStatus live=true />
+                <FeedLink />
+                <Bell />
+            }
         })
         .forget();
     }

@@ -123,10 +123,7 @@ fn items(
         };
         item(label, keys, Box::new(run))
     };
-    let (writable, keyed) = view.table.with_value(|table| {
-        let is_table = table.takes_rows();
-        (is_table, is_table && !table.key.is_empty())
-    });
+    let may = view.table.with_value(|table| table.may);
     let mut cell = vec![act("Copy", "Ctrl+C", Action::Copy)];
     let link = grid
         .cell_element(place)
@@ -139,7 +136,7 @@ fn items(
             Box::new(follow),
         ));
     }
-    if keyed {
+    if may.update {
         let edit = Action::Edit {
             place: place.clone(),
             typed: None,
@@ -147,11 +144,11 @@ fn items(
         cell.insert(0, act_here("Edit", "Enter", edit));
     }
     let mut row = vec![act_here("Open row", "Alt+Enter", Action::Detail)];
-    if writable {
+    if may.insert {
         row.push(act_here("Duplicate row", "Ctrl+D", Action::Duplicate));
     }
     let mut gone = Vec::new();
-    if keyed {
+    if may.delete {
         let count = grid.chosen_rows().len();
         let label = match count {
             0 | 1 => "Delete row".to_owned(),

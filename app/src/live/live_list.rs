@@ -9,7 +9,7 @@ use std::{
 
 use leptos::prelude::*;
 use rowcast_protocol::{
-    ApiError,
+    ApiError, Column,
     json::Heading,
     list::List,
     message::{Event, Row},
@@ -34,6 +34,8 @@ fn again() -> Duration {
 pub struct LiveList {
     /// Its rows, in the query's order.
     pub rows: RwSignal<Vec<Row>>,
+    /// What their cells are of.
+    pub columns: RwSignal<Vec<Column>>,
     /// How many there are without the query's limit.
     pub total: RwSignal<u64>,
     /// Whether they have come.
@@ -53,6 +55,7 @@ pub fn follow_list(table: impl Into<Cow<'static, str>>, query: Memo<String>) -> 
 fn follow(table: Cow<'static, str>, query: Memo<String>) -> LiveList {
     let shown = LiveList {
         rows: RwSignal::default(),
+        columns: RwSignal::default(),
         total: RwSignal::new(0),
         arrived: RwSignal::new(false),
         error: RwSignal::new(None),
@@ -117,6 +120,9 @@ impl Follower {
             // The rows that are shown stay until the next ones are here.
             Event::Reset { .. } => {}
             Event::Snapshot(snapshot) => {
+                if *self.shown.columns.read_untracked() != snapshot.columns {
+                    self.shown.columns.set(snapshot.columns.clone());
+                }
                 self.list.replace(Some(List::new(snapshot)));
                 self.show();
             }

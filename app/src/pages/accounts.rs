@@ -17,7 +17,7 @@ mod watches;
 use leptos::prelude::*;
 
 pub use self::{
-    comments::{Comments, comments, row_address},
+    comments::{Comments, comments, row_query},
     feed::{Draft, Feed, Open, feed},
     join::{Join, JoinPurpose, join},
     login::{Login, login},
@@ -51,6 +51,27 @@ pub enum Notice {
 pub fn message(options: LeptosOptions, title: &'static str, text: String) -> impl IntoView {
     let content = view! {
         <Message title text>
+            <a class="button" href="/">
+                "All tables"
+            </a>
+        </Message>
+    };
+    document(options, title, view! { <main>{content}</main> }.erased())
+}
+
+/// The same for what passes by itself: a way to ask for the page again, at `address`.
+pub fn again(
+    options: LeptosOptions,
+    title: &'static str,
+    text: String,
+    address: String,
+) -> impl IntoView {
+    let text = format!("{text} This page asks again every few seconds.");
+    let content = view! {
+        <Message title text>
+            <a class="button primary" href=address>
+                "Try again"
+            </a>
             <a class="button" href="/">
                 "All tables"
             </a>

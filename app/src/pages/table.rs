@@ -35,7 +35,7 @@ use crate::{
     },
     content::{Carried, Content, TableContent, content_of, load_table},
     edit::{EditLayer, NewRowButton},
-    erased::{Erase, changing, effect},
+    erased::{Erase, Erased, changing, effect},
     format::clock::Clock,
     grid::{GridState, Layout, layout::shown_parameters, slice::Slice},
     lazy::{self, Lazy},
@@ -45,6 +45,7 @@ use crate::{
         use_live_query,
     },
     looks::{LooksDialog, LooksOf},
+    page_data::status_of,
     saved_views::{ALL, SavedView, SavedViews, ViewsButton},
     signed_in::SignedIn,
     transfer::TransferButtons,
@@ -354,19 +355,41 @@ fn Missing(error: Option<ApiError>) -> impl IntoView {
             "It may have been dropped.",
         )
     });
+    let passes = status_of(&error.code) == 503;
+    let (title, again) = match passes {
+        true => ("Try again in a moment", Some(again())),
+        false => ("Not found", None),
+    };
     view! {
-        <PageTitle text="Not found" />
+        <PageTitle text=title />
         <div class="page">
             <TopBar />
             <main>
                 <Recovery error=error.clone() />
                 <Failure error>
+                    {again}
                     <a class="button" href="/">
                         "All tables"
                     </a>
                 </Failure>
             </main>
         </div>
+    }
+    .settled()
+}
+
+/// A link to this page, for one that could not be made.
+fn again() -> Erased {
+    let at = use_location();
+    let path = at.pathname.get_untracked();
+    let address = match at.search.get_untracked() {
+        search if search.is_empty() => path,
+        search => format!("{path}?{search}"),
+    };
+    view! {
+        <a class="button" href=address rel="external">
+            "Try again"
+        </a>
     }
     .settled()
 }

@@ -8,7 +8,6 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use http::{HeaderMap, HeaderValue, Method, header};
-use rowcast_app::pages::accounts::message;
 use rowcast_protocol::ApiError;
 
 use super::{
@@ -19,11 +18,11 @@ use super::{
     standing::Standing,
 };
 use crate::{
-    error::{HttpError, status},
+    error::HttpError,
     limit::{self, Subject},
     peer::Peer,
     permission::Rights,
-    routes::pages::{clone_head, document, site_file},
+    routes::pages::{clone_head, failure, site_file},
     state::AppState,
 };
 
@@ -119,6 +118,7 @@ pub async fn guard(State(state): State<AppState>, mut request: Request, next: Ne
                 return next.run(request).await;
             }
             Ok(_) => {}
+            Err(error) if access == Access::Page => return unknown(&state, request, error).await,
             Err(error) => return HttpError(error).into_response(),
         }
     }
@@ -171,9 +171,7 @@ async fn unknown(state: &AppState, request: Request, error: ApiError) -> Respons
     parts
         .extensions
         .insert(Arc::new(Identity::nobody(Rights::None)));
-    let text = format!("{}.", error.message);
-    let page = move |options| message(options, "Try again in a moment", text.clone());
-    document(state, parts, status(&error.code), page).await
+    failure(state, parts, "Try again in a moment", &error).await
 }
 
 fn admit(request: &mut Request, standing: Standing) {

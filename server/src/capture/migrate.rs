@@ -113,6 +113,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "operations",
         include_str!("../../../migrations/0023_operations.sql"),
     ),
+    (
+        24,
+        "operations_help",
+        include_str!("../../../migrations/0024_operations_help.sql"),
+    ),
 ];
 
 /// The schema's version that the oldest program knows which works with the schema as it is after

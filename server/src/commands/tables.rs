@@ -75,6 +75,7 @@ mod tests {
             columns: Vec::new(),
             estimated_rows: rows,
             comment: None,
+            may: rowcast_protocol::May::default(),
         };
         let text = listing(&[
             table("orders", TableKind::Table, true, &["id"], Some(12_000)),

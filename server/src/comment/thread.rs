@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rowcast_protocol::{
-    ApiError, Cell, RowKey, TableKind,
+    ApiError, Cell, RowKey,
     query::{Filter, Operator, Query, Selected, Test},
 };
 use sqlx::PgPool;
@@ -193,8 +193,7 @@ impl Found {
 }
 
 fn require_thread(table: &TableMeta) -> Result<(), ApiError> {
-    let is_row = table.table.kind == TableKind::Table && table.has_key() && !table.is_partition;
-    if is_row && !table.is_ours() {
+    if table.table.may.comment {
         return Ok(());
     }
     Err(ApiError::new(

@@ -319,6 +319,11 @@ impl Limits {
         .collect()
     }
 
+    /// Whether there are rows that may be written so.
+    pub fn may_some(&self, action: Action) -> bool {
+        self.writes[action as usize] != Rows::None
+    }
+
     /// The rows that may be written so, of those that may be read.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use rowcast_protocol::{ApiError, Reference, Table};
 use sqlx::PgPool;
 
 use super::{
-    rights::{Limits, Rights, Rows},
+    rights::{Action, Limits, Rights, Rows},
     rows::User,
 };
 use crate::{
@@ -307,7 +307,8 @@ fn can_be_kept(limits: &Limits, table: &Table) -> bool {
 }
 
 impl Limits {
-    /// Takes out of a table's description what is hidden: columns, and how many rows it has.
+    /// Takes out of a table's description what is hidden, columns and how many rows it has, and
+    /// what may not be done with its rows.
     pub fn take_hidden_from(&self, table: &mut Table) {
         table
             .columns
@@ -315,6 +316,10 @@ impl Limits {
         if self.keeps_rows_back() {
             table.estimated_rows = None;
         }
+        let may = &mut table.may;
+        may.insert &= self.may_some(Action::Insert);
+        may.update &= self.may_some(Action::Update);
+        may.delete &= self.may_some(Action::Delete);
     }
 
     /// Whether rows are kept back from reading, by what is said here or by the database.

@@ -9,6 +9,8 @@ use axum::{
 };
 use http::request::Parts;
 use rowcast_app::{
+    address,
+    comments::LONGEST_VALUE,
     feed::Post,
     pages::accounts::{self, Comments},
 };
@@ -22,9 +24,6 @@ use crate::{
     history::address::row_address,
     state::AppState,
 };
-
-/// How much of a value is shown.
-const VALUE: usize = 1_000;
 
 /// What of a thread is asked for.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -172,16 +171,18 @@ async fn read(
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let shown = |value: Option<String>| {
         let value = value.unwrap_or_default();
-        match value.char_indices().nth(VALUE) {
+        match value.char_indices().nth(LONGEST_VALUE) {
             Some((end, _)) => format!("{}…", &value[..end]),
             None => value,
         }
     };
     let table = thread.table.table.path();
+    let query = accounts::row_query(&thread.named_key());
     Ok(Comments {
         page: thread.page(),
         name: thread.name(),
-        row_address: accounts::row_address(&table, &thread.named_key()),
+        row_address: address::table(&table, &query),
+        row_query: query.to_query_string(),
         values: row
             .into_iter()
             .map(|(name, value)| (name, shown(value)))

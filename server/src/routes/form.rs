@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::response::Response;
 use http::{StatusCode, header, request::Parts};
 use leptos::{config::LeptosOptions, prelude::IntoView};
-use rowcast_app::pages::accounts::{self, Notice};
+use rowcast_app::pages::accounts::Notice;
 use rowcast_protocol::ApiError;
 
 use super::pages;
@@ -87,11 +87,7 @@ where
             let view = move |options| view(options, page.clone());
             pages::document(state, parts, outcome.status, view).await
         }
-        Err(error) => {
-            let text = sentence(&error.message);
-            let view = move |options| accounts::message(options, title, text.clone());
-            pages::document(state, parts, status(&error.code), view).await
-        }
+        Err(error) => pages::failure(state, parts, title, &error).await,
     };
     if let Some(wait) = outcome.wait {
         let headers = response.headers_mut();

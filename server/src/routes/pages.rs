@@ -15,7 +15,7 @@ use axum::{
     routing::{get, post},
 };
 use futures::future::BoxFuture;
-use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts, uri::PathAndQuery};
 use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
 use leptos_axum::{AxumRouteListing, LeptosRoutes, ResponseOptions, generate_route_list};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -24,6 +24,7 @@ use rowcast_app::{
     document::{Build, shell},
     filter::filtered_address,
     page_data::{PageData, Redirect as PageRedirect, ResponseStatus, TablePage},
+    pages::accounts,
     reader,
     saved_views::SavedView,
     signed_in::SignedIn,
@@ -34,13 +35,16 @@ use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
 use super::{
-    comments_page, feed_images, feed_page, join, login,
+    comments_page, feed_images, feed_page,
+    form::sentence,
+    join, login,
     notifications_page::{self, Unread},
     openid, own_account, permissions_page, users, watches_page,
 };
 use crate::{
     audit::{self, Actor},
     auth::Identity,
+    error::status,
     limit::Subject,
     live::prepare::{Prepared, prepare},
     permission::{Rights, may_know_view},
@@ -220,6 +224,33 @@ pub async fn document<V: IntoView + 'static>(
         .await
         .into_response();
     *response.status_mut() = status;
+    response
+}
+
+/// How many seconds after it could not be made a page is asked for again.
+const AGAIN: HeaderValue = HeaderValue::from_static("5");
+
+/// A message under `title` in place of the page that was asked for, which `error` kept from being
+/// made. A browser asks again by itself for one that is only to be waited for.
+pub async fn failure(
+    state: &AppState,
+    parts: Parts,
+    title: &'static str,
+    error: &ApiError,
+) -> Response {
+    let status = status(&error.code);
+    let text = sentence(&error.message);
+    let is_over_soon = status == StatusCode::SERVICE_UNAVAILABLE;
+    // What a form sent is not sent again by itself.
+    if !is_over_soon || parts.method != Method::GET {
+        let view = move |options| accounts::message(options, title, text.clone());
+        return document(state, parts, status, view).await;
+    }
+    let address = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let address = address.to_owned();
+    let view = move |options| accounts::again(options, title, text.clone(), address.clone());
+    let mut response = document(state, parts, status, view).await;
+    response.headers_mut().insert(header::REFRESH, AGAIN);
     response
 }
 

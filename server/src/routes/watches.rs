@@ -63,7 +63,8 @@ pub async fn create(
     let own = reader(&identity)?;
     let new = json_body::read::<NewRule>(&headers, &body)?;
     state.require_database().await?;
-    let made = store::create(&state, &identity, own, new).await?;
+    let made = store::create(&state, &identity, own, new).await;
+    let made = made.map_err(|unfit| unfit.error)?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 

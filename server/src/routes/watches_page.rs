@@ -28,7 +28,7 @@ use crate::{
         self, Edit, NewRule,
         delivery::address as mail,
         evaluator::may_tell_others,
-        store::{self, Listed},
+        store::{self, Listed, Part, Unfit},
     },
 };
 
@@ -115,7 +115,7 @@ pub async fn create(
     parts: Parts,
     Form(sent): Form<SentRule>,
 ) -> Response {
-    let asked = Asked {
+    let mut asked = Asked {
         table: Some(sent.table.clone()),
         query: sent.query.clone(),
         view: sent.view,
@@ -123,7 +123,7 @@ pub async fn create(
         ..Asked::default()
     };
     let making = async {
-        let own = reader(&identity)?;
+        let own = reader(&identity).map_err(Unfit::from)?;
         let set = |text: String| Some(text).filter(|text| !text.trim().is_empty());
         let is_total = sent.kind == "total";
         let new = NewRule {
@@ -162,7 +162,28 @@ pub async fn create(
             )
             .await
         }
-        Err(error) => page(&state, &identity, parts, error.into(), asked, None).await,
+        Err(Unfit { error, part }) => {
+            if let Some((_, filled)) = &mut asked.filled {
+                filled.wrong = part.map(|part| field(part, &filled.kind));
+            }
+            page(&state, &identity, parts, error.into(), asked, None).await
+        }
+    }
+}
+
+/// The form's field for a part of a rule of this kind.
+fn field(part: Part, kind: &str) -> &'static str {
+    match part {
+        Part::Kind => "kind",
+        Part::Column if kind == "total" => "summed",
+        Part::Column => "changed",
+        Part::Bound => "bound",
+        Part::Name => "name",
+        Part::Role => "role",
+        Part::Group => "group_seconds",
+        Part::Expires => "expires",
+        Part::Mail => "mail",
+        Part::Webhook => "webhook",
     }
 }
 
@@ -332,6 +353,7 @@ fn filled(sent: &SentRule) -> Filled {
         expires: sent.expires.clone(),
         has_mail: sent.mail == "on",
         webhook: sent.webhook.clone(),
+        wrong: None,
     }
 }
 

@@ -105,6 +105,21 @@ impl Condition {
     }
 }
 
+impl Kind {
+    /// Whether a table has the column that it looks at, if it does at one, and that is of a type to do so.
+    pub fn suits(&self, table: &TableMeta) -> bool {
+        match self {
+            Self::Enters | Self::Leaves | Self::Total(Total { column: None, .. }) => true,
+            Self::Changes(name) => table.position(name).is_some(),
+            Self::Total(Total {
+                column: Some(name), ..
+            }) => table
+                .position(name)
+                .is_some_and(|at| is_number(&table.columns[at].codec)),
+        }
+    }
+}
+
 /// A rule that can't be.
 pub fn unsuitable(why: &str) -> ApiError {
     ApiError::new(

@@ -3,6 +3,7 @@
 mod checks;
 mod shown;
 mod trial;
+mod unfit;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ pub use self::{
     checks::no_mail,
     shown::{LISTED, Listed, Sent, deliveries, list},
     trial::test,
+    unfit::{Part, Unfit},
 };
 use super::{
     delivery::target::Target,
@@ -130,7 +132,7 @@ pub async fn create(
     identity: &Identity,
     owner: AccountId,
     new: NewRule,
-) -> Result<Made, ApiError> {
+) -> Result<Made, Unfit> {
     let seen = state.seen(identity);
     let table = seen.table(&new.table).await?;
     let path = table.table.path();
@@ -149,14 +151,13 @@ pub async fn create(
     } else {
         name
     };
-    let name = checked_name(&name)?;
+    let name = checked_name(&name).map_err(|error| Part::Name.unfit(error))?;
     let query = query.strip_prefix('?').unwrap_or(&query).to_owned();
     if query.len() > rowcast_protocol::query::MAX_TEXT || query.contains(char::is_control) {
-        return Err(unsuitable(
-            "the query is too long, or holds control characters",
-        ));
+        return Err(unsuitable("the query is too long, or holds control characters").into());
     }
-    let bound = new.bound.as_deref().map(checked_bound).transpose()?;
+    let bound = new.bound.as_deref().map(checked_bound).transpose();
+    let bound = bound.map_err(|error| Part::Bound.unfit(error))?;
     let set = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     let direction = set(&new.direction);
     let kind = Kind::of(
@@ -166,38 +167,53 @@ pub async fn create(
         direction.as_deref(),
     );
     let kind = kind.ok_or_else(|| {
-        unsuitable(match new.kind.as_str() {
-            "changes" => "it tells when a value changes, so it needs the column of that value",
-            "total" => {
+        let (part, why) = match new.kind.as_str() {
+            "changes" => (
+                Part::Column,
+                "it tells when a value changes, so it needs the column of that value",
+            ),
+            "total" => (
+                Part::Bound,
                 "it tells when a total crosses a bound, so it needs the bound and a direction, \
-                 above or below"
-            }
-            _ => "it tells that a row enters or leaves, that a value changes, or that a total crosses a bound",
-        })
+                 above or below",
+            ),
+            _ => (
+                Part::Kind,
+                "it tells that a row enters or leaves, that a value changes, or that a total crosses a bound",
+            ),
+        };
+        part.unfit(unsuitable(why))
     })?;
     // As it is in the catalog: what is kept from whom is asked of each.
     let known = state.catalog.by_oid(table.oid).await?;
-    Condition::new(seen, state.readers.ours(), &known, &query, &kind).await?;
+    let condition = Condition::new(seen, state.readers.ours(), &known, &query, &kind).await;
+    condition.map_err(|error| match kind.suits(&known) {
+        true => error.into(),
+        false => Part::Column.unfit(error),
+    })?;
     let role = set(&new.role);
     // A program's token makes no rule for others.
     let may_tell = identity.may_manage_account() && may_tell_others(identity, &known);
     if role.is_some() && !may_tell {
-        return Err(not_for_programs());
+        return Err(Part::Role.unfit(not_for_programs()));
     }
-    let group = checked_group(new.group_seconds.unwrap_or(300))?;
+    let group = checked_group(new.group_seconds.unwrap_or(300));
+    let group = group.map_err(|error| Part::Group.unfit(error))?;
     if role.is_some() && group < SHORTEST_FOR_ROLES {
-        return Err(too_soon());
+        return Err(Part::Group.unfit(too_soon()));
     }
     let lasts = new
         .expires
         .as_deref()
         .map(checked_time)
-        .transpose()?
+        .transpose()
+        .map_err(|error| Part::Expires.unfit(error))?
         .flatten();
     let hook = set(&new.webhook);
-    let hook = hook.map(|url| state.delivers.checked(&url)).transpose()?;
+    let hook = hook.map(|url| state.delivers.checked(&url)).transpose();
+    let hook = hook.map_err(|error| Part::Webhook.unfit(error))?;
     if new.mail && !state.delivers.has_mail() {
-        return Err(no_mail());
+        return Err(Part::Mail.unfit(no_mail()));
     }
     let secret = hook.is_some().then(Secret::new);
     let made = async {
@@ -241,11 +257,15 @@ pub async fn create(
         .await
         .map_err(|error: sqlx::Error| write_error(&error))?;
     let Some(id) = made else {
-        return Err(ApiError::new(
+        let error = ApiError::new(
             "too_many_watches",
             format!("you have {MOST} watch rules, or there is no such role"),
             "remove one that is not needed any more",
-        ));
+        );
+        return Err(match role {
+            None => error.into(),
+            Some(_) => Part::Role.unfit(error),
+        });
     };
     state.watching.changed.notify_one();
     Ok(Made {

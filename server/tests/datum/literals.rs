@@ -1,6 +1,6 @@
 //! Literals in queries: what the grammar refuses without asking, PostgreSQL refuses too.
 
-use rowcast_protocol::{Column, ColumnKind, Table, TableKind, query::Query};
+use rowcast_protocol::{Column, ColumnKind, May, Table, TableKind, query::Query};
 use sqlx::PgConnection;
 
 use crate::{connect, values::Values};
@@ -86,5 +86,6 @@ fn table_of(sql_type: &str, kind: ColumnKind) -> Table {
         }],
         estimated_rows: None,
         comment: None,
+        may: May::default(),
     }
 }

@@ -1,7 +1,7 @@
 //! Queries and messages: whatever is taken means the same when it is written again.
 
 use rowcast_protocol::{
-    Column, ColumnKind, Table, TableKind,
+    Column, ColumnKind, May, Table, TableKind,
     json::message_id,
     message::ClientMessage,
     query::{Fault, Query},
@@ -71,6 +71,7 @@ fn table() -> Table {
         ],
         estimated_rows: None,
         comment: None,
+        may: May::default(),
     }
 }
 

@@ -30,6 +30,16 @@ async fn a_lost_database_is_503_until_it_is_back() {
         let (status, code, _) = server.error(path).await;
         assert_eq!((status, &*code), (503, "database_unavailable"), "{path}");
     }
+    for path in ["/", "/tables/t?id=gt.0"] {
+        let page = server.get(path).await;
+        let text = page.text();
+        assert_eq!(page.status, 503, "{path}");
+        let refresh = "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>";
+        assert!(text.contains(refresh), "{path}: {text}");
+        let again = text.split_once(">Try again</a>").map(|(before, _)| before);
+        let link = again.and_then(|before| before.rsplit_once("<a ")).unwrap();
+        assert!(link.1.contains(&format!("href=\"{path}\"")), "{text}");
+    }
     assert_eq!(server.get("/healthz").await.status, 200);
     cluster.resume();
     let since = Instant::now();

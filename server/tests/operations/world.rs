@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rowcast::cli::Settings;
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -39,13 +40,22 @@ impl World {
 
     /// Another server of the same database.
     pub async fn another(&self) -> Server {
+        Server::guarding(self.database(), "SELECT 1").await
+    }
+
+    /// The same at an address.
+    pub async fn another_at(&self, address: String) -> Server {
+        let change = |settings: &mut Settings| settings.addr = address;
+        Server::set(self.database(), "SELECT 1", change).await
+    }
+
+    fn database(&self) -> Database {
         let database = &self.server.database;
-        let same = Database {
+        Database {
             options: database.options.clone(),
             url: database.url.clone(),
             name: database.name.clone(),
-        };
-        Server::guarding(same, "SELECT 1").await
+        }
     }
 
     pub async fn send(&self, token: &str, method: &str, path: &str, body: &str) -> Answer {

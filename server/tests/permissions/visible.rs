@@ -77,6 +77,38 @@ async fn rows_and_columns_are_kept_back_whatever_is_asked() {
 }
 
 #[tokio::test]
+async fn what_may_be_done_with_rows_is_told_with_their_table() {
+    let world = World::new().await;
+    let may = |of: &str| json!({"insert": of.contains('i'), "update": of.contains('u'), "delete": of.contains('d'), "comment": of.contains('c')});
+    for (grant, told) in [
+        (r#"{"read":true}"#, "c"),
+        (r#"{"read":true,"insert":true}"#, "ic"),
+        (r#"{"read":true,"update":true,"rows":"name=eq.bob"}"#, "uc"),
+        (r#"{"read":true,"delete":true}"#, "dc"),
+    ] {
+        world.grant("member", "people", grant).await;
+        let people = world.bobs("/api/tables/people").await;
+        assert_eq!(people["may"], may(told), "{grant}");
+        let all = world.bobs("/api/tables").await;
+        let mut all = all["tables"].as_array().unwrap().iter();
+        let listed = all.find(|table| table["name"] == "people").unwrap();
+        assert_eq!(listed["may"], may(told), "{grant}");
+    }
+    world
+        .server
+        .database
+        .execute("CREATE VIEW names AS SELECT name FROM people")
+        .await;
+    for (table, told) in [("people", "iudc"), ("names", ""), ("rowcast.audit", "")] {
+        let answer = world
+            .admin("GET", &format!("/api/tables/{table}"), "")
+            .await;
+        assert_eq!(answer.json().1["may"], may(told), "{table}");
+    }
+    world.server.stop().await;
+}
+
+#[tokio::test]
 async fn a_hidden_column_can_be_asked_for_in_no_way() {
     let world = World::new().await;
     for (path, table) in [

@@ -50,8 +50,7 @@ fn Bar(session: Session) -> impl IntoView {
     };
     let clear = move || grid.selection.set(Selection::default());
     on_cleanup(move || session.keep_focus());
-    let editable = session.obstacle().is_none();
-    let actions = editable.then(|| {
+    let set = session.obstacle().is_none().then(|| {
         view! {
             <button
                 type="button"
@@ -61,6 +60,11 @@ fn Bar(session: Session) -> impl IntoView {
             >
                 "Set value…"
             </button>
+        }
+        .made_here()
+    });
+    let delete = session.delete_obstacle().is_none().then(|| {
+        view! {
             <button
                 type="button"
                 class="button danger"
@@ -87,7 +91,7 @@ fn Bar(session: Session) -> impl IntoView {
             <p role="status">{changing(text)}</p>
             {changing(matching)}
             <span class="actions">
-                {actions}
+                {set} {delete}
                 <button
                     type="button"
                     class="button"

@@ -6,7 +6,6 @@ use rowcast_protocol::query::{Filter, Operator, Query, Test};
 
 use super::{Notice, live_document, notice};
 use crate::{
-    address,
     erased::{Erase, Erased},
     feed::{LONGEST, Place, Post, list, shown_here},
 };
@@ -24,6 +23,8 @@ pub struct Comments {
     pub name: String,
     /// What shows the row in its table.
     pub row_address: String,
+    /// The query that the row alone matches in its table.
+    pub row_query: String,
     /// The row's values, by column.
     pub values: Vec<(String, String)>,
     /// What was written, in order: the newest, or those before some.
@@ -103,6 +104,7 @@ pub fn comments(options: LeptosOptions, page: Comments) -> impl IntoView {
                     data-table=page.table
                     data-key=page.key
                     data-page=page.page
+                    data-row=page.row_query
                     data-own=page.own
                     data-may-delete=page.may_delete.then_some("")
                 ></div>
@@ -135,8 +137,8 @@ fn write(page: &str, edit: Option<i64>, draft: String) -> Erased {
     .erased()
 }
 
-/// What shows a row in its table, by the columns of its key.
-pub fn row_address(table: &str, key: &[(String, String)]) -> String {
+/// The query that a row alone matches in its table, by the columns of its key.
+pub fn row_query(key: &[(String, String)]) -> Query {
     let is = |(column, value): &(String, String)| {
         Filter::Test(Test {
             column: column.clone(),
@@ -144,9 +146,8 @@ pub fn row_address(table: &str, key: &[(String, String)]) -> String {
             operator: Operator::Eq(value.clone()),
         })
     };
-    let query = Query {
+    Query {
         filter: key.iter().map(is).collect(),
         ..Query::default()
-    };
-    address::table(table, &query)
+    }
 }

@@ -99,7 +99,12 @@ pub struct Filled {
     pub has_mail: bool,
     /// Where else it is sent.
     pub webhook: String,
+    /// The field, by its name, that it was refused for, if it was for one.
+    pub wrong: Option<&'static str>,
 }
+
+/// The id of what is said of what was sent.
+const SAID: &str = "said";
 
 /// Something that was sent, or is to be.
 #[derive(Clone, Debug, Default)]
@@ -142,7 +147,7 @@ pub fn watches(options: LeptosOptions, page: Watches) -> impl IntoView {
     let mail = page.has_mail.then(|| address(page.address));
     let content = view! {
         <main class="accounts watches">
-            {notice(page.notice)} {secret} {draft} {sent} <section aria-labelledby="rules">
+            <div id=SAID hidden=page.notice.is_none()>{notice(page.notice.clone())}</div> {secret} {draft} {sent} <section aria-labelledby="rules">
                 <h2 id="rules">"Watch rules"</h2>
                 <ul class="lines">{page.rules.into_iter().map(rule).collect_view()}</ul>
                 {none}
@@ -244,6 +249,11 @@ fn choices<'a>(of: impl IntoIterator<Item = (&'a str, &'a str)>, chosen: &str) -
 fn form(draft: WatchDraft, can_mail: bool) -> Erased {
     let was_filled = draft.filled.is_some();
     let filled = draft.filled.unwrap_or_default();
+    // Whoever has it loaded anew begins where it is wrong, and is told why.
+    let wrong = filled.wrong;
+    let begins = move |name: &str| wrong == Some(name);
+    let invalid = move |name: &str| begins(name).then_some("true");
+    let why = move |name: &str| begins(name).then_some(SAID);
     let columns = |none: &'static str, chosen: &str| {
         let columns = draft
             .columns
@@ -276,7 +286,7 @@ fn form(draft: WatchDraft, can_mail: bool) -> Erased {
         view! {
             <label class="form-field">
                 <span class="field-name">"E-mail, too"</span>
-                <input type="checkbox" name="mail" value="on" checked=filled.has_mail />
+                <input type="checkbox" name="mail" value="on" checked=filled.has_mail autofocus=begins("mail") aria-invalid=invalid("mail") aria-describedby=why("mail") />
             </label>
         }
         .erased()
@@ -285,7 +295,7 @@ fn form(draft: WatchDraft, can_mail: bool) -> Erased {
         view! {
             <label class="form-field">
                 <span class="field-name">"For a role instead of yourself"</span>
-                <input type="text" name="role" value=filled.role.clone() autocomplete="off" placeholder="member" />
+                <input type="text" name="role" value=filled.role.clone() autocomplete="off" placeholder="member" autofocus=begins("role") aria-invalid=invalid("role") aria-describedby=why("role") />
             </label>
         }
         .erased()
@@ -308,15 +318,15 @@ fn form(draft: WatchDraft, can_mail: bool) -> Erased {
                 </div>
                 <label class="form-field">
                     <span class="field-name">"Tell me when"</span>
-                    <select name="kind">{choices(kinds, &filled.kind)}</select>
+                    <select name="kind" autofocus=begins("kind") aria-invalid=invalid("kind") aria-describedby=why("kind")>{choices(kinds, &filled.kind)}</select>
                 </label>
                 <label class="form-field of-changes">
                     <span class="field-name">"The value that changes"</span>
-                    <select name="changed">{changed}</select>
+                    <select name="changed" autofocus=begins("changed") aria-invalid=invalid("changed") aria-describedby=why("changed")>{changed}</select>
                 </label>
                 <label class="form-field of-total">
                     <span class="field-name">"The total of"</span>
-                    <select name="summed">{summed}</select>
+                    <select name="summed" autofocus=begins("summed") aria-invalid=invalid("summed") aria-describedby=why("summed")>{summed}</select>
                 </label>
                 <label class="form-field of-total">
                     <span class="field-name">"Goes"</span>
@@ -330,21 +340,22 @@ fn form(draft: WatchDraft, can_mail: bool) -> Erased {
                         value=filled.bound
                         inputmode="decimal"
                         autocomplete="off"
+                        autofocus=begins("bound") aria-invalid=invalid("bound") aria-describedby=why("bound")
                     />
                 </label>
                 <details open=was_filled>
                     <summary>"More"</summary>
                     <label class="form-field">
                         <span class="field-name">"Its name"</span>
-                        <input type="text" name="name" value=draft.name.clone() maxlength="100" />
+                        <input type="text" name="name" value=draft.name.clone() maxlength="100" autofocus=begins("name") aria-invalid=invalid("name") aria-describedby=why("name") />
                     </label>
                     <label class="form-field">
                         <span class="field-name">"Told together"</span>
-                        <select name="group_seconds">{choices(together, &filled.group_seconds)}</select>
+                        <select name="group_seconds" autofocus=begins("group_seconds") aria-invalid=invalid("group_seconds") aria-describedby=why("group_seconds")>{choices(together, &filled.group_seconds)}</select>
                     </label>
                     <label class="form-field">
                         <span class="field-name">"Ends"</span>
-                        <select name="expires">{choices(ends, &filled.expires)}</select>
+                        <select name="expires" autofocus=begins("expires") aria-invalid=invalid("expires") aria-describedby=why("expires")>{choices(ends, &filled.expires)}</select>
                     </label>
                     {mail}
                     <label class="form-field">
@@ -357,6 +368,7 @@ fn form(draft: WatchDraft, can_mail: bool) -> Erased {
                             autocomplete="off"
                             placeholder="https://"
                             maxlength="2000"
+                            autofocus=begins("webhook") aria-invalid=invalid("webhook") aria-describedby=why("webhook")
                         />
                     </label>
                     {role}

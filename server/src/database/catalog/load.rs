@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rowcast_engine::{datum::Codec, schema::Collation};
-use rowcast_protocol::{Column, ColumnKind, Table, TableKind, table::Reference};
+use rowcast_protocol::{Column, ColumnKind, May, Table, TableKind, table::Reference};
 use serde::Deserialize;
 use sqlx::{
     AssertSqlSafe, PgPool, Row,
@@ -361,7 +361,7 @@ impl Relation {
             .iter()
             .map(Attribute::meta)
             .collect::<Result<Vec<_>, _>>()?;
-        let table = Table {
+        let mut table = Table {
             schema: self.schema,
             name: self.name,
             kind: match self.kind {
@@ -378,6 +378,17 @@ impl Relation {
                 .filter(|rows| *rows >= 0.0)
                 .map(|rows| rows as u64),
             comment: self.comment,
+            may: May::default(),
+        };
+        let takes_rows = table.takes_rows();
+        table.may = May {
+            insert: takes_rows,
+            update: takes_rows && !key.is_empty(),
+            delete: takes_rows && !key.is_empty(),
+            comment: takes_rows
+                && table.kind == TableKind::Table
+                && !key.is_empty()
+                && !self.is_partition,
         };
         let (schema, codecs) = TableMeta::layout_of(self.oid, &columns, &key);
         Ok(TableMeta {
