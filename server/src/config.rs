@@ -461,7 +461,7 @@ mod tests {
     #[test]
     fn a_wrong_value_is_told_in_one_line_that_names_it_and_what_is_allowed() {
         type Change = fn(&mut Settings);
-        let wrong: [(&str, Change); 23] = [
+        let wrong: [(&str, Change); 25] = [
             ("DATABASE_URL", |s| {
                 s.database_url = Some("mysql://x".into())
             }),
@@ -475,6 +475,13 @@ mod tests {
             ("ROWCAST_AUTH", |s| s.auth = "maybe".into()),
             ("ROWCAST_AUTH", |s| s.auth = String::new()),
             ("ROWCAST_BUS", |s| s.bus = Some("nats://localhost".into())),
+            ("ROWCAST_REPLICA_URL", |s| {
+                s.replica_url = Some("mysql://x".into());
+            }),
+            ("ROWCAST_REPLICA_URL", |s| {
+                s.replica_url = Some("postgres://localhost/x".into());
+                s.database_url = None;
+            }),
             ("ROWCAST_RETENTION", |s| s.retention = "soon".into()),
             ("ROWCAST_RETENTION", |s| s.retention = "24".into()),
             ("ROWCAST_RETENTION", |s| s.retention = "5s".into()),

@@ -192,7 +192,7 @@ impl Replica {
             if !is_nudged && begun.elapsed() >= NUDGE {
                 is_nudged = true;
                 // Where it fails the wait is in vain, and no more.
-                let _ = timeout_at(end, barrier::nudge(primary)).await;
+                let _ = timeout_at(end, nudged(primary)).await;
             }
             if Instant::now() + pause >= end {
                 return Err(Reason::Behind);
@@ -293,6 +293,10 @@ impl CaughtUp {
     }
 }
 
+async fn nudged(primary: &PgPool) -> Result<(), sqlx::Error> {
+    barrier::nudge(&mut *primary.acquire().await?).await
+}
+
 /// Finds out what the standby that is connected to so is to the primary.
 ///
 /// # Errors
@@ -301,17 +305,26 @@ pub async fn compare(
     options: &PgConnectOptions,
     primary: &PgConnectOptions,
 ) -> Result<Follows, ReplicaError> {
+    let silence = |_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
     let ours = async {
         let mut connection = pool::session(primary.clone()).connect().await?;
         let barrier = Barrier::on(&mut connection).await?;
+        barrier::nudge(&mut connection).await?;
         connection.close().await?;
         Ok::<_, sqlx::Error>(barrier)
     };
-    let silence = |_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
     let barrier = timeout(PATIENCE, ours).await.map_err(silence)??;
     let theirs = async {
         let mut connection = pool::session(options.clone()).connect().await?;
-        let standing = Standing::of(&mut connection, &barrier).await;
+        let end = Instant::now() + WAIT;
+        let mut standing = Standing::of(&mut connection, &barrier).await;
+        // It has as long as it has before a read.
+        while Instant::now() < end
+            && let Ok(Ok(false)) = standing.as_ref().map(|standing| standing.check(&barrier))
+        {
+            sleep(PAUSES.1).await;
+            standing = Standing::of(&mut connection, &barrier).await;
+        }
         connection.close().await?;
         Ok::<_, sqlx::Error>(standing)
     };

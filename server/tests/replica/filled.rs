@@ -12,7 +12,7 @@ async fn lists_are_read_from_the_standby() {
     let world = World::new("").await;
     let follower = Follower::new(&world.server.address, LIST).await;
     assert_eq!(world.listed(LIST).await, world.held().await);
-    let page = world.get("/t").await;
+    let page = world.get("/tables/t").await;
     assert!(page.starts_with("HTTP/1.1 200"), "{page}");
     assert!(world.reads().await >= 2, "{}", world.reads().await);
     assert_eq!(world.all_fallbacks().await, 0);

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Whoever writes moves something from one row to another, so that all together is nothing.
-const TRANSFERS: u32 = 400;
+const TRANSFERS: u32 = 1000;
 const WRITERS: u32 = 4;
 
 /// How many versions a client looks at before it asks for another list.

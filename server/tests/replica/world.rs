@@ -1,7 +1,5 @@
 //! A primary, a standby that follows it, and a server that reads from both.
 
-use std::time::Duration;
-
 use rowcast_protocol::Cell;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -184,7 +182,6 @@ pub async fn set(database: &Database, settings: &str) {
             if shown == wanted {
                 break;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 }

@@ -55,7 +55,7 @@ impl Barrier {
 
 /// Has the primary write out what it has inserted, which it may have no other reason to do for a
 /// while: a transaction that only took a number has it do so within `wal_writer_delay`.
-pub async fn nudge(primary: &PgPool) -> Result<(), sqlx::Error> {
+pub async fn nudge(primary: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT pg_catalog.pg_current_xact_id()::text")
         .execute(primary)
         .await?;
