@@ -24,7 +24,7 @@ pub const LIST: &str = "t?order=id&limit=1000";
 
 pub struct World {
     pub server: Server,
-    pub primary: Cluster,
+    _primary: Cluster,
     pub standby: Cluster,
     pub database: Database,
     /// The same on the standby.
@@ -43,7 +43,7 @@ impl World {
         let server = served(&database, &copy).await;
         Self {
             server,
-            primary,
+            _primary: primary,
             standby,
             database,
             copy,
