@@ -595,8 +595,8 @@ async fn replica_of(
             "ROWCAST_REPLICA_URL leads to no standby, so lists are read from the primary"
         ),
         Ok(Follows::Another) => tracing::warn!(
-            "ROWCAST_REPLICA_URL leads to a standby in another history than the primary's, so lists \
-             are read from the primary"
+            "ROWCAST_REPLICA_URL leads to a standby that does not say that it receives the primary's \
+             timeline, so lists are read from the primary: see rowcast doctor"
         ),
         Err(ReplicaError::Primary(error)) => return Err(error.into()),
         Err(error @ ReplicaError::Different) => return Err(StartError::Replica(error)),

@@ -96,7 +96,7 @@ pub enum Follows {
     Behind,
     /// It is a primary itself.
     Nobody,
-    /// It is not known to be in the primary's history.
+    /// It does not say that it is in the primary's history.
     Another,
 }
 

@@ -37,10 +37,10 @@ pub(super) async fn way(primary: &PgConnectOptions, config: &Config) -> Option<F
         ),
         Ok(Follows::Another) => Finding::warning(
             SUBJECT,
-            "the standby is not known to be on the primary's timeline: the primary is read from \
-             instead",
-            "wait for some minutes after a failover, or GRANT pg_monitor to the role there; else \
-             see whom it follows",
+            "the standby does not say that it receives the primary's timeline: the primary is read \
+             from instead",
+            "GRANT pg_read_all_stats to the role, which sees no timeline without; else see whom it \
+             follows",
         ),
         Err(error @ ReplicaError::Different) => Finding::wrong(
             SUBJECT,

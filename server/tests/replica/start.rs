@@ -13,7 +13,7 @@ use tokio::{process::Command, task::block_in_place};
 use crate::{
     cluster::{Cluster, Database},
     ports,
-    world::{execute, primary},
+    world::{execute, primary, until_it_follows},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,6 +50,7 @@ async fn a_standby_of_another_cluster_or_database_is_refused_at_the_start() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_says_what_a_standby_is() {
     let (primary, database) = primary().await;
+    database.execute("CREATE ROLE plain LOGIN").await;
     let mut standby = block_in_place(|| primary.standby(ports::free()));
     let copy = standby.named(&database.name);
     let found = async |copy: &Database| {
@@ -66,9 +67,13 @@ async fn the_doctor_says_what_a_standby_is() {
         of_it.expect("something is said of the standby")
     };
     let follows = async || compare(&copy.options, &database.options).await.unwrap();
-    while follows().await != Follows::Closely {}
+    until_it_follows(&copy, &database).await;
     let fine = found(&copy).await;
     assert_eq!(fine.level, Level::Fine, "{}", fine.said);
+    // Whoever may not see what is received can't tell from whom.
+    let plain = copy.options.clone().username("plain");
+    let unseen = compare(&plain, &database.options).await.unwrap();
+    assert_eq!(unseen, Follows::Another);
 
     let mut connection = copy.connect().await;
     execute(&mut connection, "SELECT pg_wal_replay_pause()").await;

@@ -1,5 +1,6 @@
 //! A primary, a standby that follows it, and a server that reads from both.
 
+use rowcast::database::replica::{Follows, compare};
 use rowcast_protocol::Cell;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -40,6 +41,7 @@ impl World {
         if !settings.is_empty() {
             set(&copy, settings).await;
         }
+        until_it_follows(&copy, &database).await;
         let server = served(&database, &copy).await;
         Self {
             server,
@@ -160,6 +162,16 @@ pub async fn served(database: &Database, copy: &Database) -> Server {
     // A server takes its settings again when it restarts.
     let url: &'static str = copy.url.clone().leak();
     Server::with(&database.url, &[("ROWCAST_REPLICA_URL", url)]).await
+}
+
+/// Waits until a standby streams, and has all there is.
+pub async fn until_it_follows(copy: &Database, primary: &Database) {
+    let following = async {
+        while compare(&copy.options, &primary.options).await.unwrap() != Follows::Closely {}
+    };
+    tokio::time::timeout(PATIENCE, following)
+        .await
+        .expect("the standby follows");
 }
 
 /// Changes settings of a cluster, as `name = value; …`.

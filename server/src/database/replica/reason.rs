@@ -11,7 +11,7 @@ pub enum Reason {
     Behind,
     /// It shows what the primary does not show in time, or too much of it.
     Ahead,
-    /// It is of another database, or in another history of it.
+    /// It is of another database, or does not say that it is in the primary's history.
     Other,
     /// It is a primary itself.
     Promoted,

@@ -4,13 +4,12 @@ use sqlx::{PgConnection, Row};
 
 use super::{barrier::Barrier, reason::Reason};
 
-/// The timeline that it follows; NULL if it follows none. What receives from the primary knows it
-/// best, and tells it to whoever may read statistics (`pg_monitor`); what is on disk tells it too, and
-/// after a failover only some minutes later.
+/// The timeline that it receives; NULL if it is no standby, 0 if it receives none or does not tell
+/// whoever asks, who has to have the rights of `pg_read_all_stats`. What is on disk tells one too, but
+/// that of some minutes ago, and until then a standby that follows another primary by now would be
+/// taken for ours.
 pub const TIMELINE: &str = "(CASE WHEN pg_catalog.pg_is_in_recovery() THEN coalesce( \
-     (SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver), \
-     (SELECT greatest(c.timeline_id, r.min_recovery_end_timeline) \
-        FROM pg_catalog.pg_control_checkpoint() c, pg_catalog.pg_control_recovery() r)) END)::int8";
+     (SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver), 0) END)::int8";
 
 /// What it says of itself.
 #[derive(Clone, Debug)]
