@@ -301,6 +301,23 @@ pub struct Settings {
         value_name = "FILE"
     )]
     pub direct_url_file: Option<String>,
+    /// A physical standby of the database, from which lists may be read
+    #[arg(
+        long,
+        global = true,
+        env = "ROWCAST_REPLICA_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub replica_url: Option<String>,
+    /// The file in which that stands; instead of it
+    #[arg(
+        long,
+        global = true,
+        env = "ROWCAST_REPLICA_URL_FILE",
+        value_name = "FILE"
+    )]
+    pub replica_url_file: Option<String>,
     /// Where the embedded PostgreSQL keeps its data
     /// [default: ~/.local/share/rowcast; for root, /var/lib/rowcast]
     #[arg(long, global = true, env = "ROWCAST_DATA_DIR", value_name = "DIR")]

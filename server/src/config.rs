@@ -35,6 +35,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// What is between it and what needs no session.
     pub pooler: Option<Pooler>,
+    /// The standby from which lists may be read.
+    pub replica: Option<Box<PgConnectOptions>>,
     /// Where it listens.
     pub addr: SocketAddr,
     /// How clients come in.
@@ -119,6 +121,7 @@ impl Config {
         Ok(Self {
             database,
             pooler,
+            replica: replica(settings)?,
             addr,
             entrance: Entrance::new(&settings.entrance, addr, auth)?,
             auth,
@@ -241,6 +244,27 @@ fn database(settings: &Settings) -> Result<(DatabaseConfig, Option<Pooler>), Inv
             Ok((DatabaseConfig::Url(Box::new(options)), Some(pooler)))
         }
     }
+}
+
+/// The standby from which lists may be read.
+fn replica(settings: &Settings) -> Result<Option<Box<PgConnectOptions>>, InvalidSetting> {
+    let url = url(
+        ["ROWCAST_REPLICA_URL", "ROWCAST_REPLICA_URL_FILE"],
+        &settings.replica_url,
+        &settings.replica_url_file,
+    )?;
+    let Some(url) = url else { return Ok(None) };
+    let is_set = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+    if !is_set(&settings.database_url) && !is_set(&settings.database_url_file) {
+        return Err(InvalidSetting(
+            "ROWCAST_REPLICA_URL is set, but DATABASE_URL is not: allowed is a standby of the \
+             database that DATABASE_URL names"
+                .to_owned(),
+        ));
+    }
+    let options = pool::parse_url("ROWCAST_REPLICA_URL", &url);
+    let options = options.map_err(|error| InvalidSetting(error.to_string()))?;
+    Ok(Some(Box::new(options)))
 }
 
 /// The URL of a setting, or of the file that another one names.
@@ -437,7 +461,7 @@ mod tests {
     #[test]
     fn a_wrong_value_is_told_in_one_line_that_names_it_and_what_is_allowed() {
         type Change = fn(&mut Settings);
-        let wrong: [(&str, Change); 23] = [
+        let wrong: [(&str, Change); 25] = [
             ("DATABASE_URL", |s| {
                 s.database_url = Some("mysql://x".into())
             }),
@@ -451,6 +475,13 @@ mod tests {
             ("ROWCAST_AUTH", |s| s.auth = "maybe".into()),
             ("ROWCAST_AUTH", |s| s.auth = String::new()),
             ("ROWCAST_BUS", |s| s.bus = Some("nats://localhost".into())),
+            ("ROWCAST_REPLICA_URL", |s| {
+                s.replica_url = Some("mysql://x".into());
+            }),
+            ("ROWCAST_REPLICA_URL", |s| {
+                s.replica_url = Some("postgres://localhost/x".into());
+                s.database_url = None;
+            }),
             ("ROWCAST_RETENTION", |s| s.retention = "soon".into()),
             ("ROWCAST_RETENTION", |s| s.retention = "24".into()),
             ("ROWCAST_RETENTION", |s| s.retention = "5s".into()),

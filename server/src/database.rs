@@ -8,3 +8,4 @@ pub mod pool;
 pub mod pooler;
 pub mod quote;
 pub mod readers;
+pub mod replica;

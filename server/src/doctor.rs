@@ -6,6 +6,7 @@ mod bus;
 mod finding;
 mod log;
 mod pooler;
+mod replica;
 mod rights;
 mod roles;
 mod schema;
@@ -74,6 +75,7 @@ async fn look(
     found.push(server::bell(connection, options).await);
     found.extend(pooler::way(options, config).await);
     found.extend(bus::way(config).await);
+    found.extend(replica::way(options, config).await);
     let (schema, is_set_up) = schema::version(connection).await?;
     found.extend(schema);
     if !is_set_up {

@@ -29,6 +29,7 @@ use crate::{
         pool::{self, editors, housekeepers, readers, session},
         pooler::{Pooled, PoolerError},
         readers::Readers,
+        replica::{self, Follows, Replica, ReplicaError},
     },
     feed,
     limit::{
@@ -130,6 +131,9 @@ pub enum StartError {
     /// It is the pooler before the database.
     #[error(transparent)]
     Pooler(#[from] PoolerError),
+    /// It is the standby beside it.
+    #[error(transparent)]
+    Replica(ReplicaError),
 }
 
 impl StartError {
@@ -234,20 +238,22 @@ impl LiveParts {
         traces: &Traces,
         stop: watch::Receiver<bool>,
     ) -> Result<Self, StartError> {
-        Self::start_with(database, database, config, connections, traces, stop).await
+        let ways = (database, None);
+        Self::start_with(database, ways, config, connections, traces, stop).await
     }
 
-    /// The same, with rows read another `way` than the log is.
+    /// The same, with rows read another `way` than the log is, or of a standby.
     async fn start_with(
         database: &PgConnectOptions,
-        way: &PgConnectOptions,
+        (way, replica): (&PgConnectOptions, Option<Replica>),
         config: &Config,
         connections: u32,
         traces: &Traces,
         stop: watch::Receiver<bool>,
     ) -> Result<Self, StartError> {
         let pool = readers(bounded(way.clone(), config.list_bytes), connections);
-        let catalog = Arc::new(Catalog::new(pool.clone()));
+        let readers = Readers::from(pool.clone()).beside(replica);
+        let catalog = Arc::new(Catalog::new(pool));
         let started = tail::start(TailOptions {
             database: session(database.clone()),
             read_bound: config.read_bytes as usize,
@@ -264,7 +270,7 @@ impl LiveParts {
         let follower = started.handle.clone();
         let (hub, commands, receiver) = Hub::new(HubParts {
             catalog: Arc::clone(&catalog),
-            readers: pool.clone().into(),
+            readers: readers.clone(),
             tail: started.handle,
             epoch: Arc::clone(&epoch),
             version: started.version,
@@ -274,7 +280,7 @@ impl LiveParts {
         });
         Ok(Self {
             catalog,
-            readers: pool.into(),
+            readers,
             live: Live::new(commands, followed, figures),
             epoch,
             follower,
@@ -293,7 +299,15 @@ impl LiveParts {
                 tail.abort();
             }
         };
-        let closing = tokio::time::timeout(CLOSING, self.readers.ours().close());
+        let closing = async {
+            match self.readers.replica() {
+                Some(replica) => {
+                    tokio::join!(self.readers.ours().close(), replica.close());
+                }
+                None => self.readers.ours().close().await,
+            }
+        };
+        let closing = tokio::time::timeout(CLOSING, closing);
         let _ = tokio::join!(ending, closing);
     }
 }
@@ -389,11 +403,17 @@ pub async fn serve(
     };
     // What needs no session goes this way.
     let way = pooled.as_ref().map_or(database, Pooled::options);
+    let starting = patiently(|| replica_of(config, database));
+    let Some(replica) = unless_stopped(&shutdown, starting).await else {
+        return Ok(());
+    };
+    let replica = replica?;
     // What requests are answered by goes on until those under way have been.
     let (answered, at_last) = watch::channel(false);
     let starting = patiently(|| {
         let stop = at_last.clone();
-        LiveParts::start_with(database, way, config, config.connections, &traces, stop)
+        let ways = (way, replica.clone());
+        LiveParts::start_with(database, ways, config, config.connections, &traces, stop)
     });
     let Some(parts) = unless_stopped(&shutdown, starting).await else {
         return Ok(());
@@ -559,6 +579,33 @@ pub async fn serve(
     let closing = tokio::time::timeout(CLOSING, closing);
     let _ = tokio::join!(closing, exporting.end());
     listened
+}
+
+/// The standby from which lists may be read, if it is one of the database. It need not be there.
+async fn replica_of(
+    config: &Config,
+    database: &PgConnectOptions,
+) -> Result<Option<Replica>, StartError> {
+    let Some(options) = &config.replica else {
+        return Ok(None);
+    };
+    match replica::compare(options, database).await {
+        Ok(Follows::Closely | Follows::Behind) => {}
+        Ok(Follows::Nobody) => tracing::warn!(
+            "ROWCAST_REPLICA_URL leads to no standby, so lists are read from the primary"
+        ),
+        Ok(Follows::Another) => tracing::warn!(
+            "ROWCAST_REPLICA_URL leads to a standby that does not say that it receives the primary's \
+             timeline, so lists are read from the primary: see rowcast doctor"
+        ),
+        Err(ReplicaError::Primary(error)) => return Err(error.into()),
+        Err(error @ ReplicaError::Different) => return Err(StartError::Replica(error)),
+        Err(error @ ReplicaError::Away(_)) => {
+            tracing::warn!(%error, "lists are read from the primary meanwhile");
+        }
+    }
+    let options = bounded((**options).clone(), config.list_bytes);
+    Ok(Some(Replica::new(options, config.connections)))
 }
 
 /// How much is counted, together with the other servers of the database.

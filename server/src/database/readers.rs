@@ -5,12 +5,16 @@ use sqlx::{PgConnection, PgPool, Postgres, Row, pool::PoolConnection};
 use super::{
     catalog::TableMeta,
     impersonation::{RulesChanged, take_on},
+    replica::Replica,
 };
 use crate::traces;
 
 /// Connections for reading. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Readers(PgPool);
+pub struct Readers {
+    primary: PgPool,
+    replica: Option<Replica>,
+}
 
 /// A connection on which one table is read as whoever asked for it. One that is not
 /// [ended](Reader::end) is closed where it has taken on a role: nobody else gets it.
@@ -51,8 +55,11 @@ impl Transaction {
 }
 
 impl From<PgPool> for Readers {
-    fn from(pool: PgPool) -> Self {
-        Self(pool)
+    fn from(primary: PgPool) -> Self {
+        Self {
+            primary,
+            replica: None,
+        }
     }
 }
 
@@ -60,7 +67,18 @@ impl Readers {
     /// Those that ask as the server itself: for the catalog, for what is ours, and for what is
     /// about values and no table.
     pub fn ours(&self) -> &PgPool {
-        &self.0
+        &self.primary
+    }
+
+    /// The same, with a standby that may answer what fills lists.
+    #[must_use]
+    pub fn beside(self, replica: Option<Replica>) -> Self {
+        Self { replica, ..self }
+    }
+
+    /// The standby, if there is one.
+    pub fn replica(&self) -> Option<&Replica> {
+        self.replica.as_ref()
     }
 
     /// One for a statement about a table.
@@ -86,7 +104,9 @@ impl Readers {
         transaction: Option<Transaction>,
     ) -> Result<Reader<'a>, sqlx::Error> {
         let mut reader = Reader {
-            connection: Some(traces::during("wait for a connection", self.0.acquire()).await?),
+            connection: Some(
+                traces::during("wait for a connection", self.primary.acquire()).await?,
+            ),
             table,
             transaction,
         };

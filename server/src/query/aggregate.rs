@@ -25,7 +25,7 @@ const MAX_SCALES: usize = 1000;
 pub struct Summary<'a> {
     query: &'a BoundQuery,
     /// `FROM` and `WHERE` with all that follows them.
-    rows: &'a str,
+    rows: String,
     /// The summary's expressions after the count, and how their values are imaged.
     figures: Vec<(String, Codec)>,
     lists: Vec<String>,
@@ -65,7 +65,7 @@ enum PartSource {
 impl<'a> Summary<'a> {
     /// The summary of the rows that `FROM {rows}` gives, the table's alias being `t`; with
     /// what later values follow from, if they are to be kept.
-    pub fn new(query: &'a BoundQuery, rows: &'a str, is_kept: bool) -> Self {
+    pub fn new(query: &'a BoundQuery, rows: String, is_kept: bool) -> Self {
         let mut summary = Self {
             query,
             rows,

@@ -1,11 +1,17 @@
 //! Reading a window of a query.
 
+mod of_replica;
+
 use rowcast_engine::{
     datum::{Datum, decode_image},
     tally::AggregatesRead,
 };
 use rowcast_protocol::{ApiError, PgSnapshot};
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{
+    AssertSqlSafe, Postgres, Row,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
 
 use super::{
     aggregate::Summary,
@@ -93,95 +99,159 @@ pub async fn window(
     range: &Range,
     totals: Totals,
 ) -> Result<WindowRead, ApiError> {
-    let table = &query.table;
-    let mut params = Params::default();
-    let condition = where_sql(table, &query.filter, "t", &mut params);
-    let from = table.from_sql("t");
-    let (limit, offset, backward, beside) = match range {
-        Range::Offset { offset, limit } => (*limit, *offset, false, None),
-        Range::Beside {
-            boundary,
-            side,
-            limit,
-        } => {
-            let beside = side_sql(table, &query.order, boundary, *side, "t", &mut params)
-                .ok_or_else(internal)?;
-            (*limit, 0, side.is_backward(), Some(beside))
-        }
-    };
-    let order = order_sql(query, "t", backward);
-    let beside = beside
-        .map(|beside| format!("AND {beside}"))
-        .unwrap_or_default();
-    let mut number = |number: u64| {
-        let number = i64::try_from(number).unwrap_or(i64::MAX);
-        format!("{}::int8", params.push(number.to_string()))
-    };
-    let rows = if table.has_key() {
-        let (limit, offset) = (number(limit), number(offset));
-        let slice = format!(
-            "{from} WHERE {condition} {beside} ORDER BY {order} LIMIT {limit} OFFSET {offset}"
-        );
-        slice::rows_sql(table, &slice)
-    } else {
-        let (first, offset) = (number(offset.saturating_add(limit)), number(offset));
-        slice::made_sql(&unkeyed::rows_sql(
-            table, &condition, &order, &first, &offset,
-        ))
-    };
-    let all = format!("{from} WHERE {condition}");
-    let summary =
-        (totals != Totals::Unread).then(|| Summary::new(query, &all, totals == Totals::Kept));
-    let (total, lists, fingerprint) = match &summary {
-        None => ("NULL::bytea".to_owned(), String::new(), "NULL".to_owned()),
-        Some(summary) => {
-            let lists = summary.lists().iter().map(|list| format!(", {list}"));
-            let fingerprint = match table.rules {
-                // Whoever asks need not be allowed to; it is looked at behind the read.
-                Some(_) => "NULL".to_owned(),
-                None => table.fingerprint_sql(),
-            };
-            (summary.sql(), lists.collect(), fingerprint)
-        }
-    };
-    // The clock's end comes last, for what stands before it takes its time first.
-    let [moment, turns, end] = clock_sql(table, &query.filter, &mut params);
-    // The rows are an array, for an array keeps its order whatever plan is chosen, and there
-    // is an answer, with its snapshot, also where no row matches.
-    let sql = format!(
-        "SELECT pg_current_snapshot()::text, {total}, ARRAY({rows}), {fingerprint}::text, \
-         {moment}, {turns}, {end}{lists}"
-    );
-    let mut statement = sqlx::query(AssertSqlSafe(sql)).persistent(table.is_planned_once());
-    for text in params.into_texts() {
-        statement = statement.bind(text);
+    let asked = Asked::new(query, range, totals)?;
+    if let Some(replica) = readers.replica()
+        && asked.may_be_of_replica()
+        && let Some(read) = asked.of_replica(replica, readers).await
+    {
+        return read;
     }
-    let failed = |error: sqlx::Error| read_failed(&error, query);
-    let mut reader = readers.statement(table).await.map_err(failed)?;
+    asked.of_primary(readers).await
+}
+
+/// A statement that reads a window.
+struct Asked<'a> {
+    query: &'a BoundQuery,
+    sql: String,
+    params: Params,
+    summary: Option<Summary<'a>>,
+    is_backward: bool,
+}
+
+/// How many columns come before those of the summary's lists.
+const FIXED: usize = 7;
+
+impl<'a> Asked<'a> {
+    fn new(query: &'a BoundQuery, range: &Range, totals: Totals) -> Result<Self, ApiError> {
+        let table = &query.table;
+        let mut params = Params::default();
+        let condition = where_sql(table, &query.filter, "t", &mut params);
+        let from = table.from_sql("t");
+        let (limit, offset, is_backward, beside) = match range {
+            Range::Offset { offset, limit } => (*limit, *offset, false, None),
+            Range::Beside {
+                boundary,
+                side,
+                limit,
+            } => {
+                let beside = side_sql(table, &query.order, boundary, *side, "t", &mut params)
+                    .ok_or_else(internal)?;
+                (*limit, 0, side.is_backward(), Some(beside))
+            }
+        };
+        let order = order_sql(query, "t", is_backward);
+        let beside = beside
+            .map(|beside| format!("AND {beside}"))
+            .unwrap_or_default();
+        let mut number = |number: u64| {
+            let number = i64::try_from(number).unwrap_or(i64::MAX);
+            format!("{}::int8", params.push(number.to_string()))
+        };
+        let rows = if table.has_key() {
+            let (limit, offset) = (number(limit), number(offset));
+            let slice = format!(
+                "{from} WHERE {condition} {beside} ORDER BY {order} LIMIT {limit} OFFSET {offset}"
+            );
+            slice::rows_sql(table, &slice)
+        } else {
+            let (first, offset) = (number(offset.saturating_add(limit)), number(offset));
+            slice::made_sql(&unkeyed::rows_sql(
+                table, &condition, &order, &first, &offset,
+            ))
+        };
+        let all = format!("{from} WHERE {condition}");
+        let summary =
+            (totals != Totals::Unread).then(|| Summary::new(query, all, totals == Totals::Kept));
+        let (total, lists, fingerprint) = match &summary {
+            None => ("NULL::bytea".to_owned(), String::new(), "NULL".to_owned()),
+            Some(summary) => {
+                let lists = summary.lists().iter().map(|list| format!(", {list}"));
+                let fingerprint = match table.rules {
+                    // Whoever asks need not be allowed to; it is looked at behind the read.
+                    Some(_) => "NULL".to_owned(),
+                    None => table.fingerprint_sql(),
+                };
+                (summary.sql(), lists.collect(), fingerprint)
+            }
+        };
+        // The clock's end comes last, for what stands before it takes its time first.
+        let [moment, turns, end] = clock_sql(table, &query.filter, &mut params);
+        // The rows are an array, for an array keeps its order whatever plan is chosen, and there
+        // is an answer, with its snapshot, also where no row matches.
+        let sql = format!(
+            "SELECT pg_current_snapshot()::text, {total}, ARRAY({rows}), {fingerprint}::text, \
+             {moment}, {turns}, {end}{lists}"
+        );
+        Ok(Self {
+            query,
+            sql,
+            params,
+            summary,
+            is_backward,
+        })
+    }
+
+    async fn of_primary(self, readers: &Readers) -> Result<WindowRead, ApiError> {
+        let table = &self.query.table;
+        let failed = |error: sqlx::Error| read_failed(&error, self.query);
+        let mut reader = readers.statement(table).await.map_err(failed)?;
+        let statement = statement(&self.sql, &self.params, table);
+        let read = during(table, false, statement.fetch_one(reader.connection())).await;
+        let row = reader.end(read).await.map_err(failed)?;
+        self.decode(&row, None)
+    }
+
+    fn decode(&self, row: &PgRow, version: Option<PgSnapshot>) -> Result<WindowRead, ApiError> {
+        let (query, table) = (self.query, &self.query.table);
+        let failed = |error: sqlx::Error| read_failed(&error, query);
+        if self.summary.is_some()
+            && table.rules.is_none()
+            && row.try_get::<Option<&str>, _>(3).ok().flatten() != Some(&table.fingerprint)
+        {
+            return Err(catalog_changed());
+        }
+        let Images(images) = row.try_get(2).map_err(failed)?;
+        let images = images.into_iter().collect::<Option<Vec<_>>>();
+        let images = images.ok_or_else(too_large)?;
+        let summary = self.summary.as_ref();
+        let read = decode(row, &images, query, summary, self.is_backward).map_err(failed)?;
+        Ok(match version {
+            Some(snapshot) => WindowRead { snapshot, ..read },
+            None => read,
+        })
+    }
+}
+
+fn statement<'q>(
+    sql: &str,
+    params: &Params,
+    table: &TableMeta,
+) -> Query<'q, Postgres, PgArguments> {
+    let statement = sqlx::query(AssertSqlSafe(sql.to_owned()));
+    let statement = statement.persistent(table.is_planned_once());
+    params
+        .texts()
+        .iter()
+        .cloned()
+        .fold(statement, |statement, text| statement.bind(text))
+}
+
+/// Says in a trace that rows are read.
+async fn during<T>(table: &TableMeta, of_replica: bool, reading: impl Future<Output = T>) -> T {
     let mut span = traces::begin("read rows");
-    let read = statement.fetch_one(reader.connection()).await;
-    let row = reader.end(read).await;
+    let read = reading.await;
     if span.is_recorded() {
         span.say("db.system.name", "postgresql");
         span.say("rowcast.table", table.table.path());
+        if of_replica {
+            span.say("rowcast.replica", "true");
+        }
     }
-    drop(span);
-    let row = row.map_err(failed)?;
-    if summary.is_some()
-        && table.rules.is_none()
-        && row.try_get::<Option<&str>, _>(3).ok().flatten() != Some(&table.fingerprint)
-    {
-        return Err(catalog_changed());
-    }
-    let Images(images) = row.try_get(2).map_err(|error| read_failed(&error, query))?;
-    let images = images.into_iter().collect::<Option<Vec<_>>>();
-    let images = images.ok_or_else(too_large)?;
-    decode(&row, &images, query, summary.as_ref(), backward)
-        .map_err(|error| read_failed(&error, query))
+    read
 }
 
 fn decode(
-    row: &sqlx::postgres::PgRow,
+    row: &PgRow,
     images: &[&[u8]],
     query: &BoundQuery,
     summary: Option<&Summary<'_>>,
@@ -205,7 +275,7 @@ fn decode(
     let (total, aggregates) = match summary {
         None => (None, AggregatesRead::default()),
         Some(summary) => {
-            let lists = (0..summary.lists().len()).map(|at| row.try_get(7 + at));
+            let lists = (0..summary.lists().len()).map(|at| row.try_get(FIXED + at));
             let lists: Vec<Vec<Vec<u8>>> = lists.collect::<Result<_, _>>()?;
             let (total, aggregates) = summary
                 .decode(row.try_get(1)?, &lists)

@@ -13,7 +13,7 @@ use super::{
 use crate::database::catalog::{ColumnMeta, TableMeta};
 
 /// The parameters of a statement, in the order of their numbers.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Params(Vec<String>);
 
 impl Params {
@@ -26,6 +26,11 @@ impl Params {
     /// Adds a value of a column's type.
     pub fn push_value(&mut self, column: &ColumnMeta, text: impl Into<String>) -> String {
         format!("{}::{}", self.push(text), column.sql_type)
+    }
+
+    /// The texts, first `$1`, of which more may come.
+    pub fn texts(&self) -> &[String] {
+        &self.0
     }
 
     /// The texts, first `$1`.

@@ -7,6 +7,7 @@ use axum::{
 use http::header;
 
 use crate::{
+    database::replica::{Counts, Reason, Replica},
     live::hub::Following,
     metrics::{
         Process,
@@ -21,6 +22,7 @@ pub async fn show(State(state): State<AppState>) -> Response {
     process(&state, &mut page);
     requests(&state, &mut page);
     database(&state, &mut page);
+    replica(&state, &mut page);
     log(&state, &mut page);
     live(&state, &mut page);
     clients(&state, &mut page);
@@ -133,6 +135,31 @@ fn database(state: &AppState, page: &mut Page) {
                 count,
             );
         }
+    }
+}
+
+/// What a standby answered; nothing, where there is none.
+fn replica(state: &AppState, page: &mut Page) {
+    let counts = state.readers.replica().map(Replica::counts);
+    page.one(
+        "rowcast_replica_reads_total",
+        "counter",
+        "Reads that the standby answered.",
+        counts.map_or(0, Counts::reads),
+    );
+    let name = "rowcast_replica_fallbacks_total";
+    page.family(
+        name,
+        "counter",
+        "Reads that the primary answered in the standby's place, by reason.",
+    );
+    for reason in Reason::ALL {
+        let label = format!("reason=\"{}\"", reason.name());
+        page.labelled(
+            name,
+            &label,
+            counts.map_or(0, |counts| counts.fallbacks(reason)),
+        );
     }
 }
 
