@@ -471,6 +471,21 @@ impl World {
                     self.check(window, &list);
                     self.client(window).list = Some(list);
                 }
+                Output::Regained {
+                    window, from, to, ..
+                } => {
+                    let Some(mut list) = self.client(window).list.take() else {
+                        panic!("a list is regained before the first one");
+                    };
+                    let held: PgSnapshot = list.cursor.parse().expect("our own cursor");
+                    assert!(from.covers(&held), "{from} is behind {held}");
+                    // What was held at the one version is right at the other.
+                    list.cursor = from.to_string();
+                    self.check(window, &list);
+                    list.cursor = to.to_string();
+                    self.check(window, &list);
+                    self.client(window).list = Some(list);
+                }
             }
         }
     }
