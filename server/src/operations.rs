@@ -60,10 +60,9 @@ pub async fn run(
             }
             let (figures, queries) = sampler.take(is_followed_here).await;
             let own = store::tell(&pool, number, &figures, &queries).await?;
-            if number.is_none() {
+            if number.replace(own).is_none() {
                 store::replace(&pool, own).await?;
             }
-            number = Some(own);
             Ok::<_, sqlx::Error>(true)
         };
         // Not broken off by the end: what was written then would stay behind.

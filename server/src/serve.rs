@@ -599,7 +599,9 @@ async fn replica_of(
              timeline, so lists are read from the primary: see rowcast doctor"
         ),
         Err(ReplicaError::Primary(error)) => return Err(error.into()),
-        Err(error @ ReplicaError::Different) => return Err(StartError::Replica(error)),
+        Err(error @ (ReplicaError::Different | ReplicaError::Role)) => {
+            return Err(StartError::Replica(error));
+        }
         Err(error @ ReplicaError::Away(_)) => {
             tracing::warn!(%error, "lists are read from the primary meanwhile");
         }

@@ -120,6 +120,13 @@ impl Engine {
         };
         let Some(fetch) = &window.fetch else { return };
         let Some(read) = &fetch.arrived else { return };
+        // A standby may show of two transactions the one that the primary shows later. Behind both
+        // all versions are in order again.
+        if !read.snapshot.covers(&self.version) && !self.version.covers(&read.snapshot) {
+            self.early.insert(id);
+            self.outputs.push(Output::CatchUp);
+            return;
+        }
         if query.spec.reread || fetch.is_outrun {
             self.settle_reread(id);
             return;

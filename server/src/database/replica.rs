@@ -44,6 +44,12 @@ use super::pool;
 /// How long a standby has to reach what the primary shows, with the time to connect to it.
 const WAIT: Duration = Duration::from_secs(1);
 
+/// How long one waits for a connection that others have.
+const BUSY: Duration = Duration::from_millis(50);
+
+/// How long a read may take: longer than the standby itself lets it.
+const READ: Duration = Duration::from_secs(40);
+
 /// The pauses between looking how far it is, at first and at the most.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
 
@@ -79,6 +85,12 @@ pub enum ReplicaError {
          standby of the same cluster, and the database of the same name"
     )]
     Different,
+    /// It is asked as somebody else.
+    #[error(
+        "ROWCAST_REPLICA_URL signs in as another role than DATABASE_URL: allowed is the same, for \
+         policies and views may decide by it what is shown"
+    )]
+    Role,
     /// It can't be looked at.
     #[error("ROWCAST_REPLICA_URL leads to no database that can be asked: {0}")]
     Away(String),
@@ -134,7 +146,8 @@ impl Replica {
             Ok((connection, place)) => Some(CaughtUp {
                 replica: self.clone(),
                 primary: primary.clone(),
-                connection,
+                connection: Some(connection),
+                has_answered: false,
                 barrier,
                 _place: place,
             }),
@@ -157,12 +170,14 @@ impl Replica {
     ) -> Result<(PoolConnection<Postgres>, OwnedSemaphorePermit), Reason> {
         let begun = Instant::now();
         let end = begun + WAIT;
-        let place = timeout_at(end, Arc::clone(&self.0.places).acquire_owned());
+        let place = timeout(BUSY, Arc::clone(&self.0.places).acquire_owned());
         let Ok(Ok(place)) = place.await else {
             return Err(Reason::Busy);
         };
         let mut pause = PAUSES.0;
         let mut is_nudged = false;
+        // Who has answered is there.
+        let mut late = Reason::Away;
         let Ok(acquired) = timeout_at(end, self.0.pool.acquire()).await else {
             return Err(Reason::Away);
         };
@@ -175,7 +190,7 @@ impl Replica {
                 Ok(Err(Reason::Away)) => {
                     drop(connection.detach());
                     let acquired = timeout_at(end, self.0.pool.acquire()).await;
-                    let acquired = acquired.map_err(|_| Reason::Away)?;
+                    let acquired = acquired.map_err(|_| late)?;
                     connection = acquired.map_err(|error| Reason::of(&error))?;
                     continue;
                 }
@@ -183,9 +198,10 @@ impl Replica {
                 Err(_) => {
                     // It is in the midst of an answer.
                     drop(connection.detach());
-                    return Err(Reason::Away);
+                    return Err(late);
                 }
             };
+            late = Reason::Behind;
             if standing.check(barrier)? {
                 return Ok((connection, place));
             }
@@ -213,15 +229,42 @@ impl Replica {
 pub struct CaughtUp {
     replica: Replica,
     primary: PgPool,
-    connection: PoolConnection<Postgres>,
+    /// There until it is dropped.
+    connection: Option<PoolConnection<Postgres>>,
+    has_answered: bool,
     barrier: Barrier,
     _place: OwnedSemaphorePermit,
 }
 
+impl Drop for CaughtUp {
+    fn drop(&mut self) {
+        // One that still reads for nobody would keep its place in the pool, and not this one.
+        if !self.has_answered
+            && let Some(connection) = self.connection.take()
+        {
+            drop(connection.detach());
+        }
+    }
+}
+
 impl CaughtUp {
-    /// The connection to it.
-    pub fn connection(&mut self) -> &mut PgConnection {
-        &mut self.connection
+    /// What is read over the connection to it; `None` where that does not come, which has been
+    /// counted: a standby that has gone without a word says nothing for ever.
+    pub async fn read<T>(
+        &mut self,
+        reading: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Option<Result<T, sqlx::Error>> {
+        let connection = self.connection.as_mut()?;
+        match timeout(READ, reading(connection)).await {
+            Ok(read) => {
+                self.has_answered = true;
+                Some(read)
+            }
+            Err(_) => {
+                self.replica.fall_back(Reason::Away);
+                None
+            }
+        }
     }
 
     /// Three columns that the statement that reads has to give beside its own, from which
@@ -339,6 +382,7 @@ pub async fn compare(
         Ok(false) => Ok(Follows::Behind),
         Err(Reason::Promoted) => Ok(Follows::Nobody),
         Err(_) if standing.identity != barrier.identity => Err(ReplicaError::Different),
+        Err(_) if standing.role != barrier.role => Err(ReplicaError::Role),
         Err(_) => Ok(Follows::Another),
     }
 }

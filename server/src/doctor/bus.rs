@@ -47,5 +47,5 @@ fn fix(error: &RedisError) -> &'static str {
     if error.is_io_error() || error.is_timeout() {
         return "see that it runs, and that address, port and TLS (rediss://) are those it has";
     }
-    "see that it is a Redis of 5.0 or later or a Valkey, and redis+cluster:// where it is a cluster"
+    "see that it is a Redis of 6.2 or later or a Valkey, and redis+cluster:// where it is a cluster"
 }

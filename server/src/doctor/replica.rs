@@ -42,10 +42,10 @@ pub(super) async fn way(primary: &PgConnectOptions, config: &Config) -> Option<F
             "GRANT pg_read_all_stats to the role, which sees no timeline without; else see whom it \
              follows",
         ),
-        Err(error @ ReplicaError::Different) => Finding::wrong(
+        Err(error @ (ReplicaError::Different | ReplicaError::Role)) => Finding::wrong(
             SUBJECT,
             error.to_string(),
-            "see whom the host in ROWCAST_REPLICA_URL follows, and the name of the database",
+            "see whom the host in ROWCAST_REPLICA_URL follows, the database and the role in it",
         ),
         Err(error) => Finding::warning(
             SUBJECT,

@@ -268,8 +268,12 @@ impl Feed {
         if !place.covers(known_from) || !now.covers(place) {
             return None;
         }
-        // What the list was there is known only where it was read at that very place.
-        if was_read_over && !self.shown.contains(place) {
+        // What the list was there is known only where it was read, or led to, at that very place.
+        let is_known = || {
+            let mut led_to = self.backlog.iter().map(|past| &past.to).chain([known_from]);
+            self.shown.contains(place) || led_to.any(|to| to == place)
+        };
+        if was_read_over && !is_known() {
             return None;
         }
         let is_between = |(from, to): &(Place, Place)| !from.covers(place) && !place.covers(to);

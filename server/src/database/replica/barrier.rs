@@ -14,6 +14,8 @@ pub struct Barrier {
     pub timeline: i64,
     /// Which cluster's, and which database.
     pub identity: (String, String),
+    /// Who reads: policies decide by that what is shown.
+    pub role: String,
     /// Which history of it, of those that a restart may end.
     pub history: (i64, String),
 }
@@ -27,7 +29,8 @@ const ASK: &str = "SELECT pg_catalog.pg_current_snapshot()::text, \
      (SELECT system_identifier::text FROM pg_catalog.pg_control_system()), \
      (SELECT oid::text FROM pg_catalog.pg_database \
        WHERE datname = pg_catalog.current_database()), \
-     (SELECT stats_reset::text FROM pg_catalog.pg_stat_bgwriter)";
+     (SELECT stats_reset::text FROM pg_catalog.pg_stat_bgwriter), \
+     current_user::text";
 
 impl Barrier {
     /// The one of now.
@@ -48,6 +51,7 @@ impl Barrier {
             position: row.try_get(1)?,
             timeline,
             identity: (row.try_get(3)?, row.try_get(4)?),
+            role: row.try_get(6)?,
             history: (timeline, crash.unwrap_or_default()),
         })
     }

@@ -16,6 +16,8 @@ pub const TIMELINE: &str = "(CASE WHEN pg_catalog.pg_is_in_recovery() THEN coale
 pub struct Standing {
     /// Which cluster, and which database.
     pub identity: (String, String),
+    /// Who is asked for.
+    pub role: String,
     timeline: Option<i64>,
     has_reached: bool,
 }
@@ -28,7 +30,8 @@ impl Standing {
                     (SELECT oid::text FROM pg_catalog.pg_database \
                       WHERE datname = pg_catalog.current_database()), \
                     {TIMELINE}, \
-                    coalesce(pg_catalog.pg_last_wal_replay_lsn() >= $1::text::pg_lsn, false)"
+                    coalesce(pg_catalog.pg_last_wal_replay_lsn() >= $1::text::pg_lsn, false), \
+                    current_user::text"
         );
         let row = sqlx::query(sqlx::AssertSqlSafe(ask))
             .bind(&barrier.position)
@@ -39,6 +42,7 @@ impl Standing {
                 identity: (row.try_get(0)?, row.try_get(1)?),
                 timeline: row.try_get(2)?,
                 has_reached: row.try_get(3)?,
+                role: row.try_get(4)?,
             })
         };
         row.and_then(read).map_err(|error| Reason::of(&error))
@@ -46,7 +50,7 @@ impl Standing {
 
     /// Whether it has reached the barrier, if it is one of the primary's standbys.
     pub fn check(&self, barrier: &Barrier) -> Result<bool, Reason> {
-        if self.identity != barrier.identity {
+        if self.identity != barrier.identity || self.role != barrier.role {
             return Err(Reason::Other);
         }
         same_timeline(self.timeline, barrier)?;

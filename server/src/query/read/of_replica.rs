@@ -1,5 +1,7 @@
 //! Reading a window of a standby.
 
+use sqlx::PgConnection;
+
 use super::{
     ApiError, Asked, FIXED, Readers, WindowRead, catalog_changed, during, read_failed, statement,
 };
@@ -26,8 +28,10 @@ impl Asked<'_> {
         let lists = self.summary.as_ref().map(|summary| summary.lists().len());
         let at = FIXED + lists.unwrap_or_default();
         let statement = statement(&sql, &params, table);
-        let read = during(table, true, statement.fetch_one(caught_up.connection())).await;
-        let row = match read {
+        let reading = async |connection: &mut PgConnection| {
+            during(table, true, statement.fetch_one(connection)).await
+        };
+        let row = match caught_up.read(reading).await? {
             Ok(row) => row,
             Err(error) if caught_up.failed(&error) => return None,
             Err(error) => return Some(Err(read_failed(&error, self.query))),
