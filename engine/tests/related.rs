@@ -169,3 +169,40 @@ fn what_a_list_shows_of_a_related_row_has_it_read_again() {
     assert_eq!(reads_at_rest(old, new), 1);
     assert_eq!(reads_after(old, new), 1);
 }
+
+#[test]
+fn a_list_that_is_what_it_was_is_told_to_have_been_unknown() {
+    let (mut engine, id, request) = followed();
+    engine.rows(request, rows(0));
+    let outputs = engine.apply(person(1, [7, 70, 1], [7, 71, 1]));
+    let [request] = requested(&outputs)[..] else {
+        panic!("its rows are asked for again");
+    };
+    engine.apply(person(2, [7, 71, 1], [7, 70, 1]));
+    let outputs = engine.rows(request, rows(2));
+    let is_told = |output: &Output| match output {
+        Output::Regained {
+            window, from, to, ..
+        } => *window == id && **from == version(0) && **to == version(2),
+        _ => false,
+    };
+    assert_eq!(outputs.iter().filter(|of| is_told(of)).count(), 1);
+}
+
+/// A standby may show the second of two transactions before the first, and the primary the first
+/// before the second.
+#[test]
+fn rows_of_a_version_in_another_order_wait_until_both_are_there() {
+    let (mut engine, id, request) = followed();
+    engine.apply(person(1, [8, 80, 1], [8, 81, 1]));
+    let mut read = rows(0);
+    read.snapshot = "1:3:1".parse().expect("a version");
+    assert!(read.snapshot.sees(2) && !read.snapshot.sees(1));
+    let outputs = engine.rows(request, read);
+    assert!(!engine.is_ready(id));
+    assert!(outputs.iter().any(|of| matches!(of, Output::CatchUp)));
+    engine.apply(person(2, [9, 90, 1], [9, 91, 1]));
+    assert!(engine.is_ready(id));
+    let list = engine.list(id).expect("a ready window has a list");
+    assert_eq!(list.version, version(2));
+}
