@@ -1,7 +1,7 @@
 # Every target first sets up what it needs and is missing (scripts/setup.sh), so each works
 # in a clean clone: Linux, rustup, Node.js and a C compiler are all that must be there.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test oracle chaos rolling build release bench
+.PHONY: help setup run test versions oracle chaos rolling build release bench
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -17,18 +17,22 @@ test: ## run every test: unit, property, database, browser
 	@scripts/setup.sh test
 	@scripts/test.sh
 
-oracle: ## compare live queries with SQL under random writes and crashes (SECONDS=600, SEED=…)
+versions: ## run the tests that touch a database with PostgreSQL 14 to 18 (VERSIONS="14 18", TESTS="capture live")
 	@scripts/setup.sh test
-	@ORACLE_SECONDS=$(or $(SECONDS),60) ORACLE_SEED=$(SEED) scripts/oracle.sh
+	@VERSIONS="$(VERSIONS)" TESTS="$(TESTS)" scripts/versions.sh
+
+oracle: ## compare live queries with SQL under random writes and crashes (SECONDS=600, SEED=…, SOURCE=replication)
+	@scripts/setup.sh test
+	@ORACLE_SECONDS=$(or $(SECONDS),60) ORACLE_SEED=$(SEED) ORACLE_SOURCE=$(SOURCE) scripts/oracle.sh
 
 chaos: ## kill, stop and cut off servers, Redis, nginx, PostgreSQL under clients (SECONDS=600, CLIENTS=200, SEED=…)
 	@scripts/setup.sh test
 	@ROWCAST_CHAOS_SECONDS=$(or $(SECONDS),60) ROWCAST_CHAOS_CLIENTS=$(or $(CLIENTS),40) \
 		ROWCAST_CHAOS_SEED=$(SEED) scripts/chaos.sh
 
-rolling: ## replace servers one after another under clients and page loads, and measure (DRAIN=30, CLIENTS=200)
+rolling: ## replace servers one after another under clients and page loads, and measure (DRAIN=30, CLIENTS=200, FROM=REVISION)
 	@scripts/setup.sh test
-	@ROWCAST_ROLLING_DRAIN=$(or $(DRAIN),30) ROWCAST_CHAOS_CLIENTS=$(or $(CLIENTS),40) \
+	@FROM=$(FROM) ROWCAST_ROLLING_DRAIN=$(or $(DRAIN),30) ROWCAST_CHAOS_CLIENTS=$(or $(CLIENTS),40) \
 		scripts/chaos.sh servers_are_replaced
 
 build: ## build target/release/rowcast and target/site, optimised

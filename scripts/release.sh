@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds what is given to others, in target/dist:
 #
-#   rowcast-VERSION-TARGET.tar.gz        the program, the site beside it, the documents, deploy/
+#   rowcast-VERSION-TARGET.tar.gz        the program with the site in it, the documents, deploy/
 #   rowcast-VERSION-TARGET.cdx.json      what it is made of (CycloneDX)
 #   SHA256SUMS                           their checksums
 #
@@ -23,6 +23,26 @@ fail() {
   exit 1
 }
 
+# Runs a program, with a database of its own, and has one of its files.
+serves_its_site() (
+  directory=$(mktemp -d)
+  trap 'kill "$server" 2>/dev/null && wait "$server"; rm -rf "$directory"' EXIT
+  # PostgreSQL runs as another user where this is root.
+  chmod 755 "$directory"
+  mkfifo "$directory/said"
+  ROWCAST_PG_BIN=$(scripts/setup.sh where) ROWCAST_DATA_DIR=$directory/data ROWCAST_ADDR=127.0.0.1:0 \
+    ROWCAST_AUTH=off "$1" serve >"$directory/said" &
+  server=$!
+  address=$(grep --only-matching --max-count=1 'http://127[^ ]*' "$directory/said") || return
+  node -e '
+    const [file, address] = process.argv.slice(1);
+    fetch(new URL("/pkg/rowcast.js", address)).then(async answer => {
+      const served = Buffer.from(await answer.arrayBuffer());
+      process.exit(served.equals(require("node:fs").readFileSync(file)) ? 0 : 1);
+    });
+  ' target/site/pkg/rowcast.js "$address"
+)
+
 # What is released can be had again from its commit.
 [ -z "$(git status --porcelain)" ] || fail "there are changes that are not committed"
 version=$(cargo metadata --format-version=1 --locked --no-deps |
@@ -33,7 +53,7 @@ readonly version name=rowcast-$version-$target
 say "building the site"
 cargo xtask site --release
 say "building $program"
-cargo build --release --locked --package server --target "$target"
+cargo build --release --locked --package server --features embedded-site --target "$target"
 case $target in
   *-musl)
     if readelf --program-headers "$program" | grep -q INTERP; then
@@ -46,8 +66,6 @@ say "gathering $dist/$name"
 rm -rf "$dist"
 mkdir -p "$dist/$name/bin"
 install -m 755 "$program" "$dist/$name/bin/rowcast"
-# The program finds it there: `site`, beside its own directory.
-cp -R target/site "$dist/$name/site"
 git archive HEAD README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT docs deploy | tar -x -C "$dist/$name"
 node scripts/sbom.mjs "$target" >"$dist/$name.cdx.json"
 cp "$dist/$name.cdx.json" "$dist/$name/sbom.cdx.json"
@@ -65,11 +83,11 @@ say "looking at what was packed"
 unpacked=$(mktemp -d)
 trap 'rm -rf "$unpacked"' EXIT
 tar --extract --gzip --file "$dist/$name.tar.gz" --directory "$unpacked"
-[ -s "$unpacked/$name/site/build-id" ] || fail "the archive has no site"
 case $target in
   "$(uname -m)"-*)
     said=$("$unpacked/$name/bin/rowcast" --version)
     [ "$said" = "rowcast $version" ] || fail "the packed program says it is '$said'"
+    serves_its_site "$unpacked/$name/bin/rowcast" || fail "the packed program does not serve the site"
     ;;
   *) say "the program is for another machine, so it was not run" ;;
 esac

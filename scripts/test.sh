@@ -27,16 +27,8 @@ step() {
 # such a server tries to run the browser's effects.
 readonly native=(--workspace --exclude frontend)
 
-# Tests of what needs a program that is missing, and could not be installed (scripts/setup.sh).
-lacks() { ! command -v "$1" >/dev/null && ! [ -x "/usr/sbin/$1" ]; }
-left_out=" "
-skipped=()
-if lacks redis-server; then left_out+="bus chaos failover "; fi
-if lacks pgbouncer; then left_out+="pooler "; fi
-if lacks nginx; then
-  left_out+="chaos nginx "
-  skipped+=(--skip nginx)
-fi
+# shellcheck source=scripts/left_out.sh
+. scripts/left_out.sh
 readonly left_out skipped
 
 rust_tests() {
@@ -97,6 +89,7 @@ if cargo deny --version >/dev/null 2>&1; then
   step "dependencies" cargo deny --log-level error check
 fi
 step "tests" rust_tests
+step "tests, oldest and newest PostgreSQL" scripts/versions.sh quick
 step "site" cargo xtask site
 step "server" cargo build --quiet --package server
 step "browser tests" browser_tests

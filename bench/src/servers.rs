@@ -191,6 +191,8 @@ async fn trial(
     running: &[(Child, String)],
 ) -> anyhow::Result<Trial> {
     let offered = u64::from(options.rate * options.seconds);
+    // A trial writes the numbers of the one before; what is the same already is told to nobody.
+    database.execute("UPDATE shared SET n = -1").await;
     // When each commit was begun: its number is what it writes.
     let began = Instant::now();
     let begun: Arc<Vec<AtomicU64>> = Arc::new((0..offered).map(|_| AtomicU64::new(0)).collect());

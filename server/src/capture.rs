@@ -7,11 +7,13 @@
 
 pub mod bus;
 pub mod change_log;
+pub mod copier;
 pub mod fingerprint;
 pub mod history;
 pub mod migrate;
 pub mod retention;
 pub mod session;
+pub mod source;
 pub mod tail;
 pub mod watch;
 

@@ -2,6 +2,7 @@
 
 mod entrance;
 mod openid;
+mod source;
 mod traces;
 mod watching;
 
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use entrance::EntranceSettings;
 pub use openid::OpenIdSettings;
+pub use source::SourceSettings;
 pub use traces::TraceSettings;
 pub use watching::WatchSettings;
 
@@ -67,12 +69,13 @@ pub enum Command {
     /// Make tables live: every commit to them arrives in open pages
     #[command(
         after_help = "A table needs a primary key, or a unique key over NOT NULL columns. \
-                      This adds triggers to the table and changes nothing else about it; \
+                      This adds triggers to the table, or where ROWCAST_SOURCE is replication adds \
+                      it to the publication rowcast, and changes nothing else about it; \
                       SELECT rowcast.watch('orders') in SQL does the same.\n\n\
                       Example: rowcast watch orders shop.customers"
     )]
     Watch(Tables),
-    /// Make tables not live any more: removes the triggers
+    /// Make tables not live any more: removes the triggers, or takes them out of the publication
     #[command(after_help = "Example: rowcast unwatch orders")]
     Unwatch(Tables),
     /// List the tables, with their keys and whether they are live
@@ -466,6 +469,9 @@ pub struct Settings {
     /// Where the site's files are [default: site, beside the program's directory]
     #[arg(long, global = true, env = "LEPTOS_SITE_ROOT", value_name = "DIR")]
     pub site: Option<String>,
+    /// Where changes come from.
+    #[command(flatten)]
+    pub source: SourceSettings,
     /// How clients come in.
     #[command(flatten)]
     pub entrance: EntranceSettings,
@@ -541,6 +547,8 @@ mod tests {
             "ROWCAST_BUS_CA",
             "rowcast listen",
             "ROWCAST_RETENTION",
+            "ROWCAST_SOURCE",
+            "ROWCAST_SLOT_MAX",
             "ROWCAST_DATA_DIR",
             "ROWCAST_ORIGIN",
             "ROWCAST_TLS_CERT",

@@ -4,6 +4,7 @@ pub mod authorities;
 mod bus;
 mod entrance;
 mod openid;
+mod source;
 mod traces;
 pub mod watching;
 
@@ -19,6 +20,7 @@ use sqlx::postgres::PgConnectOptions;
 
 pub use entrance::Entrance;
 pub use openid::{Join, OpenIdConfig};
+pub use source::{ChangesFrom, SourceConfig};
 pub use traces::{CollectorAddress, TraceConfig};
 pub use watching::{MailConfig, WatchConfig};
 
@@ -26,6 +28,7 @@ use crate::{
     capture::bus::Address,
     cli::Settings,
     database::{impersonation::DatabaseRoles, pool, pooler::Pooler},
+    site::Site,
 };
 
 /// What the server runs with.
@@ -53,6 +56,8 @@ pub struct Config {
     pub watching: WatchConfig,
     /// Where traces go, if anywhere.
     pub traces: Option<TraceConfig>,
+    /// Where changes come from.
+    pub source: SourceConfig,
     /// How long changes are kept.
     pub retention: Duration,
     /// How long clients have to go elsewhere, once the server has been told to stop.
@@ -72,7 +77,7 @@ pub struct Config {
     /// The most bytes of a file that is imported.
     pub import_bytes: u32,
     /// Where the site's files are.
-    pub site: PathBuf,
+    pub site: Site,
 }
 
 /// Whether anybody has to sign in.
@@ -130,6 +135,7 @@ impl Config {
             database_roles: database_roles(settings, auth)?,
             watching: WatchConfig::new(&settings.watching)?,
             traces: TraceConfig::new(&settings.traces)?,
+            source: SourceConfig::new(&settings.source)?,
             retention: retention(&settings.retention)?,
             drain: drain(settings.drain.as_deref())?,
             audit_retention: days("ROWCAST_AUDIT_DAYS", settings.audit_days.as_deref(), 365)?,
@@ -149,8 +155,8 @@ impl Config {
                 1 << 30,
             )?,
             site: match settings.site.as_deref() {
-                None | Some("") => default_site(),
-                Some(site) => PathBuf::from(site),
+                None | Some("") => Site::of_this_program(),
+                Some(site) => Site::Directory(site.into()),
             },
         })
     }
@@ -428,15 +434,6 @@ fn number<N: FromStr + PartialOrd + fmt::Display>(
             &format!("{least} to {greatest}"),
         )),
     }
-}
-
-/// `target/site` of a build in `target/debug` or `target/release`, else `target/site` here.
-fn default_site() -> PathBuf {
-    std::env::current_exe()
-        .ok()
-        .and_then(|program| Some(program.parent()?.parent()?.join("site")))
-        .filter(|site| site.is_dir())
-        .unwrap_or_else(|| "target/site".into())
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod rights;
 mod roles;
 mod schema;
 mod server;
+mod source;
 
 use std::time::Duration;
 
@@ -81,7 +82,8 @@ async fn look(
     if !is_set_up {
         return Ok(false);
     }
-    found.extend(rights::of_serving(connection, config.auth).await?);
+    found.extend(source::source(connection, options, config.source).await?);
+    found.extend(rights::of_serving(connection, config).await?);
     found.extend(roles::roles(connection, &config.database_roles).await?);
     found.extend(schema::event_triggers(connection).await?);
     found.extend(schema::tables(connection).await?);

@@ -44,6 +44,7 @@ pub mod routes;
 pub mod security;
 pub mod serve;
 pub mod shutdown;
+pub mod site;
 pub mod starting;
 pub mod state;
 pub mod telemetry;

@@ -2,7 +2,6 @@
 
 use std::{
     io::ErrorKind,
-    path::Path,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
@@ -20,10 +19,13 @@ use crate::{
     capture::{
         TailHandle, TailOptions,
         bus::{Address, BusOptions, Part},
+        copier::{CopierOptions, Copying, Standing},
         migrate::{MigrateError, migrate},
-        retention, tail,
+        retention,
+        source::{self, Settled, SourceError},
+        tail,
     },
-    config::{Auth, Config, InvalidSetting},
+    config::{Auth, ChangesFrom, Config, InvalidSetting},
     database::{
         catalog::Catalog,
         pool::{self, editors, housekeepers, readers, session},
@@ -47,7 +49,7 @@ use crate::{
     presence::{self, Presence},
     query::slice::bounded,
     router::router,
-    routes::pages::{build_id, site_options},
+    routes::pages::site_options,
     shutdown::Shutdown,
     starting::{is_away, patiently, unless_stopped, was_answered},
     state::AppState,
@@ -99,8 +101,9 @@ pub fn pooled_connections(config: &Config) -> u32 {
 }
 
 fn direct_connections(config: &Config) -> u32 {
-    // By which it is settled who reads the log for others.
-    FOLLOWERS + u32::from(config.bus.is_some())
+    // By which it is settled who reads the log for others, and who copies.
+    let copies = config.source.said == Some(ChangesFrom::Replication);
+    FOLLOWERS + u32::from(config.bus.is_some()) + u32::from(copies)
 }
 
 /// How long the database may take until it is connected to.
@@ -134,6 +137,9 @@ pub enum StartError {
     /// It is the standby beside it.
     #[error(transparent)]
     Replica(ReplicaError),
+    /// It is where changes are to come from.
+    #[error(transparent)]
+    Source(SourceError),
 }
 
 impl StartError {
@@ -161,6 +167,15 @@ impl From<sqlx::Error> for StartError {
             reason: reason(&error),
             is_away: is_away(&error),
             was_answered: was_answered(&error),
+        }
+    }
+}
+
+impl From<SourceError> for StartError {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Database(error) => error.into(),
+            other => Self::Source(other),
         }
     }
 }
@@ -221,6 +236,7 @@ pub struct LiveParts {
     pub epoch: Arc<AtomicU64>,
     /// Follows the log.
     pub follower: TailHandle,
+    copying: Option<Copying>,
     hub: JoinHandle<()>,
     tail: JoinHandle<()>,
 }
@@ -238,8 +254,11 @@ impl LiveParts {
         traces: &Traces,
         stop: watch::Receiver<bool>,
     ) -> Result<Self, StartError> {
+        // Nothing is in the log that was not copied there.
+        let copying = copying(database, config, stop.clone()).await?;
         let ways = (database, None);
-        Self::start_with(database, ways, config, connections, traces, stop).await
+        let parts = Self::start_with(database, ways, config, connections, traces, stop.clone());
+        Ok(parts.await?.with(copying, database, config, stop))
     }
 
     /// The same, with rows read another `way` than the log is, or of a standby.
@@ -284,9 +303,30 @@ impl LiveParts {
             live: Live::new(commands, followed, figures),
             epoch,
             follower,
+            copying: None,
             hub: tokio::spawn(hub.run(receiver, started.events, stop)),
             tail: started.task,
         })
+    }
+
+    /// With what copies from the write-ahead log, or will once changes come from there.
+    fn with(
+        mut self,
+        copying: Option<Copying>,
+        database: &PgConnectOptions,
+        config: &Config,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        let wanted = self.follower.is_replicated();
+        let later = || Copying::start_once(wanted, copier_options(database, config), stop);
+        self.copying = Some(copying.unwrap_or_else(later));
+        self
+    }
+
+    /// How copying from the write-ahead log does, where changes come from there.
+    pub fn copying(&self) -> Option<Arc<Standing>> {
+        let copying = self.copying.as_ref()?;
+        Some(Arc::clone(copying.standing()))
     }
 
     /// Waits for the parts to end, after `stop` has said so.
@@ -312,6 +352,54 @@ impl LiveParts {
     }
 }
 
+/// Has changes of a database that has been [prepared](prepare) come from where the settings say, if
+/// they do.
+///
+/// # Errors
+/// Why they do not.
+pub async fn settle_source(
+    database: &PgConnectOptions,
+    said: Option<ChangesFrom>,
+) -> Result<Settled, StartError> {
+    Ok(source::settle(database, said).await?)
+}
+
+fn copier_options(database: &PgConnectOptions, config: &Config) -> CopierOptions {
+    CopierOptions {
+        database: session(database.clone()),
+        slot_max: config.source.slot_max,
+    }
+}
+
+/// Sees to it that changes are copied from the write-ahead log, where they come from there. What is
+/// tried again after this goes on beside it, so that nothing is decoded twice.
+async fn copying(
+    database: &PgConnectOptions,
+    config: &Config,
+    stop: watch::Receiver<bool>,
+) -> Result<Option<Copying>, StartError> {
+    let options = copier_options(database, config);
+    let connecting = tokio::time::timeout(CONNECTING, options.database.connect());
+    let silence = |_| sqlx::Error::Io(ErrorKind::TimedOut.into());
+    let mut connection = connecting.await.map_err(silence)??;
+    let present = source::present(&mut connection).await?;
+    let _ = tokio::time::timeout(CLOSING, connection.close()).await;
+    if present == ChangesFrom::Triggers {
+        return Ok(None);
+    }
+    let copying = Copying::start(options, stop);
+    let ready = copying.standing().ready().await;
+    let Err(reason) = ready else {
+        return Ok(Some(copying));
+    };
+    copying.give_up(&session(database.clone())).await;
+    Err(StartError::Database {
+        reason: format!("changes can't be copied from the write-ahead log: {reason}"),
+        is_away: false,
+        was_answered: true,
+    })
+}
+
 /// Reads the log of a database that has been [prepared](prepare) for the servers on a bus, until
 /// the shutdown. `begun` is told once it is read.
 ///
@@ -324,6 +412,16 @@ pub async fn lead(
     mut shutdown: Shutdown,
     begun: impl FnOnce(),
 ) -> Result<(), StartError> {
+    let settling = patiently(|| settle_source(database, config.source.said));
+    let Some(settled) = unless_stopped(&shutdown, settling).await else {
+        return Ok(());
+    };
+    let Settled { here, .. } = settled?;
+    let starting = patiently(|| copying(database, config, shutdown.receiver()));
+    let Some(copying) = unless_stopped(&shutdown, starting).await else {
+        return Ok(());
+    };
+    let copying = copying?;
     let (traces, exporting) = start_traces(config);
     let options = TailOptions {
         database: session(database.clone()),
@@ -339,6 +437,13 @@ pub async fn lead(
         return Ok(());
     };
     let mut started = started?;
+    drop(here);
+    // It copies until this returns.
+    let _copying = copying.unwrap_or_else(|| {
+        let wanted = started.handle.is_replicated();
+        let options = copier_options(database, config);
+        Copying::start_once(wanted, options, shutdown.receiver())
+    });
     begun();
     loop {
         tokio::select! {
@@ -408,8 +513,18 @@ pub async fn serve(
         return Ok(());
     };
     let replica = replica?;
+    let settling = patiently(|| settle_source(database, config.source.said));
+    let Some(settled) = unless_stopped(&shutdown, settling).await else {
+        return Ok(());
+    };
+    let Settled { here, .. } = settled?;
     // What requests are answered by goes on until those under way have been.
     let (answered, at_last) = watch::channel(false);
+    let starting = patiently(|| copying(database, config, at_last.clone()));
+    let Some(copying) = unless_stopped(&shutdown, starting).await else {
+        return Ok(());
+    };
+    let copying = copying?;
     let starting = patiently(|| {
         let stop = at_last.clone();
         let ways = (way, replica.clone());
@@ -418,7 +533,9 @@ pub async fn serve(
     let Some(parts) = unless_stopped(&shutdown, starting).await else {
         return Ok(());
     };
-    let parts = parts?;
+    let parts = parts?.with(copying, database, config, at_last.clone());
+    // The log is followed, which shows as well that a server is here.
+    drop(here);
     let housekeeping = housekeepers(way.clone());
     let starting = patiently(|| limits(config, &housekeeping));
     let Some(limits) = unless_stopped(&shutdown, starting).await else {
@@ -528,7 +645,7 @@ pub async fn serve(
         Ok(listener) => {
             if is_without_site {
                 tracing::warn!(
-                    site = %config.site.display(),
+                    site = %config.site,
                     "the site's files are not there: pages come without style and script"
                 );
             }
@@ -638,17 +755,17 @@ fn state(
     shutdown: &Shutdown,
     traces: Traces,
 ) -> AppState {
-    let site: &Path = &config.site;
-    let build = build_id(site);
     AppState {
         catalog: Arc::clone(&parts.catalog),
         readers: parts.readers.clone(),
         live: parts.live.clone(),
         tail: parts.follower.clone(),
+        copying: parts.copying(),
         epoch: Arc::clone(&parts.epoch),
-        build,
+        build: config.site.build(),
         metrics: Arc::new(Metrics::default()),
-        site: site_options(site),
+        site: site_options(),
+        files: config.site.clone(),
         shutdown: shutdown.clone(),
         clients: Room::of(config.max_clients),
         exports: Room::of(EXPORTS),

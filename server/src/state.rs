@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     auth::{Accounts, Identity, openid::OpenId},
-    capture::tail::TailHandle,
+    capture::{copier::Standing, tail::TailHandle},
     database::{catalog::Catalog, readers::Readers},
     error::{HttpError, database_unavailable},
     host::{same_origin, wrong_origin},
@@ -28,6 +28,7 @@ use crate::{
     permission::Seen,
     presence::Presence,
     shutdown::Shutdown,
+    site::Site,
     traces::Traces,
     watching::{Watching, delivery::Delivers},
 };
@@ -46,14 +47,18 @@ pub struct AppState {
     pub live: Live,
     /// Follows the log for them.
     pub tail: TailHandle,
+    /// Copies changes from the write-ahead log to it, where they come from there.
+    pub copying: Option<Arc<Standing>>,
     /// Which history of the database the cursors belong to, as [`AppState::epoch`] reads it.
     pub epoch: Arc<AtomicU64>,
     /// Which build of the site is served; empty if there is none.
     pub build: String,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// How the pages find their files.
+    /// How the pages name their files.
     pub site: LeptosOptions,
+    /// Those files.
+    pub files: Site,
     /// Says when long-lived connections are to end.
     pub shutdown: Shutdown,
     /// Room for clients that stay connected.

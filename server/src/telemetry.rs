@@ -2,12 +2,16 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{EnvFilter, filter::ParseError, fmt};
 
 use crate::config::InvalidSetting;
 
 /// What is logged where `RUST_LOG` is unset. The driver's own messages may hold statements.
 const DEFAULT: &str = "info,sqlx=warn";
+
+/// What never is: of the stream of the write-ahead log the database's own words, which may hold what is
+/// in rows. What ends it is told by who reads it.
+const NEVER: &str = "pgwire_replication=off";
 
 /// How lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +48,7 @@ pub fn start(format: Option<&str>) -> Result<(), InvalidSetting> {
         Ok(text) if !text.is_empty() => text,
         _ => DEFAULT.to_owned(),
     };
-    let filter = EnvFilter::builder().parse(&directives).map_err(|_| {
+    let filter = filter(&directives).map_err(|_| {
         InvalidSetting::new(
             "RUST_LOG",
             &directives,
@@ -68,9 +72,25 @@ pub fn start(format: Option<&str>) -> Result<(), InvalidSetting> {
     Ok(())
 }
 
+fn filter(directives: &str) -> Result<EnvFilter, ParseError> {
+    Ok(EnvFilter::builder()
+        .parse(directives)?
+        .add_directive(NEVER.parse()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_of_the_stream_are_not_logged_whatever_is() {
+        for directives in [DEFAULT, "trace", "info,pgwire_replication=debug", "error"] {
+            let filter = filter(directives).expect("a filter").to_string();
+            let told = filter.split(',').filter(|one| one.contains("pgwire"));
+            assert_eq!(told.collect::<Vec<_>>(), [NEVER], "{filter}");
+        }
+        assert!(filter("a=b=c").is_err());
+    }
 
     #[test]
     fn a_format_is_text_unless_another_is_named() {

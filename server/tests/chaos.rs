@@ -63,11 +63,13 @@ mod writers;
 
 use std::{
     io::Write,
+    path::Path,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use faults::Fault;
 use report::Report;
+use server::PROGRAM;
 use tokio::sync::Mutex as Turn;
 use world::{Manner, Plan, World};
 
@@ -84,6 +86,7 @@ async fn whatever_happens_each_list_equals_its_sql_and_nobody_begins_again() {
         clients: clients as usize,
         drain: "1s",
         manner: Manner::Restless,
+        program: Path::new(PROGRAM),
     };
     let _turn = TURN.lock().await;
     let mut world = World::new(seed, plan).await;

@@ -25,6 +25,8 @@ mod limits;
 mod memory;
 #[path = "live/moving.rs"]
 mod moving;
+#[path = "live/newer.rs"]
+mod newer;
 #[path = "support/ports.rs"]
 mod ports;
 #[path = "live/protocol.rs"]

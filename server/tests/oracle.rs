@@ -5,7 +5,8 @@
 //! A run is drawn from a seed as a plan, carried out, and made smaller where it fails; what is
 //! printed then is the seed and a short script. `ORACLE_SECONDS` bounds the time (20 unless
 //! set), `ORACLE_SEED` replays a seed, `ORACLE_SHRINK_SECONDS` bounds the time to make a
-//! failure smaller (180). Timing is not part of a seed, so a failure that needs a certain
+//! failure smaller (180). With `ORACLE_SOURCE=replication` changes come from the write-ahead log, not
+//! from triggers. Timing is not part of a seed, so a failure that needs a certain
 //! interleaving may take several replays.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
@@ -53,7 +54,7 @@ use std::time::{Duration, Instant};
 
 use client::Fault;
 use cluster::Cluster;
-use plan::{Plan, Step};
+use plan::{Plan, Source, Step};
 use script::script;
 use shrink::{Budget, Shrunk, shrink};
 use world::{Manner, run};
@@ -79,12 +80,27 @@ pub struct Tally {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_list_equals_its_sql() {
+    let source = match std::env::var("ORACLE_SOURCE").as_deref() {
+        Err(_) | Ok("" | "triggers") => Source::Triggers,
+        Ok("replication") => Source::Replication,
+        Ok(other) => panic!("ORACLE_SOURCE={other} is neither triggers nor replication"),
+    };
     let seconds = number("ORACLE_SECONDS").unwrap_or(20);
     let first = number("ORACLE_SEED").unwrap_or_else(|| {
         std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(1, |since| since.as_nanos() as u64)
     });
+    compare(source, first, seconds).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_equal_their_sql_where_tables_have_no_triggers() {
+    compare(Source::Replication, 25, 10).await;
+}
+
+/// Runs one plan after the other, for so many seconds.
+async fn compare(source: Source, first: u64, seconds: u64) {
     let cluster = Cluster::start(&[]);
     let deadline = Instant::now() + Duration::from_secs(seconds);
     let manner = Manner {
@@ -96,7 +112,7 @@ async fn every_list_equals_its_sql() {
     while worlds == 0 || Instant::now() < deadline {
         let seed = first.wrapping_add(worlds);
         println!("oracle: ORACLE_SEED={seed}");
-        let plan = Plan::generate(seed, true);
+        let plan = Plan::generate(seed, true).of(source);
         if let Err(failure) = run(&cluster, &plan, manner, &mut tally).await {
             println!("oracle: step {}: {}", failure.step, failure.what);
             let budget = Budget {

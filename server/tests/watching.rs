@@ -21,6 +21,8 @@ mod cluster;
 mod deliveries;
 #[path = "watching/hits.rs"]
 mod hits;
+#[path = "watching/late.rs"]
+mod late;
 #[path = "support/ports.rs"]
 mod ports;
 #[path = "support/server.rs"]

@@ -8,7 +8,7 @@ use super::history::Fnv;
 
 /// A hash of every watched relation's definition, and of that of partitions of them and views
 /// over them: columns with the transactions that last wrote them, name, keys, rule, triggers,
-/// what this role may see of it, and whether triggers are known not to fit; and of all, which
+/// whether it is published, what this role may see of it, and whether triggers are known not to fit; and of all, which
 /// casts to json are not ours, for on them depends what triggers may image.
 const ALL: &str = "SELECT c.oid, md5(concat_ws('/', c.relname, c.relnamespace, c.relkind, \
      (SELECT w.definition IS NULL FROM rowcast.watched w WHERE w.relation = c.oid), \
@@ -30,6 +30,9 @@ const ALL: &str = "SELECT c.oid, md5(concat_ws('/', c.relname, c.relnamespace, c
        WHERE h.inhparent = c.oid), \
      (SELECT string_agg(concat(g.oid, ':', g.tgenabled), ',' ORDER BY g.oid) FROM pg_trigger g \
        WHERE g.tgrelid = c.oid AND NOT g.tgisinternal), \
+     (SELECT string_agg(concat(r.oid, ':', r.xmin), ',' ORDER BY r.oid) \
+        FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid \
+       WHERE r.prrelid = c.oid AND p.pubname = 'rowcast'), \
      (SELECT string_agg(concat(r.oid, ':', r.xmin), ',' ORDER BY r.oid) FROM pg_rewrite r \
        WHERE r.ev_class = c.oid AND c.relkind IN ('v', 'm')))) \
      FROM pg_class c WHERE c.oid IN ( \

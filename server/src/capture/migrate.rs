@@ -118,6 +118,16 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "operations_help",
         include_str!("../../../migrations/0024_operations_help.sql"),
     ),
+    (
+        25,
+        "source",
+        include_str!("../../../migrations/0025_source.sql"),
+    ),
+    (
+        26,
+        "keys",
+        include_str!("../../../migrations/0026_keys.sql"),
+    ),
 ];
 
 /// The schema's version that the oldest program knows which works with the schema as it is after
@@ -308,7 +318,7 @@ async fn apply_one(
         .execute(&mut *transaction)
         .await?;
     if *version >= VERSIONS {
-        sqlx::query("UPDATE rowcast.state SET works_from = $1")
+        sqlx::query("UPDATE rowcast.state SET works_from = greatest(works_from, $1)")
             .bind(WORKS_FROM)
             .execute(&mut *transaction)
             .await?;

@@ -51,7 +51,7 @@ use super::{
         signature::Key,
         writer::{Standing, Writer},
     },
-    change_log::{self, ChangeKind, Read},
+    change_log::{self, ChangeKind, Read, Source},
     fingerprint, history, session, watch,
 };
 use crate::traces::Traces;
@@ -127,6 +127,8 @@ struct Shared {
     news: News,
     /// The history that is followed.
     epoch: AtomicU64,
+    /// Whether its changes are copied from the write-ahead log.
+    is_replicated: state::Sender<bool>,
     /// Whether it is not known yet how the log goes on.
     is_lost: AtomicBool,
     /// Whether what another one has read is followed.
@@ -149,6 +151,7 @@ impl Shared {
             bells: AtomicU64::new(0),
             news: News::default(),
             epoch: AtomicU64::new(0),
+            is_replicated: state::Sender::new(false),
             is_lost: AtomicBool::new(false),
             is_led: AtomicBool::new(false),
             writer: OnceLock::new(),
@@ -227,6 +230,11 @@ impl TailHandle {
         self.shared.awake.subscribe()
     }
 
+    /// Whether changes are to be copied from the write-ahead log.
+    pub fn is_replicated(&self) -> state::Receiver<bool> {
+        self.shared.is_replicated.subscribe()
+    }
+
     /// From now on it is kept what was found.
     pub fn hear(&self) {
         self.shared.news.hear();
@@ -271,16 +279,16 @@ pub async fn start(options: TailOptions) -> Result<Started, sqlx::Error> {
     if let Err(error) = watch::refresh_all(&mut connection.log).await {
         watch::tell_misfit(&error)?;
     }
-    let epoch = history::epoch(&mut connection.log).await?;
+    let (epoch, source, cursor) = present(&mut connection.log).await?;
     if options.bus.is_some() {
         shared.read_key(&mut connection.log).await?;
     }
-    let cursor = change_log::present(&mut connection.log).await?;
     let fingerprints = fingerprint::all(&mut connection.log).await?;
     let is_told = fingerprint::is_told(&mut connection.log).await?;
     let (events, receiver) = mpsc::channel(64);
     let is_silent = doorbell::is_silent(&mut connection.log).await?;
     shared.epoch.store(epoch, Ordering::Release);
+    shared.is_replicated.send_replace(source.is_replicated);
     let follower = Follower {
         definitions: fingerprint::hash(&fingerprints),
         acknowledged: None,
@@ -288,6 +296,7 @@ pub async fn start(options: TailOptions) -> Result<Started, sqlx::Error> {
         shared: Arc::clone(&shared),
         events,
         epoch,
+        source,
         cursor: cursor.clone(),
         told: cursor.clone(),
         untold: BTreeSet::new(),
@@ -319,12 +328,31 @@ async fn connect(options: &TailOptions) -> Result<Connection, sqlx::Error> {
     connecting.await.map_err(|_| lost())?
 }
 
+/// Which history this is, where its changes come from, and the newest version that the log is
+/// whole up to.
+async fn present(log: &mut PgConnection) -> Result<(u64, Source, PgSnapshot), sqlx::Error> {
+    loop {
+        let source = change_log::source(log).await?;
+        let version = match change_log::reached_at_last(log, source).await? {
+            Some(reached) => reached,
+            None => change_log::present(log).await?,
+        };
+        let epoch = history::epoch(log).await?;
+        // A version of another history would be none to go on from.
+        if change_log::source(log).await? == source {
+            return Ok((epoch, source, version));
+        }
+    }
+}
+
 /// The state of a tail between two reads.
 struct Follower {
     options: TailOptions,
     shared: Arc<Shared>,
     events: mpsc::Sender<TailEvent>,
     epoch: u64,
+    /// Where the log's changes come from.
+    source: Source,
     cursor: PgSnapshot,
     /// The version that the listener was taken to.
     told: PgSnapshot,
@@ -524,8 +552,12 @@ impl Follower {
         &mut self,
         connection: &mut PgConnection,
     ) -> Result<TailEvent, sqlx::Error> {
-        let epoch = history::epoch(connection).await?;
-        let present = change_log::present(connection).await?;
+        // Before it is waited for whoever copies: nobody may do so yet.
+        let source = change_log::source(connection).await?;
+        let is_replicated = &self.shared.is_replicated;
+        is_replicated.send_replace(source.is_replicated);
+        let (epoch, source, present) = present(connection).await?;
+        self.source = source;
         let continues = epoch == self.epoch
             && present.covers(&self.cursor)
             && !history::is_purged(connection, self.cursor.xmin).await?;

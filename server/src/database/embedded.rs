@@ -52,7 +52,7 @@ pub enum EmbeddedError {
     /// PostgreSQL's server programs are not on this machine.
     #[error(
         "PostgreSQL's programs (initdb, pg_ctl, postgres) were not found: install PostgreSQL \
-         15 or later, or run `make setup`, or set DATABASE_URL to a database of your own"
+         14 or later, or run `make setup`, or set DATABASE_URL to a database of your own"
     )]
     ProgramsMissing,
     /// The cluster was made by a version that is no longer installed.

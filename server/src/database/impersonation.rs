@@ -117,6 +117,11 @@ pub async fn take_on(connection: &mut PgConnection, table: &TableMeta) -> Result
     let Some(rules) = &table.rules else {
         return Ok(());
     };
+    if table.keeps_plans() {
+        sqlx::raw_sql("DISCARD PLANS")
+            .execute(&mut *connection)
+            .await?;
+    }
     // In this order: under a role of few rights a setting may not be one's own any more.
     let taken = sqlx::query(
         "SELECT pg_catalog.set_config('request.jwt.claims', $1, true), \

@@ -22,17 +22,8 @@ mod message;
 mod session;
 mod settings;
 mod statement;
-mod tls;
-mod upstream;
 
-use std::{
-    fs::{self, DirBuilder},
-    io,
-    os::unix::fs::DirBuilderExt,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 
 use sqlx::{
     ConnectOptions, Connection, Row,
@@ -40,12 +31,12 @@ use sqlx::{
 };
 use tokio::{net::UnixListener, task::JoinHandle, time::timeout};
 
-use self::upstream::{SharedUpstream, Upstream};
-use super::pool;
+use super::{
+    pool,
+    private_socket::{PORT, PrivateSocket},
+    upstream::{SharedUpstream, Upstream},
+};
 use crate::{config::InvalidSetting, starting::is_away};
-
-/// The port that our socket's name tells.
-const PORT: u16 = 5432;
 
 /// How long each of the two ways may take to be looked at.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -97,8 +88,8 @@ pub enum PoolerError {
 #[derive(Debug)]
 pub struct Pooled {
     options: PgConnectOptions,
-    directory: PathBuf,
     task: JoinHandle<()>,
+    _socket: PrivateSocket,
 }
 
 impl Pooler {
@@ -107,7 +98,7 @@ impl Pooler {
     /// # Errors
     /// What is wrong with the files of certificates that it names.
     pub fn new(url: &str, options: PgConnectOptions) -> Result<Self, InvalidSetting> {
-        let upstream = Arc::new(Upstream::new(url, options.clone())?);
+        let upstream = Arc::new(Upstream::new("DATABASE_URL", url, options.clone())?);
         Ok(Self { options, upstream })
     }
 
@@ -121,26 +112,13 @@ impl Pooler {
     /// # Errors
     /// Where there is no place for the socket.
     pub fn start(&self) -> Result<Pooled, PoolerError> {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(io::Error::other)?;
-        let name = format!("rowcast-pooler-{:016x}", u64::from_ne_bytes(random));
-        let directory = std::env::temp_dir().join(name);
-        // Nobody else gets in.
-        DirBuilder::new().mode(0o700).create(&directory)?;
-        let listener = UnixListener::bind(directory.join(format!(".s.PGSQL.{PORT}")));
-        let listener = match listener {
-            Ok(listener) => listener,
-            Err(error) => {
-                let _ = fs::remove_dir_all(&directory);
-                return Err(error.into());
-            }
-        };
+        let (socket, listener) = PrivateSocket::make("pooler")?;
         let options = self.options.clone();
-        let options = options.socket(&directory).port(PORT);
+        let options = options.socket(socket.directory()).port(PORT);
         Ok(Pooled {
             options: options.ssl_mode(PgSslMode::Disable),
             task: tokio::spawn(accept(listener, Arc::clone(&self.upstream))),
-            directory,
+            _socket: socket,
         })
     }
 
@@ -184,7 +162,6 @@ impl Pooled {
 impl Drop for Pooled {
     fn drop(&mut self) {
         self.task.abort();
-        let _ = fs::remove_dir_all(&self.directory);
     }
 }
 

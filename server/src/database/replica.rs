@@ -16,7 +16,8 @@
 //! 4. If there are any, the primary has to show them by now, in the same history. So the version is
 //!    between two of the primary's, and a list never goes back, whoever answers its next read.
 //!
-//! Where any of it fails the primary is asked, which is always right.
+//! Where any of it fails the primary is asked, which is always right. So it is where changes are copied
+//! from the write-ahead log: a standby may show what the log that it has does not yet.
 
 mod barrier;
 mod counts;
@@ -142,6 +143,10 @@ impl Replica {
         }
         // A primary that can't be asked says so to whoever asks it next.
         let barrier = Barrier::of(primary).await.ok()?;
+        if barrier.is_replicated {
+            self.fall_back(Reason::Source);
+            return None;
+        }
         match self.reach(&barrier, primary).await {
             Ok((connection, place)) => Some(CaughtUp {
                 replica: self.clone(),

@@ -3,7 +3,10 @@
 use sqlx::{PgConnection, Row};
 
 use super::Finding;
-use crate::config::Auth;
+use crate::{
+    capture::source::present,
+    config::{Auth, ChangesFrom, Config},
+};
 
 /// What a right is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -12,6 +15,8 @@ enum For {
     Serving,
     /// Saved views, presence and the operations page, without which all else works.
     Company,
+    /// Copying changes from the write-ahead log, where they come from there.
+    Copying,
     /// Accounts, which are not looked at where nobody has to sign in.
     Accounts,
 }
@@ -23,6 +28,11 @@ const NEEDED: &[(&str, &[&str], For)] = &[
     ("watched", &["SELECT"], For::Serving),
     ("change_log", &["SELECT", "UPDATE", "DELETE"], For::Serving),
     ("state", &["SELECT", "UPDATE"], For::Serving),
+    ("copied", &["SELECT"], For::Serving),
+    ("copied", &["UPDATE"], For::Copying),
+    ("change_log", &["INSERT"], For::Copying),
+    ("part", &["SELECT"], For::Copying),
+    ("parted", &["SELECT", "DELETE"], For::Copying),
     ("audit", WRITTEN, For::Serving),
     ("refusal", WRITTEN, For::Serving),
     ("saved_view", WRITTEN, For::Company),
@@ -67,11 +77,17 @@ const WRITTEN: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE"];
 
 pub(super) async fn of_serving(
     connection: &mut PgConnection,
-    auth: Auth,
+    config: &Config,
 ) -> Result<Vec<Finding>, sqlx::Error> {
-    let needed = NEEDED
-        .iter()
-        .filter(|(.., purpose)| auth == Auth::On || *purpose != For::Accounts);
+    let copies = match config.source.said {
+        Some(said) => said == ChangesFrom::Replication,
+        None => present(connection).await? == ChangesFrom::Replication,
+    };
+    let needed = NEEDED.iter().filter(|(.., purpose)| match purpose {
+        For::Serving | For::Company => true,
+        For::Copying => copies,
+        For::Accounts => config.auth == Auth::On,
+    });
     let (mut tables, mut rights) = (Vec::new(), Vec::new());
     for (table, needed, _) in needed {
         for right in *needed {

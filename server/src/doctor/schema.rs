@@ -129,6 +129,8 @@ pub(super) async fn tables(connection: &mut PgConnection) -> Result<Vec<Finding>
                 c.oid IS NULL AS is_gone, \
                 CASE WHEN c.oid IS NOT NULL THEN \
                      w.definition IS DISTINCT FROM rowcast.definition(w.relation) END AS is_unfit, \
+                CASE WHEN rowcast.is_to_be_published(w.relation) \
+                     THEN NOT rowcast.is_published(w.relation) ELSE \
                 EXISTS (SELECT FROM rowcast.tree(w.relation) t JOIN pg_class m ON m.oid = t, \
                           unnest(CASE WHEN NOT rowcast.is_subscribed(w.relation) \
                                       THEN ARRAY['insert', 'update', 'delete', 'truncate'] \
@@ -137,7 +139,7 @@ pub(super) async fn tables(connection: &mut PgConnection) -> Result<Vec<Finding>
                          WHERE m.relkind IN ('r', 'p') AND NOT EXISTS ( \
                                SELECT FROM pg_trigger g \
                                 WHERE g.tgrelid = t AND g.tgname = 'rowcast_' || o \
-                                  AND g.tgenabled = 'A')) AS is_deaf, \
+                                  AND g.tgenabled = 'A')) END AS is_deaf, \
                 c.relkind IN ('r', 'p') AND NOT has_table_privilege(c.oid, 'SELECT') AS is_shut, \
                 c.relkind IN ('r', 'p') AND row_security_active(c.oid) AS is_hidden \
            FROM rowcast.watched w LEFT JOIN pg_class c ON c.oid = w.relation ORDER BY 1",
@@ -152,7 +154,7 @@ pub(super) async fn tables(connection: &mut PgConnection) -> Result<Vec<Finding>
         ),
         (
             "is_deaf",
-            "have triggers of Rowcast's that are missing or disabled, so what is written to them does not arrive",
+            "have triggers of Rowcast's that are missing or disabled, or are missing in its publication, so what is written to them does not arrive",
             "SELECT rowcast.unwatch('…') and rowcast.watch('…') again",
         ),
         (

@@ -74,10 +74,16 @@ fn time_sql(moving: Moving, column: &ColumnMeta, params: &mut Params) -> String 
                 Codec::TimestampTz => NOW,
                 _ => UTC,
             };
-            let distance = params.push(format!("{seconds} s"));
-            format!("({now} OPERATOR(pg_catalog.+) {distance}::pg_catalog.interval)")
+            let distance = distance_sql(seconds, params);
+            format!("({now} OPERATOR(pg_catalog.+) {distance})")
         }
     }
+}
+
+/// Not as an interval's text: PostgreSQL 14 reads none of more than 2³¹ seconds.
+fn distance_sql(seconds: i64, params: &mut Params) -> String {
+    let seconds = params.push(seconds.to_string());
+    format!("pg_catalog.make_interval(secs => {seconds}::float8)")
 }
 
 /// The moment at which a comparison next turns for a row of which `others` holds: microseconds
@@ -101,9 +107,8 @@ fn turn_sql(
             (format!("{day}::pg_catalog.timestamp"), 0)
         }
         Distance::Seconds(seconds) => {
-            let distance = params.push(format!("{seconds} s"));
-            let turn =
-                format!("(min({value}) OPERATOR(pg_catalog.-) {distance}::pg_catalog.interval)");
+            let distance = distance_sql(seconds, params);
+            let turn = format!("(min({value}) OPERATOR(pg_catalog.-) {distance})");
             (turn, i64::from(!turns_at))
         }
     };

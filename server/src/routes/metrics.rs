@@ -177,6 +177,19 @@ fn log(state: &AppState, page: &mut Page) {
         "Whether the change log is read at a beat, so that no writer rings.",
         u8::from(*state.tail.awake().borrow()),
     );
+    let copying = state.copying.as_ref();
+    page.one(
+        "rowcast_slot_copies",
+        "gauge",
+        "Whether this server copies changes from the write-ahead log.",
+        u8::from(copying.is_some_and(|copying| copying.copies())),
+    );
+    page.one(
+        "rowcast_slot_retained_bytes",
+        "gauge",
+        "How much of the write-ahead log is kept for the replication slot.",
+        copying.map_or(0, |copying| copying.retained()),
+    );
     let (leads, entries) = state.tail.leads();
     page.one(
         "rowcast_bus_led",

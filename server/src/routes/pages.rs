@@ -1,7 +1,6 @@
 //! The pages, rendered here, and the files that they need.
 
 use std::{
-    path::Path as FilePath,
     sync::{Arc, LazyLock},
     time::Duration,
 };
@@ -31,8 +30,6 @@ use rowcast_app::{
 };
 use rowcast_protocol::{ApiError, Table};
 use serde::Deserialize;
-use tower::ServiceExt;
-use tower_http::services::ServeDir;
 
 use super::{
     comments_page, feed_images, feed_page,
@@ -154,21 +151,13 @@ pub fn listed() -> Vec<AxumRouteListing> {
     LISTED.clone()
 }
 
-/// What is needed to find the files: the site's directory as the pages know it.
-pub fn site_options(site: &FilePath) -> LeptosOptions {
+/// Where the pages find the files.
+pub fn site_options() -> LeptosOptions {
     LeptosOptions::builder()
         .output_name("rowcast")
-        .site_root(site.to_string_lossy().into_owned())
         .site_pkg_dir("pkg")
         .env(leptos::config::Env::PROD)
         .build()
-}
-
-/// The build that the site's files are of; empty if there are none.
-pub fn build_id(site: &FilePath) -> String {
-    std::fs::read_to_string(site.join("build-id"))
-        .map(|id| id.trim().to_owned())
-        .unwrap_or_default()
 }
 
 /// What the form that adds a filter sends where there is no JavaScript.
@@ -280,21 +269,20 @@ pub async fn site_file(state: &AppState, request: Request) -> Option<Response> {
         .uri()
         .query()
         .is_some_and(|query| !state.build.is_empty() && query == format!("v={}", state.build));
-    let mut response = file(&state.site.site_root, request).await?;
+    let mut response = state.files.file(request).await?;
     let caching = if for_ever {
         "public, max-age=31536000, immutable"
     } else {
         "no-cache"
     };
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    if let Some(kind) = headers.get_mut(header::CONTENT_TYPE)
+        && let Some(whole) = with_charset(kind)
+    {
+        *kind = whole;
+    }
     Some(response)
-}
-
-/// Whether a path names a file that is there for the server, not for clients.
-fn is_hidden(path: &str) -> bool {
-    path == "/build-id" || path.contains("/.") || path.ends_with(".br") || path.ends_with(".gz")
 }
 
 /// A request without its body.
@@ -305,30 +293,6 @@ pub fn clone_head(request: &Request) -> Request {
     *head.headers_mut() = request.headers().clone();
     *head.extensions_mut() = request.extensions().clone();
     head
-}
-
-/// A file of the site; `None` if there is no such file or the request asks for none.
-async fn file(site: &str, request: Request) -> Option<Response> {
-    if site.is_empty() || is_hidden(request.uri().path()) {
-        return None;
-    }
-    let files = ServeDir::new(site)
-        .append_index_html_on_directories(false)
-        .precompressed_br()
-        .precompressed_gzip();
-    let response = files.oneshot(request).await.ok()?;
-    let missing = matches!(
-        response.status(),
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
-    );
-    let mut response = (!missing).then(|| response.map(Body::new))?;
-    let headers = response.headers_mut();
-    if let Some(kind) = headers.get_mut(header::CONTENT_TYPE)
-        && let Some(whole) = with_charset(kind)
-    {
-        *kind = whole;
-    }
-    Some(response)
 }
 
 /// A type of text with the encoding that all of the site's texts have, where it does not say so.

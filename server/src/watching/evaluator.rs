@@ -12,7 +12,7 @@ use std::{
 
 use sqlx::PgPool;
 
-pub use self::audience::may_tell_others;
+pub use self::{audience::may_tell_others, place::Reach};
 use self::{
     failures::Failures,
     place::{beginning, place},
@@ -193,6 +193,9 @@ impl Evaluator {
             }
             Err(error) => return Err(error.into()),
         };
+        let Some(reach) = place.reach else {
+            return Ok(round);
+        };
         if !place.is_ours {
             tell::begin_anew(connection, &rules).await?;
             transaction.commit().await?;
@@ -210,7 +213,7 @@ impl Evaluator {
             .filter(|rule| self.failures.is_left_out(rule.id, self.begun))
             .collect();
         let shapes = shape::look(&self.parts, &rules, &tables).await?;
-        let looked = look(self, connection, &rules, &tables, &from).await?;
+        let looked = look(self, connection, &rules, &tables, &from, &reach).await?;
         round.has_more = looked.has_more;
         let is_still = self.moved.is_some_and(|moved| moved.elapsed() < STANDS);
         let is_nothing = lost.is_empty() && left_out.is_empty() && shapes.is_empty();
@@ -225,7 +228,9 @@ impl Evaluator {
         rule::forget_gaps(connection, &rules, &looked.seen).await?;
         sqlx::query(
             "UPDATE rowcast.watch_cursor SET seen = $1::text::pg_snapshot, \
-                    looked_at = CASE WHEN $2 THEN looked_at ELSE now() END",
+                    looked_at = CASE WHEN $2 THEN looked_at \
+                                     WHEN rowcast.is_replicated() \
+                                     THEN (SELECT c.at FROM rowcast.copied c) ELSE now() END",
         )
         .bind(looked.seen.to_string())
         .bind(looked.has_more)

@@ -19,7 +19,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::types::Oid};
 use self::turn::Turn;
 use super::{
     cursor::advanced,
-    evaluator::{Evaluator, Failed},
+    evaluator::{Evaluator, Failed, Reach},
     net::{Hashes, Net, Outcome, Room},
     part::{self, NEW},
     rule::{Kind, Rule},
@@ -134,7 +134,8 @@ struct Looking<'a> {
     hits: Vec<Hit>,
 }
 
-/// Looks at what is new since `from`. `tables`: those of the rules, by relation.
+/// Looks at what is new since `from`, up to where the log goes. `tables`: those of the rules, by
+/// relation.
 ///
 /// # Errors
 /// The database's, and what is wrong with it while a rule is looked at.
@@ -144,16 +145,15 @@ pub async fn look(
     rules: &[Rule],
     tables: &HashMap<u32, Arc<TableMeta>>,
     from: &PgSnapshot,
+    reach: &Reach,
 ) -> Result<Looked, Failed> {
     let relations: Vec<Oid> = tables.keys().map(|relation| Oid(*relation)).collect();
-    let (end, has_more) = part::end(connection, from, &relations).await?;
+    let (end, has_more) = part::end(connection, from, &relations, reach.bound()).await?;
     let sql = format!(
-        "SELECT s.now, l.xid::text, (extract(epoch FROM l.at) * 1000000)::int8, l.relation, \
-                l.kind::text, l.layout, l.old, l.new \
-           FROM (SELECT pg_current_snapshot()::text AS now) AS s \
-           LEFT JOIN (SELECT * FROM rowcast.change_log c \
-                       WHERE {NEW} AND c.xid < $4::text::xid8) AS l ON true \
-          ORDER BY l.xid"
+        "SELECT c.xid::text, (extract(epoch FROM c.at) * 1000000)::int8, c.relation, \
+                c.kind::text, c.layout, c.old, c.new \
+           FROM rowcast.change_log c WHERE {NEW} AND c.xid < $5::text::xid8 \
+          ORDER BY c.xid"
     );
     let mut looking = Looking {
         rules,
@@ -175,31 +175,23 @@ pub async fn look(
         emptied: HashSet::new(),
         hits: Vec::new(),
     };
+    let now = &reach.version;
     let mut looked = Looked {
         has_more,
+        seen: advanced(from, now, end),
         ..Looked::default()
     };
     let mut rows = sqlx::query(AssertSqlSafe(sql))
         .bind(from.xmax.to_string())
         .bind(part::running(from))
         .bind(&relations)
+        .bind(reach.bound().map(ToString::to_string))
         .bind(end.to_string())
         .fetch(connection);
-    let mut now = None;
     let mut last = 0;
     while let Some(row) = rows.try_next().await? {
-        let now: &PgSnapshot = match &mut now {
-            Some(now) => now,
-            None => now.insert(row.try_get::<&str, _>(0)?.parse().map_err(decoded)?),
-        };
-        if looked.rows == 0 {
-            looked.seen = advanced(from, now, end);
-        }
-        let Some(xid) = row.try_get::<Option<&str>, _>(1)? else {
-            break;
-        };
         looking.turn.give().await;
-        let xid: u64 = xid.parse().map_err(decoded)?;
+        let xid: u64 = row.try_get::<&str, _>(0)?.parse().map_err(decoded)?;
         if xid != last && looking.may_be_told > TOLD {
             looking.take(evaluator).await?;
             looking.settle();
@@ -211,8 +203,8 @@ pub async fn look(
             }
         }
         looked.rows += 1;
-        let at: i64 = row.try_get(2)?;
-        let Some(table) = tables.get(&row.try_get::<Oid, _>(3)?.0) else {
+        let at: i64 = row.try_get(1)?;
+        let Some(table) = tables.get(&row.try_get::<Oid, _>(2)?.0) else {
             continue;
         };
         if !looking.of.contains_key(&table.oid) {
@@ -229,11 +221,11 @@ pub async fn look(
             looking.expect(table.oid);
             last = xid;
         }
-        let kind = ChangeKind::of(row.try_get(4)?);
-        let layout: Option<i32> = row.try_get(5)?;
+        let kind = ChangeKind::of(row.try_get(3)?);
+        let layout: Option<i32> = row.try_get(4)?;
         let why = match kind {
             ChangeKind::Images if layout == Some(table.layout) => {
-                let sides = [(Side::Old, 6), (Side::New, 7)];
+                let sides = [(Side::Old, 5), (Side::New, 6)];
                 let mut is_read = true;
                 for (side, column) in sides {
                     let mut images = row.try_get::<Option<&[u8]>, _>(column)?.unwrap_or_default();

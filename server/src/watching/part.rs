@@ -11,9 +11,10 @@ const ROWS: i64 = 5_000;
 /// How many bytes of images, too.
 const BYTES: i64 = 32 << 20;
 
-/// What is new since a cursor, by what is bound first.
+/// What is new since a cursor, by what is bound first, up to a version if one is given.
 pub const NEW: &str = "(c.xid >= $1::text::xid8 OR c.xid = ANY ($2::text[]::xid8[])) \
-     AND c.relation = ANY ($3)";
+     AND c.relation = ANY ($3) \
+     AND ($4::text IS NULL OR pg_visible_in_snapshot(c.xid, $4::text::pg_snapshot))";
 
 /// Where the next part ends, and whether there is more behind it.
 ///
@@ -23,6 +24,7 @@ pub async fn end(
     connection: &mut PgConnection,
     from: &PgSnapshot,
     relations: &[Oid],
+    up_to: Option<&PgSnapshot>,
 ) -> Result<(u64, bool), sqlx::Error> {
     let sql = format!(
         "SELECT c.xid::text, \
@@ -34,6 +36,7 @@ pub async fn end(
         .bind(from.xmax.to_string())
         .bind(running(from))
         .bind(relations)
+        .bind(up_to.map(ToString::to_string))
         .fetch_all(connection)
         .await?;
     let mut sizes = Vec::with_capacity(rows.len());

@@ -12,7 +12,10 @@ use super::{
     rule::{Kind, Rule},
     tell, words,
 };
-use crate::database::{catalog::TableMeta, quote::quote_qualified};
+use crate::{
+    capture::change_log,
+    database::{catalog::TableMeta, quote::quote_qualified},
+};
 
 /// How many rows of a new partition are looked at.
 const ROWS: i64 = 1_000;
@@ -130,32 +133,36 @@ async fn came_with_rows(pool: &PgPool, table: Oid, partition: Oid) -> bool {
 }
 
 async fn holds_unlogged(pool: &PgPool, table: Oid, partition: Oid) -> Result<bool, sqlx::Error> {
+    let mut connection = pool.acquire().await?;
     let name = sqlx::query(
         "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
           WHERE c.oid = $1 AND c.relkind = 'r'",
     )
     .bind(partition)
-    .fetch_optional(pool)
+    .fetch_optional(&mut *connection)
     .await?;
     // It is gone again, or is made of partitions itself.
     let Some(name) = name else {
         return Ok(false);
     };
     let name = quote_qualified(name.try_get(0)?, name.try_get(1)?);
+    // What is not in the log because it was not copied yet was written when it was a partition.
+    let source = change_log::source(&mut connection).await?;
+    let up_to = change_log::reached(&mut connection, source).await?;
     // A row says the number of whoever wrote it without what goes beyond 32 bits.
     let sql = format!(
         "SELECT EXISTS ( \
-             SELECT FROM (SELECT DISTINCT r.writer FROM ( \
-                              SELECT t.xmin::text::numeric AS writer FROM ONLY {name} AS t LIMIT $2) AS r) AS w, \
-                    (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::numeric AS next) AS s \
-              WHERE NOT EXISTS ( \
-                  SELECT FROM rowcast.change_log c \
-                   WHERE c.relation = $1 AND c.kind <> 'd' \
-                     AND c.xid = (s.next - mod(s.next - w.writer, 4294967296))::text::xid8))"
+             SELECT FROM (SELECT DISTINCT (s.next - mod(s.next - r.writer, 4294967296))::text::xid8 AS xid \
+                            FROM (SELECT t.xmin::text::numeric AS writer FROM ONLY {name} AS t LIMIT $2) AS r, \
+                                 (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::numeric AS next) AS s) AS w \
+              WHERE ($3::text IS NULL OR pg_visible_in_snapshot(w.xid, $3::text::pg_snapshot)) \
+                AND NOT EXISTS (SELECT FROM rowcast.change_log c \
+                                 WHERE c.relation = $1 AND c.kind <> 'd' AND c.xid = w.xid))"
     );
     sqlx::query_scalar(AssertSqlSafe(sql))
         .bind(table)
         .bind(ROWS)
-        .fetch_one(pool)
+        .bind(up_to.map(|version| version.to_string()))
+        .fetch_one(&mut *connection)
         .await
 }

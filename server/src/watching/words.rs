@@ -9,8 +9,9 @@ use super::{
 
 /// A statement changed more rows than are recorded.
 pub const BULK: &str = "A statement changed more rows than are recorded one by one.";
-/// Rows are too large to be recorded.
-pub const LARGE: &str = "Rows were changed that are too large to be recorded.";
+/// Rows are too large to be recorded, or the write-ahead log does not tell what they were.
+pub const LARGE: &str = "Rows were changed of which only the key is recorded: they are \
+     too large, or the table's REPLICA IDENTITY has nothing more recorded.";
 /// The table was emptied.
 pub const EMPTIED: &str = "The table was emptied at once.";
 /// The table was altered meanwhile.
@@ -36,9 +37,9 @@ pub const SLOW: &str = "Looking at it failed or took too long several times in a
 /// The log was emptied first.
 pub const PURGED: &str = "Changes were removed from the log before they were looked at \
      (ROWCAST_RETENTION), so hits may have been missed.";
-/// The database is a copy.
-pub const RESTORED: &str =
-    "The database was restored: what happened before that was not looked at.";
+/// Another history of the log began.
+pub const RESTORED: &str = "The database was restored, or its changes are recorded in another way: \
+     what happened before that was not looked at.";
 
 /// What somebody is told at once.
 #[derive(Clone, Debug, PartialEq, Eq)]

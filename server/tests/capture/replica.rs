@@ -40,14 +40,17 @@ pub async fn connect(database: &Database) -> PgConnection {
 
 /// A tail, from the present on.
 pub async fn follow(database: &Database) -> Started {
-    tail::start(TailOptions {
+    tail::start(options(database)).await.unwrap()
+}
+
+/// How one follows.
+pub fn options(database: &Database) -> TailOptions {
+    TailOptions {
         database: session(database.options.clone()),
         read_bound: 64 << 20,
         bus: None,
         traces: Default::default(),
-    })
-    .await
-    .unwrap()
+    }
 }
 
 /// What a tail tells next.

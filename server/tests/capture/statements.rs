@@ -2,7 +2,10 @@
 
 use rowcast::capture::ChangeKind;
 
-use crate::replica::{Reader, database, execute};
+use crate::{
+    cluster::Cluster,
+    replica::{Reader, database, execute},
+};
 
 /// Each entry is what one connection sends at once; after each, log and table agree.
 const STATEMENTS: &[&str] = &[
@@ -56,16 +59,12 @@ async fn every_kind_of_statement_is_logged_exactly() {
 
 #[tokio::test]
 async fn merge_is_logged_exactly_where_the_server_has_it() {
+    if !Cluster::shared().has(15, "MERGE") {
+        return;
+    }
     let database = database().await;
     database.execute(TABLE).await;
     let mut reader = Reader::new(&database).await;
-    let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int4")
-        .fetch_one(&mut reader.connection)
-        .await
-        .unwrap();
-    if version < 150_000 {
-        return;
-    }
     database
         .execute("INSERT INTO item SELECT g, 'old' FROM generate_series(1, 20) g")
         .await;

@@ -4,10 +4,14 @@
 //!
 //! `ROWCAST_ROLLING_DRAIN` is how many seconds each has to send its clients away (3 unless set). Where
 //! it is set, the machine is taken to have nothing else to do, and no list may be late.
+//!
+//! Where `ROWCAST_ROLLING_FROM` is the program of another release, that is what servers run at first.
+//! Each is then replaced by one of this release, by one of the other again, and by one of this.
 
 use std::{
     fmt::Write as _,
     io::Write as _,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -18,6 +22,7 @@ use crate::{
     people::People,
     seed,
     seen::Seen,
+    server::PROGRAM,
     world::{Manner, Plan, World},
 };
 
@@ -31,10 +36,16 @@ const SERVED: u64 = 60;
 async fn servers_are_replaced_one_after_another_and_nothing_that_is_asked_fails() {
     let measured = number("ROWCAST_ROLLING_DRAIN");
     let drain = format!("{}s", measured.unwrap_or(3));
+    let this = Path::new(PROGRAM);
+    let other: Option<&'static Path> = std::env::var("ROWCAST_ROLLING_FROM")
+        .ok()
+        .filter(|path| !path.is_empty())
+        .map(|path| Path::new(path.leak()));
     let plan = Plan {
         clients: number("ROWCAST_CHAOS_CLIENTS").unwrap_or(40) as usize,
         drain: drain.leak(),
         manner: Manner::Faithful,
+        program: other.unwrap_or(this),
     };
     let _turn = TURN.lock().await;
     let mut world = World::new(seed(), plan).await;
@@ -42,15 +53,26 @@ async fn servers_are_replaced_one_after_another_and_nothing_that_is_asked_fails(
     people.count(SERVED).await;
     let mut report = Report::default();
     report.take("before", &world);
-    for nth in 0..world.servers.len() {
-        world.servers[nth].signal(Signal::TERM);
-        let status = world.servers[nth].ended().await;
-        assert!(status.success(), "{status}");
-        people.count(SERVED).await;
-        report.take("one drained and gone", &world);
-        world.servers[nth].restart().await;
-        people.count(SERVED).await;
-        report.take("it is back", &world);
+    // Forward, back, and forward again, where there is another one.
+    let releases = match other {
+        Some(other) => vec![
+            ("this release", this),
+            ("the other", other),
+            ("this release", this),
+        ],
+        None => vec![("it", this)],
+    };
+    for (name, program) in releases {
+        for nth in 0..world.servers.len() {
+            world.servers[nth].signal(Signal::TERM);
+            let status = world.servers[nth].ended().await;
+            assert!(status.success(), "{status}");
+            people.count(SERVED).await;
+            report.take("one drained and gone", &world);
+            world.servers[nth].restart_as(program).await;
+            people.count(SERVED).await;
+            report.take(&format!("{name} is back"), &world);
+        }
     }
     let (met, failures) = (people.met(), people.failures());
     // What they change is not what writers who pause would have changed.

@@ -1,7 +1,7 @@
 //! Three servers of one database on one bus, a balancer before them, those who write and those
 //! who follow.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::{
     task::JoinSet,
@@ -40,6 +40,8 @@ pub struct Plan {
     /// `ROWCAST_DRAIN`
     pub drain: &'static str,
     pub manner: Manner,
+    /// What the servers run at first.
+    pub program: &'static Path,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,20 +78,21 @@ impl World {
         let settings = [("deadlock_timeout", "100ms")];
         let cluster = Cluster::at(Some(ports::free()), &settings);
         let database = cluster.database().await;
-        Server::start(&database.url).await.stop().await;
+        let address = || format!("127.0.0.1:{}", ports::free());
+        let first = Server::of(plan.program, address(), &database.url, &[]).await;
+        first.stop().await;
         database.execute(TABLES).await;
         let redis = RedisServer::at(ports::free(), &[]).await;
         let bus: &str = redis.url().leak();
         let mut servers = Vec::new();
         for nth in 0..SERVERS {
             let url = roles::url_of(&database, &format!("server-{nth}")).await;
-            let address = format!("127.0.0.1:{}", ports::free());
             let settings = [
                 ("ROWCAST_BUS", bus),
                 ("ROWCAST_TRUSTED_PROXY", "127.0.0.1"),
                 ("ROWCAST_DRAIN", plan.drain),
             ];
-            servers.push(Server::at(address, &url, &settings).await);
+            servers.push(Server::of(plan.program, address(), &url, &settings).await);
         }
         let addresses: Vec<String> = servers.iter().map(|of| of.address.clone()).collect();
         let balancer = Balancer::before(&addresses).await;

@@ -67,11 +67,13 @@ impl Values {
             "timestamp" => sql_text(Datum::Timestamp(self.moment())),
             "timestamptz" => sql_text(Datum::TimestampTz(self.moment())),
             "json" | "jsonb" => self.json(4),
+            // PostgreSQL 14 reads no number of more than 32 bits in one.
             "interval" => format!(
-                "{} months {} days {} microseconds",
+                "{} months {} days {} seconds {} microseconds",
                 self.below(99) as i64 - 50,
                 self.below(99) as i64 - 50,
-                self.integer() % 1_000_000_000_000
+                self.integer() % 1_000_000,
+                self.integer() % 1_000_000
             ),
             "timetz" => format!(
                 "{:02}:{:02}:{:02}{:+03}",

@@ -13,8 +13,28 @@ use super::{
     tables::Table,
 };
 
+/// Where changes come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    #[default]
+    Triggers,
+    /// The write-ahead log: of every table that is drawn, for all have a primary key.
+    Replication,
+}
+
+impl Source {
+    /// What a server of it is set to.
+    pub fn settings(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Triggers => &[],
+            Self::Replication => &[("ROWCAST_SOURCE", "replication")],
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Plan {
+    pub source: Source,
     /// Of the log's settings, with their values.
     pub settings: Vec<(&'static str, u64)>,
     pub tables: Vec<Table>,
@@ -85,6 +105,7 @@ impl Plan {
             tables.push(table);
         }
         let mut plan = Self {
+            source: Source::default(),
             settings,
             tables,
             clients: Vec::new(),
@@ -99,6 +120,19 @@ impl Plan {
             plan.steps.push(Step::Check);
         }
         plan
+    }
+
+    /// The same with changes that come from there.
+    pub fn of(self, source: Source) -> Self {
+        Self { source, ..self }
+    }
+
+    /// What makes a table.
+    pub fn create_sql(&self, table: &Table) -> String {
+        match self.source {
+            Source::Triggers => table.create_sql(),
+            Source::Replication => table.create_sql() + &table.identity_sql(),
+        }
     }
 
     /// The queries that are followed at some time.

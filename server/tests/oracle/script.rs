@@ -13,6 +13,9 @@ pub fn script(plan: &Plan, failure: &Failure) -> String {
         out += text;
         out.push('\n');
     };
+    for (name, value) in plan.source.settings() {
+        line(&format!("-- with {name}={value}"));
+    }
     let tables: Vec<usize> = plan.needed_tables().collect();
     for (word, sql) in PRELUDE {
         let is_used = tables.iter().any(|&at| {
@@ -31,7 +34,7 @@ pub fn script(plan: &Plan, failure: &Failure) -> String {
     }
     for &at in &tables {
         let table = &plan.tables[at];
-        line(&format!("{};", table.create_sql()));
+        line(&format!("{};", plan.create_sql(table)));
         line(&format!("SELECT rowcast.watch('{}');", table.name));
     }
     let several = plan

@@ -404,6 +404,21 @@ impl Table {
         sql
     }
 
+    /// Has the write-ahead log tell whole rows of every other table, and of the rest the keys of
+    /// rows that were changed or deleted.
+    pub fn identity_sql(&self) -> String {
+        if self.columns.len().is_multiple_of(2) {
+            return String::new();
+        }
+        let parts: &[&str] = match self.is_partitioned {
+            true => &["", "_low", "_high"],
+            false => &[""],
+        };
+        let alter =
+            |part: &&str| format!(";\nALTER TABLE {}{part} REPLICA IDENTITY FULL", self.name);
+        parts.iter().map(alter).collect()
+    }
+
     /// The view of it.
     pub fn view(&self) -> String {
         format!("{}_view", self.name)

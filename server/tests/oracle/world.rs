@@ -18,7 +18,7 @@ use super::{
     client::{Client, Fault, Wanted},
     cluster::{Cluster, Database},
     expected::{self, Expected},
-    plan::{Plan, Step, WRITERS},
+    plan::{Plan, Source, Step, WRITERS},
     server::Server,
     statements::Statement,
     tables::PRELUDE,
@@ -82,7 +82,7 @@ pub async fn run_on(
 ) -> Result<(), Failure> {
     let taken = match ground.take() {
         Some(ground) => ground,
-        None => Ground::new(cluster).await,
+        None => Ground::new(cluster, plan.source).await,
     };
     let mut world = World::new(taken, cluster, plan, manner).await;
     let result = world.run(tally).await;
@@ -109,11 +109,11 @@ pub struct Ground {
 }
 
 impl Ground {
-    async fn new(cluster: &Cluster) -> Self {
+    async fn new(cluster: &Cluster, source: Source) -> Self {
         let database = cluster.database().await;
         let prelude: Vec<&str> = PRELUDE.iter().map(|(_, sql)| *sql).collect();
         database.execute(&prelude.join("; ")).await;
-        let server = Server::start(&database.url).await;
+        let server = Server::with(&database.url, source.settings()).await;
         Self { database, server }
     }
 
@@ -137,8 +137,22 @@ impl Ground {
     async fn remove(self, cluster: &Cluster) {
         let Self { database, server } = self;
         drop(server);
-        let sql = format!("DROP DATABASE {} WITH (FORCE)", database.name);
-        cluster.named("postgres").execute(&sql).await;
+        let mut connection = cluster.named("postgres").connect().await;
+        let name = database.name;
+        // Whoever reads a slot of it may not have missed its server yet.
+        let free = format!(
+            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots \
+              WHERE database = '{name}' AND active"
+        );
+        let drop = format!("DROP DATABASE {name} WITH (FORCE)");
+        let removed = async {
+            while execute(&mut connection, &drop).await.is_err() {
+                let _ = execute(&mut connection, &free).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), removed)
+            .await
+            .expect("nobody keeps the database");
     }
 }
 
@@ -172,7 +186,7 @@ impl<'a> World<'a> {
         }
         for table in plan.needed_tables() {
             let table = &plan.tables[table];
-            sql.push(table.create_sql());
+            sql.push(plan.create_sql(table));
             sql.push(format!("SELECT rowcast.watch('{}')", table.name));
         }
         if !sql.is_empty() {
@@ -403,18 +417,34 @@ impl<'a> World<'a> {
             }
             tally.lists += 1;
         }
-        self.compare_witnesses(tally)?;
+        let database = &self.ground.database;
+        let told = match self.plan.source {
+            Source::Triggers => None,
+            Source::Replication => Some(told(&mut database.connect().await).await),
+        };
+        self.compare_witnesses(told.as_deref(), tally)?;
         self.look_for_contradictions().await
     }
 
-    /// What clients held at a version of which it was noted what SQL says.
-    fn compare_witnesses(&mut self, tally: &mut Tally) -> Result<(), Failure> {
+    /// What clients held at a version of which it was noted what SQL says. With the transactions that
+    /// changed something, two versions are one if both show the same of these.
+    fn compare_witnesses(
+        &mut self,
+        told: Option<&[u64]>,
+        tally: &mut Tally,
+    ) -> Result<(), Failure> {
         for (nth, witnesses) in std::mem::take(&mut self.witnesses) {
             let client = &self.clients[self.plan.subscriptions[nth].client];
             for (cursor, list) in client.history(nth) {
                 let held = cursor.snapshot;
                 for (snapshot, expected) in &witnesses {
-                    if !(held.covers(snapshot) && snapshot.covers(&held)) {
+                    let is_same = match told {
+                        None => held.covers(snapshot) && snapshot.covers(&held),
+                        Some(told) => told
+                            .iter()
+                            .all(|xid| held.sees(*xid) == snapshot.sees(*xid)),
+                    };
+                    if !is_same {
                         continue;
                     }
                     tally.witnessed += 1;
@@ -479,6 +509,32 @@ impl Writer {
             Err(_) => self.connection = None,
         }
     }
+}
+
+/// The transactions that changed something, once all are copied. Copying takes numbers, too, but
+/// changes nothing.
+async fn told(connection: &mut PgConnection) -> Vec<u64> {
+    let mut snapshot = async |sql: &'static str| -> Option<PgSnapshot> {
+        let text: Option<String> = sqlx::query_scalar(sql)
+            .fetch_one(&mut *connection)
+            .await
+            .expect("it can be asked how far it is");
+        text.map(|text| text.parse().expect("a snapshot"))
+    };
+    let seen = snapshot("SELECT rowcast.mark()").await.unwrap_or_default();
+    let reached = "SELECT version::text FROM rowcast.copied";
+    while !snapshot(reached)
+        .await
+        .is_some_and(|version| version.covers(&seen))
+    {
+        tokio::task::yield_now().await;
+    }
+    let xids: Vec<String> = sqlx::query_scalar("SELECT DISTINCT xid::text FROM rowcast.change_log")
+        .fetch_all(connection)
+        .await
+        .expect("the log can be read");
+    let number = |xid: &String| xid.parse().expect("a number");
+    xids.iter().map(number).collect()
 }
 
 async fn execute(connection: &mut PgConnection, sql: &str) -> Result<(), sqlx::Error> {

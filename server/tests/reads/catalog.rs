@@ -2,7 +2,7 @@
 
 use rowcast_protocol::ColumnKind;
 
-use crate::support::Fixture;
+use crate::{cluster::Cluster, support::Fixture};
 
 #[tokio::test]
 async fn a_table_is_described_as_it_is() {
@@ -210,6 +210,36 @@ async fn a_key_is_the_primary_one_or_a_unique_one_that_names_every_row() {
             "{table}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_column_that_is_not_null_for_rows_to_come_is_no_key() {
+    if !Cluster::shared().has(18, "columns that are NOT NULL for rows to come") {
+        return;
+    }
+    let fixture = Fixture::new(
+        "CREATE TABLE t (a int UNIQUE, b text); INSERT INTO t VALUES (NULL, 'x'), (NULL, 'y');
+         ALTER TABLE t ADD CONSTRAINT has_a NOT NULL a NOT VALID;",
+    )
+    .await;
+    let t = fixture.catalog.table("t").await.unwrap();
+    assert!(t.table.key.is_empty() && t.table.columns[0].nullable);
+    let mut connection = fixture.database.connect().await;
+    let mut key = async || -> Option<Vec<i16>> {
+        sqlx::query_scalar("SELECT rowcast.key('t')")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap()
+    };
+    assert_eq!(key().await, None);
+    fixture
+        .database
+        .execute("DELETE FROM t; ALTER TABLE t VALIDATE CONSTRAINT has_a")
+        .await;
+    assert_eq!(key().await, Some(vec![1]));
+    let t = fixture.catalog.table("t").await.unwrap();
+    assert_eq!(t.table.key, ["a"]);
+    assert!(!t.table.columns[0].nullable);
 }
 
 #[tokio::test]

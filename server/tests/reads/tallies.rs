@@ -107,9 +107,13 @@ struct Checked {
 
 impl Checked {
     async fn new() -> Self {
+        let rounds = Cluster::shared().has(15, "numeric(6,-3)");
         let columns: Vec<String> = COLUMNS
             .iter()
-            .map(|(name, sql_type, _)| format!("\"{name}\" {sql_type}"))
+            .map(|(name, sql_type, _)| match *sql_type {
+                "numeric(6,-3)" if !rounds => format!("\"{name}\" numeric(9)"),
+                _ => format!("\"{name}\" {sql_type}"),
+            })
             .collect();
         let table = format!(
             "CREATE TABLE t (id bigint PRIMARY KEY, {})",

@@ -19,8 +19,8 @@
 //! closes it stops the server and deletes its files.
 //!
 //! The programs are those in `ROWCAST_PG_BIN`, else the newest in `/usr/lib/postgresql`,
-//! else those in `PATH`. As root, which PostgreSQL refuses, they run as `postgres` or
-//! `nobody`. `fsync` is off unless it is asked for: what is committed outlives the server,
+//! else those in `PATH`; a client program that is not beside the server's is the newest that is
+//! installed. As root, which PostgreSQL refuses, they run as `postgres` or `nobody`. `fsync` is off unless it is asked for: what is committed outlives the server,
 //! killed or not, but not the machine.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
@@ -49,7 +49,7 @@ use sqlx::{
 
 /// A running cluster; stopped and deleted when dropped.
 pub struct Cluster {
-    /// Where `pg_ctl`, `psql` and `pgbench` are.
+    /// Where `postgres`, `initdb` and `pg_ctl` are.
     pub bin: PathBuf,
     /// The loopback port that it listens on.
     pub port: u16,
@@ -84,6 +84,16 @@ impl Cluster {
         let text = String::from_utf8(output.stdout).unwrap();
         let version = text.split(' ').nth(2).unwrap();
         version.split(['.', '\n']).next().unwrap().parse().unwrap()
+    }
+
+    /// Whether the server has what came with that version; where it has not, what is left out for
+    /// it is said.
+    pub fn has(&self, major: u32, what: &str) -> bool {
+        let has = self.major() >= major;
+        if !has {
+            println!("left out: {what}, which PostgreSQL has from {major} on");
+        }
+        has
     }
 
     /// A cluster of the caller's own, `settings` overriding those for tests.
@@ -127,17 +137,81 @@ impl Cluster {
     /// A copy that follows this one, at a port at which nobody else listens.
     pub fn standby(&self, port: u16) -> Self {
         let mut copy = Self::nothing();
-        let data = copy.data();
-        let from = format!("host=127.0.0.1 port={} user=postgres", self.port);
-        copy.run("pg_basebackup", |backup| {
-            backup
-                .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
-                .args(["--dbname", &from, "--pgdata"])
-                .arg(&data)
+        // Whoever calls may be within a runtime, which must not be waited in.
+        std::thread::scope(|threads| {
+            let copied = threads.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .unwrap();
+                runtime.block_on(self.back_up(&copy));
+            });
+            copied.join().unwrap();
         });
+        let conninfo = format!("host=127.0.0.1 port={} user=postgres", self.port);
+        copy.write(
+            "data/postgresql.auto.conf",
+            &format!("primary_conninfo = '{conninfo}'\n"),
+        );
+        copy.write("data/standby.signal", "");
         copy.port = port;
         copy.resume();
         copy
+    }
+
+    /// Copies the files of this server, which runs, as PostgreSQL has it be done: packages of its
+    /// server alone have no `pg_basebackup`.
+    async fn back_up(&self, copy: &Self) {
+        let (begin, end) = match self.major() {
+            14 => (
+                "pg_start_backup('copy', true, false)",
+                "pg_stop_backup(false, false)",
+            ),
+            _ => ("pg_backup_start('copy', true)", "pg_backup_stop(false)"),
+        };
+        let mut connection = self.admin().await;
+        sqlx::raw_sql(AssertSqlSafe(format!("SELECT {begin}")))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        self.copy_files("data", copy);
+        let label = format!("SELECT labelfile FROM {end}");
+        let label: String = sqlx::query_scalar(AssertSqlSafe(label))
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        copy.write("data/backup_label", &label);
+        // All of the log that the copy needs to be of one moment is there now.
+        fs::remove_dir_all(copy.data().join("pg_wal")).unwrap();
+        self.copy_files("data/pg_wal", copy);
+        for slot in fs::read_dir(copy.data().join("pg_replslot")).unwrap() {
+            fs::remove_dir_all(slot.unwrap().path()).unwrap();
+        }
+        for own in ["postmaster.pid", "postmaster.opts"] {
+            fs::remove_file(copy.data().join(own)).unwrap();
+        }
+    }
+
+    /// Copies a directory, whose files may come and go meanwhile.
+    fn copy_files(&self, directory: &str, copy: &Self) {
+        let mut cp = self.command("/bin/cp");
+        cp.env("LC_ALL", "C").arg("-a");
+        cp.arg(self.directory.join(directory));
+        cp.arg(copy.directory.join(directory));
+        let complaints = String::from_utf8(cp.output().unwrap().stderr).unwrap();
+        let mut others = complaints
+            .lines()
+            .filter(|line| !line.ends_with("No such file or directory"));
+        assert_eq!(others.next(), None);
+    }
+
+    /// Writes a file that the server may alter.
+    fn write(&self, file: &str, content: &str) {
+        let path = self.directory.join(file);
+        fs::write(&path, content).unwrap();
+        if let Some((uid, gid)) = self.owner {
+            chown(&path, Some(uid), Some(gid)).unwrap();
+        }
     }
 
     /// A copy that is alike in all that the server counts, since it is one of its files at rest,
@@ -201,6 +275,20 @@ impl Cluster {
     /// Stops the server cleanly; [`Cluster::resume`] starts it again.
     pub fn stop(&self) {
         self.control(&["stop", "-m", "fast", "-w"]);
+    }
+
+    /// Has a stopped server's next transactions be numbered as after so many wraparounds. Says whether
+    /// there is the program for that, which has to be of the server's own version.
+    pub fn begin_epoch(&self, epoch: u32) -> bool {
+        let is_there = self.bin.join("pg_resetwal").exists();
+        if is_there {
+            let data = self.data();
+            let epoch = epoch.to_string();
+            self.run("pg_resetwal", |reset| {
+                reset.args(["-e", &epoch, "-D"]).arg(data)
+            });
+        }
+        is_there
     }
 
     /// Starts the server again, on the same port.
@@ -296,7 +384,12 @@ impl Cluster {
     }
 
     fn command(&self, program: &str) -> Command {
-        as_owner(&self.bin.join(program), &self.directory, self.owner)
+        let beside = self.bin.join(program);
+        let program = match beside.exists() {
+            true => beside,
+            false => client(program),
+        };
+        as_owner(&program, &self.directory, self.owner)
     }
 
     fn data(&self) -> PathBuf {
@@ -406,20 +499,34 @@ fn programs() -> PathBuf {
     if let Some(bin) = std::env::var_os("ROWCAST_PG_BIN") {
         return bin.into();
     }
-    let installed = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
-    let newest = installed
-        .flatten()
-        .filter_map(|entry| {
-            let version = entry.file_name().to_str()?.parse::<u32>().ok()?;
-            let bin = entry.path().join("bin");
-            bin.join("initdb").exists().then_some((version, bin))
-        })
-        .max();
+    let newest = installed().find(|bin| bin.join("initdb").exists());
     let in_path = || {
         std::env::split_paths(&std::env::var_os("PATH")?).find(|bin| bin.join("initdb").exists())
     };
     newest
-        .map(|(_, bin)| bin)
         .or_else(in_path)
         .expect("PostgreSQL's programs: not in ROWCAST_PG_BIN, /usr/lib/postgresql or PATH")
+}
+
+/// The newest of a client's program that is installed: it speaks with older servers, and with
+/// newer ones about what both know.
+fn client(name: &str) -> PathBuf {
+    installed()
+        .map(|bin| bin.join(name))
+        .find(|program| program.exists())
+        .unwrap_or_else(|| name.into())
+}
+
+/// The distribution's directories, the newest version first.
+fn installed() -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let mut found: Vec<(u32, PathBuf)> = entries
+        .flatten()
+        .filter_map(|entry| {
+            let version = entry.file_name().to_str()?.parse().ok()?;
+            Some((version, entry.path().join("bin")))
+        })
+        .collect();
+    found.sort_unstable_by(|one, other| other.cmp(one));
+    found.into_iter().map(|(_, bin)| bin)
 }

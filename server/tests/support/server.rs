@@ -8,6 +8,7 @@
 )]
 
 use std::{
+    path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::Duration,
 };
@@ -20,9 +21,13 @@ use tokio::{
 
 use crate::ports;
 
+/// What is tested.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_rowcast");
+
 pub struct Server {
     /// `127.0.0.1:PORT`, the same after a restart.
     pub address: String,
+    program: PathBuf,
     url: String,
     settings: Vec<(&'static str, &'static str)>,
     process: Child,
@@ -41,9 +46,20 @@ impl Server {
 
     /// At an address at which nobody else listens.
     pub async fn at(address: String, url: &str, settings: &[(&'static str, &'static str)]) -> Self {
-        let process = spawn(url, &address, settings).await;
+        Self::of(Path::new(PROGRAM), address, url, settings).await
+    }
+
+    /// The same, of another release.
+    pub async fn of(
+        program: &Path,
+        address: String,
+        url: &str,
+        settings: &[(&'static str, &'static str)],
+    ) -> Self {
+        let process = spawn(program, url, &address, settings).await;
         Self {
             address,
+            program: program.to_owned(),
             url: url.to_owned(),
             settings: settings.to_vec(),
             process,
@@ -64,7 +80,13 @@ impl Server {
     }
 
     pub async fn restart(&mut self) {
-        self.process = spawn(&self.url, &self.address, &self.settings).await;
+        self.process = spawn(&self.program, &self.url, &self.address, &self.settings).await;
+    }
+
+    /// The same, as another release.
+    pub async fn restart_as(&mut self, program: &Path) {
+        self.program = program.to_owned();
+        self.restart().await;
     }
 
     /// Whether it is there no more.
@@ -92,8 +114,8 @@ impl Server {
     }
 }
 
-async fn spawn(url: &str, address: &str, settings: &[(&str, &str)]) -> Child {
-    let mut process = Command::new(env!("CARGO_BIN_EXE_rowcast"))
+async fn spawn(program: &Path, url: &str, address: &str, settings: &[(&str, &str)]) -> Child {
+    let mut process = Command::new(program)
         .arg("serve")
         .env("DATABASE_URL", url)
         .env("ROWCAST_ADDR", address)

@@ -23,7 +23,15 @@ async fn rules(world: &World, name: &str, of: &[(&str, &str, &str)]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_enter_leave_and_change_by_what_a_transaction_did() {
-    let world = World::new().await;
+    by_what_a_transaction_did(World::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_enter_leave_and_change_by_it_where_changes_are_copied() {
+    by_what_a_transaction_did(World::without_triggers().await).await;
+}
+
+async fn by_what_a_transaction_did(world: World) {
     rules(
         &world,
         "bob",
@@ -239,7 +247,15 @@ async fn what_came_before_a_pause_is_told_though_the_rule_goes_on_before_it_is_l
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_that_come_and_go_with_a_partition_are_not_passed_over_in_silence() {
-    let world = World::new().await;
+    with_a_partition(World::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_come_and_go_with_one_are_not_where_changes_are_copied() {
+    with_a_partition(World::without_triggers().await).await;
+}
+
+async fn with_a_partition(world: World) {
     world
         .sql(
             "DROP TABLE ticket; \

@@ -32,6 +32,7 @@ const RULES: &str = "
 const TABLE: &str = "
     CREATE TABLE ticket (id serial PRIMARY KEY, status text NOT NULL, assignee text NOT NULL,
                          came int NOT NULL, went int);
+    ALTER TABLE ticket REPLICA IDENTITY FULL;
     SELECT rowcast.watch('ticket');";
 
 /// One transaction: rows come, rows go, some within it; it may be rolled back.
@@ -118,6 +119,15 @@ async fn told(connection: &mut PgConnection) -> Result<Told, sqlx::Error> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_hit_is_told_once_and_in_order_while_servers_and_databases_die() {
+    while_servers_and_databases_die(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_hit_is_told_once_and_in_order_where_changes_are_copied() {
+    while_servers_and_databases_die(&[("ROWCAST_SOURCE", "replication")]).await;
+}
+
+async fn while_servers_and_databases_die(source: &[(&'static str, &'static str)]) {
     let seed: u64 = std::env::var("ROWCAST_SEED").map_or(1, |seed| seed.parse().unwrap());
     println!("ROWCAST_SEED={seed}");
     let mut random = Random::new(seed);
@@ -131,11 +141,14 @@ async fn each_hit_is_told_once_and_in_order_while_servers_and_databases_die() {
             .unwrap();
     }
     pool.close().await;
+    let settings = [&[("ROWCAST_AUTH", "on")], source].concat();
+    // A rule that is there when changes begin to come from elsewhere says so.
+    let first = Server::with(&database.url, &settings).await;
+    first.stop().await;
     let mut connection = connect(&database).await;
     for sql in [TABLE, RULES] {
         sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
     }
-    let settings = [("ROWCAST_AUTH", "on")];
     let mut servers = [
         Server::with(&database.url, &settings).await,
         Server::with(&database.url, &settings).await,

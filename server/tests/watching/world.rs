@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use rowcast::auth::AccountId;
+use rowcast::{auth::AccountId, cli::Settings};
 use serde_json::Value;
 use sqlx::PgPool;
 
 use crate::{
     browser::{account, bearer, token},
+    cluster::Cluster,
     server::{Answer, Server},
 };
 
@@ -34,6 +35,19 @@ pub struct World {
 impl World {
     pub async fn new() -> Self {
         Self::of(Server::guarded(SQL).await).await
+    }
+
+    /// One whose changes are copied from the write-ahead log, which tells whole rows.
+    pub async fn without_triggers() -> Self {
+        let database = Cluster::shared().database().await;
+        let whole = format!("{SQL} ALTER TABLE ticket REPLICA IDENTITY FULL;");
+        let copied = |settings: &mut Settings| {
+            settings.source.source = Some("replication".to_owned());
+        };
+        let world = Self::of(Server::set(database, &whole, copied).await).await;
+        let ours = "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'ticket'::regclass";
+        assert_eq!(world.one::<i64>(ours).await, 0);
+        world
     }
 
     pub async fn of(server: Server) -> Self {

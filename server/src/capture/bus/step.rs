@@ -214,6 +214,7 @@ mod tests {
                             overflow: Vec::new(),
                             changed_schemas: Vec::new(),
                             is_purged: false,
+                            source: Default::default(),
                             clock: 0, cause: Default::default(),
                         };
                         match &mut waiting[who] {
@@ -280,6 +281,7 @@ mod tests {
             overflow: overflow.to_vec(),
             changed_schemas: Vec::new(),
             is_purged: false,
+            source: Default::default(),
             clock: 0,
             cause: Default::default(),
         };

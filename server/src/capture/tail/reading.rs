@@ -10,9 +10,12 @@ impl Follower {
         let begun = Instant::now();
         let cursor = self.cursor.clone();
         let bound = self.options.read_bound;
-        let mut read = self
-            .answered(change_log::read(connection, &cursor, bound))
-            .await?;
+        let source = self.source;
+        let read = async {
+            let end = change_log::reached(connection, source).await?;
+            change_log::read_up_to(connection, &cursor, bound, end.as_ref()).await
+        };
+        let mut read = self.answered(read).await?;
         if self.options.bus.is_some() {
             self.shared.set_clock(read.clock);
         }
@@ -20,7 +23,7 @@ impl Follower {
         self.shared
             .rows
             .fetch_add(read.rows.len() as u64, Ordering::Relaxed);
-        if read.is_purged {
+        if read.is_purged || read.source != source {
             // Found out as if after a lost connection: every list is read again.
             return Err(lost().into());
         }

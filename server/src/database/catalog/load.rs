@@ -157,12 +157,13 @@ async fn relations(
     oid: Option<u32>,
 ) -> Result<Vec<Relation>, sqlx::Error> {
     let foreign_keys = FOREIGN_KEYS.replace("{ITS_OWN}", ITS_OWN);
+    let key = KEY.replace("{HAS_NO_NULLS}", HAS_NO_NULLS);
     let sql = format!(
         "SELECT jsonb_build_object( \
              'oid', c.oid::int8, 'schema', n.nspname, 'name', c.relname, 'kind', c.relkind, 'is_partition', c.relispartition, \
              'comment', obj_description(c.oid, 'pg_class'), 'rows', {ESTIMATE}, \
              'live', rowcast.is_live(c.oid), \
-             'layout', rowcast.layout(c.oid), 'key', {KEY}, 'columns', {columns}, 'foreign_keys', {foreign_keys}, \
+             'layout', rowcast.layout(c.oid), 'key', {key}, 'columns', {columns}, 'foreign_keys', {foreign_keys}, \
              'partitions', (SELECT jsonb_agg(p.relid::oid::int8) \
                               FROM pg_partition_tree(c.oid) p WHERE p.relid <> c.oid), \
              {more})::text \
@@ -195,8 +196,15 @@ const ESTIMATE: &str = "(SELECT sum(CASE \
           AS part (oid) \
      JOIN pg_class leaf ON leaf.oid = part.oid)";
 
+/// Whether no row is without a value in column `a`. From PostgreSQL 18 on a column may be NOT NULL
+/// for the rows to come alone.
+const HAS_NO_NULLS: &str = "(a.attnotnull AND NOT EXISTS ( \
+     SELECT FROM pg_constraint u WHERE u.conrelid = a.attrelid AND u.contype = 'n' \
+        AND NOT u.convalidated AND a.attnum = ANY (u.conkey)))";
+
 /// Attribute numbers of the key: the primary key's, else those of the unique index over NOT
-/// NULL columns that has the fewest. It must hold at once and for every row.
+/// NULL columns that has the fewest. It must hold at once and for every row. `{HAS_NO_NULLS}` is
+/// still to be filled in.
 const KEY: &str = "(SELECT jsonb_agg(k.attnum ORDER BY k.place) FROM ( \
      SELECT i.indkey, i.indnkeyatts FROM pg_index i \
       WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate \
@@ -205,7 +213,7 @@ const KEY: &str = "(SELECT jsonb_agg(k.attnum ORDER BY k.place) FROM ( \
                           LEFT JOIN pg_attribute a \
                             ON a.attrelid = c.oid AND a.attnum = k.attnum \
                          WHERE k.place <= i.indnkeyatts \
-                           AND (k.attnum <= 0 OR a.attnotnull IS NOT TRUE)) \
+                           AND (k.attnum <= 0 OR {HAS_NO_NULLS} IS NOT TRUE)) \
       ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1) AS i, \
      unnest(i.indkey) WITH ORDINALITY AS k (attnum, place) WHERE k.place <= i.indnkeyatts)";
 
@@ -218,16 +226,17 @@ fn columns(codec: &str) -> String {
         .replace("{CODEC}", codec)
         .replace("{OWN_CASE}", OWN_CASE)
         .replace("{ITS_OWN}", ITS_OWN)
+        .replace("{HAS_NO_NULLS}", HAS_NO_NULLS)
 }
 
-/// The columns, in table order; `{CODEC}`, `{OWN_CASE}` and `{ITS_OWN}` are still to be
-/// filled in. `b` is a domain's base type, else the type itself.
+/// The columns, in table order; `{CODEC}`, `{OWN_CASE}`, `{ITS_OWN}` and `{HAS_NO_NULLS}`
+/// are still to be filled in. `b` is a domain's base type, else the type itself.
 const COLUMNS: &str = "(SELECT jsonb_agg(jsonb_build_object( \
      'attnum', a.attnum, 'name', a.attname, 'type', regexp_replace(format_type(a.atttypid, a.atttypmod), '^public[.]', ''), \
      'declared', format_type(a.atttypid, a.atttypmod), 'always_identity', a.attidentity = 'a', \
      'codec', {CODEC}, 'base', b.typname, 'type_oid', a.atttypid::int8, \
      'base_schema', bn.nspname, 'category', b.typcategory, 'typtype', b.typtype, \
-     'nullable', NOT a.attnotnull AND NOT coalesce(t.typnotnull, false), \
+     'nullable', NOT {HAS_NO_NULLS} AND NOT coalesce(t.typnotnull, false), \
      'has_default', a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL, \
      'generated', a.attgenerated <> '' OR a.attidentity = 'a', \
      'labels', (SELECT jsonb_agg(e.enumlabel ORDER BY e.enumsortorder) \
@@ -278,8 +287,10 @@ const COLUMNS: &str = "(SELECT jsonb_agg(jsonb_build_object( \
      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)";
 
 /// Which foreign keys are a table's: not those by which PostgreSQL keeps one that refers to a
-/// partitioned table for each of its partitions.
+/// partitioned table for each of its partitions, nor those of periods, which PostgreSQL has from 18
+/// on: a row refers to several rows by such a one.
 const ITS_OWN: &str = "f.conrelid = c.oid AND f.contype = 'f' \
+     AND NOT coalesce((to_jsonb(f) ->> 'conperiod')::bool, false) \
      AND NOT EXISTS (SELECT FROM pg_constraint whole \
                       WHERE whole.oid = f.conparentid AND whole.conrelid = f.conrelid)";
 

@@ -27,6 +27,8 @@ pub struct Rules {
     /// Whether which rows it sees may change though none of the tables does that are known to
     /// decide about it.
     pub is_untold: bool,
+    /// Whether a session keeps plans in which there are rules that held when they were made.
+    pub keeps_plans: bool,
     /// Those tables: what policies and views look at.
     sources: Vec<u32>,
 }
@@ -51,6 +53,15 @@ const SECURED: &str = "(c.relkind = 'v' OR c.relrowsecurity AND NOT r.rolsuper \
      AND NOT r.rolbypassrls \
      AND (c.relforcerowsecurity OR NOT pg_has_role(r.oid, c.relowner, 'USAGE')))";
 
+/// Whether policies of relation `c`, or what it is made of, call functions of somebody's whose plans
+/// a session keeps, with the policies that held for the function's owner: from PostgreSQL 18 on also
+/// those of SQL.
+const KEEPS_PLANS: &str = "current_setting('server_version_num')::int4 >= 180000 \
+     AND (EXISTS (SELECT FROM rowcast.ruling(c.oid) u WHERE u.class = 'pg_proc'::regclass) \
+          OR EXISTS (SELECT FROM pg_policy p JOIN pg_depend d \
+                       ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid \
+                      WHERE p.polrelid = c.oid AND d.refclassid = 'pg_proc'::regclass))";
+
 /// Relations `c`, in `n`, that role `r`, which `$1` names, may read something of, if the session
 /// may take that role on.
 const READABLE: &str = "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
@@ -65,7 +76,8 @@ async fn rules(
 ) -> Result<HashMap<u32, Rules>, sqlx::Error> {
     let sql = format!(
         "SELECT c.oid, r.oid, rowcast.ruling_fingerprint(r.oid, c.oid), {UNREADABLE}, {SECURED}, \
-                rowcast.is_ruled_untold(c.oid), ARRAY(SELECT rowcast.ruling_tables(c.oid)) \
+                rowcast.is_ruled_untold(c.oid), ARRAY(SELECT rowcast.ruling_tables(c.oid)), \
+                {KEEPS_PLANS} \
            FROM {READABLE} AND c.oid = ANY ($2)"
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
@@ -86,6 +98,7 @@ async fn rules(
             unreadable: row.try_get::<Vec<String>, _>(3)?.into_iter().collect(),
             is_secured: row.try_get(4)?,
             is_untold: row.try_get(5)?,
+            keeps_plans: row.try_get(7)?,
             sources: sources.into_iter().map(|oid| oid.0).collect(),
         };
         found.insert(oid.0, rules);
@@ -268,6 +281,11 @@ impl TableMeta {
     /// whatever the role is a member of since.
     pub fn is_planned_once(&self) -> bool {
         self.rules.is_none()
+    }
+
+    /// Whether a session has to forget its plans before it is asked for the table under a role.
+    pub fn keeps_plans(&self) -> bool {
+        self.all_rules().any(|(_, rules)| rules.keeps_plans)
     }
 
     /// Whether the database decides about rows of it by what may change though no table does.

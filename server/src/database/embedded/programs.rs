@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The oldest version that rowcast is tested with.
-const OLDEST: u32 = 15;
+use crate::capture::migrate;
+
+/// The oldest major version that is supported.
+const OLDEST: u32 = migrate::OLDEST as u32 / 10_000;
 
 /// A directory that holds `initdb`, `pg_ctl` and `postgres` of one version.
 #[derive(Clone, Debug)]

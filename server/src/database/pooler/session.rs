@@ -14,8 +14,8 @@ use super::{
     message::{Message, broken, error},
     settings::Settings,
     statement::Statements,
-    upstream::{Upstream, Way},
 };
+use crate::database::upstream::{Upstream, Way};
 
 /// How much is read at a time, and kept of a buffer that has nothing in it.
 const CHUNK: usize = 16 * 1024;

@@ -1,7 +1,7 @@
 //! What a standby has to have reached.
 
 use rowcast_protocol::PgSnapshot;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row};
 
 /// A version of the primary, and what a standby that shows all of it is known by.
 #[derive(Clone, Debug)]
@@ -18,6 +18,9 @@ pub struct Barrier {
     pub role: String,
     /// Which history of it, of those that a restart may end.
     pub history: (i64, String),
+    /// Whether what it shows may not be in the change log yet: that does not tell then what a
+    /// standby sees.
+    pub is_replicated: bool,
 }
 
 /// The snapshot is taken before anything is asked, so the position is behind all that it shows.
@@ -32,15 +35,23 @@ const ASK: &str = "SELECT pg_catalog.pg_current_snapshot()::text, \
      (SELECT stats_reset::text FROM pg_catalog.pg_stat_bgwriter), \
      current_user::text";
 
+/// Whether changes are copied, as whoever serves may ask.
+const IS_REPLICATED: &str = "(SELECT s.source = 'replication' FROM rowcast.state s)";
+
 impl Barrier {
     /// The one of now.
     pub async fn of(primary: &PgPool) -> Result<Self, sqlx::Error> {
-        Self::on(&mut *primary.acquire().await?).await
+        Self::ask(&mut *primary.acquire().await?, IS_REPLICATED).await
     }
 
-    /// The same, over a connection.
+    /// The same, of a database that need not be set up, over a connection.
     pub async fn on(primary: &mut PgConnection) -> Result<Self, sqlx::Error> {
-        let row = sqlx::query(ASK).fetch_one(primary).await?;
+        Self::ask(primary, "false").await
+    }
+
+    async fn ask(primary: &mut PgConnection, is_replicated: &str) -> Result<Self, sqlx::Error> {
+        let ask = AssertSqlSafe(format!("{ASK}, {is_replicated}"));
+        let row = sqlx::query(ask).fetch_one(primary).await?;
         let decode = |error: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(error);
         let snapshot: &str = row.try_get(0)?;
         let timeline = i64::from_str_radix(row.try_get(2)?, 16);
@@ -53,6 +64,7 @@ impl Barrier {
             identity: (row.try_get(3)?, row.try_get(4)?),
             role: row.try_get(6)?,
             history: (timeline, crash.unwrap_or_default()),
+            is_replicated: row.try_get(7)?,
         })
     }
 }

@@ -21,11 +21,13 @@ pub enum Reason {
     Refused,
     /// All connections to it are in use.
     Busy,
+    /// Changes are copied from the write-ahead log, and what the standby shows of them is not known.
+    Source,
 }
 
 impl Reason {
     /// All there are.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Away,
         Self::Behind,
         Self::Ahead,
@@ -34,6 +36,7 @@ impl Reason {
         Self::Conflict,
         Self::Refused,
         Self::Busy,
+        Self::Source,
     ];
 
     /// In a word.
@@ -47,6 +50,7 @@ impl Reason {
             Self::Conflict => "conflict",
             Self::Refused => "refused",
             Self::Busy => "busy",
+            Self::Source => "source",
         }
     }
 
@@ -54,7 +58,7 @@ impl Reason {
     pub fn lasts(self) -> bool {
         matches!(
             self,
-            Self::Away | Self::Behind | Self::Other | Self::Promoted
+            Self::Away | Self::Behind | Self::Other | Self::Promoted | Self::Source
         )
     }
 

@@ -7,7 +7,7 @@ use super::standing::TIMELINE;
 /// How many transactions a standby may be ahead of the barrier: each is named.
 const MOST: u64 = 10_000;
 
-/// What the statement that reads tells beside the rows: the timeline; whether the log still has
+/// What the statement that reads tells beside the rows: the timeline; whether the log has
 /// everything since the barrier; and which transactions since then it sees in it.
 pub fn columns_sql(barrier: &PgSnapshot, mut push: impl FnMut(String) -> String) -> String {
     let (xmin, xmax) = (
@@ -18,7 +18,8 @@ pub fn columns_sql(barrier: &PgSnapshot, mut push: impl FnMut(String) -> String)
     let running = push(format!("{{{}}}", running.join(",")));
     format!(
         "{TIMELINE}, \
-         coalesce((SELECT s.purged_below <= {xmin}::xid8 FROM rowcast.state s), false), \
+         coalesce((SELECT s.purged_below <= {xmin}::xid8 AND s.source = 'triggers' \
+                     FROM rowcast.state s), false), \
          ARRAY(SELECT DISTINCT c.xid::text FROM rowcast.change_log c \
                 WHERE c.xid >= {xmax}::xid8 OR c.xid = ANY ({running}::xid8[]) LIMIT {limit})",
         limit = MOST + 1

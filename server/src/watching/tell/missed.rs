@@ -70,15 +70,16 @@ pub async fn note_missed(
     Ok(())
 }
 
-/// The database is a copy of another: the log and its numbers are others.
+/// Another history began: the log and its numbers are others.
 ///
 /// # Errors
 /// The database's.
 pub async fn begin_anew(connection: &mut PgConnection, rules: &[Rule]) -> Result<(), sqlx::Error> {
+    // What is copied later is looked at, though this has it happened already.
     for sql in [
         "UPDATE rowcast.watch_rule \
-            SET since = pg_current_snapshot(), gap_from = '{}', gap_to = '{}', relations = NULL",
-        "UPDATE rowcast.watch_cursor c SET seen = pg_current_snapshot(), looked_at = now(), epoch = s.epoch \
+            SET since = rowcast.version(), gap_from = '{}', gap_to = '{}', relations = NULL",
+        "UPDATE rowcast.watch_cursor c SET seen = rowcast.version(), looked_at = now(), epoch = s.epoch \
            FROM rowcast.state s",
     ] {
         sqlx::query(sql).execute(&mut *connection).await?;

@@ -129,6 +129,7 @@ impl Desk {
             overflow: Vec::new(),
             changed_schemas: Vec::new(),
             is_purged: false,
+            source: Default::default(),
             clock: standing.clock.map_or(0, |clock| clock.now()),
             cause: Default::default(),
         };
@@ -161,6 +162,7 @@ mod tests {
             overflow: Vec::new(),
             changed_schemas: Vec::new(),
             is_purged: false,
+            source: Default::default(),
             clock: 0,
             cause: Default::default(),
         }

@@ -1,4 +1,4 @@
-//! What encrypts the way to the pooler, by the rules of PostgreSQL's `sslmode`.
+//! What encrypts the way, by the rules of PostgreSQL's `sslmode`.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -19,8 +19,6 @@ use tokio_rustls::{
 
 use crate::config::{InvalidSetting, authorities};
 
-const SETTING: &str = "DATABASE_URL";
-
 /// Files with certificates.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
@@ -32,22 +30,26 @@ pub struct Files {
     pub key: Option<PathBuf>,
 }
 
-/// What encrypts in a mode that does.
+/// What encrypts in a mode that does, of that setting's URL.
 ///
 /// # Errors
 /// What is wrong with the files.
-pub fn connector(mode: PgSslMode, files: &Files) -> Result<TlsConnector, InvalidSetting> {
+pub fn connector(
+    setting: &'static str,
+    mode: PgSslMode,
+    files: &Files,
+) -> Result<TlsConnector, InvalidSetting> {
     let provider = Arc::new(ring::default_provider());
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
     if let Some(path) = &files.authorities {
-        roots.add_parsable_certificates(authorities::read(SETTING, path)?);
+        roots.add_parsable_certificates(authorities::read(setting, path)?);
     }
     let roots = WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(&provider));
     let roots = roots
         .build()
-        .map_err(|_| InvalidSetting::hidden(SETTING, "a URL whose sslrootcert can be read"))?;
+        .map_err(|_| InvalidSetting::hidden(setting, "a URL whose sslrootcert can be read"))?;
     let asked = match mode {
         PgSslMode::VerifyFull => AskedFor::Name(roots),
         PgSslMode::VerifyCa => AskedFor::Authority(roots),
@@ -55,13 +57,13 @@ pub fn connector(mode: PgSslMode, files: &Files) -> Result<TlsConnector, Invalid
     };
     let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|_| InvalidSetting::hidden(SETTING, "a URL with sslmode=disable"))?
+        .map_err(|_| InvalidSetting::hidden(setting, "a URL with sslmode=disable"))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Verifier { asked, provider }));
     let config = match (&files.certificate, &files.key) {
         (Some(certificate), Some(key)) => {
-            let wrong = || InvalidSetting::hidden(SETTING, "a URL whose sslcert and sslkey fit");
-            let chain = authorities::read(SETTING, certificate)?;
+            let wrong = || InvalidSetting::hidden(setting, "a URL whose sslcert and sslkey fit");
+            let chain = authorities::read(setting, certificate)?;
             let key = PrivateKeyDer::from_pem_file(key).map_err(|_| wrong())?;
             config
                 .with_client_auth_cert(chain, key)
@@ -72,7 +74,7 @@ pub fn connector(mode: PgSslMode, files: &Files) -> Result<TlsConnector, Invalid
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-/// What is asked of the pooler's certificate.
+/// What is asked of the certificate.
 #[derive(Debug)]
 enum AskedFor {
     /// Nothing: `prefer` and `require` keep out those who listen, not those who answer instead.
