@@ -64,6 +64,17 @@ BEGIN
     RETURN seen;
 END $$;
 
+-- Whether this statement sees what a transaction did, whose number is said without what goes beyond
+-- 32 bits. The write-ahead log tells what was committed before others see it.
+CREATE FUNCTION rowcast.is_seen(xid int8) RETURNS boolean
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Its number may be on either side of the first that is not given out as others see it.
+    SELECT pg_visible_in_snapshot((n.next + distance - CASE WHEN distance < 2147483648 THEN 0 ELSE 4294967296 END)::text::xid8,
+                                  pg_current_snapshot())
+      FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::int8 AS next) AS n,
+   LATERAL (SELECT ((is_seen.xid - n.next) % 4294967296 + 4294967296) % 4294967296 AS distance) AS d
+$$;
+
 -- Adds to the log what was copied of the write-ahead log since `before`, and says whether it was:
 -- if not, somebody else has copied it.
 CREATE FUNCTION rowcast.append(before pg_lsn, reached pg_lsn, shown pg_snapshot, shown_at int8, xids int8[],

@@ -19,6 +19,8 @@ mod parts;
 mod published;
 #[path = "replication/switch.rs"]
 mod switch;
+#[path = "replication/unseen.rs"]
+mod unseen;
 #[path = "replication/wraparound.rs"]
 mod wraparound;
 #[path = "replication/writers.rs"]

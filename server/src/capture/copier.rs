@@ -70,6 +70,10 @@ const CONNECTING: Duration = Duration::from_secs(20);
 /// statements may run for longer than a minute.
 const ANSWERING: Duration = Duration::from_secs(90);
 
+/// How long what is told may not be seen until that is said, and how often it is looked.
+const UNSEEN: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
 /// How much is added to the log at once, unless one transaction has more.
 const BATCH_BYTES: usize = 8 << 20;
 
@@ -540,15 +544,27 @@ impl Copier {
         Ok(())
     }
 
-    /// Finds out how rows of a relation are imaged.
+    /// Finds out how rows of a relation are imaged, once what the open transaction did is seen: that
+    /// is a moment after it is told, or when a standby that commits wait for has it.
     async fn learn(&mut self, oid: u32) -> Result<(), Failure> {
-        if !self.shapes.contains_key(&oid)
-            && let Some(relation) = self.relations.get(&oid)
-        {
-            let shapes = Shape::load(&mut self.connection, relation).await?;
-            self.shapes.insert(oid, shapes);
+        let (Some(open), Some(relation)) = (&self.open, self.relations.get(&oid)) else {
+            return Ok(());
+        };
+        if self.shapes.contains_key(&oid) {
+            return Ok(());
         }
-        Ok(())
+        let begun = Instant::now();
+        loop {
+            let loaded = Shape::load(&mut self.connection, relation, open.xid).await?;
+            if let Some(shapes) = loaded {
+                self.shapes.insert(oid, shapes);
+                return Ok(());
+            }
+            if begun.elapsed() > UNSEEN {
+                return Err(Failure::Unseen);
+            }
+            sleep(LOOK_AGAIN).await;
+        }
     }
 
     /// Adds what was gathered to the log.

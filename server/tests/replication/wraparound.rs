@@ -1,5 +1,7 @@
 //! Numbers of transactions beyond 32 bits, of which the write-ahead log says the low ones.
 
+use sqlx::PgConnection;
+
 use crate::{
     cluster::Cluster,
     replica::{connect, execute, prepared},
@@ -35,6 +37,7 @@ async fn a_number_is_whole_where_its_transaction_is_not_visible_yet_as_it_is_cop
     let number: u64 = number.parse().unwrap();
     assert!(number > 1 << 32);
     let low = i64::try_from(number % (1 << 32)).unwrap();
+    assert_eq!(seen(&mut copier, low).await, Some(false));
     let appended: bool = sqlx::query_scalar(
         "SELECT rowcast.append('0/10', '0/20', pg_current_snapshot(), 0, ARRAY[$1], \
              '{0}', '{1}', '{r}', '{0}', '{NULL}', '{NULL}')",
@@ -50,4 +53,17 @@ async fn a_number_is_whole_where_its_transaction_is_not_visible_yet_as_it_is_cop
             .await
             .unwrap();
     assert_eq!(logged, number.to_string());
+    execute(&mut writer, "COMMIT").await;
+    assert_eq!(seen(&mut copier, low).await, Some(true));
+    // Of before the numbers began anew.
+    assert_eq!(seen(&mut copier, (1 << 32) - 1).await, Some(true));
+}
+
+/// Whether what the transaction of this number did is seen.
+async fn seen(connection: &mut PgConnection, number: i64) -> Option<bool> {
+    sqlx::query_scalar("SELECT rowcast.is_seen($1)")
+        .bind(number)
+        .fetch_one(connection)
+        .await
+        .unwrap()
 }

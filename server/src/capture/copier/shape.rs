@@ -40,19 +40,31 @@ fn is_direct(codec: &str) -> bool {
 
 impl Shape {
     /// Those of a relation, of each table that its rows may be of; none if it is not, or no longer,
-    /// to be copied.
+    /// to be copied. `None` if that can't be known, for what the transaction `writer` did, which may
+    /// have made the relation, is not seen yet.
     pub async fn load(
         connection: &mut PgConnection,
         relation: &Relation,
-    ) -> Result<Vec<Self>, sqlx::Error> {
+        writer: u32,
+    ) -> Result<Option<Vec<Self>>, sqlx::Error> {
         let rows = sqlx::query(
-            "SELECT root, is_sure, layout, names, types, typmods, codecs, is_stored, key \
-             FROM rowcast.copied_shape($1)",
+            "SELECT root, is_sure, layout, names, types, typmods, codecs, is_stored, key, is_seen \
+               FROM rowcast.is_seen($2) LEFT JOIN rowcast.copied_shape($1) ON is_seen",
         )
         .bind(Oid(relation.oid))
+        .bind(i64::from(writer))
         .fetch_all(connection)
         .await?;
-        rows.iter().map(|row| Self::read(row, relation)).collect()
+        let mut shapes = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if !row.try_get::<bool, _>(9)? {
+                return Ok(None);
+            }
+            if row.try_get::<Option<Oid>, _>(0)?.is_some() {
+                shapes.push(Self::read(row, relation)?);
+            }
+        }
+        Ok(Some(shapes))
     }
 
     fn read(row: &PgRow, relation: &Relation) -> Result<Self, sqlx::Error> {
