@@ -1,36 +1,29 @@
 //! A running server: the tail, the hub, the connections to clients, and their end.
 
-use std::{
-    io::ErrorKind,
-    sync::{Arc, atomic::AtomicU64},
-    time::Duration,
-};
+mod error;
+mod lead;
+mod parts;
 
-use sqlx::{ConnectOptions, Connection, PgPool, postgres::PgConnectOptions};
-use tokio::{
-    sync::{Semaphore, oneshot, watch},
-    task::JoinHandle,
-};
+use std::{io::ErrorKind, sync::Arc, time::Duration};
 
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, postgres::PgConnectOptions};
+use tokio::sync::{Semaphore, oneshot, watch};
+
+use self::parts::copying;
+pub use self::{
+    error::{StartError, reason},
+    lead::lead,
+    parts::{LiveParts, settle_source},
+};
 use crate::{
     audit,
     auth::{self, Accounts, openid::OpenId},
     body,
-    capture::{
-        TailHandle, TailOptions,
-        bus::{Address, BusOptions, Part},
-        copier::{CopierOptions, Copying, Standing},
-        migrate::{MigrateError, migrate},
-        retention,
-        source::{self, Settled, SourceError},
-        tail,
-    },
-    config::{Auth, ChangesFrom, Config, InvalidSetting},
+    capture::{migrate::migrate, retention, source::Settled},
+    config::{Auth, ChangesFrom, Config},
     database::{
-        catalog::Catalog,
-        pool::{self, editors, housekeepers, readers, session},
-        pooler::{Pooled, PoolerError},
-        readers::Readers,
+        pool::{self, editors, housekeepers, session},
+        pooler::Pooled,
         replica::{self, Follows, Replica, ReplicaError},
     },
     feed,
@@ -38,12 +31,7 @@ use crate::{
         Limits, Room, Turns,
         across::{self, Across},
     },
-    listen::{self, BoundSocket, Taken, Tls, Way},
-    live::{
-        Live,
-        figures::Figures,
-        hub::{Following, Hub, HubParts},
-    },
+    listen::{self, BoundSocket, Tls, Way},
     metrics::Metrics,
     notification, operations,
     presence::{self, Presence},
@@ -51,7 +39,7 @@ use crate::{
     router::router,
     routes::pages::site_options,
     shutdown::Shutdown,
-    starting::{is_away, patiently, unless_stopped, was_answered},
+    starting::{patiently, unless_stopped},
     state::AppState,
     traces::{Exporting, Traces},
     watching::{
@@ -112,355 +100,24 @@ const CONNECTING: Duration = Duration::from_secs(15);
 /// How long the database's connections have to say goodbye.
 const CLOSING: Duration = Duration::from_secs(1);
 
-/// Why a database can't be served, on one line.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// It is the database.
-    #[error("the database can't be used: {reason}")]
-    Database {
-        /// What is wrong with it.
-        reason: String,
-        /// Whether that is only that it can't be reached now.
-        is_away: bool,
-        /// Whether somebody was there.
-        was_answered: bool,
-    },
-    /// It is the address.
-    #[error(transparent)]
-    Taken(#[from] Taken),
-    /// It is what a setting names.
-    #[error(transparent)]
-    Setting(#[from] InvalidSetting),
-    /// It is the pooler before the database.
-    #[error(transparent)]
-    Pooler(#[from] PoolerError),
-    /// It is the standby beside it.
-    #[error(transparent)]
-    Replica(ReplicaError),
-    /// It is where changes are to come from.
-    #[error(transparent)]
-    Source(SourceError),
-}
-
-impl StartError {
-    /// Whether it is only that the database can't be reached now.
-    pub fn is_away(&self) -> bool {
-        matches!(
-            self,
-            Self::Database { is_away: true, .. }
-                | Self::Pooler(PoolerError::Way { is_away: true, .. })
-        )
-    }
-
-    /// Whether it is that, and somebody was there to say so.
-    pub fn was_answered(&self) -> bool {
-        let Self::Database { was_answered, .. } = self else {
-            return false;
-        };
-        self.is_away() && *was_answered
-    }
-}
-
-impl From<sqlx::Error> for StartError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Database {
-            reason: reason(&error),
-            is_away: is_away(&error),
-            was_answered: was_answered(&error),
-        }
-    }
-}
-
-impl From<SourceError> for StartError {
-    fn from(error: SourceError) -> Self {
-        match error {
-            SourceError::Database(error) => error.into(),
-            other => Self::Source(other),
-        }
-    }
-}
-
-impl From<MigrateError> for StartError {
-    fn from(error: MigrateError) -> Self {
-        match &error {
-            MigrateError::Database(source) => Self::Database {
-                reason: format!("{error}: {}", reason(source)),
-                is_away: is_away(source),
-                was_answered: was_answered(source),
-            },
-            _ => Self::Database {
-                reason: error.to_string(),
-                is_away: false,
-                was_answered: true,
-            },
-        }
-    }
-}
-
-/// What the driver says, on one line. None of these errors is about a row.
-pub fn reason(error: &sqlx::Error) -> String {
-    let text = match error {
-        sqlx::Error::Database(error) => error.message().to_owned(),
-        sqlx::Error::Io(error) => error.to_string(),
-        other => other.to_string(),
-    };
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 /// Brings the database to what this version needs, and returns how many versions further that
 /// is.
 ///
 /// # Errors
 /// If it can't be reached or does not allow it.
 pub async fn prepare(database: &PgConnectOptions) -> Result<usize, StartError> {
-    let database = session(database.clone());
-    let connecting = tokio::time::timeout(CONNECTING, database.connect());
-    // Of one that does not answer nothing is heard but silence.
-    let silence = |_| sqlx::Error::Io(ErrorKind::TimedOut.into());
-    let mut connection = connecting.await.map_err(silence)??;
+    let mut connection = connect(database).await?;
     let applied = migrate(&mut connection).await?;
     let _ = tokio::time::timeout(CLOSING, connection.close()).await;
     Ok(applied)
 }
 
-/// The live queries of one database, without a server.
-#[derive(Debug)]
-pub struct LiveParts {
-    /// What tables there are.
-    pub catalog: Arc<Catalog>,
-    /// For reading them.
-    pub readers: Readers,
-    /// The live queries.
-    pub live: Live,
-    /// Which history of the database they follow.
-    pub epoch: Arc<AtomicU64>,
-    /// Follows the log.
-    pub follower: TailHandle,
-    copying: Option<Copying>,
-    hub: JoinHandle<()>,
-    tail: JoinHandle<()>,
-}
-
-impl LiveParts {
-    /// Starts to follow a database that has been [prepared](prepare), with so many
-    /// connections for reading rows, and tells `traces` what it is at.
-    ///
-    /// # Errors
-    /// If it can't be reached.
-    pub async fn start(
-        database: &PgConnectOptions,
-        config: &Config,
-        connections: u32,
-        traces: &Traces,
-        stop: watch::Receiver<bool>,
-    ) -> Result<Self, StartError> {
-        // Nothing is in the log that was not copied there.
-        let copying = copying(database, config, stop.clone()).await?;
-        let ways = (database, None);
-        let parts = Self::start_with(database, ways, config, connections, traces, stop.clone());
-        Ok(parts.await?.with(copying, database, config, stop))
-    }
-
-    /// The same, with rows read another `way` than the log is, or of a standby.
-    async fn start_with(
-        database: &PgConnectOptions,
-        (way, replica): (&PgConnectOptions, Option<Replica>),
-        config: &Config,
-        connections: u32,
-        traces: &Traces,
-        stop: watch::Receiver<bool>,
-    ) -> Result<Self, StartError> {
-        let pool = readers(bounded(way.clone(), config.list_bytes), connections);
-        let readers = Readers::from(pool.clone()).beside(replica);
-        let catalog = Arc::new(Catalog::new(pool));
-        let started = tail::start(TailOptions {
-            database: session(database.clone()),
-            read_bound: config.read_bytes as usize,
-            bus: config.bus.clone().map(|address| BusOptions {
-                address,
-                part: Part::Server,
-            }),
-            traces: traces.clone(),
-        })
-        .await?;
-        let figures = Arc::new(Figures::default());
-        let (following, followed) = watch::channel(Following(true));
-        let epoch = Arc::new(AtomicU64::new(started.epoch));
-        let follower = started.handle.clone();
-        let (hub, commands, receiver) = Hub::new(HubParts {
-            catalog: Arc::clone(&catalog),
-            readers: readers.clone(),
-            tail: started.handle,
-            epoch: Arc::clone(&epoch),
-            version: started.version,
-            following,
-            figures: Arc::clone(&figures),
-            traces: traces.clone(),
-        });
-        Ok(Self {
-            catalog,
-            readers,
-            live: Live::new(commands, followed, figures),
-            epoch,
-            follower,
-            copying: None,
-            hub: tokio::spawn(hub.run(receiver, started.events, stop)),
-            tail: started.task,
-        })
-    }
-
-    /// With what copies from the write-ahead log, or will once changes come from there.
-    fn with(
-        mut self,
-        copying: Option<Copying>,
-        database: &PgConnectOptions,
-        config: &Config,
-        stop: watch::Receiver<bool>,
-    ) -> Self {
-        let wanted = self.follower.is_replicated();
-        let later = || Copying::start_once(wanted, copier_options(database, config), stop);
-        self.copying = Some(copying.unwrap_or_else(later));
-        self
-    }
-
-    /// How copying from the write-ahead log does, where changes come from there.
-    pub fn copying(&self) -> Option<Arc<Standing>> {
-        let copying = self.copying.as_ref()?;
-        Some(Arc::clone(copying.standing()))
-    }
-
-    /// Waits for the parts to end, after `stop` has said so.
-    pub async fn end(self) {
-        let _ = tokio::time::timeout(CLOSING, self.hub).await;
-        let mut tail = self.tail;
-        // It ends with the hub; on a bus it tells others.
-        let ending = async {
-            if tokio::time::timeout(CLOSING, &mut tail).await.is_err() {
-                tail.abort();
-            }
-        };
-        let closing = async {
-            match self.readers.replica() {
-                Some(replica) => {
-                    tokio::join!(self.readers.ours().close(), replica.close());
-                }
-                None => self.readers.ours().close().await,
-            }
-        };
-        let closing = tokio::time::timeout(CLOSING, closing);
-        let _ = tokio::join!(ending, closing);
-    }
-}
-
-/// Has changes of a database that has been [prepared](prepare) come from where the settings say, if
-/// they do.
-///
-/// # Errors
-/// Why they do not.
-pub async fn settle_source(
-    database: &PgConnectOptions,
-    said: Option<ChangesFrom>,
-) -> Result<Settled, StartError> {
-    Ok(source::settle(database, said).await?)
-}
-
-fn copier_options(database: &PgConnectOptions, config: &Config) -> CopierOptions {
-    CopierOptions {
-        database: session(database.clone()),
-        slot_max: config.source.slot_max,
-    }
-}
-
-/// Sees to it that changes are copied from the write-ahead log, where they come from there. What is
-/// tried again after this goes on beside it, so that nothing is decoded twice.
-async fn copying(
-    database: &PgConnectOptions,
-    config: &Config,
-    stop: watch::Receiver<bool>,
-) -> Result<Option<Copying>, StartError> {
-    let options = copier_options(database, config);
-    let connecting = tokio::time::timeout(CONNECTING, options.database.connect());
+async fn connect(database: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    let database = session(database.clone());
+    let connecting = tokio::time::timeout(CONNECTING, database.connect());
+    // Of one that does not answer nothing is heard but silence.
     let silence = |_| sqlx::Error::Io(ErrorKind::TimedOut.into());
-    let mut connection = connecting.await.map_err(silence)??;
-    let present = source::present(&mut connection).await?;
-    let _ = tokio::time::timeout(CLOSING, connection.close()).await;
-    if present == ChangesFrom::Triggers {
-        return Ok(None);
-    }
-    let copying = Copying::start(options, stop);
-    let ready = copying.standing().ready().await;
-    let Err(reason) = ready else {
-        return Ok(Some(copying));
-    };
-    copying.give_up(&session(database.clone())).await;
-    Err(StartError::Database {
-        reason: format!("changes can't be copied from the write-ahead log: {reason}"),
-        is_away: false,
-        was_answered: true,
-    })
-}
-
-/// Reads the log of a database that has been [prepared](prepare) for the servers on a bus, until
-/// the shutdown. `begun` is told once it is read.
-///
-/// # Errors
-/// If the database can't be reached, or is away for too long.
-pub async fn lead(
-    database: &PgConnectOptions,
-    address: Address,
-    config: &Config,
-    mut shutdown: Shutdown,
-    begun: impl FnOnce(),
-) -> Result<(), StartError> {
-    let settling = patiently(|| settle_source(database, config.source.said));
-    let Some(settled) = unless_stopped(&shutdown, settling).await else {
-        return Ok(());
-    };
-    let Settled { here, .. } = settled?;
-    let starting = patiently(|| copying(database, config, shutdown.receiver()));
-    let Some(copying) = unless_stopped(&shutdown, starting).await else {
-        return Ok(());
-    };
-    let copying = copying?;
-    let (traces, exporting) = start_traces(config);
-    let options = TailOptions {
-        database: session(database.clone()),
-        read_bound: config.read_bytes as usize,
-        bus: Some(BusOptions {
-            address,
-            part: Part::Leader,
-        }),
-        traces,
-    };
-    let starting = patiently(|| async { Ok(tail::start(options.clone()).await?) });
-    let Some(started) = unless_stopped(&shutdown, starting).await else {
-        return Ok(());
-    };
-    let mut started = started?;
-    drop(here);
-    // It copies until this returns.
-    let _copying = copying.unwrap_or_else(|| {
-        let wanted = started.handle.is_replicated();
-        let options = copier_options(database, config);
-        Copying::start_once(wanted, options, shutdown.receiver())
-    });
-    begun();
-    loop {
-        tokio::select! {
-            () = shutdown.wait() => break,
-            // What is told here is told to others too, who are all whom it is for.
-            event = started.events.recv() => if event.is_none() { break },
-        }
-    }
-    drop(started.events);
-    if tokio::time::timeout(CLOSING * 3, &mut started.task)
-        .await
-        .is_err()
-    {
-        started.task.abort();
-    }
-    exporting.end().await;
-    Ok(())
+    connecting.await.map_err(silence)?
 }
 
 fn start_traces(config: &Config) -> (Traces, Exporting) {
@@ -542,22 +199,25 @@ pub async fn serve(
         return Ok(());
     };
     let limits = limits?;
-    let retention = tokio::spawn(retention::run(
-        housekeeping.clone(),
-        config.retention,
-        shutdown.receiver(),
-    ));
-    let tidying = tokio::spawn(audit::tidy::run(
-        housekeeping.clone(),
-        config.audit_retention,
-        shutdown.receiver(),
-    ));
-    let notifying = tokio::spawn(notification::tidy::run(
-        housekeeping.clone(),
-        config.notification_retention,
-        shutdown.receiver(),
-    ));
-    let feeding = tokio::spawn(feed::tidy::run(housekeeping.clone(), shutdown.receiver()));
+    // What each is at is done whole or not at all, so it ends wherever it is.
+    let mut beside = vec![
+        tokio::spawn(retention::run(
+            housekeeping.clone(),
+            config.retention,
+            shutdown.receiver(),
+        )),
+        tokio::spawn(audit::tidy::run(
+            housekeeping.clone(),
+            config.audit_retention,
+            shutdown.receiver(),
+        )),
+        tokio::spawn(notification::tidy::run(
+            housekeeping.clone(),
+            config.notification_retention,
+            shutdown.receiver(),
+        )),
+        tokio::spawn(feed::tidy::run(housekeeping.clone(), shutdown.receiver())),
+    ];
     let editors = editors(bounded(way.clone(), config.list_bytes), WRITERS);
     let accounts = Accounts::with_roles(
         pool::accounts(way.clone()),
@@ -595,7 +255,6 @@ pub async fn serve(
         traces,
     );
     let watchers = pool::watchers(way.clone());
-    let mut watching = Vec::new();
     // Nobody has an account where nobody has to sign in, so nobody is told anything.
     if accounts.is_required() {
         let parts = watching::Parts {
@@ -607,19 +266,19 @@ pub async fn serve(
             watching: state.watching.clone(),
         };
         let evaluator = Evaluator::new(parts);
-        watching.push(tokio::spawn(watching::run(evaluator, shutdown.receiver())));
-        watching.push(tokio::spawn(delivery::run(
+        beside.push(tokio::spawn(watching::run(evaluator, shutdown.receiver())));
+        beside.push(tokio::spawn(delivery::run(
             watchers.clone(),
             delivers,
             state.watching.clone(),
             shutdown.receiver(),
         )));
     }
-    let showing = tokio::spawn(presence::run(
+    beside.push(tokio::spawn(presence::run(
         state.presence.clone(),
         housekeeping.clone(),
         shutdown.receiver(),
-    ));
+    )));
     let (running, ended) = oneshot::channel::<()>();
     let telling = operations::Parts {
         live: parts.live.clone(),
@@ -656,13 +315,7 @@ pub async fn serve(
         Err(taken) => Err(taken.into()),
     };
     answered.send_replace(true);
-    retention.abort();
-    tidying.abort();
-    notifying.abort();
-    feeding.abort();
-    showing.abort();
-    for task in watching {
-        // What it is at is done whole or not at all.
+    for task in beside {
         task.abort();
     }
     // What it was at is gone before it is.

@@ -56,6 +56,8 @@ pub struct Transaction {
 struct Table {
     images: [Vec<Vec<u8>>; 2],
     keys: [Vec<u8>; 2],
+    /// How many bytes these have together.
+    bytes: usize,
     rows: usize,
     is_emptied: bool,
     is_unknown: bool,
@@ -80,7 +82,7 @@ impl Transaction {
         if !shape.is_sure
             || table.row(shape, change, bounds).is_none()
             || table.rows > bounds.rows
-            || table.bytes() > bounds.bytes
+            || table.bytes > bounds.bytes
         {
             table.give_up();
         }
@@ -99,7 +101,7 @@ impl Transaction {
 
     /// How much is held of it.
     pub fn bytes(&self) -> usize {
-        self.tables.values().map(Table::bytes).sum()
+        self.tables.values().map(|table| table.bytes).sum()
     }
 
     /// The rows of the log.
@@ -154,8 +156,11 @@ impl Table {
             // An image that there should be and is not is `Some(None)`.
             if before != Some(None) && after != Some(None) {
                 if before != after {
-                    self.images[0].extend(before.flatten());
-                    self.images[1].extend(after.flatten());
+                    for (side, image) in self.images.iter_mut().zip([before, after]) {
+                        let image = image.flatten();
+                        self.bytes += image.as_ref().map_or(0, Vec::len);
+                        side.extend(image);
+                    }
                 }
                 return Some(());
             }
@@ -171,21 +176,22 @@ impl Table {
             None if shape.is_named() => after.clone(),
             _ => return None,
         };
-        self.keys[0].extend(before.unwrap_or_default());
-        self.keys[1].extend(after.unwrap_or_default());
+        for (side, key) in self.keys.iter_mut().zip([before, after]) {
+            let key = key.unwrap_or_default();
+            self.bytes += key.len();
+            side.extend(key);
+        }
         Some(())
-    }
-
-    fn bytes(&self) -> usize {
-        let images = self.images.iter().flatten().chain(&self.keys);
-        images.map(Vec::len).sum()
     }
 
     /// From now on it is only known that something happened.
     fn give_up(&mut self) {
-        self.is_unknown = true;
-        self.images = Default::default();
-        self.keys = Default::default();
+        *self = Self {
+            rows: self.rows,
+            is_emptied: self.is_emptied,
+            is_unknown: true,
+            ..Self::default()
+        };
     }
 }
 
