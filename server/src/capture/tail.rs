@@ -11,6 +11,7 @@
 mod connection;
 mod doorbell;
 mod followed;
+mod handle;
 mod locks;
 mod news;
 mod others;
@@ -23,32 +24,28 @@ mod together;
 use std::{
     collections::{BTreeSet, HashMap},
     convert::Infallible,
-    sync::{
-        Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 use rowcast_protocol::PgSnapshot;
 use sqlx::{PgConnection, postgres::PgConnectOptions};
 use tokio::{
-    sync::{Notify, mpsc, watch as state},
+    sync::mpsc,
     task::JoinHandle,
     time::{sleep, timeout},
 };
 
+pub use self::handle::TailHandle;
 use self::{
     connection::{Bell, Connection, Rung, lost, within},
-    news::News,
+    handle::Shared,
     others::Others,
     pace::{Pace, Rhythm, straggler_beat},
 };
 use super::{
     bus::{
-        BusOptions, LATE,
-        clock::Clock,
-        signature::Key,
+        BusOptions,
         writer::{Standing, Writer},
     },
     change_log::{self, ChangeKind, Read, Source},
@@ -111,92 +108,6 @@ pub enum TailEvent {
     },
 }
 
-/// A running tail.
-#[derive(Clone, Debug)]
-pub struct TailHandle {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    nudge: Notify,
-    awake: state::Sender<bool>,
-    reads: AtomicU64,
-    rows: AtomicU64,
-    bells: AtomicU64,
-    news: News,
-    /// The history that is followed.
-    epoch: AtomicU64,
-    /// Whether its changes are copied from the write-ahead log.
-    is_replicated: state::Sender<bool>,
-    /// Whether it is not known yet how the log goes on.
-    is_lost: AtomicBool,
-    /// Whether what another one has read is followed.
-    is_led: AtomicBool,
-    /// What writes to the bus, where there is one.
-    writer: OnceLock<Writer>,
-    /// The database's clock, since it was read.
-    clock: Mutex<Option<Clock>>,
-    /// What servers of the database sign with, where there is a bus.
-    key: Mutex<Option<Key>>,
-}
-
-impl Shared {
-    fn new() -> Self {
-        Self {
-            nudge: Notify::new(),
-            awake: state::Sender::new(false),
-            reads: AtomicU64::new(0),
-            rows: AtomicU64::new(0),
-            bells: AtomicU64::new(0),
-            news: News::default(),
-            epoch: AtomicU64::new(0),
-            is_replicated: state::Sender::new(false),
-            is_lost: AtomicBool::new(false),
-            is_led: AtomicBool::new(false),
-            writer: OnceLock::new(),
-            clock: Mutex::new(None),
-            key: Mutex::new(None),
-        }
-    }
-
-    /// Finds out what servers of the database sign with.
-    async fn read_key(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let read = Key::read(connection).await?;
-        let mut key = self.key.lock().unwrap_or_else(PoisonError::into_inner);
-        *key = Some(read);
-        Ok(())
-    }
-
-    fn key(&self) -> Option<Key> {
-        let key = self.key.lock().unwrap_or_else(PoisonError::into_inner);
-        key.clone()
-    }
-
-    /// The database's clock has just shown this.
-    fn set_clock(&self, shown: i64) {
-        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-        *clock = Some(Clock::new(shown));
-    }
-
-    fn clock(&self) -> Option<Clock> {
-        *self.clock.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Somebody else has seen it show this, so it is not earlier.
-    fn set_clock_forward(&self, shown: i64) {
-        if self.clock().is_some_and(|clock| clock.now() < shown) {
-            self.set_clock(shown);
-        }
-    }
-
-    /// Whether something comes late that was so when the database's clock showed this; 0: nobody
-    /// knows.
-    fn is_late(&self, shown: i64) -> bool {
-        shown != 0 && self.clock().is_some_and(|clock| clock.since(shown) > LATE)
-    }
-}
-
 /// A tail and where it begins.
 pub struct Started {
     /// To nudge it and to see how it does.
@@ -209,63 +120,6 @@ pub struct Started {
     pub version: PgSnapshot,
     /// Its task; it ends when the receiver is dropped.
     pub task: JoinHandle<()>,
-}
-
-impl TailHandle {
-    /// A handle to no tail.
-    #[cfg(test)]
-    pub(crate) fn of_none() -> Self {
-        Self {
-            shared: Arc::new(Shared::new()),
-        }
-    }
-
-    /// Has the log read now, and the read told even if it is empty.
-    pub fn nudge(&self) {
-        self.shared.nudge.notify_one();
-    }
-
-    /// Whether the tail reads at a beat, so that writers skip the bell.
-    pub fn awake(&self) -> state::Receiver<bool> {
-        self.shared.awake.subscribe()
-    }
-
-    /// Whether changes are to be copied from the write-ahead log.
-    pub fn is_replicated(&self) -> state::Receiver<bool> {
-        self.shared.is_replicated.subscribe()
-    }
-
-    /// From now on it is kept what was found.
-    pub fn hear(&self) {
-        self.shared.news.hear();
-    }
-
-    /// Waits until something was found of a relation, or may have been, and says of which; `None`
-    /// stands for any.
-    pub async fn news(&self) -> Option<BTreeSet<u32>> {
-        self.shared.news.wait().await
-    }
-
-    /// Whether what another server has read of the log is followed.
-    pub fn is_led(&self) -> bool {
-        self.shared.is_led.load(Ordering::Acquire)
-    }
-
-    /// Whether the log is read for other servers, and how many entries were written for them.
-    pub fn leads(&self) -> (bool, u64) {
-        let writer = self.shared.writer.get();
-        writer.map_or((false, 0), |writer| (writer.leads(), writer.written()))
-    }
-
-    /// How often the log was read, how many rows it had, how often the bell rang.
-    pub fn counts(&self) -> (u64, u64, u64) {
-        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        (
-            get(&self.shared.reads),
-            get(&self.shared.rows),
-            get(&self.shared.bells),
-        )
-    }
 }
 
 /// Starts to follow the log, from the present on.
