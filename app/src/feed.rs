@@ -10,6 +10,8 @@ mod chip;
 mod composer;
 #[cfg(feature = "hydrate")]
 pub(crate) mod dot;
+#[cfg(feature = "hydrate")]
+pub(crate) mod kept;
 mod link;
 #[cfg(feature = "hydrate")]
 pub(crate) mod live;

@@ -431,6 +431,53 @@ for (const theme of ["light", "dark"] as const) {
   });
 }
 
+test("what is begun is kept until it is posted or given up", async ({ page, server }) => {
+  const ann = account(server);
+  const names = [await newChannel((text) => server.sql(text)), await newChannel((text) => server.sql(text))];
+  const field = dialog(page).getByRole("textbox");
+  const begin = () => page.getByRole("button", { name: "New post" }).click();
+  await page.goto(`/feed/${names[0]}`);
+  await signIn(page, ann);
+  await expectLiveFeed(page);
+  await begin();
+  await field.fill("Begun");
+  await page.keyboard.press("Escape");
+
+  // Another channel has another one.
+  await channel(page, names[1]).click();
+  await expectLiveFeed(page);
+  await begin();
+  await expect(field).toHaveValue("");
+  await page.keyboard.press("Escape");
+  await write(page, "There");
+
+  await page.goto(`/feed/${names[0]}`);
+  await expectLiveFeed(page);
+  await begin();
+  await expect(field).toHaveValue("Begun");
+  await dialog(page).getByRole("button", { name: "Post" }).click();
+  await expect(dialog(page)).toBeHidden();
+  await begin();
+  await expect(field).toHaveValue("");
+  await field.fill("Begun again");
+  await dialog(page).getByRole("button", { name: "Cancel" }).click();
+
+  // What is changed of a post does not take its place, and goes on where it was left.
+  const edit = () => post(page, "Begun").getByRole("link", { name: /^Edit/ }).click();
+  await edit();
+  await field.fill("Changed");
+  await page.reload();
+  await expectLiveFeed(page);
+  await begin();
+  await expect(field).toHaveValue("Begun again");
+  await page.keyboard.press("Escape");
+  await edit();
+  await expect(field).toHaveValue("Changed");
+  await dialog(page).getByRole("button", { name: "Cancel" }).click();
+  await edit();
+  await expect(field).toHaveValue("Begun");
+});
+
 test("long code stays within its post on a narrow screen", async ({ page, server }) => {
   const ann = account(server);
   await page.setViewportSize({ width: 390, height: 800 });

@@ -6,15 +6,18 @@ use wasm_bindgen::JsCast;
 use crate::{
     edit::api::request,
     erased::{Erase, Erased, changing, handler},
-    feed::{LONGEST, Post},
+    feed::{
+        LONGEST, Post,
+        kept::{Kept, forget},
+    },
 };
 
 /// It.
 #[derive(Clone, Copy)]
 pub struct Writer {
     page: StoredValue<String>,
-    /// What a new comment is kept under while it is written.
-    kept_as: StoredValue<String>,
+    /// What is kept while it is written.
+    kept: Kept,
     /// The comment that is being changed.
     editing: RwSignal<Option<i64>>,
     text: NodeRef<leptos::html::Textarea>,
@@ -27,7 +30,7 @@ impl Writer {
     pub fn new(page: String, own: Option<i64>) -> Self {
         let own = own.unwrap_or(0);
         Self {
-            kept_as: StoredValue::new(format!("rowcast.comment.{own}.{page}")),
+            kept: Kept::new("comment", own, &page),
             page: StoredValue::new(page),
             editing: RwSignal::new(None),
             text: NodeRef::new(),
@@ -38,14 +41,14 @@ impl Writer {
 
     /// Has a comment changed: from where that was left, if it was begun before.
     pub fn edit(self, post: &Post) {
-        let kept = kept(&self.kept_as(Some(post.id)));
+        let kept = self.kept.begun(Some(post.id));
         self.resume(Some(post.id), kept.as_deref().unwrap_or(&post.body));
     }
 
     /// Goes on with what was begun; of a new comment that is nothing of, with what is kept.
     pub fn resume(self, editing: Option<i64>, body: &str) {
         let kept = match editing {
-            None if body.is_empty() => kept(&self.kept_as(None)),
+            None if body.is_empty() => self.kept.begun(None),
             _ => None,
         };
         let body = kept.as_deref().unwrap_or(body);
@@ -69,29 +72,10 @@ impl Writer {
         }
     }
 
-    /// Keeps what is written, until it is sent or given up: the dialog or the page may be left.
+    /// Keeps what is written.
     fn keep(self) {
-        let Some(text) = self.text.get_untracked() else {
-            return;
-        };
-        let Ok(Some(storage)) = window().session_storage() else {
-            return;
-        };
-        let key = self.kept_as(self.editing.get_untracked());
-        // Where nothing can be kept, it is as long as it stands there.
-        let _ = match text.value() {
-            body if body.is_empty() => storage.remove_item(&key),
-            body => storage.set_item(&key, &body),
-        };
-    }
-
-    /// What a new comment is kept under while it is written, or what is changed of one there is:
-    /// none takes another's place.
-    fn kept_as(self, editing: Option<i64>) -> String {
-        let new = self.kept_as.get_value();
-        match editing {
-            None => new,
-            Some(id) => format!("{new}#{id}"),
+        if let Some(text) = self.text.get_untracked() {
+            self.kept.keep(self.editing.get_untracked(), &text);
         }
     }
 
@@ -133,7 +117,7 @@ impl Writer {
             Some(id) => ("PATCH", format!("/api/comments/{id}")),
         };
         let sent = format!("{{\"body\":{}}}", serde_json::Value::from(body.as_str()));
-        let kept_as = self.kept_as(editing);
+        let kept_as = self.kept.name(editing);
         self.busy.set(true);
         spawn_local(async move {
             let done = request(method, &address, Some(sent)).await;
@@ -163,7 +147,7 @@ impl Writer {
             }
         };
         self.text.on_load(move |text| {
-            let kept = kept(&self.kept_as(self.editing.get_untracked()));
+            let kept = self.kept.begun(self.editing.get_untracked());
             if let Some(kept) = kept.filter(|_| text.value().is_empty()) {
                 text.set_value(&kept);
             }
@@ -216,21 +200,5 @@ impl Writer {
             </div>
         }
         .made_here()
-    }
-}
-
-fn kept(kept_as: &str) -> Option<String> {
-    let storage = window().session_storage().ok().flatten()?;
-    storage.get_item(kept_as).ok().flatten()
-}
-
-/// Keeps no more what was sent, unless something else has been begun meanwhile.
-fn forget(kept_as: &str, sent: &str) {
-    let storage = window().session_storage().ok().flatten();
-    let Some(storage) = storage else { return };
-    let kept = storage.get_item(kept_as).ok().flatten();
-    if kept.as_deref() == Some(sent) {
-        // Where nothing can be kept, nothing is.
-        let _ = storage.remove_item(kept_as);
     }
 }

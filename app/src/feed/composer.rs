@@ -4,11 +4,12 @@ use leptos::{ev::KeyboardEvent, prelude::*, task::spawn_local};
 use serde::Deserialize;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{
-    File, Headers, HtmlDialogElement, HtmlInputElement, HtmlTextAreaElement, RequestInit, Response,
-};
+use web_sys::{File, Headers, HtmlInputElement, HtmlTextAreaElement, RequestInit, Response};
 
-use super::{LONGEST, Post};
+use super::{
+    LONGEST, Post,
+    kept::{Kept, forget},
+};
 use crate::{
     edit::api::{Refusal, parse, request},
     erased::{Erase, Erased, changing, handler},
@@ -29,10 +30,22 @@ pub enum Writing {
     Edit(i64),
 }
 
+impl Writing {
+    /// The post that is changed.
+    fn edited(&self) -> Option<i64> {
+        match self {
+            Self::Edit(id) => Some(*id),
+            Self::New | Self::Reply(..) => None,
+        }
+    }
+}
+
 /// The dialog.
 #[derive(Clone, Copy)]
 pub struct Composer {
     channel: StoredValue<String>,
+    /// What is kept while it is written.
+    kept: Kept,
     writing: RwSignal<Writing>,
     dialog: NodeRef<leptos::html::Dialog>,
     text: NodeRef<leptos::html::Textarea>,
@@ -50,14 +63,15 @@ struct Made {
 }
 
 #[derive(Deserialize)]
-struct Kept {
+struct Uploaded {
     path: String,
 }
 
 impl Composer {
-    /// For a channel.
-    pub fn new(channel: &str) -> Self {
+    /// For a channel, of this account.
+    pub fn new(channel: &str, own: i64) -> Self {
         Self {
+            kept: Kept::new("post", own, channel),
             channel: StoredValue::new(channel.to_owned()),
             writing: RwSignal::default(),
             dialog: NodeRef::new(),
@@ -79,14 +93,23 @@ impl Composer {
         self.open(Writing::Reply(post.id, post.author_name.clone()), None);
     }
 
-    /// Opens it to change a post.
+    /// Opens it to change a post: from where that was left, if it was begun before.
     pub fn edit(self, post: &Post) {
-        self.open(Writing::Edit(post.id), Some(post.body.clone()));
+        let begun = self.kept.begun(Some(post.id));
+        self.open(
+            Writing::Edit(post.id),
+            Some(begun.unwrap_or_else(|| post.body.clone())),
+        );
     }
 
     /// Opens it with what was being written in a form that it takes the place of.
     pub fn resume(self, writing: Writing, body: String) {
-        self.open(writing, Some(body));
+        let is_edit = writing.edited().is_some();
+        self.open(writing, Some(body).filter(|body| !body.is_empty()));
+        // A post as it stands is no draft of it.
+        if !is_edit {
+            self.keep();
+        }
         if let Some(text) = self.text.get_untracked() {
             let end = text.value().encode_utf16().count() as u32;
             let _ = text.set_selection_range(end, end);
@@ -97,11 +120,9 @@ impl Composer {
         let Some(text) = self.text.get_untracked() else {
             return;
         };
-        // What was begun stays, unless something else is to be changed or was.
-        let was_edit = matches!(self.writing.get_untracked(), Writing::Edit(_));
-        if body.is_some() || was_edit {
-            text.set_value(&body.unwrap_or_default());
-        }
+        // What was begun goes on, whatever it is to answer now.
+        let body = body.or_else(|| self.kept.begun(None));
+        text.set_value(&body.unwrap_or_default());
         self.writing.set(writing);
         self.refused.set(None);
         if let Some(dialog) = self.dialog.get_untracked()
@@ -114,8 +135,27 @@ impl Composer {
 
     fn close(self) {
         if let Some(dialog) = self.dialog.get_untracked() {
-            close(&dialog);
+            dialog.close();
         }
+    }
+
+    /// Keeps what is written.
+    fn keep(self) {
+        if let Some(text) = self.text.get_untracked() {
+            let edited = self.writing.with_untracked(Writing::edited);
+            self.kept.keep(edited, &text);
+        }
+    }
+
+    /// Leaves a post as it is. One that is new goes on where it was left.
+    fn cancel(self) {
+        if let (Some(text), Writing::Edit(_)) =
+            (self.text.get_untracked(), self.writing.get_untracked())
+        {
+            text.set_value("");
+            self.keep();
+        }
+        self.close();
     }
 
     fn send(self) {
@@ -140,10 +180,17 @@ impl Composer {
             ),
             Writing::Edit(id) => ("PATCH", format!("/api/posts/{id}"), String::new()),
         };
-        let sent = format!("{{\"body\":{}{more}}}", serde_json::Value::from(body));
+        let sent = format!(
+            "{{\"body\":{}{more}}}",
+            serde_json::Value::from(body.as_str())
+        );
+        let kept_as = self.kept.name(self.writing.with_untracked(Writing::edited));
         self.busy.set(true);
         spawn_local(async move {
             let done = request(method, &address, Some(sent)).await;
+            if done.is_ok() {
+                forget(&kept_as, &body);
+            }
             self.busy.set(false);
             match done {
                 Ok(answer) => {
@@ -187,9 +234,10 @@ impl Composer {
             let done = upload(&address, &file).await;
             self.busy.set(false);
             match done {
-                Ok(Kept { path }) => {
+                Ok(Uploaded { path }) => {
                     if let Some(text) = self.text.get_untracked() {
                         insert(&text, &format!("![{name}]({path})"));
+                        self.keep();
                     }
                 }
                 Err(refusal) => self.refused.set(Some(refusal.text())),
@@ -242,7 +290,10 @@ impl Composer {
                         aria-labelledby="write-title"
                         aria-describedby="write-about"
                         on:keydown=handler(key)
-                        on:input=handler(move |_| self.typed())
+                        on:input=handler(move |_| {
+                            self.keep();
+                            self.typed();
+                        })
                     ></textarea>
                     <p id="write-about" class="muted">
                         "Markdown: **strong**, *emphasis*, `code`, lists, links. @name tells somebody. Ctrl+Enter posts."
@@ -254,7 +305,7 @@ impl Composer {
                         <button type="submit" class="button primary" disabled=move || self.busy.get()>
                             {changing(label)}
                         </button>
-                        <button type="button" class="button" on:click=handler(move |_| self.close())>
+                        <button type="button" class="button" on:click=handler(move |_| self.cancel())>
                             "Cancel"
                         </button>
                         <label class="button write-image">
@@ -274,10 +325,6 @@ impl Composer {
     }
 }
 
-fn close(dialog: &HtmlDialogElement) {
-    dialog.close();
-}
-
 /// Puts words where the cursor is, on a line of their own.
 fn insert(text: &HtmlTextAreaElement, words: &str) {
     let now = text.value();
@@ -291,7 +338,7 @@ fn insert(text: &HtmlTextAreaElement, words: &str) {
     let _ = text.focus();
 }
 
-async fn upload(address: &str, file: &File) -> Result<Kept, Refusal> {
+async fn upload(address: &str, file: &File) -> Result<Uploaded, Refusal> {
     #[derive(Deserialize)]
     struct Refused {
         error: rowcast_protocol::ApiError,

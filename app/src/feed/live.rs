@@ -148,7 +148,7 @@ fn channel(open: Open) -> Erased {
     let posts = answered(id, rows);
     let reacted = reactions(rows);
     let first_new = RwSignal::new(0);
-    let composer = Composer::new(&open.name);
+    let composer = Composer::new(&open.name, own);
     let scroller = NodeRef::<leptos::html::Div>::new();
     let refused = RwSignal::new(None::<String>);
     let shown = Shown {
