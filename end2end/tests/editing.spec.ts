@@ -241,6 +241,32 @@ test("a row is shown whole, changed, and deleted after a question, and the delet
   await expect(cell(page, 3, "title")).toHaveText("Three");
 });
 
+test("an open row goes on to show what others write when it is in the list no more, and says when it is gone", async ({
+  page,
+  server,
+  items,
+}) => {
+  await open(page, `${items.path}?title=eq.Item 2`);
+  await cell(page, 2, "title").click();
+  await page.keyboard.press("Alt+Enter");
+  const dialog = page.getByRole("dialog");
+  const field = (name: string) => dialog.getByRole("textbox", { name, exact: true });
+  await field("notes").fill("Mine");
+  await server.sql(`UPDATE ${items.name} SET title = 'Elsewhere' WHERE id = 2`);
+  await expect(page.locator("tr[data-key]")).toHaveCount(0);
+  await expect(field("title")).toHaveValue("Elsewhere");
+  await server.sql(`UPDATE ${items.name} SET title = 'Further', notes = 'Theirs' WHERE id = 2`);
+  await expect(field("title")).toHaveValue("Further");
+  // What is being written stays, and what came meanwhile is said.
+  await expect(field("notes")).toHaveValue("Mine");
+  await expect(dialog.getByText("Someone else has changed it to “Theirs” meanwhile")).toBeVisible();
+  const gone = dialog.getByText(/^The row is gone/);
+  await expect(gone).toBeHidden();
+  await server.sql(`DELETE FROM ${items.name} WHERE id = 2`);
+  await expect(gone).toBeVisible();
+  await expect(field("notes")).toHaveValue("Mine");
+});
+
 test("a block is pasted, a range emptied, and each is taken back as one", async ({ page, context, server, items }) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   await open(page, items.path);

@@ -130,6 +130,18 @@ test("a row's detail offers what its reader may do with it", async ({ page, brow
     await expectLive(member);
     await expectOffered([...offered]);
   }
+  // A column that is not theirs is shown, and can't be written: here, in the table and in all at once.
+  await set({ update: true, read_only: ["title"] });
+  await member.goto(items.path);
+  await expectLive(member);
+  await member.locator('tr[data-key="4"] td').nth(1).click();
+  await member.keyboard.press("Enter");
+  await expect(member.getByText("You may not change this column.")).toBeVisible();
+  await member.keyboard.press("Alt+Enter");
+  await expect(dialog.getByRole("textbox", { name: "notes", exact: true })).toBeVisible();
+  await expect(dialog.getByRole("textbox", { name: "title", exact: true })).toHaveCount(0);
+  await expect(dialog.getByText("Not yours to change")).toBeVisible();
+  await expectNoSeriousViolation(member);
   // Where there can be no comments none are asked for, and what Rowcast keeps nobody writes.
   await page.goto("/tables/rowcast.audit?order=id.desc");
   await expectLive(page);

@@ -28,7 +28,7 @@ pub struct Table {
 
 /// What somebody may do with the rows of a table: of each, with some of them at least. What
 /// PostgreSQL refuses beyond that, only trying tells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct May {
     /// Add some.
     pub insert: bool,
@@ -38,6 +38,9 @@ pub struct May {
     pub delete: bool,
     /// Write about them, with an account.
     pub comment: bool,
+    /// The columns that they may not write, whatever else they may; none where nothing is said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub read_only: Vec<String>,
 }
 
 impl Table {
@@ -49,6 +52,11 @@ impl Table {
         } else {
             format!("{}.{}", self.schema, self.name)
         }
+    }
+
+    /// Whether a column of it is written: the database does not compute it, and whoever asks may.
+    pub fn writes(&self, column: &Column) -> bool {
+        !column.generated && !self.may.read_only.contains(&column.name)
     }
 
     /// Whether rows are written into it: it holds some of its own, and is none of what Rowcast

@@ -121,9 +121,8 @@ fn Entry(session: Session, past: Past, fields: Vec<Field>) -> impl IntoView {
                 };
                 let (from, to) = (text(&before), text(&after));
                 let field = fields.iter().copied().find(|field| {
-                    field
-                        .column
-                        .with_value(|column| column.name == *name && !column.generated)
+                    let is_of = field.column.with_value(|column| column.name == *name);
+                    is_of && session.no_column(name).is_none()
                 });
                 let restore = before.zip(field).map(|(before, field)| {
                     view! {

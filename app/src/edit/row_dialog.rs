@@ -1,6 +1,7 @@
 //! A row as a whole: a new one, or one to look at and change.
 
 mod comments;
+mod followed;
 mod form_field;
 
 use leptos::{ev, prelude::*, task::spawn_local};
@@ -19,12 +20,12 @@ use super::{
 };
 use crate::{
     components::icon,
-    erased::effect,
     erased::{Erase, changing},
     live::rows::LiveRow,
     signed_in::SignedIn,
 };
 use comments::RowComments;
+use followed::Followed;
 use form_field::FormField;
 
 /// The row that the dialog shows.
@@ -41,6 +42,10 @@ pub struct RowDialog {
 /// The id of the dialog's heading.
 const HEADING: &str = "row-heading";
 
+/// What is said of a row that is followed and there no more.
+const GONE: &str =
+    "The row is gone: it was deleted, its key was changed, or you may not see it any more.";
+
 /// Opens the dialog for a new row, like `template` if there is one: with its values, except
 /// for those that the database finds by itself.
 pub fn create(session: Session, template: Option<Values>) {
@@ -54,7 +59,7 @@ pub fn create(session: Session, template: Option<Values>) {
             let field = owner.with(|| Field::new(column.clone(), None));
             let own = table.key.contains(&column.name) && column.has_default;
             let value = template.as_ref().and_then(|row| row.get(&column.name));
-            if let Some(value) = value.filter(|_| !own && !column.generated) {
+            if let Some(value) = value.filter(|_| !own && table.writes(column)) {
                 field.set(value);
             }
             field
@@ -139,8 +144,9 @@ fn Form(session: Session, dialog: RowDialog) -> impl IntoView {
     let busy = RwSignal::new(false);
     let fields = StoredValue::new(fields);
     let close = Callback::new(move |()| session.dialog.set(None));
-    if let Some(row) = &row {
-        follow(row, &fields.get_value());
+    let followed = row.clone().map(|row| Followed::begin(session, row));
+    if let Some(followed) = &followed {
+        followed.fill(&fields.get_value());
     }
     let editable = match &row {
         None => true,
@@ -165,10 +171,19 @@ fn Form(session: Session, dialog: RowDialog) -> impl IntoView {
         .into_iter()
         .enumerate()
         .map(|(at, field)| {
-            let writable = editable && field.column.with_value(|column| !column.generated);
-            view! { <FormField field at writable row=row.clone() session /> }
+            let writable = editable && is_written(session, field);
+            view! { <FormField field at writable followed=followed.clone() session /> }
         })
         .collect_view();
+    let gone = followed.clone().map(|followed| {
+        let is_gone = Memo::new(move |_| followed.is_gone());
+        view! {
+            <p class="notice refused" role="status" hidden=move || !is_gone.get()>
+                {changing(move || is_gone.get().then_some(GONE))}
+            </p>
+        }
+        .made_here()
+    });
     let key = row.as_ref().map(|row| row.key.clone());
     let actions = row.clone().map(|row| {
         let (copied, deleted) = (row.clone(), row);
@@ -224,7 +239,7 @@ fn Form(session: Session, dialog: RowDialog) -> impl IntoView {
                     </button>
                 </header>
                 <div class="form-body">
-                    {inputs}
+                    {gone} {inputs}
                     {key
                         .clone()
                         .filter(|_| has_thread)
@@ -243,24 +258,6 @@ fn Form(session: Session, dialog: RowDialog) -> impl IntoView {
     .made_here()
 }
 
-/// What others change in the row shows in the fields that the reader has not touched.
-fn follow(row: &LiveRow, fields: &[Field]) {
-    for field in fields.iter().copied() {
-        let name = field.column.with_value(|column| column.name.clone());
-        let at = row.columns.iter().position(|of| of.column.name == name);
-        let Some(cell) = at.map(|at| row.cells[at].clone()) else {
-            continue;
-        };
-        effect(move || {
-            let now = cell.read().shown().clone();
-            let seen = field.seen.read_untracked().clone();
-            if !field.touched.get_untracked() && seen.as_ref() != Some(&now) {
-                field.begin_again(now);
-            }
-        });
-    }
-}
-
 /// Saves what was filled in: a new row, or what differs in the one there is.
 fn save(
     session: Session,
@@ -274,7 +271,7 @@ fn save(
     let mut complete = true;
     for field in fields {
         let column = field.column.get_value();
-        if column.generated {
+        if !is_written(session, *field) {
             continue;
         }
         let needed = row.is_none() && !column.nullable && !column.has_default;
@@ -344,6 +341,16 @@ fn save(
             Err(refusal) => say(&refusal, &fields, wrong),
         }
     });
+}
+
+/// Whether the reader may write the field's column, and the database does not.
+fn is_written(session: Session, field: Field) -> bool {
+    session.view.table.with_value(|table| {
+        field
+            .column
+            .try_with_value(|column| table.writes(column))
+            .unwrap_or(false)
+    })
 }
 
 /// Says what was refused at the fields that it is about.

@@ -76,6 +76,20 @@ pub async fn read(session: Session, key: &RowKey) -> Result<Values, String> {
     rows.remove(key).ok_or_else(gone)
 }
 
+/// What a row is followed by: the query that has it alone.
+pub fn query_of(session: Session, key: &RowKey) -> String {
+    let columns = session.view.table.with_value(|table| table.key.clone());
+    query(&columns, std::slice::from_ref(key)).to_query_string()
+}
+
+fn query(columns: &[String], keys: &[RowKey]) -> Query {
+    Query {
+        filter: vec![any_of(columns, keys)],
+        limit: u32::try_from(keys.len()).unwrap_or(u32::MAX),
+        ..Query::default()
+    }
+}
+
 /// Rows as the database has them now. Says why, if one is no longer there.
 /// Nothing of the page is needed: it may be left meanwhile.
 async fn read_all(
@@ -88,12 +102,7 @@ async fn read_all(
     while !rest.is_empty() {
         let (some, others) = rest.split_at(how_many(rest, columns.len()));
         rest = others;
-        let query = Query {
-            filter: vec![any_of(columns, some)],
-            limit: u32::try_from(some.len()).unwrap_or(u32::MAX),
-            ..Query::default()
-        };
-        let found = api::rows(table, &query.to_query_string()).await;
+        let found = api::rows(table, &query(columns, some).to_query_string()).await;
         let snapshot = found.map_err(|refusal| refusal.text())?;
         if snapshot.rows.len() < some.len() {
             return Err(gone());

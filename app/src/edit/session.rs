@@ -195,6 +195,9 @@ impl Session {
                 Some((_, column)) if column.generated => {
                     Some("This value is computed from others.")
                 }
+                Some((_, column)) if !table.writes(column) => {
+                    Some("You may not change this column.")
+                }
                 _ => None,
             })
     }

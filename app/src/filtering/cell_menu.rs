@@ -123,7 +123,11 @@ fn items(
         };
         item(label, keys, Box::new(run))
     };
-    let may = view.table.with_value(|table| table.may);
+    let (may, writes) = view.table.with_value(|table| {
+        let column = table.column(&place.column);
+        let writes = column.is_some_and(|(_, column)| table.writes(column));
+        (table.may.clone(), writes)
+    });
     let mut cell = vec![act("Copy", "Ctrl+C", Action::Copy)];
     let link = grid
         .cell_element(place)
@@ -136,7 +140,7 @@ fn items(
             Box::new(follow),
         ));
     }
-    if may.update {
+    if may.update && writes {
         let edit = Action::Edit {
             place: place.clone(),
             typed: None,

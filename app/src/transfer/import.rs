@@ -36,7 +36,7 @@ const LARGE: f64 = 8.0 * 1024.0 * 1024.0;
 #[derive(Clone, Copy)]
 pub struct Import {
     host: TransferHost,
-    /// The table's columns.
+    /// The table's columns that are written.
     pub columns: StoredValue<Vec<Column>>,
     /// The file, and what it is called.
     file: RwSignal<Option<(Blob, String)>, LocalStorage>,
@@ -192,7 +192,10 @@ impl Import {
 pub fn ImportDialog(host: TransferHost) -> impl IntoView {
     let import = Import {
         host,
-        columns: StoredValue::new(host.view.table.with_value(|table| table.columns.clone())),
+        columns: StoredValue::new(host.view.table.with_value(|table| {
+            let columns = table.columns.iter();
+            columns.filter(|of| table.writes(of)).cloned().collect()
+        })),
         file: RwSignal::new_local(None),
         header: RwSignal::new(true),
         looked: RwSignal::new(None),

@@ -58,8 +58,7 @@ fn Field(import: Import, field: usize, name: String) -> impl IntoView {
                 </option>
             }
         };
-        let columns = columns.iter().filter(|column| !column.generated);
-        columns.map(option).collect_view()
+        columns.iter().map(option).collect_view()
     });
     let choose = move |event| {
         let column = Some(event_target_value(&event)).filter(|name| !name.is_empty());

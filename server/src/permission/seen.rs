@@ -320,6 +320,11 @@ impl Limits {
         may.insert &= self.may_some(Action::Insert);
         may.update &= self.may_some(Action::Update);
         may.delete &= self.may_some(Action::Delete);
+        let columns = table.columns.iter().map(|column| &column.name);
+        may.read_only = columns
+            .filter(|name| self.read_only.contains(*name))
+            .cloned()
+            .collect();
     }
 
     /// Whether rows are kept back from reading, by what is said here or by the database.

@@ -1,6 +1,6 @@
 //! What is kept back of a table that may be read.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{MARK, World};
 
@@ -93,6 +93,21 @@ async fn what_may_be_done_with_rows_is_told_with_their_table() {
         let mut all = all["tables"].as_array().unwrap().iter();
         let listed = all.find(|table| table["name"] == "people").unwrap();
         assert_eq!(listed["may"], may(told), "{grant}");
+    }
+    // A column that may be written in one way alone is not written.
+    for (grant, told) in [
+        (
+            r#"{"read":true,"update":true,"read_only":["phone"]}"#,
+            json!(["phone"]),
+        ),
+        (
+            r#"{"read":true,"update":true,"read_only":["phone"],"hidden":["phone"]}"#,
+            Value::Null,
+        ),
+    ] {
+        world.grant("member", "people", grant).await;
+        let people = world.bobs("/api/tables/people").await;
+        assert_eq!(people["may"]["read_only"], told, "{grant}");
     }
     world
         .server

@@ -195,7 +195,7 @@ fn Dialog(session: Session, bulk: Bulk) -> impl IntoView {
 fn columns(session: Session) -> Vec<Column> {
     session.view.table.with_value(|table| {
         let columns = table.columns.iter();
-        columns.filter(|of| !of.generated).cloned().collect()
+        columns.filter(|of| table.writes(of)).cloned().collect()
     })
 }
 

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use rowcast_protocol::Cell;
 
+use super::followed::Followed;
 use crate::{
     edit::{
         field::Field,
@@ -11,7 +12,6 @@ use crate::{
     },
     erased::{Erase, changing},
     grid::Face,
-    live::rows::LiveRow,
 };
 
 /// The id of the input of the column at that position.
@@ -26,11 +26,11 @@ pub fn FormField(
     field: Field,
     at: usize,
     writable: bool,
-    row: Option<LiveRow>,
+    followed: Option<Followed>,
 ) -> impl IntoView {
     let column = field.column.get_value();
     let id = id(at);
-    let new = row.is_none();
+    let new = followed.is_none();
     let required = new && writable && !column.nullable && !column.has_default;
     let key = session
         .view
@@ -44,10 +44,16 @@ pub fn FormField(
     let description = description
         .or(column.comment.as_deref())
         .unwrap_or_default();
+    let is_kept_back = session
+        .view
+        .table
+        .with_value(|table| table.may.read_only.contains(&column.name));
     let fact = if column.generated {
         "Computed by the database"
     } else if new && column.has_default {
         "Left alone, the database fills it in"
+    } else if is_kept_back {
+        "Not yours to change"
     } else {
         ""
     };
@@ -56,15 +62,9 @@ pub fn FormField(
     let about = parts.join(" · ");
     // What others write into a field that the reader has touched is said.
     let meanwhile = {
-        let position = row.as_ref().and_then(|row| {
-            let at = row
-                .columns
-                .iter()
-                .position(|of| of.column.name == column.name)?;
-            Some(row.cells[at].clone())
-        });
+        let name = column.name.clone();
         move || {
-            let now = position.as_ref()?.read().cell.clone();
+            let now = followed.as_ref()?.stored(&name)?;
             let differs = field.touched.get() && field.seen.read().as_ref() != Some(&now);
             differs.then(|| match now {
                 Cell::Null => "Someone else has set it to NULL meanwhile".to_owned(),

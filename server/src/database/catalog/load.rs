@@ -400,6 +400,7 @@ impl Relation {
                 && table.kind == TableKind::Table
                 && !key.is_empty()
                 && !self.is_partition,
+            read_only: Vec::new(),
         };
         let (schema, codecs) = TableMeta::layout_of(self.oid, &columns, &key);
         Ok(TableMeta {
