@@ -82,6 +82,13 @@ test("Escape while what edits is on its way leaves the value as it was", async (
   await expect(cell(page, 1, "title")).toHaveText("Item 1");
 });
 
+test("the first column's editor is in sight, also of a number", async ({ page, items }) => {
+  await open(page, items.path);
+  await focus(page, 3, "id");
+  await page.keyboard.press("Enter");
+  await expect(page.locator("#cell-input")).toBeInViewport({ ratio: 1 });
+});
+
 test("a number keeps every digit, and what is no number is not sent", async ({ page, server, items }) => {
   await server.sql(`ALTER TABLE ${items.name} ALTER estimate TYPE numeric`);
   await open(page, items.path);

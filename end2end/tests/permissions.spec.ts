@@ -1,6 +1,6 @@
 import type { Locator, Page } from "@playwright/test";
 import { account, another, signIn, test } from "../accounts";
-import { expect, expectLive, expectNoSeriousViolation, expectTotal } from "../fixtures";
+import { cell, expect, expectLive, expectNoSeriousViolation, expectTotal } from "../fixtures";
 
 // Each signs in, which is made to cost.
 test.describe.configure({ timeout: 120_000 });
@@ -134,7 +134,7 @@ test("a row's detail offers what its reader may do with it", async ({ page, brow
   await set({ update: true, read_only: ["title"] });
   await member.goto(items.path);
   await expectLive(member);
-  await member.locator('tr[data-key="4"] td').nth(1).click();
+  await cell(member, 4, "title").click();
   await member.keyboard.press("Enter");
   await expect(member.getByText("You may not change this column.")).toBeVisible();
   await member.keyboard.press("Alt+Enter");

@@ -39,7 +39,7 @@ pub struct May {
     /// Write about them, with an account.
     pub comment: bool,
     /// The columns that they may not write, whatever else they may; none where nothing is said.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub read_only: Vec<String>,
 }
 
