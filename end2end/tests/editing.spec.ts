@@ -272,6 +272,7 @@ test("an open row goes on to show what others write when it is in the list no mo
   await server.sql(`DELETE FROM ${items.name} WHERE id = 2`);
   await expect(gone).toBeVisible();
   await expect(field("notes")).toHaveValue("Mine");
+  await expect(dialog.getByRole("button", { name: "Save" })).toBeDisabled();
 });
 
 test("a block is pasted, a range emptied, and each is taken back as one", async ({ page, context, server, items }) => {

@@ -152,18 +152,24 @@ fn Form(session: Session, dialog: RowDialog) -> impl IntoView {
         None => true,
         Some(_) => session.obstacle().is_none(),
     };
+    let is_gone = {
+        let followed = followed.clone();
+        Memo::new(move |_| followed.as_ref().is_some_and(Followed::is_gone))
+    };
     let saved = StoredValue::new(row.clone());
-    let submit = move |event: ev::SubmitEvent| {
-        event.prevent_default();
-        if !busy.get_untracked() {
+    let send = move || {
+        if !busy.get_untracked() && !is_gone.get_untracked() {
             save(session, saved.get_value(), &fields.get_value(), wrong, busy);
         }
     };
+    let submit = move |event: ev::SubmitEvent| {
+        event.prevent_default();
+        send();
+    };
     let keyed = move |event: ev::KeyboardEvent| {
-        if event.key() == "Enter" && (event.ctrl_key() || event.meta_key()) && !busy.get_untracked()
-        {
+        if event.key() == "Enter" && (event.ctrl_key() || event.meta_key()) {
             event.prevent_default();
-            save(session, saved.get_value(), &fields.get_value(), wrong, busy);
+            send();
         }
     };
     let inputs = fields
@@ -175,15 +181,6 @@ fn Form(session: Session, dialog: RowDialog) -> impl IntoView {
             view! { <FormField field at writable followed=followed.clone() session /> }
         })
         .collect_view();
-    let gone = followed.clone().map(|followed| {
-        let is_gone = Memo::new(move |_| followed.is_gone());
-        view! {
-            <p class="notice refused" role="status" hidden=move || !is_gone.get()>
-                {changing(move || is_gone.get().then_some(GONE))}
-            </p>
-        }
-        .made_here()
-    });
     let key = row.as_ref().map(|row| row.key.clone());
     let actions = row.clone().map(|row| {
         let (copied, deleted) = (row.clone(), row);
@@ -204,6 +201,7 @@ fn Form(session: Session, dialog: RowDialog) -> impl IntoView {
                 <button
                     type="button"
                     class="button danger"
+                    disabled=move || is_gone.get()
                     on:click=move |_| delete::ask(session, vec![deleted.key.clone()])
                 >
                     "Delete"
@@ -218,7 +216,7 @@ fn Form(session: Session, dialog: RowDialog) -> impl IntoView {
         SignedIn::current().is_some() && session.view.table.with_value(|table| table.may.comment);
     let save_button = editable.then(|| {
         view! {
-            <button type="submit" class="button primary" disabled=move || busy.get()>
+            <button type="submit" class="button primary" disabled=move || busy.get() || is_gone.get()>
                 {if new { "Add row" } else { "Save" }}
             </button>
         }
@@ -239,7 +237,10 @@ fn Form(session: Session, dialog: RowDialog) -> impl IntoView {
                     </button>
                 </header>
                 <div class="form-body">
-                    {gone} {inputs}
+                    <p class="notice refused" role="status" hidden=move || !is_gone.get()>
+                        {changing(move || is_gone.get().then_some(GONE))}
+                    </p>
+                    {inputs}
                     {key
                         .clone()
                         .filter(|_| has_thread)
