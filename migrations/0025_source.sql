@@ -75,41 +75,6 @@ CREATE FUNCTION rowcast.is_seen(xid int8) RETURNS boolean
    LATERAL (SELECT ((is_seen.xid - n.next) % 4294967296 + 4294967296) % 4294967296 AS distance) AS d
 $$;
 
--- Adds to the log what was copied of the write-ahead log since `before`, and says whether it was:
--- if not, somebody else has copied it.
-CREATE FUNCTION rowcast.append(before pg_lsn, reached pg_lsn, shown pg_snapshot, shown_at int8, xids int8[],
-        moments int8[], relations oid[], kinds text[], layouts int4[], olds bytea[], news bytea[])
-    RETURNS boolean
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    next int8;
-BEGIN
-    UPDATE rowcast.copied
-       SET lsn = reached, version = shown, at = 'epoch'::timestamptz + shown_at * interval '1 microsecond'
-     WHERE lsn = before;
-    IF NOT FOUND THEN
-        RETURN false;
-    END IF;
-    -- Above the numbers of all that is copied: those had theirs before. A snapshot's end may not be, for
-    -- a commit that is copied may not be visible yet.
-    next := pg_current_xact_id()::text::int8;
-    DELETE FROM rowcast.parted p WHERE pg_visible_in_snapshot(p.xid, shown);
-    IF cardinality(xids) > 0 THEN
-        INSERT INTO rowcast.change_log (xid, at, relation, kind, layout, old, new,
-                                        author, role, acting_as, program)
-        -- The write-ahead log says a number without what goes beyond 32 bits.
-        SELECT (next - (next - r.xid) % 4294967296)::text::xid8,
-               'epoch'::timestamptz + r.moment * interval '1 microsecond', r.relation,
-               r.kind::"char", r.layout, r.old, r.new, NULL, NULL, NULL, NULL
-          FROM unnest(xids, moments, relations, kinds, layouts, olds, news)
-            AS r (xid, moment, relation, kind, layout, old, new);
-        IF pg_try_advisory_lock_shared(1919907683, 1) AND pg_advisory_unlock_shared(1919907683, 1) THEN
-            PERFORM rowcast.ring();
-        END IF;
-    END IF;
-    RETURN true;
-END $$;
-
 -- Whether a relation's changes are to come from the write-ahead log.
 CREATE FUNCTION rowcast.is_to_be_published(relation oid) RETURNS boolean
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -185,6 +150,84 @@ CREATE FUNCTION rowcast.copied_shape(relation oid)
      CROSS JOIN LATERAL rowcast.columns(o.root) AS c
      GROUP BY o.root, k.key
 $$;
+
+-- What was copied of a relation before others saw its transaction, which may have changed whose it is:
+-- looked at again before anybody reads so far.
+CREATE TABLE rowcast.owed (
+    xid xid8 NOT NULL,
+    relation oid NOT NULL,
+    at timestamptz NOT NULL,
+    PRIMARY KEY (xid, relation)
+);
+
+-- Tells of the transactions that this version shows, as of unknown changes, in tables of which the log
+-- does not tell what they did to them.
+CREATE FUNCTION rowcast.pay(shown pg_snapshot) RETURNS boolean
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    WITH due AS (
+        DELETE FROM rowcast.owed o WHERE pg_visible_in_snapshot(o.xid, shown) RETURNING o.xid, o.relation, o.at)
+    INSERT INTO rowcast.change_log (xid, at, relation, kind, layout, author, role, acting_as, program)
+    SELECT DISTINCT d.xid, d.at, s.root, 'r'::"char", s.layout, NULL, NULL, NULL, NULL
+      FROM due d CROSS JOIN LATERAL rowcast.copied_shape(d.relation) s
+     WHERE NOT EXISTS (SELECT FROM rowcast.change_log c
+                        WHERE c.xid = d.xid AND c.relation = s.root AND c.kind <> 'd');
+    RETURN FOUND;
+END $$;
+
+-- Tells whoever sleeps of what was copied, if that is `due` or some of these transactions are seen by now;
+-- says which are not yet. By itself, for to notify is to wait for others who do and have not ended.
+CREATE FUNCTION rowcast.rouse_for(xids int8[], due boolean) RETURNS int8[]
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    rest int8[] := (SELECT coalesce(array_agg(x.xid), '{}') FROM unnest(xids) AS x (xid)
+                     WHERE NOT rowcast.is_seen(x.xid));
+BEGIN
+    IF (due OR cardinality(rest) < cardinality(xids))
+       AND pg_try_advisory_lock_shared(1919907683, 1) AND pg_advisory_unlock_shared(1919907683, 1) THEN
+        PERFORM rowcast.ring();
+    END IF;
+    RETURN rest;
+END $$;
+
+-- Adds to the log what was copied of the write-ahead log since `before`, and says whether the log has more
+-- by it. NULL if it was not added: somebody else has copied it.
+CREATE FUNCTION rowcast.append(before pg_lsn, reached pg_lsn, shown pg_snapshot, shown_at int8, xids int8[],
+        moments int8[], relations oid[], kinds text[], layouts int4[], olds bytea[], news bytea[],
+        owed_xids int8[], owed_moments int8[], owed_relations oid[])
+    RETURNS boolean
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    next int8;
+    is_paid boolean;
+BEGIN
+    UPDATE rowcast.copied
+       SET lsn = reached, version = shown, at = 'epoch'::timestamptz + shown_at * interval '1 microsecond'
+     WHERE lsn = before;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    -- Above the numbers of all that is copied: those had theirs before. A snapshot's end may not be, for
+    -- a commit that is copied may not be visible yet. The write-ahead log says a number without what
+    -- goes beyond 32 bits.
+    next := pg_current_xact_id()::text::int8;
+    INSERT INTO rowcast.change_log (xid, at, relation, kind, layout, old, new,
+                                    author, role, acting_as, program)
+    SELECT (next - (next - r.xid) % 4294967296)::text::xid8,
+           'epoch'::timestamptz + r.moment * interval '1 microsecond', r.relation,
+           r.kind::"char", r.layout, r.old, r.new, NULL, NULL, NULL, NULL
+      FROM unnest(xids, moments, relations, kinds, layouts, olds, news)
+        AS r (xid, moment, relation, kind, layout, old, new);
+    INSERT INTO rowcast.owed (xid, relation, at)
+    SELECT (next - (next - o.xid) % 4294967296)::text::xid8, o.relation,
+           'epoch'::timestamptz + o.moment * interval '1 microsecond'
+      FROM unnest(owed_xids, owed_moments, owed_relations) AS o (xid, moment, relation)
+        ON CONFLICT DO NOTHING;
+    -- While it is known what was a part of what.
+    is_paid := rowcast.pay(shown);
+    DELETE FROM rowcast.parted p WHERE pg_visible_in_snapshot(p.xid, shown);
+    RETURN is_paid OR cardinality(xids) > 0;
+END $$;
 
 -- Whether a table's writers would be stopped by being published: what PostgreSQL publishes it
 -- must be able to name.
@@ -427,6 +470,7 @@ BEGIN
                              ELSE works_from END;
     UPDATE rowcast.copied SET lsn = NULL, version = NULL, at = NULL;
     DELETE FROM rowcast.parted;
+    DELETE FROM rowcast.owed;
     IF wanted = 'replication' THEN
         IF NOT EXISTS (SELECT FROM pg_publication WHERE pubname = 'rowcast') THEN
             CREATE PUBLICATION rowcast WITH (publish = 'insert, update, delete, truncate',
@@ -434,7 +478,7 @@ BEGIN
         END IF;
         UPDATE rowcast.state SET has_publication = true;
         -- Who serves adds to the log what they copy.
-        PERFORM rowcast.give_to_serving('rowcast.change_log', 'rowcast.copied', 'rowcast.parted');
+        PERFORM rowcast.give_to_serving('rowcast.change_log', 'rowcast.copied', 'rowcast.parted', 'rowcast.owed');
     END IF;
     PERFORM rowcast.begin_anew();
     PERFORM rowcast.refresh(NULL);
@@ -453,9 +497,10 @@ CREATE FUNCTION rowcast.begin_copying(from_lsn pg_lsn) RETURNS void
 BEGIN
     UPDATE rowcast.copied SET lsn = from_lsn, version = pg_current_snapshot(), at = statement_timestamp();
     DELETE FROM rowcast.parted;
+    DELETE FROM rowcast.owed;
     PERFORM rowcast.begin_anew();
 END $$;
 
-SELECT rowcast.give_to_serving('rowcast.copied', 'rowcast.part', 'rowcast.parted');
+SELECT rowcast.give_to_serving('rowcast.copied', 'rowcast.part', 'rowcast.parted', 'rowcast.owed');
 
 SELECT rowcast.set_busy(false);

@@ -14,6 +14,10 @@ test("by touch a tap goes to a cell, a double tap edits it, a stroke scrolls", a
   await page.touchscreen.tap(x, y);
   await page.touchscreen.tap(x, y);
   await expect(page.locator("#cell-input")).toBeFocused();
+  // It is where the cell is.
+  const input = await page.locator("#cell-input").boundingBox();
+  expect(Math.abs((input?.y ?? 0) - box.y)).toBeLessThan(box.height);
+  expect(Math.abs((input?.x ?? 0) - box.x)).toBeLessThan(box.height);
   await page.locator("#cell-input").fill("By hand");
   await page.keyboard.press("Enter");
   await expect(cell(page, 4, "title")).toHaveText("By hand");

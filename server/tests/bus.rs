@@ -23,6 +23,8 @@ mod forged;
 mod leaders;
 #[path = "bus/listen.rs"]
 mod listen;
+#[path = "support/metrics.rs"]
+mod metrics;
 #[path = "support/ports.rs"]
 mod ports;
 #[path = "support/proxy.rs"]

@@ -23,6 +23,8 @@ mod frames;
 mod limits;
 #[path = "huge/memory.rs"]
 mod memory;
+#[path = "support/metrics.rs"]
+mod metrics;
 #[path = "live/moving.rs"]
 mod moving;
 #[path = "live/newer.rs"]

@@ -14,6 +14,8 @@ mod cluster;
 mod encrypted;
 #[path = "bus/follower.rs"]
 mod follower;
+#[path = "support/metrics.rs"]
+mod metrics;
 #[path = "support/ports.rs"]
 mod ports;
 #[path = "support/redis_server.rs"]

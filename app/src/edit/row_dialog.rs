@@ -154,7 +154,8 @@ fn Form(session: Session, dialog: RowDialog) -> impl IntoView {
     };
     let is_gone = {
         let followed = followed.clone();
-        Memo::new(move |_| followed.as_ref().is_some_and(Followed::is_gone))
+        // What the reader does to it themselves is told by the answer.
+        Memo::new(move |_| !busy.get() && followed.as_ref().is_some_and(Followed::is_gone))
     };
     let saved = StoredValue::new(row.clone());
     let send = move || {
@@ -184,12 +185,18 @@ fn Form(session: Session, dialog: RowDialog) -> impl IntoView {
     let key = row.as_ref().map(|row| row.key.clone());
     let actions = row.clone().map(|row| {
         let (copied, deleted) = (row.clone(), row);
+        let followed = followed.clone();
+        let copy = move |_| match untrack(|| followed.as_ref().and_then(Followed::values)) {
+            Some(values) => create(session, Some(values)),
+            None => duplicate(session, copied.clone()),
+        };
         let duplicate = session.insert_obstacle().is_none().then(|| {
             view! {
                 <button
                     type="button"
                     class="button"
-                    on:click=move |_| duplicate(session, copied.clone())
+                    disabled=move || is_gone.get()
+                    on:click=copy
                 >
                     "Duplicate"
                 </button>

@@ -105,6 +105,15 @@ impl Composer {
     /// Opens it with what was being written in a form that it takes the place of.
     pub fn resume(self, writing: Writing, body: String) {
         let is_edit = writing.edited().is_some();
+        // What was begun before that is not lost to it.
+        let begun = self
+            .kept
+            .begun(None)
+            .filter(|begun| !is_edit && *begun != body);
+        let body = match begun {
+            Some(begun) if !body.is_empty() => format!("{begun}\n\n{body}"),
+            _ => body,
+        };
         self.open(writing, Some(body).filter(|body| !body.is_empty()));
         // A post as it stands is no draft of it.
         if !is_edit {
@@ -121,7 +130,7 @@ impl Composer {
             return;
         };
         // What was begun goes on, whatever it is to answer now.
-        let body = body.or_else(|| self.kept.begun(None));
+        let body = body.or_else(|| self.kept.begun(writing.edited()));
         text.set_value(&body.unwrap_or_default());
         self.writing.set(writing);
         self.refused.set(None);
@@ -131,6 +140,11 @@ impl Composer {
             let _ = dialog.show_modal();
         }
         let _ = text.focus();
+    }
+
+    fn is_open(self) -> bool {
+        let dialog = self.dialog.get_untracked();
+        dialog.is_some_and(|dialog| dialog.open())
     }
 
     fn close(self) {
@@ -227,6 +241,7 @@ impl Composer {
     /// Brings an image, and shows it where the cursor is.
     fn bring(self, file: File) {
         let address = format!("/api/channels/{}/images", self.channel.get_value());
+        let writing = self.writing.get_untracked();
         self.busy.set(true);
         self.refused.set(None);
         spawn_local(async move {
@@ -235,7 +250,9 @@ impl Composer {
             self.busy.set(false);
             match done {
                 Ok(Uploaded { path }) => {
-                    if let Some(text) = self.text.get_untracked() {
+                    // It is for what was being written, if that still is.
+                    let goes_on = self.writing.get_untracked() == writing && self.is_open();
+                    if let Some(text) = self.text.get_untracked().filter(|_| goes_on) {
                         insert(&text, &format!("![{name}]({path})"));
                         self.keep();
                     }

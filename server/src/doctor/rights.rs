@@ -33,6 +33,7 @@ const NEEDED: &[(&str, &[&str], For)] = &[
     ("change_log", &["INSERT"], For::Copying),
     ("part", &["SELECT"], For::Copying),
     ("parted", &["SELECT", "DELETE"], For::Copying),
+    ("owed", &["SELECT", "INSERT", "DELETE"], For::Copying),
     ("audit", WRITTEN, For::Serving),
     ("refusal", WRITTEN, For::Serving),
     ("saved_view", WRITTEN, For::Company),

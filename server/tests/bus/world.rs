@@ -2,14 +2,11 @@
 
 use rowcast_protocol::Cell;
 use sqlx::{Connection, PgConnection};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
 
 use crate::{
     cluster::{Cluster, Database},
     follower::{Follower, PATIENCE},
+    metrics::metric,
     proxy::Proxy,
     redis_server::RedisServer,
     roles,
@@ -189,15 +186,7 @@ impl World {
 
     /// What a server says of itself in `/metrics`.
     pub async fn metric(&self, server: usize, name: &str) -> u64 {
-        let address = &self.servers[server].address;
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let head = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        stream.write_all(head.as_bytes()).await.unwrap();
-        let mut said = String::new();
-        stream.read_to_string(&mut said).await.unwrap();
-        let mut lines = said.lines();
-        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        value.expect(name).parse().unwrap()
+        metric(&self.servers[server].address, name).await
     }
 
     pub async fn until_readers(&mut self, count: i64) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::{begin, cluster::Cluster, socket::Socket, start};
+use crate::{begin, cluster::Cluster, metrics::metric, socket::Socket, start};
 
 #[tokio::test]
 async fn a_change_that_many_queries_ask_about_costs_few_statements() {
@@ -82,23 +82,8 @@ async fn lists_that_nobody_follows_any_more_stay_live_up_to_a_number() {
     // Their connections are gone; the server hears of it a little later.
     let (mut followed, mut windows) = (1, 0);
     while followed > 0 {
-        let metrics = metrics(&server.address).await;
-        let figure = |name: &str| -> u64 {
-            let line = metrics.lines().find(|line| line.starts_with(name)).unwrap();
-            line.rsplit(' ').next().unwrap().parse().unwrap()
-        };
-        followed = figure("rowcast_subscriptions ");
-        windows = figure("rowcast_live_windows ");
+        followed = metric(&server.address, "rowcast_subscriptions").await;
+        windows = metric(&server.address, "rowcast_live_windows").await;
     }
     assert_eq!(windows, 256);
-}
-
-async fn metrics(address: &str) -> String {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
 }

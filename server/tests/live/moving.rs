@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cluster::{Cluster, Database},
+    metrics::metric,
     server::Server,
     socket::Socket,
 };
@@ -27,24 +28,7 @@ fn keys(list: &Value) -> Value {
 
 /// How often the server has read a window again.
 pub async fn rereads(server: &Server) -> u64 {
-    let mut stream = tokio::net::TcpStream::connect(&server.address)
-        .await
-        .unwrap();
-    let request = format!(
-        "GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-        server.address
-    );
-    let mut answer = String::new();
-    tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes())
-        .await
-        .unwrap();
-    tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer)
-        .await
-        .unwrap();
-    let line = answer
-        .lines()
-        .find_map(|line| line.strip_prefix("rowcast_rereads_total "));
-    line.unwrap().parse().unwrap()
+    metric(&server.address, "rowcast_rereads_total").await
 }
 
 #[tokio::test]

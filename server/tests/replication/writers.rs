@@ -6,21 +6,28 @@ use rowcast::capture::TailEvent;
 use sqlx::PgConnection;
 
 use crate::{
+    cluster::Database,
     copier::{Copier, catch_up, follow, replicated, triggers},
     replica::{Dice, Replica, connect, execute, next, version},
 };
 
-#[tokio::test]
-async fn copiers_that_are_killed_while_others_write_lose_nothing_and_repeat_nothing() {
+/// A database with so many items, whose rows are told whole.
+async fn with_items(count: u32) -> Database {
     let database = replicated().await;
     database
-        .execute(
+        .execute(&format!(
             "CREATE TABLE public.item (id int PRIMARY KEY, n int); \
              ALTER TABLE public.item REPLICA IDENTITY FULL; \
-             INSERT INTO public.item SELECT g, 0 FROM generate_series(1, 50) g; \
-             SELECT rowcast.watch('public.item')",
-        )
+             INSERT INTO public.item SELECT g, 0 FROM generate_series(1, {count}) g; \
+             SELECT rowcast.watch('public.item')"
+        ))
         .await;
+    database
+}
+
+#[tokio::test]
+async fn copiers_that_are_killed_while_others_write_lose_nothing_and_repeat_nothing() {
+    let database = with_items(50).await;
     let mut copiers = [Copier::start(&database), Copier::start(&database)];
     let mut tail = follow(&database).await;
     let mut replica = Replica::default();
@@ -108,15 +115,7 @@ async fn a_table_that_somebody_took_out_of_the_publication_is_published_again() 
 
 #[tokio::test]
 async fn a_list_that_is_read_in_the_midst_of_writes_gets_each_change_once() {
-    let database = replicated().await;
-    database
-        .execute(
-            "CREATE TABLE public.item (id int PRIMARY KEY, n int); \
-             ALTER TABLE public.item REPLICA IDENTITY FULL; \
-             INSERT INTO public.item SELECT g, 0 FROM generate_series(1, 20) g; \
-             SELECT rowcast.watch('public.item')",
-        )
-        .await;
+    let database = with_items(20).await;
     let _copier = Copier::start(&database);
     let mut tail = follow(&database).await;
     let mut connection = connect(&database).await;
@@ -184,10 +183,10 @@ async fn what_another_one_has_copied_is_not_added_again() {
         "UPDATE rowcast.copied SET lsn = '0/10', version = pg_current_snapshot(), at = now()",
     )
     .await;
-    let mut append = async |before: &str, reached: &str| -> (bool, i64) {
+    let mut append = async |before: &str, reached: &str| -> (Option<bool>, i64) {
         let added = sqlx::query_scalar(
             "SELECT rowcast.append($1::text::pg_lsn, $2::text::pg_lsn, pg_current_snapshot(), 0, \
-                 '{1}', '{0}', '{1}', '{r}', '{0}', '{NULL}', '{NULL}')",
+                 '{1}', '{0}', '{1}', '{r}', '{0}', '{NULL}', '{NULL}', '{}', '{}', '{}')",
         )
         .bind(before)
         .bind(reached)
@@ -198,10 +197,10 @@ async fn what_another_one_has_copied_is_not_added_again() {
         let count = sqlx::query_scalar(count).fetch_one(&mut connection);
         (added, count.await.unwrap())
     };
-    assert_eq!(append("0/10", "0/20").await, (true, 1));
-    assert_eq!(append("0/10", "0/20").await, (false, 1));
-    assert_eq!(append("0/10", "0/30").await, (false, 1));
-    assert_eq!(append("0/20", "0/30").await, (true, 2));
+    assert_eq!(append("0/10", "0/20").await, (Some(true), 1));
+    assert_eq!(append("0/10", "0/20").await, (None, 1));
+    assert_eq!(append("0/10", "0/30").await, (None, 1));
+    assert_eq!(append("0/20", "0/30").await, (Some(true), 2));
 }
 
 /// From when on all changes are in the log, as a row's past is told.

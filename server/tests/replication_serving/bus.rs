@@ -2,9 +2,10 @@
 
 use crate::{
     follower::Follower,
+    metrics::metric,
     redis_server::RedisServer,
     server::Server,
-    world::{LIST, REPLICATION, cluster, drop_slot, metric, replicated, until, until_equal},
+    world::{LIST, REPLICATION, cluster, drop_slot, replicated, until, until_equal},
 };
 
 /// Who follows another server's reading finds out that another history has begun, as whoever reads
@@ -20,7 +21,9 @@ async fn those_who_follow_another_server_find_out_about_another_history() {
     let second = Server::with(&database.url, &settings).await;
     let servers = [&first, &second];
     until("one follows the other", async || {
-        metric(&first, "rowcast_bus_led").await + metric(&second, "rowcast_bus_led").await == 1
+        metric(&first.address, "rowcast_bus_led").await
+            + metric(&second.address, "rowcast_bus_led").await
+            == 1
     })
     .await;
     let mut followers = Vec::new();
@@ -39,7 +42,9 @@ async fn those_who_follow_another_server_find_out_about_another_history() {
         until_equal(follower, &mut connection).await;
     }
     until("one follows the other again", async || {
-        metric(&first, "rowcast_bus_led").await + metric(&second, "rowcast_bus_led").await == 1
+        metric(&first.address, "rowcast_bus_led").await
+            + metric(&second.address, "rowcast_bus_led").await
+            == 1
     })
     .await;
     database.execute("INSERT INTO t VALUES (3, 3)").await;

@@ -1,12 +1,13 @@
 //! What is kept for the slot, and what becomes of one that is gone.
 
-use sqlx::Connection;
+use sqlx::PgConnection;
 
 use crate::{
     cluster::{Cluster, Database},
     follower::Follower,
+    metrics::metric,
     server::Server,
-    world::{LIST, REPLICATION, cluster, drop_slot, metric, replicated, until, until_equal},
+    world::{LIST, REPLICATION, cluster, drop_slot, replicated, until, until_equal},
 };
 
 /// Rows that write this many megabytes or more of the write-ahead log.
@@ -20,40 +21,53 @@ async fn write_much(database: &Database, megabytes: u32) {
         .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn past_the_bound_another_history_begins_and_lists_stay_exact() {
-    // By itself, for the write-ahead log is the whole cluster's.
-    let cluster = Cluster::start(&[]);
-    let database = replicated(&cluster).await;
+/// A server for which no more than four megabytes are kept.
+async fn bounded(database: &Database) -> Server {
     let settings = [
         REPLICATION,
         ("ROWCAST_SLOT_MAX", "4194304"),
         ("RUST_LOG", "off"),
     ];
-    let server = Server::with(&database.url, &settings).await;
-    let follower = Follower::new(&server.address, LIST).await;
+    Server::with(&database.url, &settings).await
+}
+
+/// A transaction that has written, and is open: all is kept that comes after it.
+async fn begin(database: &Database) -> PgConnection {
     let mut connection = database.connect().await;
-    // While it is open all is kept that comes after it.
-    let mut late = database.connect().await;
-    let mut open = late.begin().await.unwrap();
-    sqlx::query("INSERT INTO t VALUES (1, 1)")
-        .execute(&mut *open)
+    sqlx::raw_sql("BEGIN; INSERT INTO t VALUES (1, 1)")
+        .execute(&mut connection)
         .await
         .unwrap();
+    connection
+}
+
+async fn commit(mut open: PgConnection) {
+    sqlx::query("COMMIT").execute(&mut open).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn past_the_bound_another_history_begins_and_lists_stay_exact() {
+    // By itself, for the write-ahead log is the whole cluster's.
+    let cluster = Cluster::start(&[]);
+    let database = replicated(&cluster).await;
+    let server = bounded(&database).await;
+    let follower = Follower::new(&server.address, LIST).await;
+    let mut connection = database.connect().await;
+    let open = begin(&database).await;
     write_much(&database, 12).await;
     until("it is seen that too much is kept", async || {
-        metric(&server, "rowcast_slot_retained_bytes").await > 4 << 20
+        metric(&server.address, "rowcast_slot_retained_bytes").await > 4 << 20
     })
     .await;
     // It has ended before another one begins.
     until("the slot is dropped, and made anew", async || {
-        metric(&server, "rowcast_slot_copies").await == 0
+        metric(&server.address, "rowcast_slot_copies").await == 0
     })
     .await;
-    open.commit().await.unwrap();
+    commit(open).await;
     database.execute("INSERT INTO t VALUES (2, 2)").await;
     until("it is copied again", async || {
-        metric(&server, "rowcast_slot_copies").await == 1
+        metric(&server.address, "rowcast_slot_copies").await == 1
     })
     .await;
     until_equal(&follower, &mut connection).await;
@@ -71,20 +85,10 @@ async fn past_the_bound_another_history_begins_and_lists_stay_exact() {
 async fn one_that_is_being_made_is_bounded_as_well() {
     let cluster = Cluster::start(&[]);
     let database = replicated(&cluster).await;
-    let settings = [
-        REPLICATION,
-        ("ROWCAST_SLOT_MAX", "4194304"),
-        ("RUST_LOG", "off"),
-    ];
-    let server = Server::with(&database.url, &settings).await;
+    let server = bounded(&database).await;
     let follower = Follower::new(&server.address, LIST).await;
     let mut connection = database.connect().await;
-    let mut late = database.connect().await;
-    let mut open = late.begin().await.unwrap();
-    sqlx::query("INSERT INTO t VALUES (1, 1)")
-        .execute(&mut *open)
-        .await
-        .unwrap();
+    let open = begin(&database).await;
     drop_slot(&mut connection).await;
     let begins = "SELECT pg_wal_lsn_diff(restart_lsn, '0/0')::int8 FROM pg_replication_slots \
                    WHERE database = current_database()";
@@ -108,7 +112,7 @@ async fn one_that_is_being_made_is_bounded_as_well() {
         now.is_some_and(|now| Some(now) > first.map(|first| first + (4 << 20)))
     })
     .await;
-    open.commit().await.unwrap();
+    commit(open).await;
     database.execute("INSERT INTO t VALUES (2, 2)").await;
     until_equal(&follower, &mut connection).await;
     server.stop().await;

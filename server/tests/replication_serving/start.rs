@@ -95,23 +95,24 @@ async fn let_in(cluster: &Cluster, database: &Database, rules: &str) {
     database.execute("SELECT pg_reload_conf()").await;
 }
 
-/// What the driver can do, and the stream's client can't.
+/// The URL of a role whose password is asked for as the driver can answer, and the stream's client
+/// can't.
+async fn asked_as_md5(cluster: &Cluster, database: &Database) -> String {
+    database
+        .execute("CREATE ROLE old SUPERUSER LOGIN PASSWORD 'old'")
+        .await;
+    let rules = "local all all trust\nhost all postgres 127.0.0.1/32 trust\n\
+                 host all old 127.0.0.1/32 md5\n";
+    let_in(cluster, database, rules).await;
+    database.url.replace("postgres@", "old:old@")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_changed_where_no_replication_connection_can_be_opened() {
     let cluster = Cluster::start(&[("password_encryption", "md5")]);
     let database = triggered(&cluster).await;
     let mut connection = database.connect().await;
-    database
-        .execute("CREATE ROLE old SUPERUSER LOGIN PASSWORD 'old'")
-        .await;
-    let rules = "local all all trust\nhost all postgres 127.0.0.1/32 trust\n";
-    let_in(
-        &cluster,
-        &database,
-        &format!("{rules}host all old 127.0.0.1/32 md5\n"),
-    )
-    .await;
-    let url = database.url.replace("postgres@", "old:old@");
+    let url = asked_as_md5(&cluster, &database).await;
     let said = told(&database, &url).await;
     assert!(
         said.contains("no replication connection can be opened"),
@@ -137,18 +138,8 @@ async fn a_start_that_fails_leaves_no_slot_that_it_made() {
     let cluster = Cluster::start(&[("password_encryption", "md5")]);
     let database = replicated(&cluster).await;
     let mut connection = database.connect().await;
-    database
-        .execute("CREATE ROLE old SUPERUSER LOGIN PASSWORD 'old'")
-        .await;
     crate::world::drop_slot(&mut connection).await;
-    let rules = "local all all trust\nhost all postgres 127.0.0.1/32 trust\n";
-    let_in(
-        &cluster,
-        &database,
-        &format!("{rules}host all old 127.0.0.1/32 md5\n"),
-    )
-    .await;
-    let url = database.url.replace("postgres@", "old:old@");
+    let url = asked_as_md5(&cluster, &database).await;
     let told = failure("serve", &url, &[REPLICATION]).await;
     assert!(told.contains("asked for as md5"), "{told}");
     assert_eq!(traces(&mut connection).await, (0, 1));

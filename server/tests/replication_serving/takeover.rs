@@ -7,10 +7,11 @@ use tokio::task::JoinHandle;
 use crate::{
     cluster::Database,
     follower::Follower,
+    metrics::metric,
     server::Server,
     socket::Socket,
     world::{
-        LIST, REPLICATION, cluster, metric, replicated, triggers, until, until_equal,
+        LIST, REPLICATION, cluster, replicated, triggers, until, until_equal,
         until_equal_without_a_reset,
     },
 };
@@ -71,7 +72,7 @@ async fn until_the_last_row(mut socket: Socket) {
 }
 
 async fn copies(server: &Server) -> bool {
-    metric(server, "rowcast_slot_copies").await == 1
+    metric(&server.address, "rowcast_slot_copies").await == 1
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,12 +8,7 @@ use std::{
 
 use rowcast_protocol::Cell;
 use sqlx::PgConnection;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    process::Command,
-    time::timeout,
-};
+use tokio::{process::Command, time::timeout};
 
 use crate::{
     cluster::{Cluster, Database},
@@ -101,19 +96,6 @@ pub async fn until_equal_without_a_reset(follower: &Follower, connection: &mut P
     assert_eq!(seen.resets, Vec::<String>::new(), "{}", follower.address);
     let twice: Vec<_> = seen.inserted.iter().filter(|(_, n)| **n > 1).collect();
     assert!(twice.is_empty(), "{}: {twice:?}", follower.address);
-}
-
-/// What a server says of itself in `/metrics`.
-pub async fn metric(server: &Server, name: &str) -> u64 {
-    let address = &server.address;
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let head = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let mut said = String::new();
-    stream.read_to_string(&mut said).await.unwrap();
-    let mut lines = said.lines();
-    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    value.expect(name).parse().unwrap()
 }
 
 /// Waits until this holds.

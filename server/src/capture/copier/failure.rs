@@ -29,12 +29,6 @@ pub enum Failure {
     /// The database does not answer.
     #[error("the database does not answer")]
     Silence,
-    /// What was committed waits for a standby.
-    #[error(
-        "a transaction that was written is not seen by others: it may wait for a standby \
-         (synchronous_standby_names)"
-    )]
-    Unseen,
     /// More was kept for the slot than may be.
     #[error("more of the write-ahead log is kept for the slot than ROWCAST_SLOT_MAX allows")]
     TooMuchKept,

@@ -40,31 +40,30 @@ fn is_direct(codec: &str) -> bool {
 
 impl Shape {
     /// Those of a relation, of each table that its rows may be of; none if it is not, or no longer,
-    /// to be copied. `None` if that can't be known, for what the transaction `writer` did, which may
-    /// have made the relation, is not seen yet.
+    /// to be copied. Also whether what the transaction `writer` did is seen: it may have made the
+    /// relation, or have made it another table's.
     pub async fn load(
         connection: &mut PgConnection,
         relation: &Relation,
         writer: u32,
-    ) -> Result<Option<Vec<Self>>, sqlx::Error> {
+    ) -> Result<(Vec<Self>, bool), sqlx::Error> {
         let rows = sqlx::query(
             "SELECT root, is_sure, layout, names, types, typmods, codecs, is_stored, key, is_seen \
-               FROM rowcast.is_seen($2) LEFT JOIN rowcast.copied_shape($1) ON is_seen",
+               FROM rowcast.is_seen($2) LEFT JOIN rowcast.copied_shape($1) ON true",
         )
         .bind(Oid(relation.oid))
         .bind(i64::from(writer))
         .fetch_all(connection)
         .await?;
         let mut shapes = Vec::with_capacity(rows.len());
+        let mut is_seen = true;
         for row in &rows {
-            if !row.try_get::<bool, _>(9)? {
-                return Ok(None);
-            }
+            is_seen = row.try_get(9)?;
             if row.try_get::<Option<Oid>, _>(0)?.is_some() {
                 shapes.push(Self::read(row, relation)?);
             }
         }
-        Ok(Some(shapes))
+        Ok((shapes, is_seen))
     }
 
     fn read(row: &PgRow, relation: &Relation) -> Result<Self, sqlx::Error> {

@@ -21,9 +21,22 @@ use super::{
 /// What marks of ours begin with.
 const PREFIX: &str = "rowcast";
 
-/// How long what is told may not be seen until that is said, and how often it is looked.
-const UNSEEN: Duration = Duration::from_secs(60);
+/// How long it is waited until it is known whose a relation is: who made it is told before others see
+/// what they did. No longer, for they may wait for this one, if PostgreSQL takes it for a standby.
+const MAKING: Duration = Duration::from_millis(300);
+
+/// How often it is looked whether what was told is seen: at first, and at last.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
+const LAST_LOOK: Duration = Duration::from_millis(100);
+
+/// How long after somebody was in the way it is tried again to notify.
+const LAST_RING: Duration = Duration::from_millis(500);
+
+/// `lock_not_available`
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+/// How many transactions are waited for to be seen; of more it is not told at once when they are.
+const UNSEEN: usize = 10_000;
 
 /// How much is added to the log at once, unless one transaction has more.
 const BATCH_BYTES: usize = 8 << 20;
@@ -40,9 +53,12 @@ pub struct Copier {
     version: Version,
     relations: HashMap<u32, Relation>,
     shapes: HashMap<u32, Vec<Shape>>,
+    /// The same as they were before the open transaction, where it is not seen what that did.
+    guessed: HashMap<u32, Vec<Shape>>,
     /// What was told of one that has not ended.
     open: Option<Transaction>,
     batch: Batch,
+    bell: Bell,
 }
 
 /// What is to be added to the log.
@@ -52,6 +68,19 @@ struct Batch {
     rows: Vec<Logged>,
     bytes: usize,
     version: Option<Version>,
+    /// Of which transactions, and when, it was not seen whose a relation is.
+    owed: Vec<(u32, i64, u32)>,
+}
+
+/// Who is to be told of what was copied.
+struct Bell {
+    /// Whether it is to be rung.
+    is_due: bool,
+    /// Transactions that were copied and that others do not see yet: when they do it is rung.
+    unseen: Vec<i64>,
+    /// When it is looked at, and how long after that again.
+    at: Instant,
+    beat: Duration,
 }
 
 /// A version that a mark vouches for.
@@ -60,6 +89,30 @@ struct Version {
     shown: PgSnapshot,
     /// When it was, by the database's clock: microseconds since 1970.
     at: i64,
+}
+
+impl Bell {
+    /// Whether there is anything to be told, or to be seen.
+    fn waits(&self) -> bool {
+        self.is_due || !self.unseen.is_empty()
+    }
+
+    /// What these transactions did was copied.
+    fn wait_for(&mut self, xids: impl Iterator<Item = u32>, is_due: bool) {
+        self.unseen.extend(xids.map(i64::from));
+        self.unseen.sort_unstable();
+        self.unseen.dedup();
+        self.unseen.truncate(UNSEEN);
+        self.is_due |= is_due;
+        if !self.is_kept_waiting() {
+            self.beat = LOOK_AGAIN;
+        }
+    }
+
+    /// Whether somebody was in the way when it was rung last.
+    fn is_kept_waiting(&self) -> bool {
+        self.beat == LAST_RING
+    }
 }
 
 impl Copier {
@@ -106,8 +159,16 @@ impl Copier {
             version,
             relations: HashMap::new(),
             shapes: HashMap::new(),
+            guessed: HashMap::new(),
             open: None,
             batch: Batch::default(),
+            bell: Bell {
+                // Whoever copied before may not have come to it.
+                is_due: true,
+                unseen: Vec::new(),
+                at: Instant::now(),
+                beat: LOOK_AGAIN,
+            },
         })
     }
 
@@ -123,6 +184,10 @@ impl Copier {
         loop {
             let event = tokio::select! {
                 event = client.recv() => event?,
+                () = tokio::time::sleep_until(self.bell.at), if self.bell.waits() => {
+                    within(ANSWERING, self.ring()).await?;
+                    continue;
+                }
                 () = tokio::time::sleep_until(look_at) => {
                     look_at = Instant::now() + LOOK;
                     let looked = is_too_much(&mut self.connection, slot, options, standing);
@@ -153,6 +218,9 @@ impl Copier {
             if self.batch.reached.is_some() {
                 within(ANSWERING, self.append()).await?;
                 client.update_applied_lsn(self.reached);
+                if self.bell.is_due && !self.bell.is_kept_waiting() {
+                    within(ANSWERING, self.ring()).await?;
+                }
             }
         }
     }
@@ -170,6 +238,7 @@ impl Copier {
                 ..
             } => {
                 let at = commit_time_micros.saturating_add(POSTGRES_EPOCH);
+                self.guessed.clear();
                 self.open = Some(Transaction::new(xid, at));
             }
             ReplicationEvent::Commit { end_lsn, .. } => {
@@ -177,6 +246,9 @@ impl Copier {
                     && end_lsn > self.reached
                 {
                     self.batch.bytes += transaction.bytes();
+                    let owed = transaction.owed.iter();
+                    let owed = owed.map(|relation| (transaction.xid, transaction.at, *relation));
+                    self.batch.owed.extend(owed);
                     self.batch.rows.extend(transaction.logged());
                     self.batch.reached = Some(end_lsn);
                 }
@@ -234,6 +306,7 @@ impl Copier {
         match message {
             Message::Relation(relation) => {
                 self.shapes.remove(&relation.oid);
+                self.guessed.remove(&relation.oid);
                 self.relations.insert(relation.oid, relation);
             }
             Message::Row {
@@ -245,7 +318,9 @@ impl Copier {
                 let bounds = self.bounds;
                 self.learn(relation).await?;
                 let change = Change { is_new, old, new };
-                if let (Some(open), Some(shapes)) = (&mut self.open, self.shapes.get(&relation)) {
+                let shapes = self.shapes.get(&relation);
+                let shapes = shapes.or_else(|| self.guessed.get(&relation));
+                if let (Some(open), Some(shapes)) = (&mut self.open, shapes) {
                     for shape in shapes {
                         open.row(shape, &change, bounds);
                     }
@@ -254,8 +329,9 @@ impl Copier {
             Message::Truncate(relations) => {
                 for relation in relations {
                     self.learn(relation).await?;
-                    if let (Some(open), Some(shapes)) = (&mut self.open, self.shapes.get(&relation))
-                    {
+                    let shapes = self.shapes.get(&relation);
+                    let shapes = shapes.or_else(|| self.guessed.get(&relation));
+                    if let (Some(open), Some(shapes)) = (&mut self.open, shapes) {
                         shapes.iter().for_each(|shape| open.emptied(shape));
                     }
                 }
@@ -265,27 +341,60 @@ impl Copier {
         Ok(())
     }
 
-    /// Finds out how rows of a relation are imaged, once what the open transaction did is seen: that
-    /// is a moment after it is told, or when a standby that commits wait for has it.
+    /// Finds out how rows of a relation are imaged. Where it is not seen what the open transaction did,
+    /// that is as it was before, and looked at again once it is.
     async fn learn(&mut self, oid: u32) -> Result<(), Failure> {
-        let (Some(open), Some(relation)) = (&self.open, self.relations.get(&oid)) else {
+        let (Some(open), Some(relation)) = (&mut self.open, self.relations.get(&oid)) else {
             return Ok(());
         };
-        if self.shapes.contains_key(&oid) {
+        if self.shapes.contains_key(&oid) || self.guessed.contains_key(&oid) {
             return Ok(());
         }
         let begun = Instant::now();
         loop {
-            let loaded = Shape::load(&mut self.connection, relation, open.xid).await?;
-            if let Some(shapes) = loaded {
+            let (shapes, is_seen) = Shape::load(&mut self.connection, relation, open.xid).await?;
+            if is_seen {
                 self.shapes.insert(oid, shapes);
                 return Ok(());
             }
-            if begun.elapsed() > UNSEEN {
-                return Err(Failure::Unseen);
+            if !shapes.is_empty() || begun.elapsed() > MAKING {
+                open.owed.insert(oid);
+                self.guessed.insert(oid, shapes);
+                return Ok(());
             }
             sleep(LOOK_AGAIN).await;
         }
+    }
+
+    /// Has read what was copied, by those who see it by now. Whoever notifies and has not ended is not
+    /// waited for: they may wait for what is copied next.
+    async fn ring(&mut self) -> Result<(), Failure> {
+        let bell = &mut self.bell;
+        let rung = sqlx::query_scalar(
+            "SELECT rowcast.rouse_for($1, $2) \
+               FROM set_config('lock_timeout', '100ms', true) AS patience, \
+                    set_config('synchronous_commit', 'off', true) AS durability",
+        )
+        .bind(&bell.unseen)
+        .bind(bell.is_due)
+        .fetch_one(&mut self.connection)
+        .await;
+        bell.beat = match bell.is_kept_waiting() {
+            true => LOOK_AGAIN,
+            false => (bell.beat * 2).min(LAST_LOOK),
+        };
+        match rung {
+            Ok(unseen) => {
+                bell.unseen = unseen;
+                bell.is_due = false;
+            }
+            Err(error) if crate::error::sqlstate(&error) == LOCK_NOT_AVAILABLE => {
+                bell.beat = LAST_RING;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        bell.at = Instant::now() + bell.beat;
+        Ok(())
     }
 
     /// Adds what was gathered to the log.
@@ -294,9 +403,10 @@ impl Copier {
         let reached = batch.reached.unwrap_or(self.reached);
         let version = batch.version.unwrap_or_else(|| self.version.clone());
         let rows = &batch.rows;
-        let appended: bool = sqlx::query_scalar(
+        let owed = &batch.owed;
+        let appended: Option<bool> = sqlx::query_scalar(
             "SELECT rowcast.append($1::text::pg_lsn, $2::text::pg_lsn, $3::text::pg_snapshot, \
-                                   $4, $5, $6, $7, $8, $9, $10, $11)",
+                                   $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         )
         .bind(self.reached.to_pg_string())
         .bind(reached.to_pg_string())
@@ -321,11 +431,25 @@ impl Copier {
                 .map(|row| row.new.as_deref())
                 .collect::<Vec<_>>(),
         )
+        .bind(
+            owed.iter()
+                .map(|(xid, ..)| i64::from(*xid))
+                .collect::<Vec<_>>(),
+        )
+        .bind(owed.iter().map(|(_, at, _)| *at).collect::<Vec<_>>())
+        .bind(
+            owed.iter()
+                .map(|(.., relation)| Oid(*relation))
+                .collect::<Vec<_>>(),
+        )
         .fetch_one(&mut self.connection)
         .await?;
-        if !appended {
+        let Some(has_more) = appended else {
             return Err(Failure::Overtaken);
-        }
+        };
+        let xids = rows.iter().map(|row| row.xid);
+        let xids = xids.chain(owed.iter().map(|(xid, ..)| *xid));
+        self.bell.wait_for(xids, has_more);
         if !rows.is_empty() {
             // A definition may have changed that the stream does not tell of.
             self.shapes.clear();

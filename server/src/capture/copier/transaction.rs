@@ -1,6 +1,6 @@
 //! What one transaction did, gathered into rows of the log.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     pgoutput::{Old, Value},
@@ -48,6 +48,8 @@ pub struct Transaction {
     pub xid: u32,
     /// When it was committed: microseconds since 1970, by the database's clock.
     pub at: i64,
+    /// The relations of which it was not seen whose they are.
+    pub owed: BTreeSet<u32>,
     tables: BTreeMap<(u32, i32), Table>,
 }
 
@@ -68,6 +70,7 @@ impl Transaction {
         Self {
             xid,
             at,
+            owed: BTreeSet::new(),
             tables: BTreeMap::new(),
         }
     }
