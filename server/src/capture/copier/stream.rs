@@ -23,7 +23,7 @@ const PREFIX: &str = "rowcast";
 
 /// How long it is waited until it is known whose a relation is: who made it is told before others see
 /// what they did. No longer, for they may wait for this one, if PostgreSQL takes it for a standby.
-const MAKING: Duration = Duration::from_millis(300);
+const MAKING: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether what was told is seen: at first, and at last.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
