@@ -156,8 +156,10 @@ $$;
 CREATE TABLE rowcast.owed (
     xid xid8 NOT NULL,
     relation oid NOT NULL,
+    -- A table of which what it did is in the log; 0: it is of none.
+    root oid NOT NULL,
     at timestamptz NOT NULL,
-    PRIMARY KEY (xid, relation)
+    PRIMARY KEY (xid, relation, root)
 );
 
 -- Tells of the transactions that this version shows, as of unknown changes, in tables of which the log
@@ -166,12 +168,12 @@ CREATE FUNCTION rowcast.pay(shown pg_snapshot) RETURNS boolean
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     WITH due AS (
-        DELETE FROM rowcast.owed o WHERE pg_visible_in_snapshot(o.xid, shown) RETURNING o.xid, o.relation, o.at)
+        DELETE FROM rowcast.owed o WHERE pg_visible_in_snapshot(o.xid, shown) RETURNING o.xid, o.relation, o.root, o.at)
     INSERT INTO rowcast.change_log (xid, at, relation, kind, layout, author, role, acting_as, program)
     SELECT DISTINCT d.xid, d.at, s.root, 'r'::"char", s.layout, NULL, NULL, NULL, NULL
       FROM due d CROSS JOIN LATERAL rowcast.copied_shape(d.relation) s
-     WHERE NOT EXISTS (SELECT FROM rowcast.change_log c
-                        WHERE c.xid = d.xid AND c.relation = s.root AND c.kind <> 'd');
+     WHERE NOT EXISTS (SELECT FROM due t
+                        WHERE t.xid = d.xid AND t.relation = d.relation AND t.root = s.root);
     RETURN FOUND;
 END $$;
 
@@ -194,7 +196,7 @@ END $$;
 -- by it. NULL if it was not added: somebody else has copied it.
 CREATE FUNCTION rowcast.append(before pg_lsn, reached pg_lsn, shown pg_snapshot, shown_at int8, xids int8[],
         moments int8[], relations oid[], kinds text[], layouts int4[], olds bytea[], news bytea[],
-        owed_xids int8[], owed_moments int8[], owed_relations oid[])
+        owed_xids int8[], owed_moments int8[], owed_relations oid[], owed_roots oid[])
     RETURNS boolean
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -218,10 +220,10 @@ BEGIN
            r.kind::"char", r.layout, r.old, r.new, NULL, NULL, NULL, NULL
       FROM unnest(xids, moments, relations, kinds, layouts, olds, news)
         AS r (xid, moment, relation, kind, layout, old, new);
-    INSERT INTO rowcast.owed (xid, relation, at)
-    SELECT (next - (next - o.xid) % 4294967296)::text::xid8, o.relation,
+    INSERT INTO rowcast.owed (xid, relation, root, at)
+    SELECT (next - (next - o.xid) % 4294967296)::text::xid8, o.relation, o.root,
            'epoch'::timestamptz + o.moment * interval '1 microsecond'
-      FROM unnest(owed_xids, owed_moments, owed_relations) AS o (xid, moment, relation)
+      FROM unnest(owed_xids, owed_moments, owed_relations, owed_roots) AS o (xid, moment, relation, root)
         ON CONFLICT DO NOTHING;
     -- While it is known what was a part of what.
     is_paid := rowcast.pay(shown);

@@ -21,6 +21,7 @@ async fn waiting_for(standbys: &str) -> (Cluster, Database) {
         .execute(
             "SELECT rowcast.set_source('replication'); \
              CREATE TABLE public.whole (id int PRIMARY KEY) PARTITION BY RANGE (id); \
+             CREATE TABLE public.other PARTITION OF public.whole FOR VALUES FROM (10) TO (20); \
              CREATE TABLE public.alone (id int PRIMARY KEY); \
              SELECT rowcast.watch('public.whole'), rowcast.watch('public.alone')",
         )
@@ -31,7 +32,7 @@ async fn waiting_for(standbys: &str) -> (Cluster, Database) {
 /// What the log tells of a table beside that it was altered: kinds.
 async fn told(connection: &mut PgConnection, table: &str) -> Option<String> {
     sqlx::query_scalar(
-        "SELECT string_agg(l.kind::text, '') FROM rowcast.change_log l \
+        "SELECT string_agg(l.kind::text, '' ORDER BY l.kind) FROM rowcast.change_log l \
           WHERE l.relation = to_regclass($1)::oid AND l.kind <> 'd'",
     )
     .bind(table)
@@ -53,7 +54,7 @@ async fn rows_of_a_partition_that_nobody_sees_yet_are_told() {
         // Nobody who reads waits for its locks.
         let makes = "CREATE TABLE public.part (id int PRIMARY KEY); \
              ALTER TABLE public.whole ATTACH PARTITION public.part FOR VALUES FROM (0) TO (10); \
-             INSERT INTO public.whole VALUES (1); INSERT INTO public.alone VALUES (1)";
+             INSERT INTO public.whole VALUES (1), (11); INSERT INTO public.alone VALUES (1)";
         execute(&mut writer, makes).await;
     });
     let is_copied = "SELECT EXISTS (SELECT FROM rowcast.owed) \
@@ -73,14 +74,15 @@ async fn rows_of_a_partition_that_nobody_sees_yet_are_told() {
     // Who does not wait is told of meanwhile.
     execute(&mut connection, "INSERT INTO public.alone VALUES (2)").await;
     catch_up(&mut tail, &mut Replica::default(), &mut connection).await;
-    assert_eq!(told(&mut connection, "public.whole").await, None);
+    let whole = told(&mut connection, "public.whole").await;
+    assert_eq!(whole.as_deref(), Some("i"));
     let free = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
     execute(&mut connection, free).await;
     written.await.unwrap();
     catch_up(&mut tail, &mut Replica::default(), &mut connection).await;
     assert_eq!(
         told(&mut connection, "public.whole").await.as_deref(),
-        Some("r")
+        Some("ir")
     );
     // Of this one it was known whose rows they are.
     assert_eq!(

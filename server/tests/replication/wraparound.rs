@@ -40,7 +40,7 @@ async fn a_number_is_whole_where_its_transaction_is_not_visible_yet_as_it_is_cop
     assert_eq!(seen(&mut copier, low).await, Some(false));
     let appended: bool = sqlx::query_scalar(
         "SELECT rowcast.append('0/10', '0/20', pg_current_snapshot(), 0, ARRAY[$1], \
-             '{0}', '{1}', '{r}', '{0}', '{NULL}', '{NULL}', '{}', '{}', '{}')",
+             '{0}', '{1}', '{r}', '{0}', '{NULL}', '{NULL}', '{}', '{}', '{}', '{}')",
     )
     .bind(low)
     .fetch_one(&mut copier)

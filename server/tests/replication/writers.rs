@@ -186,7 +186,7 @@ async fn what_another_one_has_copied_is_not_added_again() {
     let mut append = async |before: &str, reached: &str| -> (Option<bool>, i64) {
         let added = sqlx::query_scalar(
             "SELECT rowcast.append($1::text::pg_lsn, $2::text::pg_lsn, pg_current_snapshot(), 0, \
-                 '{1}', '{0}', '{1}', '{r}', '{0}', '{NULL}', '{NULL}', '{}', '{}', '{}')",
+                 '{1}', '{0}', '{1}', '{r}', '{0}', '{NULL}', '{NULL}', '{}', '{}', '{}', '{}')",
         )
         .bind(before)
         .bind(reached)

@@ -69,7 +69,7 @@ struct Batch {
     bytes: usize,
     version: Option<Version>,
     /// Of which transactions, and when, it was not seen whose a relation is.
-    owed: Vec<(u32, i64, u32)>,
+    owed: Vec<(u32, i64, (u32, u32))>,
 }
 
 /// Who is to be told of what was copied.
@@ -247,7 +247,7 @@ impl Copier {
                 {
                     self.batch.bytes += transaction.bytes();
                     let owed = transaction.owed.iter();
-                    let owed = owed.map(|relation| (transaction.xid, transaction.at, *relation));
+                    let owed = owed.map(|owed| (transaction.xid, transaction.at, *owed));
                     self.batch.owed.extend(owed);
                     self.batch.rows.extend(transaction.logged());
                     self.batch.reached = Some(end_lsn);
@@ -358,7 +358,11 @@ impl Copier {
                 return Ok(());
             }
             if !shapes.is_empty() || begun.elapsed() > MAKING {
-                open.owed.insert(oid);
+                let roots = shapes.iter().map(|shape| shape.root);
+                open.owed.extend(roots.map(|root| (oid, root)));
+                if shapes.is_empty() {
+                    open.owed.insert((oid, 0));
+                }
                 self.guessed.insert(oid, shapes);
                 return Ok(());
             }
@@ -406,7 +410,7 @@ impl Copier {
         let owed = &batch.owed;
         let appended: Option<bool> = sqlx::query_scalar(
             "SELECT rowcast.append($1::text::pg_lsn, $2::text::pg_lsn, $3::text::pg_snapshot, \
-                                   $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                                   $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         )
         .bind(self.reached.to_pg_string())
         .bind(reached.to_pg_string())
@@ -439,7 +443,12 @@ impl Copier {
         .bind(owed.iter().map(|(_, at, _)| *at).collect::<Vec<_>>())
         .bind(
             owed.iter()
-                .map(|(.., relation)| Oid(*relation))
+                .map(|(.., (relation, _))| Oid(*relation))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            owed.iter()
+                .map(|(.., (_, root))| Oid(*root))
                 .collect::<Vec<_>>(),
         )
         .fetch_one(&mut self.connection)

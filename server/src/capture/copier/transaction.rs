@@ -48,8 +48,9 @@ pub struct Transaction {
     pub xid: u32,
     /// When it was committed: microseconds since 1970, by the database's clock.
     pub at: i64,
-    /// The relations of which it was not seen whose they are.
-    pub owed: BTreeSet<u32>,
+    /// The relations of which it was not seen whose they are, each with a table that it was taken to be
+    /// of; 0: none.
+    pub owed: BTreeSet<(u32, u32)>,
     tables: BTreeMap<(u32, i32), Table>,
 }
 
