@@ -102,7 +102,12 @@ pub enum Command {
                       Example: ROWCAST_BUS=redis://cache DATABASE_URL=postgres://me@db/shop \
                       rowcast listen"
     )]
-    Listen,
+    Listen {
+        /// Where it says how it does, at /healthz, /readyz and /metrics, to whoever can connect: an
+        /// address and a port (0: any free one). Nowhere, unless it is given
+        #[arg(long, env = "ROWCAST_HEALTH_ADDR", value_name = "HOST:PORT")]
+        health_addr: Option<String>,
+    },
     /// Accounts: who may sign in, and what they are
     #[command(
         subcommand,

@@ -54,7 +54,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Unwatch(tables) => watch::unwatch(&config, &tables.tables).await,
         Command::Tables => tables::run(&config).await,
         Command::Tail { table, query } => tail::run(&config, &table, &query).await,
-        Command::Listen => listen::run(&config).await,
+        Command::Listen { health_addr } => listen::run(&config, health_addr.as_deref()).await,
         Command::User(command) => user::run(&config, &command).await,
         Command::Token(command) => token::run(&config, &command).await,
         Command::Notify {

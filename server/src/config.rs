@@ -31,6 +31,12 @@ use crate::{
     site::Site,
 };
 
+/// The setting that says where the server listens.
+pub const ADDR: &str = "ROWCAST_ADDR";
+
+/// The setting that says where `rowcast listen` says how it does.
+pub const HEALTH_ADDR: &str = "ROWCAST_HEALTH_ADDR";
+
 /// What the server runs with.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -346,36 +352,48 @@ fn default_data_dir() -> Result<PathBuf, InvalidSetting> {
 fn addr(text: &str, auth: Auth) -> Result<SocketAddr, InvalidSetting> {
     let allowed = "an address and a port, such as 127.0.0.1:3000, [::1]:3000, localhost:3000 or, \
                    with ROWCAST_ORIGIN, 0.0.0.0:3000";
-    let addr = match SocketAddr::from_str(text) {
-        Ok(addr) => addr,
-        // Names other than localhost are not looked up: what they mean is not ours to know.
-        Err(_) => match text.strip_prefix("localhost:") {
-            Some(port) if port.parse::<u16>().is_ok() => text
-                .to_socket_addrs()
-                .ok()
-                .and_then(|mut found| found.find(|addr| addr.ip().is_loopback()))
-                .ok_or_else(|| {
-                    InvalidSetting::new("ROWCAST_ADDR", text, "localhost is unknown here", allowed)
-                })?,
-            _ => {
-                return Err(InvalidSetting::new(
-                    "ROWCAST_ADDR",
-                    text,
-                    "it is no address and port",
-                    allowed,
-                ));
-            }
-        },
-    };
+    let addr = socket_address(ADDR, text, allowed)?;
     if auth == Auth::Off && !addr.ip().is_loopback() {
         return Err(InvalidSetting::new(
-            "ROWCAST_ADDR",
+            ADDR,
             text,
             "ROWCAST_AUTH=off is refused on an address that others can reach",
             "a loopback address and a port, such as 127.0.0.1:3000, or ROWCAST_AUTH=on",
         ));
     }
     Ok(addr)
+}
+
+/// Where `rowcast listen` says how it does.
+///
+/// # Errors
+/// If it is no address and port.
+pub fn health_address(text: &str) -> Result<SocketAddr, InvalidSetting> {
+    let allowed = "an address and a port, such as 127.0.0.1:9187, [::1]:9187, localhost:9187 or, \
+                   for others, 0.0.0.0:9187";
+    socket_address(HEALTH_ADDR, text, allowed)
+}
+
+fn socket_address(setting: &str, text: &str, allowed: &str) -> Result<SocketAddr, InvalidSetting> {
+    if let Ok(address) = SocketAddr::from_str(text) {
+        return Ok(address);
+    }
+    // Names other than localhost are not looked up: what they mean is not ours to know.
+    match text.strip_prefix("localhost:") {
+        Some(port) if port.parse::<u16>().is_ok() => text
+            .to_socket_addrs()
+            .ok()
+            .and_then(|mut found| found.find(|addr| addr.ip().is_loopback()))
+            .ok_or_else(|| {
+                InvalidSetting::new(setting, text, "localhost is unknown here", allowed)
+            }),
+        _ => Err(InvalidSetting::new(
+            setting,
+            text,
+            "it is no address and port",
+            allowed,
+        )),
+    }
 }
 
 fn retention(text: &str) -> Result<Duration, InvalidSetting> {

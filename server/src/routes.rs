@@ -28,6 +28,7 @@ pub mod pages;
 pub mod permissions;
 pub mod permissions_page;
 pub mod presence;
+pub mod reader;
 pub mod row;
 pub mod rows;
 pub mod tables;

@@ -7,7 +7,7 @@ use anyhow::Context;
 use super::Database;
 use crate::{
     auth::{link, openid::OpenId},
-    config::{Auth, Config},
+    config::{ADDR, Auth, Config},
     database::pool,
     listen::BoundSocket,
     serve::{self, StartError},
@@ -34,7 +34,7 @@ pub fn bind(config: &Config) -> anyhow::Result<BoundSocket> {
     if let Some(openid) = &config.openid {
         OpenId::new(openid)?;
     }
-    Ok(BoundSocket::at(config.addr)?)
+    Ok(BoundSocket::at(ADDR, config.addr)?)
 }
 
 pub async fn run_on(

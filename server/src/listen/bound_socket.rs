@@ -14,23 +14,34 @@ pub struct BoundSocket {
     socket: TcpSocket,
     /// With the port that was free, where none was asked for.
     address: SocketAddr,
+    setting: &'static str,
 }
 
 /// An address that can't be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("ROWCAST_ADDR is \"{address}\", which can't be listened on (choose another port)")]
+#[error("{setting} is \"{address}\", which can't be listened on (choose another port)")]
 pub struct Taken {
+    setting: &'static str,
     address: SocketAddr,
     source: io::Error,
 }
 
 impl BoundSocket {
-    /// Binds an address.
+    /// Binds the address of a setting.
     ///
     /// # Errors
     /// If somebody listens there, or this program may not.
-    pub fn at(address: SocketAddr) -> Result<Self, Taken> {
-        bind(address).map_err(|source| Taken { address, source })
+    pub fn at(setting: &'static str, address: SocketAddr) -> Result<Self, Taken> {
+        let bound = bind(address).map(|(socket, address)| Self {
+            socket,
+            address,
+            setting,
+        });
+        bound.map_err(|source| Taken {
+            setting,
+            address,
+            source,
+        })
     }
 
     /// Where it is.
@@ -43,14 +54,17 @@ impl BoundSocket {
     /// # Errors
     /// If somebody else has listened first.
     pub fn listen(self) -> Result<TcpListener, Taken> {
-        let Self { socket, address } = self;
         // The system's limit is what counts.
-        let listening = socket.listen(u32::MAX);
-        listening.map_err(|source| Taken { address, source })
+        let listening = self.socket.listen(u32::MAX);
+        listening.map_err(|source| Taken {
+            setting: self.setting,
+            address: self.address,
+            source,
+        })
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<BoundSocket> {
+fn bind(address: SocketAddr) -> io::Result<(TcpSocket, SocketAddr)> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
         SocketAddr::V6(_) => TcpSocket::new_v6(),
@@ -59,7 +73,7 @@ fn bind(address: SocketAddr) -> io::Result<BoundSocket> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     let address = socket.local_addr()?;
-    Ok(BoundSocket { socket, address })
+    Ok((socket, address))
 }
 
 #[cfg(test)]
@@ -68,8 +82,10 @@ mod tests {
 
     use super::*;
 
+    const SETTING: &str = "ROWCAST_ADDR";
+
     fn bound(address: &str) -> BoundSocket {
-        BoundSocket::at(address.parse().expect("an address")).expect("a free port")
+        BoundSocket::at(SETTING, address.parse().expect("an address")).expect("a free port")
     }
 
     #[tokio::test]
@@ -90,18 +106,20 @@ mod tests {
             let address = first.address();
             (first, address)
         };
-        let told = format!("\"{address}\", which can't be listened on");
-        let late = BoundSocket::at(address).expect("nobody listens yet");
+        let told = format!("{SETTING} is \"{address}\", which can't be listened on");
+        let late = BoundSocket::at(SETTING, address).expect("nobody listens yet");
         let listener = first.listen().expect("nobody else listens");
         for taken in [
             late.listen().map(drop).expect_err("it is taken"),
-            BoundSocket::at(address).map(drop).expect_err("it is taken"),
+            BoundSocket::at(SETTING, address)
+                .map(drop)
+                .expect_err("it is taken"),
         ] {
             assert!(taken.to_string().contains(&told), "{taken}");
             assert_eq!(taken.source.kind(), io::ErrorKind::AddrInUse);
         }
         drop(listener);
-        let again = BoundSocket::at(address).expect("nobody listens any more");
+        let again = BoundSocket::at(SETTING, address).expect("nobody listens any more");
         again.listen().expect("nobody else listens");
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::{Json, extract::State, response::IntoResponse};
 use http::{StatusCode, header};
 use serde::Serialize;
+use sqlx::PgPool;
 
 use crate::{live::hub::Following, state::AppState};
 
@@ -35,12 +36,17 @@ pub async fn health() -> impl IntoResponse {
     )
 }
 
+/// Whether a database answers, soon.
+pub async fn answers(pool: &PgPool) -> bool {
+    let asked = sqlx::query("SELECT 1").execute(pool);
+    matches!(tokio::time::timeout(PATIENCE, asked).await, Ok(Ok(_)))
+}
+
 /// 200 if the database can be reached, the change log is followed and the server is not about to
 /// stop, else 503.
 pub async fn readiness(State(state): State<AppState>) -> impl IntoResponse {
     let Following(following) = *state.live.following().borrow();
-    let asked = sqlx::query("SELECT 1").execute(state.readers.ours());
-    let database = matches!(tokio::time::timeout(PATIENCE, asked).await, Ok(Ok(_)));
+    let database = answers(state.readers.ours()).await;
     let draining = state.shutdown.is_leaving();
     let (status, word) = if draining {
         (StatusCode::SERVICE_UNAVAILABLE, "draining")

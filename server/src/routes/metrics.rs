@@ -7,6 +7,7 @@ use axum::{
 use http::header;
 
 use crate::{
+    capture::{TailHandle, copier::Standing},
     database::replica::{Counts, Reason, Replica},
     live::hub::Following,
     metrics::{
@@ -19,21 +20,24 @@ use crate::{
 /// Everything that is counted.
 pub async fn show(State(state): State<AppState>) -> Response {
     let mut page = Page::default();
-    process(&state, &mut page);
+    process(state.metrics.uptime(), &mut page);
     requests(&state, &mut page);
     database(&state, &mut page);
     replica(&state, &mut page);
-    log(&state, &mut page);
+    let Following(following) = *state.live.following().borrow();
+    read(following, &state.tail, &mut page);
+    copied(state.copying.as_deref(), &mut page);
+    lag(&state, &mut page);
     live(&state, &mut page);
     clients(&state, &mut page);
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], page.into_text()).into_response()
 }
 
-fn process(state: &AppState, page: &mut Page) {
+/// What runs, and what it takes.
+pub fn process(uptime: f64, page: &mut Page) {
     page.family("rowcast_build_info", "gauge", "The version that runs.");
     let version = format!("version=\"{}\"", env!("CARGO_PKG_VERSION"));
     page.labelled("rowcast_build_info", &version, 1);
-    let uptime = state.metrics.uptime();
     page.one(
         "rowcast_uptime_seconds",
         "gauge",
@@ -163,8 +167,8 @@ fn replica(state: &AppState, page: &mut Page) {
     }
 }
 
-fn log(state: &AppState, page: &mut Page) {
-    let Following(following) = *state.live.following().borrow();
+/// How the change log is read.
+pub fn read(following: bool, tail: &TailHandle, page: &mut Page) {
     page.one(
         "rowcast_following",
         "gauge",
@@ -175,27 +179,14 @@ fn log(state: &AppState, page: &mut Page) {
         "rowcast_log_awake",
         "gauge",
         "Whether the change log is read at a beat, so that no writer rings.",
-        u8::from(*state.tail.awake().borrow()),
+        u8::from(*tail.awake().borrow()),
     );
-    let copying = state.copying.as_ref();
-    page.one(
-        "rowcast_slot_copies",
-        "gauge",
-        "Whether this server copies changes from the write-ahead log.",
-        u8::from(copying.is_some_and(|copying| copying.copies())),
-    );
-    page.one(
-        "rowcast_slot_retained_bytes",
-        "gauge",
-        "How much of the write-ahead log is kept for the replication slot.",
-        copying.map_or(0, |copying| copying.retained()),
-    );
-    let (leads, entries) = state.tail.leads();
+    let (leads, entries) = tail.leads();
     page.one(
         "rowcast_bus_led",
         "gauge",
         "Whether what another server has read of the change log is followed.",
-        u8::from(state.tail.is_led()),
+        u8::from(tail.is_led()),
     );
     page.one(
         "rowcast_bus_leads",
@@ -209,7 +200,7 @@ fn log(state: &AppState, page: &mut Page) {
         "Entries that were written for other servers.",
         entries,
     );
-    let (reads, rows, bells) = state.tail.counts();
+    let (reads, rows, bells) = tail.counts();
     for (name, help, value) in [
         (
             "rowcast_log_reads_total",
@@ -229,6 +220,25 @@ fn log(state: &AppState, page: &mut Page) {
     ] {
         page.one(name, "counter", help, value);
     }
+}
+
+/// How it is written from the write-ahead log, where changes come from there.
+pub fn copied(copying: Option<&Standing>, page: &mut Page) {
+    page.one(
+        "rowcast_slot_copies",
+        "gauge",
+        "Whether this server copies changes from the write-ahead log.",
+        u8::from(copying.is_some_and(|copying| copying.copies())),
+    );
+    page.one(
+        "rowcast_slot_retained_bytes",
+        "gauge",
+        "How much of the write-ahead log is kept for the replication slot.",
+        copying.map_or(0, |copying| copying.retained()),
+    );
+}
+
+fn lag(state: &AppState, page: &mut Page) {
     let figures = state.live.figures();
     for (name, help, histogram) in [
         (

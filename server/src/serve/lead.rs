@@ -1,5 +1,7 @@
 //! Reading the log for others alone.
 
+use std::{future::ready, sync::Arc, time::Instant};
+
 use sqlx::postgres::PgConnectOptions;
 
 use super::{
@@ -16,20 +18,27 @@ use crate::{
         tail,
     },
     config::Config,
-    database::pool::session,
+    database::pool::{readers, session},
+    listen::{self, BoundSocket, Way},
+    routes::reader::{self, Reader},
     shutdown::Shutdown,
     starting::{patiently, unless_stopped},
 };
 
+/// How many may ask at once how it does.
+const CONNECTIONS: usize = 64;
+
 /// Reads the log of a database that has been [prepared](super::prepare) for the servers on a bus, until
-/// the shutdown. `begun` is told once it is read.
+/// the shutdown. `begun` is told once it is read; then it can be asked at `health` how that does.
 ///
 /// # Errors
-/// If the database can't be reached, or is away for too long.
+/// If the database can't be reached, or is away for too long; if somebody else listens at the
+/// address.
 pub async fn lead(
     database: &PgConnectOptions,
     address: Address,
     config: &Config,
+    health: Option<BoundSocket>,
     mut shutdown: Shutdown,
     begun: impl FnOnce(),
 ) -> Result<(), StartError> {
@@ -60,12 +69,30 @@ pub async fn lead(
     let mut started = started?;
     drop(here);
     // It copies until this returns.
-    let _copying = copying.unwrap_or_else(|| {
+    let copying = copying.unwrap_or_else(|| {
         let wanted = started.handle.is_replicated();
         let options = copier_options(database, config);
         Copying::start_once(wanted, options, shutdown.receiver())
     });
+    let reader = Reader {
+        tail: started.handle.clone(),
+        copying: Arc::clone(copying.standing()),
+        database: readers(database.clone(), 1),
+        shutdown: shutdown.clone(),
+        started: Instant::now(),
+    };
+    let listener = health.map(BoundSocket::listen).transpose()?;
     begun();
+    let mut asked = listener.map(|listener| {
+        let router = reader::router(reader);
+        tokio::spawn(listen::serve(
+            listener,
+            router,
+            way(),
+            shutdown.clone(),
+            ready(()),
+        ))
+    });
     loop {
         tokio::select! {
             () = shutdown.wait() => break,
@@ -80,6 +107,19 @@ pub async fn lead(
     {
         started.task.abort();
     }
+    if let Some(asked) = &mut asked {
+        // It ends with the shutdown, too.
+        let _ = tokio::time::timeout(CLOSING, asked).await;
+    }
     exporting.end().await;
     Ok(())
+}
+
+/// How those come who ask how it does.
+fn way() -> Way {
+    Way {
+        connections: CONNECTIONS,
+        tls: None,
+        proxies: Arc::default(),
+    }
 }

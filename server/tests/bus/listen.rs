@@ -10,6 +10,7 @@ use tokio::{
 
 use crate::{
     follower::{Follower, PATIENCE},
+    metrics::{ask, metric},
     proxy::Proxy,
     world::{World, signal},
 };
@@ -20,8 +21,14 @@ async fn listen(world: &World, name: &str) -> Child {
 }
 
 async fn listen_by(world: &World, url: &str) -> Child {
+    listen_with(world, url, &[]).await.0
+}
+
+/// With these arguments, and what it said first.
+async fn listen_with(world: &World, url: &str, arguments: &[&str]) -> (Child, String) {
     let mut process = Command::new(env!("CARGO_BIN_EXE_rowcast"))
         .arg("listen")
+        .args(arguments)
         .env("DATABASE_URL", url)
         .env("ROWCAST_BUS", world.redis.url())
         .env("RUST_LOG", "error")
@@ -32,7 +39,26 @@ async fn listen_by(world: &World, url: &str) -> Child {
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
     let line = lines.next_line().await.unwrap().unwrap();
     assert!(line.contains("reads the log"), "{line}");
-    process
+    (process, line)
+}
+
+/// What is answered at an address: the status, and the body.
+async fn answer(address: &str, path: &str) -> (String, String) {
+    let said = ask(address, path).await;
+    let (head, body) = said.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap();
+    (status.to_owned(), body.to_owned())
+}
+
+/// Waits until it is said of who reads the log that it is so.
+async fn until_ready_says(address: &str, status: &str, body: &str) {
+    let said = async {
+        let expected = (status.to_owned(), body.to_owned());
+        while answer(address, "/readyz").await != expected {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, said).await.expect(body);
 }
 
 /// How often who leads was asked to leave it to somebody else, beside what was asked before.
@@ -107,6 +133,51 @@ async fn without_the_database_it_takes_nobodys_place() {
     way.open();
     assert_eq!(world.until_another_leads("server-0").await, "listener");
     world.write_and_check().await;
+}
+
+#[tokio::test]
+async fn it_says_how_it_does_where_it_is_asked_to() {
+    const LEADS: &str =
+        r#"{"status":"ready","database":true,"following":true,"leading":true,"draining":false}"#;
+    let mut world = World::new(1).await;
+    let port = world.database.options.get_port();
+    let way = Proxy::start(port).await;
+    let url = way.instead_of(port, &world.url_of("listener").await);
+    let (mut listener, said) = listen_with(&world, &url, &["--health-addr", "127.0.0.1:0"]).await;
+    let (_, address) = said.split_once("http://").expect(&said);
+    world.write().await;
+    assert_eq!(world.until_another_leads("server-0").await, "listener");
+    until_ready_says(address, "200", LEADS).await;
+    assert_eq!(metric(address, "rowcast_bus_leads").await, 1);
+    assert_eq!(metric(address, "rowcast_following").await, 1);
+    world.until_one_reads().await;
+    world.write_and_check().await;
+    assert!(metric(address, "rowcast_bus_entries_total").await > 0);
+    assert_eq!(answer(address, "/tables").await.0, "404");
+    way.cut();
+    world.write().await;
+    let lost = LEADS.replace("ready", "unready").replace("true", "false");
+    until_ready_says(address, "503", &lost).await;
+    assert_eq!(metric(address, "rowcast_following").await, 0);
+    let alive = ("200".to_owned(), r#"{"status":"ok"}"#.to_owned());
+    assert_eq!(answer(address, "/healthz").await, alive);
+    way.open();
+    world.write().await;
+    until_ready_says(address, "200", LEADS).await;
+    // Somebody has the address already.
+    let second = Command::new(env!("CARGO_BIN_EXE_rowcast"))
+        .args(["listen", "--health-addr", address])
+        .env("DATABASE_URL", &url)
+        .env("ROWCAST_BUS", world.redis.url())
+        .output()
+        .await
+        .unwrap();
+    assert!(!second.status.success());
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(said.contains("ROWCAST_HEALTH_ADDR is"), "{said}");
+    signal(listener.id().unwrap(), Signal::TERM);
+    let status = tokio::time::timeout(Duration::from_secs(10), listener.wait());
+    assert!(status.await.unwrap().unwrap().success());
 }
 
 #[tokio::test]

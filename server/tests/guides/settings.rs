@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use clap::{CommandFactory, Parser};
+use clap::{Command, CommandFactory, Parser};
 use rowcast::{cli::Cli, config::Config, serve::connections_needed};
 
 use crate::document::{Code, Document, root};
@@ -41,8 +41,10 @@ fn files(directory: &Path) -> Vec<(String, String)> {
 #[test]
 fn each_setting_that_is_named_exists() {
     let command = Cli::command();
-    let names = command
-        .get_arguments()
+    // Those of one command, too.
+    let commands = std::iter::once(&command).chain(command.get_subcommands());
+    let names = commands
+        .flat_map(Command::get_arguments)
         .filter_map(|argument| argument.get_env());
     let known: Vec<&str> = names.filter_map(|name| name.to_str()).collect();
     let mut count = 0;

@@ -115,7 +115,7 @@ impl Server {
         };
         change(&mut settings);
         let config = Config::new(&settings).unwrap();
-        let socket = BoundSocket::at(config.addr).unwrap();
+        let socket = BoundSocket::at("ROWCAST_ADDR", config.addr).unwrap();
         let addr = socket.address();
         let (listening, listens) = oneshot::channel();
         let (trigger, shutdown) = shutdown::channel();

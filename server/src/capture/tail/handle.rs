@@ -139,6 +139,11 @@ impl TailHandle {
         self.shared.news.wait().await
     }
 
+    /// Whether the log can be read, so that it is known how it goes on.
+    pub fn follows(&self) -> bool {
+        !self.shared.is_lost.load(Ordering::Acquire)
+    }
+
     /// Whether what another server has read of the log is followed.
     pub fn is_led(&self) -> bool {
         self.shared.is_led.load(Ordering::Acquire)
