@@ -87,7 +87,7 @@ pub fn People(
     /// What presence has of the page.
     host: PresenceHost,
 ) -> impl IntoView {
-    view! { <div class="people">{changing(move || host.people.try_get().flatten().map(|people| people.run()))}</div> }
+    view! { <div class="people">{changing(move || host.people.get().map(|people| people.run()))}</div> }
         .settled()
 }
 
@@ -120,7 +120,7 @@ pub fn You(
             </span>
             <span class="sr-only">{changing(label)}</span>
         </button>
-        {changing(move || host.layer.try_get().flatten().map(|layer| layer.run()))}
+        {changing(move || host.layer.get().map(|layer| layer.run()))}
     };
     SignedIn::current().is_none().then_some(you).erased()
 }

@@ -65,7 +65,7 @@ impl Bounds {
 
 /// Bounds how many requests are under way, and for how long each is. Of those who are counted, one
 /// has no more than a share of them.
-pub async fn bound(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
+pub async fn bound(State(bounds): State<Bounds>, mut request: Request, next: Next) -> Response {
     let share = match request.extensions().get::<Subject>() {
         None => None,
         Some(subject) => match bounds.shares.take(*subject) {
@@ -76,6 +76,8 @@ pub async fn bound(State(bounds): State<Bounds>, request: Request, next: Next) -
     let Ok(place) = bounds.places.try_acquire_owned() else {
         return too_busy().into_response();
     };
+    let place = Place(Arc::new((place, share)));
+    request.extensions_mut().insert(place.clone());
     // An export says nothing before it has found a row, and has a limit of its own.
     let path = request.uri().path();
     let is_export = path.ends_with(".csv") || path.ends_with(".json");
@@ -98,10 +100,16 @@ pub async fn bound(State(bounds): State<Bounds>, request: Request, next: Next) -
             body,
             rest: Bytes::new(),
             _place: place,
-            _share: share,
         })
     })
 }
+
+/// The place of a request, which is taken until nobody has it any more. The request brings it along
+/// for those who work on after whoever asked has left.
+#[derive(Clone)]
+pub struct Place(
+    #[expect(dead_code, reason = "it is kept")] Arc<(OwnedSemaphorePermit, Option<Share<Subject>>)>,
+);
 
 /// A body that keeps its request's place until all of it has been taken. It is handed on in
 /// pieces, for what is handed on whole counts as taken.
@@ -109,8 +117,7 @@ struct Placed {
     body: Body,
     /// What is left of what came last.
     rest: Bytes,
-    _place: OwnedSemaphorePermit,
-    _share: Option<Share<Subject>>,
+    _place: Place,
 }
 
 impl hyper::body::Body for Placed {
@@ -220,6 +227,25 @@ mod tests {
         assert_eq!(ask(&mut router, 2).await.status(), StatusCode::OK);
         drop(second);
         assert_eq!(ask(&mut router, 1).await.status(), StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn who_works_on_for_a_request_keeps_its_place() {
+        let (keep, mut kept) = tokio::sync::mpsc::unbounded_channel();
+        let bounds = Bounds {
+            places: Arc::new(Semaphore::new(1)),
+            shares: Shares::of(8),
+            timeout: TIMEOUT,
+        };
+        let work = move |request: Request| async move { keep.send(request).is_ok().to_string() };
+        let mut router = Router::new()
+            .route("/", get(work))
+            .layer(middleware::from_fn_with_state(bounds, bound));
+        drop(ask(&mut router, "/").await);
+        let busy = ask(&mut router, "/").await.status();
+        assert_eq!(busy, StatusCode::SERVICE_UNAVAILABLE);
+        drop(kept.recv().await.expect("the request"));
+        assert_eq!(ask(&mut router, "/").await.status(), StatusCode::OK);
     }
 
     #[tokio::test]

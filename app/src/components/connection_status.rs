@@ -16,9 +16,13 @@ pub fn ConnectionStatus(
 ) -> impl IntoView {
     let status = expect_context::<LiveStatus>();
     let state = move || {
-        if live { status.link().word() } else { "static" }
+        if live {
+            status.link.get().word()
+        } else {
+            "static"
+        }
     };
-    let text = move || match status.link() {
+    let text = move || match status.link.get() {
         _ if !live => "Not live",
         Link::Connecting => "Connecting",
         Link::Live => "Live",
@@ -26,8 +30,8 @@ pub fn ConnectionStatus(
         Link::Stale => "Stale",
     };
     let delay = move || {
-        (live && status.link() == Link::Live)
-            .then(|| status.delay.try_get().flatten())
+        (live && status.link.get() == Link::Live)
+            .then(|| status.delay.get())
             .flatten()
             .map(duration)
     };

@@ -20,7 +20,7 @@ pub fn Notices(
 ) -> impl IntoView {
     let status = expect_context::<LiveStatus>();
     let live = view.table.with_value(|table| table.live);
-    let lost = move || match status.link() {
+    let lost = move || match status.link.get() {
         _ if !live => None,
         Link::Offline => Some(
             "The connection is lost. These rows are as they were; \

@@ -56,12 +56,6 @@ impl Default for LiveStatus {
 }
 
 impl LiveStatus {
-    /// The state, for what is shown of it. A page whose reader has left while it was rendered is
-    /// gone before all of it was: what is still asked then is the state of no connection.
-    pub fn link(self) -> Link {
-        self.link.try_get().unwrap_or_default()
-    }
-
     /// The database's clock read `database` when the browser's reads `browser`, both in
     /// milliseconds since 1970.
     pub fn clock(&self, database: f64, browser: f64) {

@@ -9,7 +9,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Extension, Path, Query as UrlQuery, Request, State},
-    middleware,
+    middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
@@ -30,6 +30,7 @@ use rowcast_app::{
 };
 use rowcast_protocol::{ApiError, Table};
 use serde::Deserialize;
+use tracing::Instrument;
 
 use super::{
     comments_page, feed_images, feed_page,
@@ -47,7 +48,7 @@ use crate::{
     permission::{Rights, may_know_view},
     query::list,
     security::page_policy,
-    state::AppState,
+    state::{AppState, too_busy},
     traces::{self, Cause},
     views::{self, Person},
 };
@@ -66,6 +67,9 @@ const NOT_IN_HEADERS: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'
 pub fn router(state: &AppState) -> Router<AppState> {
     let options = state.site.clone();
     let context = contexts(state);
+    let rendered = Router::new()
+        .leptos_routes_with_context(state, listed(), context, move || shell(options.clone()))
+        .layer(middleware::from_fn(to_its_end));
     Router::new()
         .route("/tables/{table}/filter", get(filter))
         .route("/design", get(design))
@@ -135,7 +139,7 @@ pub fn router(state: &AppState) -> Router<AppState> {
             "/permissions/{table}/{role}",
             post(permissions_page::change),
         )
-        .leptos_routes_with_context(state, listed(), context, move || shell(options.clone()))
+        .merge(rendered)
         .fallback(file_or_page)
         .layer(middleware::from_fn_with_state(
             state.clone(),
@@ -149,6 +153,19 @@ pub fn router(state: &AppState) -> Router<AppState> {
 pub fn listed() -> Vec<AxumRouteListing> {
     static LISTED: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_list(App));
     LISTED.clone()
+}
+
+/// Renders a page to its end, also where its reader leaves meanwhile or the server drains: what
+/// waits for rows is rendered by a task of its own, which would find its signals gone.
+async fn to_its_end(request: Request, next: Next) -> Response {
+    match tokio::spawn(next.run(request).in_current_span()).await {
+        Ok(response) => response,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The process ends.
+            Err(_) => too_busy().into_response(),
+        },
+    }
 }
 
 /// Where the pages find the files.
