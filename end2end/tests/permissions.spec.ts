@@ -142,6 +142,18 @@ test("a row's detail offers what its reader may do with it", async ({ page, brow
   await expect(dialog.getByRole("textbox", { name: "title", exact: true })).toHaveCount(0);
   await expect(dialog.getByText("Not yours to change")).toBeVisible();
   await expectNoSeriousViolation(member);
+  // Where no column is theirs, rows can still be deleted; what an import lacks is said whosever it is.
+  const table = await (await page.request.get(`/api/tables/${items.name}`)).json();
+  const columns = table.columns.map((column: { name: string }) => column.name);
+  await set({ insert: true, update: true, delete: true, read_only: columns });
+  await member.goto(items.path);
+  await expectLive(member);
+  await member.getByRole("checkbox", { name: "Choose row 4", exact: true }).click();
+  await expect(member.getByRole("button", { name: "Delete…" })).toBeVisible();
+  await expect(member.getByRole("button", { name: "Set value…" })).toHaveCount(0);
+  await member.getByRole("button", { name: "Import" }).click();
+  await dialog.getByLabel("File").setInputFiles({ name: "items.csv", mimeType: "text/csv", buffer: Buffer.from("notes\nnew\n") });
+  await expect(dialog.getByText("Rows need a value here that the file doesn't give them: id, title")).toBeVisible();
   // Where there can be no comments none are asked for, and what Rowcast keeps nobody writes.
   await page.goto("/tables/rowcast.audit?order=id.desc");
   await expectLive(page);

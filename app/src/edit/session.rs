@@ -169,6 +169,10 @@ impl Session {
             unwritten(table)
                 .or_else(|| unnamed(table))
                 .or_else(|| kept(table.may.update, "You may not change rows of this table."))
+                .or_else(|| {
+                    let any = table.columns.iter().any(|column| table.writes(column));
+                    kept(any, "No column of this table can be changed here.")
+                })
         })
     }
 

@@ -290,9 +290,12 @@ fn Steps(import: Import, close: Callback<()>) -> impl IntoView {
     let lacks = move || {
         let mapping = import.mapping.read();
         let looked = import.looked.read().is_some();
+        // Also of columns that whoever imports may not write.
         let lacks = import
-            .columns
-            .with_value(|columns| missing(&mapping, columns).join(", "));
+            .host
+            .view
+            .table
+            .with_value(|table| missing(&mapping, &table.columns).join(", "));
         (looked && !lacks.is_empty()).then(|| {
             view! {
                 <p class="meanwhile">
