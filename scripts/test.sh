@@ -12,6 +12,10 @@ export ORACLE_SECONDS=${ORACLE_SECONDS:-20}
 export ROWCAST_CHAOS_SECONDS=${ROWCAST_CHAOS_SECONDS:-${CI:+120}}
 export ROWCAST_CHAOS_SECONDS=${ROWCAST_CHAOS_SECONDS:-60}
 
+# Most tests wait for a database or a server more than they compute: with one for each core a third
+# of the machine had nothing to do.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}
+
 step() {
   local name=$1 begun=$SECONDS
   shift

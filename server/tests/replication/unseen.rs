@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, postgres::PgListener};
 
 use crate::{
     cluster::{Cluster, Database},
@@ -94,6 +94,44 @@ async fn rows_of_a_partition_that_nobody_sees_yet_are_told() {
         .await
         .unwrap();
     assert_eq!(owed, 0);
+}
+
+#[tokio::test]
+async fn the_bell_rings_when_what_was_copied_is_seen() {
+    let (_cluster, database) = waiting_for("nobody").await;
+    let mut bell = PgListener::connect_with(&database.pool(1).await)
+        .await
+        .unwrap();
+    bell.listen_all(["rowcast", "fence"]).await.unwrap();
+    // Nobody rings whom nobody hears.
+    sqlx::query("SELECT pg_advisory_lock_shared(rowcast.awake_class(), 3)")
+        .execute(&mut bell)
+        .await
+        .unwrap();
+    let _copier = Copier::start(&database);
+    // For what whoever copied before may not have told.
+    assert_eq!(next_of(&mut bell).await, "rowcast");
+    let mut connection = connect(&database).await;
+    let mut writer = connect(&database).await;
+    execute(&mut writer, "SET synchronous_commit = on").await;
+    let written = tokio::spawn(async move {
+        execute(&mut writer, "INSERT INTO public.alone VALUES (1)").await;
+    });
+    // It is copied, and nobody sees it.
+    assert_eq!(next_of(&mut bell).await, "rowcast");
+    execute(&mut connection, "NOTIFY fence").await;
+    while next_of(&mut bell).await != "fence" {}
+    let free = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    execute(&mut connection, free).await;
+    written.await.unwrap();
+    assert_eq!(next_of(&mut bell).await, "rowcast");
+}
+
+/// The channel of what is notified next.
+async fn next_of(bell: &mut PgListener) -> String {
+    let rung = tokio::time::timeout(Duration::from_secs(30), bell.recv());
+    let rung = rung.await.expect("the bell rings").unwrap();
+    rung.channel().to_owned()
 }
 
 /// PostgreSQL takes whoever copies for a standby where any will do.
