@@ -2,6 +2,7 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
+use futures::future::abortable;
 use leptos::{prelude::*, task::spawn_local};
 
 use crate::erased::effect;
@@ -79,8 +80,12 @@ impl<T: Clone + Send + Sync + 'static> Lazy<T> {
         }
         self.progress.set(Progress::Loading);
         let (load, owner) = (self.load.get_value(), self.owner.get_value());
+        // Nothing is begun of a page that has been left while its part was on the way. That goes on to
+        // be loaded, for whoever wants it next.
+        let (loading, abort) = abortable(owner.with(|| ScopedFuture::new(load())));
+        owner.with(|| on_cleanup(move || abort.abort()));
         spawn_local(async move {
-            let loaded = owner.with(|| ScopedFuture::new(load())).await;
+            let Ok(loaded) = loading.await else { return };
             let progress = match loaded {
                 Some(_) => Progress::Loaded,
                 None => Progress::Failed,

@@ -16,6 +16,29 @@ test("from the start page to a table and back, without loading the page anew", a
   expect(await page.evaluate(() => (window as any).same)).toBe(true);
 });
 
+test("what a page is left before it came is not begun there, and the next page has it", async ({ page, items }) => {
+  const part = /\/pkg\/split_presence\.wasm/;
+  let hand = () => {};
+  const handed = new Promise<void>((resolve) => (hand = resolve));
+  await page.route(part, async (route) => {
+    await handed;
+    await route.continue();
+  });
+  await page.goto("/");
+  const asked = page.waitForRequest(part);
+  await page.getByRole("link", { name: items.name }).click();
+  await asked;
+  await page.getByRole("link", { name: "Tables", exact: true }).click();
+  await expect(page.getByRole("link", { name: items.name })).toBeVisible();
+  const came = page.waitForEvent("requestfinished", (request) => part.test(request.url()));
+  hand();
+  await came;
+  await page.getByRole("link", { name: items.name }).click();
+  await expectLive(page);
+  await page.getByRole("button", { name: "Your name" }).click();
+  await expect(page.getByRole("dialog").getByRole("textbox")).toBeVisible();
+});
+
 test("the start page finds tables by their names", async ({ page, items }) => {
   await page.goto("/");
   await page.getByRole("searchbox", { name: "Search tables" }).fill("no such name");
