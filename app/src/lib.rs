@@ -37,6 +37,8 @@ pub mod presence;
 pub mod reader;
 pub mod saved_views;
 pub mod signed_in;
+#[cfg(feature = "hydrate")]
+pub mod stopped;
 pub mod transfer;
 
 use leptos::prelude::*;

@@ -1,4 +1,4 @@
-import { cell, connection, expect, expectKeys, expectLive, expectTotal, open, test } from "../fixtures";
+import { cell, connection, expect, expectKeys, expectLive, expectNoSeriousViolation, expectTotal, open, test } from "../fixtures";
 
 test("a page whose server is restarted recovers by itself and skips nothing", async ({ page, server, items }) => {
   await open(page, `${items.path}?order=id&limit=3`);
@@ -36,4 +36,24 @@ test("a page whose database is killed recovers by itself", async ({ page, server
   await expect(cell(page, 1, "title")).toHaveText("Before");
   await expectKeys(page, [1, 3, 4]);
   await expectTotal(page, 119);
+});
+
+test("a page whose program has ended says so, and is there again when it is loaded", async ({ browser, server, items }) => {
+  const context = await browser.newContext({ baseURL: server.url });
+  const page = await context.newPage();
+  // It finds another page than the one that it was made for, which is a defect as any other.
+  await page.route(`**${items.path}`, async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, body: (await answer.text()).replace(/<footer.*<\/footer>/s, "") });
+  });
+  await page.goto(items.path);
+  const notice = page.getByRole("alert");
+  await expect(notice).toContainText("This page has stopped");
+  await expect(connection(page)).toHaveText("Stopped");
+  await expectNoSeriousViolation(page);
+  await page.unroute(`**${items.path}`);
+  await notice.getByRole("link", { name: "Load it again" }).click();
+  await expectLive(page);
+  await expect(notice).toHaveCount(0);
+  await context.close();
 });

@@ -2,9 +2,12 @@
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Takes over the page.
+/// Takes over the page. Should it ever end by a defect, that is said on it.
 #[wasm_bindgen]
 pub fn hydrate() {
-    console_error_panic_hook::set_once();
+    std::panic::set_hook(Box::new(|panic| {
+        console_error_panic_hook::hook(panic);
+        rowcast_app::stopped::tell();
+    }));
     rowcast_app::start();
 }
