@@ -305,6 +305,33 @@ test("a block with a value that does not fit changes nothing and says where", as
   expect(await value(server, items.name, 1, "estimate")).toBe("1.25");
 });
 
+test("what came of a row that was saved leaves the row alone that is open by then", async ({ page, items }) => {
+  const batch = /\/api\/batch\//;
+  let hand = () => {};
+  const handed = new Promise<void>((resolve) => (hand = resolve));
+  await page.route(batch, async (route) => {
+    const response = await route.fetch();
+    await handed;
+    await route.fulfill({ response });
+  });
+  await open(page, items.path);
+  const dialog = page.getByRole("dialog");
+  const field = (name: string) => dialog.getByRole("textbox", { name, exact: true });
+  await page.getByRole("button", { name: "New row" }).click();
+  await field("id").fill("0");
+  await field("title").fill("Saved");
+  await dialog.getByRole("button", { name: "Add row" }).click();
+  await expect(cell(page, 0, "title")).toHaveText("Saved");
+  await page.keyboard.press("Escape");
+  await expect(dialog).toHaveCount(0);
+  await focus(page, 2, "title");
+  await page.keyboard.press("Alt+Enter");
+  await field("notes").fill("Mine");
+  hand();
+  await expect(page.getByText("The row is added.")).toBeVisible();
+  await expect(field("notes")).toHaveValue("Mine");
+});
+
 test("a row's past is told, and a value restored from it", async ({ page, server, items }) => {
   await server.sql(`UPDATE ${items.name} SET title = 'Changed' WHERE id = 4`);
   await open(page, items.path);

@@ -331,11 +331,16 @@ fn save(
         if session.is_left() {
             return;
         }
-        // The dialog may have gone meanwhile.
-        let _ = busy.try_set(false);
+        // The dialog may have gone meanwhile; what is open then is another row's.
+        let is_there = busy.try_set(false).is_none();
+        let close = || {
+            if is_there {
+                session.dialog.set(None);
+            }
+        };
         match answer {
             Ok(made) => {
-                session.dialog.set(None);
+                close();
                 if matches!(changes[0], Change::Insert { .. }) {
                     session.say_done("The row is added.");
                 }
@@ -343,10 +348,11 @@ fn save(
             }
             Err(refusal) if refusal.is_conflict() => {
                 let conflict = Conflict::new(&changes[0], &refusal);
-                session.dialog.set(None);
+                close();
                 session.conflict.set(conflict);
             }
-            Err(refusal) => say(&refusal, &fields, wrong),
+            Err(refusal) if is_there => say(&refusal, &fields, wrong),
+            Err(refusal) => session.say(refusal.text()),
         }
     });
 }
@@ -376,8 +382,7 @@ fn say(refusal: &Refusal, fields: &[Field], wrong: RwSignal<Option<String>>) {
     if said {
         focus_wrong(fields);
     } else {
-        // The dialog may have gone meanwhile.
-        let _ = wrong.try_set(Some(refusal.text()));
+        wrong.set(Some(refusal.text()));
     }
 }
 
