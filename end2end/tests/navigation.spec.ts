@@ -39,6 +39,31 @@ test("what a page is left before it came is not begun there, and the next page h
   await expect(page.getByRole("dialog").getByRole("textbox")).toBeVisible();
 });
 
+test("what marks words begins with the table that is searched, not with the next one", async ({ page, server, items }) => {
+  const part = /\/pkg\/split_search_marks\.wasm/;
+  const other = `${items.name}_other`;
+  await server.sql(`CREATE TABLE ${other} (id int PRIMARY KEY, item int REFERENCES ${items.name}, word text);
+    INSERT INTO ${other} VALUES (1, 7, 'found')`);
+  await server.sql("SELECT rowcast.watch($1::text::regclass)", [other]);
+  let hand = () => {};
+  const handed = new Promise<void>((resolve) => (hand = resolve));
+  await page.route(part, async (route) => {
+    await handed;
+    await route.continue();
+  });
+  const asked = page.waitForRequest(part);
+  await page.goto(`/tables/${other}?q=found`);
+  await asked;
+  await cell(page, 1, "item").getByRole("link").click();
+  await expectKeys(page, [7]);
+  const came = page.waitForEvent("requestfinished", (request) => part.test(request.url()));
+  hand();
+  await came;
+  await server.sql(`UPDATE ${items.name} SET title = 'Goes on' WHERE id = 7`);
+  await expect(cell(page, 7, "title")).toHaveText("Goes on");
+  await server.sql(`DROP TABLE ${other}`);
+});
+
 test("the start page finds tables by their names", async ({ page, items }) => {
   await page.goto("/");
   await page.getByRole("searchbox", { name: "Search tables" }).fill("no such name");

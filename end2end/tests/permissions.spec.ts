@@ -1,6 +1,7 @@
 import type { Locator, Page } from "@playwright/test";
 import { account, another, signIn, test } from "../accounts";
-import { cell, expect, expectLive, expectNoSeriousViolation, expectTotal } from "../fixtures";
+import { cell, expect, expectLive, expectNoSeriousViolation, expectTotal, type Items } from "../fixtures";
+import type { Server } from "../server";
 
 // Each signs in, which is made to cost.
 test.describe.configure({ timeout: 120_000 });
@@ -10,7 +11,7 @@ function role(page: Page, name: string): Locator {
   return page.getByRole("region", { name, exact: true });
 }
 
-async function asAdministrator(page: Page, server: Parameters<typeof account>[0], path: string): Promise<string> {
+async function asAdministrator(page: Page, server: Server, path: string): Promise<string> {
   const name = account(server, "administrator");
   await page.goto(path);
   await signIn(page, name);
@@ -91,15 +92,18 @@ test("what is open follows a rule at once, and tells nothing of what it takes aw
   await member.context().close();
 });
 
+/** What members may do beside reading, from now on. */
+async function allow(page: Page, server: Server, items: Items, grant: object) {
+  const answer = await page.request.put(`/api/permissions/member/${items.name}`, {
+    data: { read: true, ...grant },
+    headers: { Origin: server.url },
+  });
+  expect(answer.status()).toBe(200);
+}
+
 test("a row's detail offers what its reader may do with it", async ({ page, browser, server, items }) => {
   await asAdministrator(page, server, "/permissions");
-  const set = async (grant: object) => {
-    const answer = await page.request.put(`/api/permissions/member/${items.name}`, {
-      data: { read: true, ...grant },
-      headers: { Origin: server.url },
-    });
-    expect(answer.status()).toBe(200);
-  };
+  const set = (grant: object) => allow(page, server, items, grant);
   const member = await another(browser, server);
   const dialog = member.getByRole("dialog");
   const button = (name: string) => dialog.getByRole("button", { name, exact: true });
@@ -130,30 +134,6 @@ test("a row's detail offers what its reader may do with it", async ({ page, brow
     await expectLive(member);
     await expectOffered([...offered]);
   }
-  // A column that is not theirs is shown, and can't be written: here, in the table and in all at once.
-  await set({ update: true, read_only: ["title"] });
-  await member.goto(items.path);
-  await expectLive(member);
-  await cell(member, 4, "title").click();
-  await member.keyboard.press("Enter");
-  await expect(member.getByText("You may not change this column.")).toBeVisible();
-  await member.keyboard.press("Alt+Enter");
-  await expect(dialog.getByRole("textbox", { name: "notes", exact: true })).toBeVisible();
-  await expect(dialog.getByRole("textbox", { name: "title", exact: true })).toHaveCount(0);
-  await expect(dialog.getByText("Not yours to change")).toBeVisible();
-  await expectNoSeriousViolation(member);
-  // Where no column is theirs, rows can still be deleted; what an import lacks is said whosever it is.
-  const table = await (await page.request.get(`/api/tables/${items.name}`)).json();
-  const columns = table.columns.map((column: { name: string }) => column.name);
-  await set({ insert: true, update: true, delete: true, read_only: columns });
-  await member.goto(items.path);
-  await expectLive(member);
-  await member.getByRole("checkbox", { name: "Choose row 4", exact: true }).click();
-  await expect(member.getByRole("button", { name: "Delete…" })).toBeVisible();
-  await expect(member.getByRole("button", { name: "Set value…" })).toHaveCount(0);
-  await member.getByRole("button", { name: "Import" }).click();
-  await dialog.getByLabel("File").setInputFiles({ name: "items.csv", mimeType: "text/csv", buffer: Buffer.from("notes\nnew\n") });
-  await expect(dialog.getByText("Rows need a value here that the file doesn't give them: id, title")).toBeVisible();
   // Where there can be no comments none are asked for, and what Rowcast keeps nobody writes.
   await page.goto("/tables/rowcast.audit?order=id.desc");
   await expectLive(page);
@@ -175,6 +155,37 @@ test("a row's detail offers what its reader may do with it", async ({ page, brow
   await openDetail();
   await expect(detail.getByRole("heading", { name: "Comments" })).toBeVisible();
   expect(asked.filter((path) => path.startsWith("/api/comments/"))).toEqual([`/api/comments/${items.name}/4`]);
+  await member.context().close();
+});
+
+test("a column that somebody may not write is shown to them, and not offered", async ({ page, browser, server, items }) => {
+  await asAdministrator(page, server, "/permissions");
+  await allow(page, server, items, { update: true, read_only: ["title"] });
+  const member = await another(browser, server);
+  const dialog = member.getByRole("dialog");
+  await member.goto(items.path);
+  await signIn(member, account(server));
+  await expectLive(member);
+  await cell(member, 4, "title").click();
+  await member.keyboard.press("Enter");
+  await expect(member.getByText("You may not change this column.")).toBeVisible();
+  await member.keyboard.press("Alt+Enter");
+  await expect(dialog.getByRole("textbox", { name: "notes", exact: true })).toBeVisible();
+  await expect(dialog.getByRole("textbox", { name: "title", exact: true })).toHaveCount(0);
+  await expect(dialog.getByText("Not yours to change")).toBeVisible();
+  await expectNoSeriousViolation(member);
+  // Where no column is theirs, rows can still be deleted; what an import lacks is said whosever it is.
+  const table = await (await page.request.get(`/api/tables/${items.name}`)).json();
+  const columns = table.columns.map((column: { name: string }) => column.name);
+  await allow(page, server, items, { insert: true, update: true, delete: true, read_only: columns });
+  await member.goto(items.path);
+  await expectLive(member);
+  await member.getByRole("checkbox", { name: "Choose row 4", exact: true }).click();
+  await expect(member.getByRole("button", { name: "Delete…" })).toBeVisible();
+  await expect(member.getByRole("button", { name: "Set value…" })).toHaveCount(0);
+  await member.getByRole("button", { name: "Import" }).click();
+  await dialog.getByLabel("File").setInputFiles({ name: "items.csv", mimeType: "text/csv", buffer: Buffer.from("notes\nnew\n") });
+  await expect(dialog.getByText("Rows need a value here that the file doesn't give them: id, title")).toBeVisible();
   await member.context().close();
 });
 

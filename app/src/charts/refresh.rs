@@ -113,8 +113,8 @@ impl Refresh {
         };
         let Some(reading) = due else { return };
         self.busy.set_value(true);
+        let path = self.view.path.get_value();
         spawn_local(async move {
-            let path = self.view.path.get_value();
             let query = query_of(&query, &reading.column);
             let chart = data::read(&path, &query, &reading.column).await;
             let asked = Asked {

@@ -27,10 +27,12 @@ fn watch_readiness() {
     use leptos::task::spawn_local;
     use std::time::Duration;
 
+    // What has taken the page's place stays as it is.
+    let waits = StoredValue::new(true);
     let timer = set_interval_with_handle(
-        || {
-            spawn_local(async {
-                if crate::live::fetch::ready().await {
+        move || {
+            spawn_local(async move {
+                if crate::live::fetch::ready().await && waits.try_get_value().is_some() {
                     // A page that can't be loaded again stays, and goes on trying.
                     let _ = window().location().reload();
                 }

@@ -6,6 +6,8 @@ use leptos::prelude::*;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
 use super::{icon, pager::Carry};
+#[cfg(feature = "hydrate")]
+use crate::lazy::{self, Lazy};
 use crate::{
     erased::{Erase, effect, handler},
     pages::table::TableView,
@@ -84,23 +86,14 @@ pub fn SearchBox(
     .settled()
 }
 
-/// Has what is found marked, from the first search on.
+/// Has what is found marked, from the first search on. Where that can't be loaded the next search tries
+/// again; rows are found all the same.
 #[cfg(feature = "hydrate")]
 fn mark_when_searched(view: TableView) {
-    let asked = StoredValue::new(false);
-    let owner = Owner::current().unwrap_or_default();
+    let part = Lazy::<bool>::new(lazy::part!(search_marks(view)));
     effect(move || {
-        if view.query.read().search.is_none() || asked.get_value() {
-            return;
+        if view.query.read().search.is_some() {
+            part.want();
         }
-        asked.set_value(true);
-        let owner = owner.clone();
-        leptos::task::spawn_local(async move {
-            let part = owner.with(|| ScopedFuture::new(crate::parts::search_marks(view)));
-            if part.await.is_err() {
-                // The next search tries again; rows are found all the same.
-                asked.try_set_value(false);
-            }
-        });
     });
 }

@@ -16,11 +16,12 @@ pub fn element_of(grid: GridState, place: CellPlace) -> Signal<Option<Element>, 
     let look = {
         let place = place.clone();
         move || {
+            // The page may have been left by now.
+            let Some(known) = element.try_get_untracked() else {
+                return;
+            };
             let found = find(grid, &place);
-            if element
-                .try_get_untracked()
-                .is_some_and(|known| known != found)
-            {
+            if known != found {
                 element.set(found);
             }
         }

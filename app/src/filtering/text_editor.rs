@@ -68,7 +68,9 @@ pub fn TextEditor(draft: Draft, apply: Callback<()>) -> impl IntoView {
         suggest(draft, offer, caret);
     };
     let close = move || {
-        if !offer.read_untracked().candidates.is_empty() {
+        // A field that is taken away may lose the focus by it.
+        let offered = offer.try_read_untracked();
+        if offered.is_some_and(|offer| !offer.candidates.is_empty()) {
             offer.set(Offer::default());
         }
     };

@@ -142,7 +142,10 @@ fn choose_look(id: &str) {
 
 /// Puts the focus into a column, in the row that it is in or the first one seen.
 fn go_to_column(grid: GridState, at: usize) {
-    let focus = grid.focus.get_untracked();
+    // The page may have been left by now.
+    let Some(focus) = grid.focus.try_get_untracked() else {
+        return;
+    };
     let row = focus
         .and_then(|focus| grid.position(&focus))
         .map(|(row, _)| row);

@@ -191,6 +191,10 @@ impl Hands {
     /// Puts the focus into a column's head once it has been made anew.
     fn focus_head_of(self, name: String) {
         request_animation_frame(move || {
+            // The page may have been left by now.
+            if self.surface.view.path.is_disposed() {
+                return;
+            }
             let names = self.surface.view.column_names();
             let order = self.surface.grid.arranged.get_untracked().order;
             let at = order.iter().position(|of| names.get(*of) == Some(&name));
