@@ -24,7 +24,9 @@ pub struct Lazy<T: 'static> {
     progress: RwSignal<Progress>,
     value: RwSignal<Option<T>>,
     load: StoredValue<Arc<dyn Fn() -> Loading<T> + Send + Sync>>,
-    owner: StoredValue<Owner>,
+    /// Where a browser runs. On the server nothing is loaded, and a page whose answer nobody takes
+    /// would be kept by what is its own.
+    owner: StoredValue<Option<Owner>>,
 }
 
 impl<T> Clone for Lazy<T> {
@@ -42,7 +44,7 @@ impl<T: Clone + Send + Sync + 'static> Lazy<T> {
             progress: RwSignal::new(Progress::Unasked),
             value: RwSignal::new(None),
             load: StoredValue::new(Arc::new(load)),
-            owner: StoredValue::new(Owner::current().unwrap_or_default()),
+            owner: StoredValue::new(Owner::current().filter(|_| cfg!(feature = "hydrate"))),
         }
     }
 
@@ -79,10 +81,11 @@ impl<T: Clone + Send + Sync + 'static> Lazy<T> {
             return;
         }
         self.progress.set(Progress::Loading);
-        let (load, owner) = (self.load.get_value(), self.owner.get_value());
+        let load = self.load.get_value();
+        let owner = self.owner.get_value().unwrap_or_default();
         // Nothing is begun of a page that has been left while its part was on the way. That goes on to
         // be loaded, for whoever wants it next.
-        let (loading, abort) = abortable(owner.with(|| ScopedFuture::new(load())));
+        let (loading, abort) = abortable(owner.with(|| ScopedFuture::new_untracked(load())));
         owner.with(|| on_cleanup(move || abort.abort()));
         spawn_local(async move {
             let Ok(loaded) = loading.await else { return };

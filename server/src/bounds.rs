@@ -65,7 +65,7 @@ impl Bounds {
 
 /// Bounds how many requests are under way, and for how long each is. Of those who are counted, one
 /// has no more than a share of them.
-pub async fn bound(State(bounds): State<Bounds>, mut request: Request, next: Next) -> Response {
+pub async fn bound(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
     let share = match request.extensions().get::<Subject>() {
         None => None,
         Some(subject) => match bounds.shares.take(*subject) {
@@ -77,11 +77,10 @@ pub async fn bound(State(bounds): State<Bounds>, mut request: Request, next: Nex
         return too_busy().into_response();
     };
     let place = Place(Arc::new((place, share)));
-    request.extensions_mut().insert(place.clone());
     // An export says nothing before it has found a row, and has a limit of its own.
     let path = request.uri().path();
     let is_export = path.ends_with(".csv") || path.ends_with(".json");
-    let answer = next.run(request);
+    let answer = PLACE.scope(place.clone(), next.run(request));
     let response = if is_export {
         answer.await
     } else {
@@ -104,12 +103,24 @@ pub async fn bound(State(bounds): State<Bounds>, mut request: Request, next: Nex
     })
 }
 
-/// The place of a request, which is taken until nobody has it any more. The request brings it along
-/// for those who work on after whoever asked has left.
+tokio::task_local! {
+    /// The place of the request that is answered. No extension of the request, for what is made of
+    /// one may keep those for as long as it likes.
+    static PLACE: Place;
+}
+
+/// The place of a request, which is taken until nobody has it any more.
 #[derive(Clone)]
 pub struct Place(
     #[expect(dead_code, reason = "it is kept")] Arc<(OwnedSemaphorePermit, Option<Share<Subject>>)>,
 );
+
+impl Place {
+    /// That of the request that is answered, for what works on after whoever asked has left.
+    pub fn of_this() -> Option<Self> {
+        PLACE.try_with(Self::clone).ok()
+    }
+}
 
 /// A body that keeps its request's place until all of it has been taken. It is handed on in
 /// pieces, for what is handed on whole counts as taken.
@@ -237,14 +248,14 @@ mod tests {
             shares: Shares::of(8),
             timeout: TIMEOUT,
         };
-        let work = move |request: Request| async move { keep.send(request).is_ok().to_string() };
+        let work = move || async move { keep.send(Place::of_this()).is_ok().to_string() };
         let mut router = Router::new()
             .route("/", get(work))
             .layer(middleware::from_fn_with_state(bounds, bound));
         drop(ask(&mut router, "/").await);
         let busy = ask(&mut router, "/").await.status();
         assert_eq!(busy, StatusCode::SERVICE_UNAVAILABLE);
-        drop(kept.recv().await.expect("the request"));
+        assert!(kept.recv().await.expect("said").is_some());
         assert_eq!(ask(&mut router, "/").await.status(), StatusCode::OK);
     }
 

@@ -42,6 +42,7 @@ use super::{
 use crate::{
     audit::{self, Actor},
     auth::Identity,
+    bounds::Place,
     error::status,
     limit::Subject,
     live::prepare::{Prepared, prepare},
@@ -69,7 +70,9 @@ pub fn router(state: &AppState) -> Router<AppState> {
     let context = contexts(state);
     let rendered = Router::new()
         .leptos_routes_with_context(state, listed(), context, move || shell(options.clone()))
-        .layer(middleware::from_fn(to_its_end));
+        .layer(middleware::from_fn(async |request, next: Next| {
+            to_its_end(next.run(request)).await
+        }));
     Router::new()
         .route("/tables/{table}/filter", get(filter))
         .route("/design", get(design))
@@ -156,9 +159,16 @@ pub fn listed() -> Vec<AxumRouteListing> {
 }
 
 /// Renders a page to its end, also where its reader leaves meanwhile or the server drains: what
-/// waits for rows is rendered by a task of its own, which would find its signals gone.
-async fn to_its_end(request: Request, next: Next) -> Response {
-    match tokio::spawn(next.run(request).in_current_span()).await {
+/// waits for rows is rendered by a task of its own, which would find its signals gone. Until then it
+/// keeps its request's place.
+async fn to_its_end(rendering: impl Future<Output = Response> + Send + 'static) -> Response {
+    let place = Place::of_this();
+    let rendering = async move {
+        let response = rendering.await;
+        drop(place);
+        response
+    };
+    match tokio::spawn(rendering.in_current_span()).await {
         Ok(response) => response,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
@@ -277,7 +287,7 @@ async fn file_or_page(State(state): State<AppState>, request: Request) -> Respon
     let render = leptos_axum::render_app_async_with_context(contexts(&state), move || {
         shell(options.clone())
     });
-    render(page_request).await.into_response()
+    to_its_end(async move { render(page_request).await.into_response() }).await
 }
 
 /// The file of the site that a request asks for, which is anybody's; `None` if there is none.
