@@ -37,7 +37,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         return Ok(embedded::keep(directory)?);
     }
     telemetry::start(cli.settings.log_format.as_deref())?;
-    let config = Config::new(&cli.settings)?;
+    let config = match cli.command {
+        Some(Command::Listen { .. }) => Config::of_reader(&cli.settings),
+        _ => Config::new(&cli.settings),
+    }?;
     if let (Some(""), DatabaseConfig::Embedded(directory)) =
         (cli.settings.database_url.as_deref(), &config.database)
     {

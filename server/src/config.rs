@@ -110,6 +110,18 @@ pub enum DatabaseConfig {
 pub struct InvalidSetting(String);
 
 impl Config {
+    /// The same of one that reads the log for others. It listens at no ROWCAST_ADDR, so that may be any
+    /// address, as where all who are started alike have one.
+    ///
+    /// # Errors
+    /// The first wrong setting.
+    pub fn of_reader(settings: &Settings) -> Result<Self, InvalidSetting> {
+        Self::new(&Settings {
+            addr: "127.0.0.1:0".to_owned(),
+            ..settings.clone()
+        })
+    }
+
     /// Checks the settings.
     ///
     /// # Errors

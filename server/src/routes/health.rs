@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use crate::{live::hub::Following, state::AppState};
 
 /// How long the database has to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
 struct Health {
@@ -37,7 +37,7 @@ pub async fn health() -> impl IntoResponse {
 }
 
 /// Whether a database answers, soon.
-pub async fn answers(pool: &PgPool) -> bool {
+async fn answers(pool: &PgPool) -> bool {
     let asked = sqlx::query("SELECT 1").execute(pool);
     matches!(tokio::time::timeout(PATIENCE, asked).await, Ok(Ok(_)))
 }

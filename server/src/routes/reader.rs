@@ -8,7 +8,7 @@ use serde::Serialize;
 use sqlx::PgPool;
 
 use super::{
-    health::{answers, health},
+    health::{PATIENCE, health},
     metrics::{copied, process, read},
 };
 use crate::{
@@ -50,16 +50,30 @@ struct Readiness {
     following: bool,
     /// It is read for others; else another one does so.
     leading: bool,
+    /// The bus takes what is read, or did when that was last tried.
+    bus: bool,
     /// It is about to end.
     draining: bool,
 }
 
-/// 200 if the database can be reached and the log is read, or would be if nobody else did, else 503.
+/// Whether the database answers, soon. It is asked over a new connection, as the log is read over one
+/// where the last was lost: one that hangs says nothing of the next. One asks at once.
+async fn reachable(database: &PgPool) -> bool {
+    let asked = async {
+        let mut connection = database.acquire().await?;
+        connection.close_on_drop();
+        sqlx::query("SELECT 1").execute(&mut *connection).await
+    };
+    matches!(tokio::time::timeout(PATIENCE, asked).await, Ok(Ok(_)))
+}
+
+/// 200 if the database and the bus can be reached and the log is read, or would be if nobody else did,
+/// else 503.
 async fn readiness(State(reader): State<Reader>) -> impl IntoResponse {
-    let database = answers(&reader.database).await;
-    let following = reader.tail.follows();
+    let database = reachable(&reader.database).await;
+    let (following, bus) = (reader.tail.follows(), !reader.tail.is_mute());
     let draining = reader.shutdown.is_leaving();
-    let (status, word) = match (draining, database && following) {
+    let (status, word) = match (draining, database && following && bus) {
         (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
         (false, true) => (StatusCode::OK, "ready"),
         (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "unready"),
@@ -69,6 +83,7 @@ async fn readiness(State(reader): State<Reader>) -> impl IntoResponse {
         database,
         following,
         leading: reader.tail.leads().0,
+        bus,
         draining,
     };
     (

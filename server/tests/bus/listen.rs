@@ -32,6 +32,8 @@ async fn listen_with(world: &World, url: &str, arguments: &[&str]) -> (Child, St
         .env("DATABASE_URL", url)
         .env("ROWCAST_BUS", world.redis.url())
         .env("RUST_LOG", "error")
+        // As the image has it.
+        .env("ROWCAST_ADDR", "0.0.0.0:3000")
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
@@ -137,8 +139,7 @@ async fn without_the_database_it_takes_nobodys_place() {
 
 #[tokio::test]
 async fn it_says_how_it_does_where_it_is_asked_to() {
-    const LEADS: &str =
-        r#"{"status":"ready","database":true,"following":true,"leading":true,"draining":false}"#;
+    const LEADS: &str = r#"{"status":"ready","database":true,"following":true,"leading":true,"bus":true,"draining":false}"#;
     let mut world = World::new(1).await;
     let port = world.database.options.get_port();
     let way = Proxy::start(port).await;
@@ -152,11 +153,19 @@ async fn it_says_how_it_does_where_it_is_asked_to() {
     assert_eq!(metric(address, "rowcast_following").await, 1);
     world.until_one_reads().await;
     world.write_and_check().await;
-    assert!(metric(address, "rowcast_bus_entries_total").await > 0);
+    // What is written is counted when the bus has said so: others may have read it by then.
+    let counted = async {
+        while metric(address, "rowcast_bus_entries_total").await == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let counted = tokio::time::timeout(PATIENCE, counted).await;
+    counted.expect("what was written is counted");
     assert_eq!(answer(address, "/tables").await.0, "404");
     way.cut();
     world.write().await;
     let lost = LEADS.replace("ready", "unready").replace("true", "false");
+    let lost = lost.replace(r#""bus":false"#, r#""bus":true"#);
     until_ready_says(address, "503", &lost).await;
     assert_eq!(metric(address, "rowcast_following").await, 0);
     let alive = ("200".to_owned(), r#"{"status":"ok"}"#.to_owned());
@@ -164,6 +173,16 @@ async fn it_says_how_it_does_where_it_is_asked_to() {
     way.open();
     world.write().await;
     until_ready_says(address, "200", LEADS).await;
+    // It waits for another one, which took its place while it had no database.
+    let _second = listen(&world, "second").await;
+    way.cut();
+    world.write().await;
+    assert_eq!(world.until_another_leads("listener").await, "second");
+    way.open();
+    let waits = LEADS.replace(r#""leading":true"#, r#""leading":false"#);
+    until_ready_says(address, "200", &waits).await;
+    assert_eq!(metric(address, "rowcast_following").await, 1);
+    assert_eq!(world.leader_name().await.unwrap(), "second");
     // Somebody has the address already.
     let second = Command::new(env!("CARGO_BIN_EXE_rowcast"))
         .args(["listen", "--health-addr", address])

@@ -35,6 +35,10 @@ pub(super) struct Shared {
     pub is_replicated: state::Sender<bool>,
     /// Whether it is not known yet how the log goes on.
     pub is_lost: AtomicBool,
+    /// Whether somebody else reads the log for all, and this one waits until it is needed.
+    pub is_spare: AtomicBool,
+    /// Whether what would be read for all reaches nobody, as the bus does not take it.
+    pub is_mute: AtomicBool,
     /// Whether what another one has read is followed.
     pub is_led: AtomicBool,
     /// What writes to the bus, where there is one.
@@ -58,6 +62,8 @@ impl Shared {
             epoch: AtomicU64::new(0),
             is_replicated: state::Sender::new(false),
             is_lost: AtomicBool::new(false),
+            is_spare: AtomicBool::new(false),
+            is_mute: AtomicBool::new(false),
             is_led: AtomicBool::new(false),
             writer: OnceLock::new(),
             clock: Mutex::new(None),
@@ -139,9 +145,15 @@ impl TailHandle {
         self.shared.news.wait().await
     }
 
-    /// Whether the log can be read, so that it is known how it goes on.
+    /// Whether the log can be read, so that it is known how it goes on, or need not be.
     pub fn follows(&self) -> bool {
-        !self.shared.is_lost.load(Ordering::Acquire)
+        let is = |what: &AtomicBool| what.load(Ordering::Acquire);
+        is(&self.shared.is_spare) || !is(&self.shared.is_lost)
+    }
+
+    /// Whether the bus did not take what would be read for others when that was last tried.
+    pub fn is_mute(&self) -> bool {
+        self.shared.is_mute.load(Ordering::Acquire)
     }
 
     /// Whether what another server has read of the log is followed.

@@ -73,13 +73,21 @@ impl Seat {
                 match self.epoch_of_now().await {
                     Some(now) => epoch = now,
                     None => {
+                        self.shared.is_spare.store(false, Ordering::Release);
                         sleep(LEADERS_TRY).await;
                         continue;
                     }
                 }
             }
-            match self.stand().await {
-                Some(true) if self.can_lead(epoch).await => {
+            let stands = self.stand().await;
+            let is_spare = stands == Some(false);
+            self.shared.is_spare.store(is_spare, Ordering::Release);
+            if stands == Some(true) {
+                let is_mute = !self.can_lead(epoch).await;
+                self.shared.is_mute.store(is_mute, Ordering::Release);
+            }
+            match stands {
+                Some(true) if !self.shared.is_mute.load(Ordering::Acquire) => {
                     self.writer.lead(true);
                     return;
                 }
