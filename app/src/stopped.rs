@@ -3,10 +3,8 @@
 //! What was shown stays, and nothing keeps it current. None of the page's own state is asked here, for
 //! that may be what broke.
 
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
 use web_sys::{Document, Element};
-
-const ID: &str = "stopped";
 
 /// Says so, once.
 pub fn tell() {
@@ -17,7 +15,7 @@ pub fn tell() {
 }
 
 fn show(document: &Document) -> Result<(), JsValue> {
-    if document.get_element_by_id(ID).is_some() {
+    if document.query_selector("body > .stopped")?.is_some() {
         return Ok(());
     }
     let element = |name: &str, text: &str| -> Result<Element, JsValue> {
@@ -38,8 +36,7 @@ fn show(document: &Document) -> Result<(), JsValue> {
         status.replace_with_with_node_1(&stopped)?;
     }
     let notice = element("div", "")?;
-    notice.set_id(ID);
-    notice.set_class_name("notice warn");
+    notice.set_class_name("notice warn stopped");
     notice.set_attribute("role", "alert")?;
     let said = element(
         "p",
@@ -55,12 +52,14 @@ fn show(document: &Document) -> Result<(), JsValue> {
     // What follows links within the page may have stopped as well.
     again.set_attribute("rel", "external")?;
     notice.append_child(&again)?;
-    // Nothing else can be reached while a dialog is before the page.
+    // Nothing else can be reached while a dialog is before the page, and what is in one goes with it.
     let dialogs = document.query_selector_all("dialog[open]")?;
-    let dialog = dialogs.item(dialogs.length().wrapping_sub(1));
-    let dialog = dialog.and_then(|dialog| dialog.dyn_into::<Element>().ok());
-    if let Some(place) = dialog.or_else(|| document.body().map(Element::from)) {
-        place.append_child(&notice)?;
+    if let Some(dialog) = dialogs.item(dialogs.length().wrapping_sub(1)) {
+        let beside = notice.clone_node_with_deep(true)?;
+        dialog.append_child(&beside)?;
+    }
+    if let Some(body) = document.body() {
+        body.append_child(&notice)?;
     }
     Ok(())
 }

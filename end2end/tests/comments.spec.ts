@@ -245,6 +245,7 @@ test("what is written in a row's detail is sent by itself, on a narrow screen to
   const ann = account(server);
   await page.goto(items.path);
   await signIn(page, ann);
+  await expectLiveTable(page);
   await page.setViewportSize({ width: 390, height: 780 });
   await page.locator('tr[data-key="4"] td').nth(1).click();
   await page.keyboard.press("Alt+Enter");
