@@ -9,9 +9,11 @@ use tokio::{
 };
 
 use crate::{
+    cluster::Cluster,
     follower::{Follower, PATIENCE},
     metrics::{ask, metric},
     proxy::Proxy,
+    redis_server::RedisServer,
     world::{World, signal},
 };
 
@@ -137,9 +139,26 @@ async fn without_the_database_it_takes_nobodys_place() {
     world.write_and_check().await;
 }
 
+/// What one says that is well and leads.
+const LEADS: &str = r#"{"status":"ready","database":true,"following":true,"leading":true,"bus":true,"draining":false}"#;
+
+#[tokio::test]
+async fn it_says_so_where_the_bus_takes_nothing() {
+    let mut world = World::without_servers(Cluster::shared(), RedisServer::start().await).await;
+    let url = world.url_of("listener").await;
+    let (_listener, said) = listen_with(&world, &url, &["--health-addr", "127.0.0.1:0"]).await;
+    let (_, address) = said.split_once("http://").expect(&said);
+    until_ready_says(address, "200", LEADS).await;
+    world.redis.stop().await;
+    let mute = LEADS.replace("ready", "unready");
+    let mute = mute.replace(r#""bus":true"#, r#""bus":false"#);
+    until_ready_says(address, "503", &mute).await;
+    world.redis.start_again().await;
+    until_ready_says(address, "200", LEADS).await;
+}
+
 #[tokio::test]
 async fn it_says_how_it_does_where_it_is_asked_to() {
-    const LEADS: &str = r#"{"status":"ready","database":true,"following":true,"leading":true,"bus":true,"draining":false}"#;
     let mut world = World::new(1).await;
     let port = world.database.options.get_port();
     let way = Proxy::start(port).await;
@@ -224,6 +243,9 @@ async fn it_takes_the_place_of_who_leads_in_a_history_that_began_meanwhile() {
     // Lists of the history before begin anew.
     world.followers.clear();
     let address = world.servers[0].address.clone();
+    // Its connections were ended, too.
+    let well = r#"{"status":"ready","database":true,"following":true,"draining":false}"#;
+    until_ready_says(&address, "200", well).await;
     let follower = Follower::new(&address, "t?order=id&limit=1000").await;
     world.followers.push(follower);
     world.write_and_check().await;

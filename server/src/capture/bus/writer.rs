@@ -57,6 +57,8 @@ struct Shared {
     /// Rung when somebody begins to lead.
     begun: Notify,
     written: AtomicU64,
+    /// Whether the bus took nothing when it was last tried, which was told.
+    is_mute: AtomicBool,
     id: u64,
 }
 
@@ -84,6 +86,7 @@ impl Writer {
             laid: Notify::new(),
             begun: Notify::new(),
             written: AtomicU64::new(0),
+            is_mute: AtomicBool::new(false),
             id: number(),
         });
         let writing = Writing::new(address, Arc::clone(&shared), traces);
@@ -173,6 +176,11 @@ impl Writer {
         let (reply, ended) = oneshot::channel();
         let _ = self.0.orders.send(Order::End(reply));
         let _ = timeout(ENDING, ended).await;
+    }
+
+    /// Whether the bus took nothing when it was last tried.
+    pub fn is_mute(&self) -> bool {
+        self.0.is_mute.load(Ordering::Acquire)
     }
 
     /// How many entries were written.

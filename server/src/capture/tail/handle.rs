@@ -37,8 +37,6 @@ pub(super) struct Shared {
     pub is_lost: AtomicBool,
     /// Whether somebody else reads the log for all, and this one waits until it is needed.
     pub is_spare: AtomicBool,
-    /// Whether what would be read for all reaches nobody, as the bus does not take it.
-    pub is_mute: AtomicBool,
     /// Whether what another one has read is followed.
     pub is_led: AtomicBool,
     /// What writes to the bus, where there is one.
@@ -63,7 +61,6 @@ impl Shared {
             is_replicated: state::Sender::new(false),
             is_lost: AtomicBool::new(false),
             is_spare: AtomicBool::new(false),
-            is_mute: AtomicBool::new(false),
             is_led: AtomicBool::new(false),
             writer: OnceLock::new(),
             clock: Mutex::new(None),
@@ -151,9 +148,9 @@ impl TailHandle {
         is(&self.shared.is_spare) || !is(&self.shared.is_lost)
     }
 
-    /// Whether the bus did not take what would be read for others when that was last tried.
+    /// Whether there is a bus that took nothing when it was last tried.
     pub fn is_mute(&self) -> bool {
-        self.shared.is_mute.load(Ordering::Acquire)
+        self.shared.writer.get().is_some_and(Writer::is_mute)
     }
 
     /// Whether what another server has read of the log is followed.

@@ -82,12 +82,8 @@ impl Seat {
             let stands = self.stand().await;
             let is_spare = stands == Some(false);
             self.shared.is_spare.store(is_spare, Ordering::Release);
-            if stands == Some(true) {
-                let is_mute = !self.can_lead(epoch).await;
-                self.shared.is_mute.store(is_mute, Ordering::Release);
-            }
             match stands {
-                Some(true) if !self.shared.is_mute.load(Ordering::Acquire) => {
+                Some(true) if self.can_lead(epoch).await => {
                     self.writer.lead(true);
                     return;
                 }

@@ -43,8 +43,6 @@ pub(super) struct Writing {
     connection: Option<Connection>,
     /// When the bus failed last.
     failed: Option<Instant>,
-    /// Whether that was told.
-    is_told: bool,
     number: u64,
     /// What was left in the stream, oldest first: the name it has there, and its size.
     kept: VecDeque<(String, usize)>,
@@ -65,7 +63,6 @@ impl Writing {
             shared,
             connection: None,
             failed: None,
-            is_told: false,
             number: 0,
             kept: VecDeque::new(),
             kept_bytes: 0,
@@ -217,7 +214,7 @@ impl Writing {
         }
         match self.try_ask(command).await {
             Ok(answer) => {
-                if std::mem::take(&mut self.is_told) {
+                if self.shared.is_mute.swap(false, Ordering::AcqRel) {
                     tracing::info!("the bus can be written to again");
                 }
                 self.failed = None;
@@ -225,7 +222,7 @@ impl Writing {
             }
             Err(error) => {
                 // To say it once is enough.
-                if !std::mem::replace(&mut self.is_told, true) {
+                if !self.shared.is_mute.swap(true, Ordering::AcqRel) {
                     tracing::warn!(
                         reason = reason(&error),
                         "the bus can't be written to: servers read the log by themselves meanwhile"
