@@ -69,6 +69,17 @@ async fn figures_stand_below_the_rows_where_they_are_asked_for() {
 }
 
 #[tokio::test]
+async fn pages_that_nobody_takes_leave_the_others_their_places() {
+    let server = Server::new(TABLE).await;
+    // More than there are places.
+    for _ in 0..600 {
+        let page = server.send("HEAD", "/nothing", &[]).await;
+        assert_eq!(page.status, 404);
+    }
+    assert_eq!(server.get("/").await.status, 200);
+}
+
+#[tokio::test]
 async fn pages_are_whole_without_javascript() {
     let server = Server::new(TABLE).await;
     let home = server.get("/").await;
